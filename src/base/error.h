@@ -1,0 +1,14 @@
+/* Failing with one line: fills the caller's lull_error and gives the status back. */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+#include "lull.h"
+
+/* error may be NULL. Returns status, so that a caller writes `return base_fail(error, LULL_IO, …)`. */
+lull_status base_fail(lull_error *error, lull_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The usual line for an allocation that failed. */
+lull_status base_no_memory(lull_error *error);
+
+#endif

@@ -1,0 +1,23 @@
+/* Every allocation of the library: zeroed, aligned to 64 bytes for vector loads, overflow-checked. */
+#ifndef BASE_MEMORY_H
+#define BASE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* count × size zeroed bytes, or NULL (also when the product overflows). count 0 gives a valid pointer. */
+void *base_alloc(size_t count, size_t size);
+
+void base_free(void *memory);
+
+/* A copy of a string, or NULL. Freed with base_free. */
+char *base_strdup(const char *text);
+
+/* Makes room for `wanted` elements in a growing array (doubling). False when memory is out: the old
+ * array is then still valid. */
+bool base_grow(void **array, size_t *capacity, size_t wanted, size_t element_size);
+
+/* For tests only: the n-th allocation from now on (1 = the next) fails; 0 switches that off. */
+void base_memory_fail_at(size_t n);
+
+#endif

@@ -1,0 +1,22 @@
+/* Noise schedules. A schedule either has training steps with betas (DDPM) or is continuous: angle
+ * (φ = t·π/2) or linear (flow). */
+#ifndef DIFFUSION_SCHEDULE_H
+#define DIFFUSION_SCHEDULE_H
+
+#include "diffusion/objective.h"
+
+enum { DIFFUSION_MAX_TRAINING_STEPS = 4096 };
+
+typedef enum { SCHEDULE_BETAS, SCHEDULE_ANGLE, SCHEDULE_LINEAR } schedule_kind;
+
+typedef struct diffusion_schedule {
+    schedule_kind kind;
+    int training_steps;    /* SCHEDULE_BETAS: T */
+    double beta_first, beta_last; /* SCHEDULE_BETAS: linear from first to last (DiffWave: 1e-4, 0.05, T = 50) */
+} diffusion_schedule;
+
+/* Levels at time t (see diffusion_levels); a fractional DDPM step interpolates √ᾱ linearly between its
+ * neighbours, as DiffWave's alignment does. */
+diffusion_levels diffusion_schedule_levels(const diffusion_schedule *schedule, double t);
+
+#endif

@@ -1,0 +1,18 @@
+/* A model in memory: configuration, weights, and the public lull_model. */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "model/parameters.h"
+
+struct lull_model {
+    model_config config;
+    model_parameters *parameters;
+    char *training_json; /* facts of training from the file, "" when none */
+    lull_model_info info;
+};
+
+/* Writes a model file; bf16 chooses the dtype on disk; training_json may be NULL. */
+lull_status model_write(const char *path, const model_config *config, const model_parameters *parameters,
+                        const char *training_json, bool bf16, lull_error *error);
+
+#endif
