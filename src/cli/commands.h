@@ -15,7 +15,9 @@
     COMMAND(bench, "speed, latency and memory on this machine")                                    \
     COMMAND(serve, "synthesis over a socket")
 
-#define CLI_DECLARE(name, summary) int command_##name(int argc, char **argv);
+/* Weak: a command whose file is not in this build is NULL, and is not listed. */
+#define CLI_DECLARE(name, summary)                                                                 \
+    int command_##name(int argc, char **argv) __attribute__((weak));
 CLI_COMMANDS(CLI_DECLARE)
 #undef CLI_DECLARE
 

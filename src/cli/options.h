@@ -109,7 +109,7 @@ extern const char *const cli_precision_choices[]; /* "auto", "f32", "bf16" in th
     CLI_INT('n', "steps", "N", &(s).steps, 1, 1000, "reverse diffusion steps"),                    \
     CLI_CHOICE('S', "sampler", "NAME", &(s).sampler, cli_sampler_choices,                          \
                "ddpm, fast, ddim, euler or heun"),                                                 \
-    CLI_NUMBER(0, "eta", "X", &(s).eta, 0.0, 1.0, "ddim: 0 deterministic … 1 fresh noise"),        \
+    CLI_NUMBER(0, "eta", "X", &(s).eta, 0.0, 1.0, "ddim: 0 deterministic to 1 fresh noise"),        \
     CLI_INT('r', "refine", "N", &(s).refine, 0, 1000, "mel consistency iterations; 0 none"),       \
     CLI_INT(0, "refine-window", "N", &(s).refine_window, 0, 256, "frames that they work on"),      \
     CLI_FLAG('l', "low-latency", &(s).low_latency, "the model's low-latency settings"),            \

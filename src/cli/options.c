@@ -1,0 +1,389 @@
+/* Parsing of command lines, help texts, and the lines that the program says on stderr. */
+#include "cli/options.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { HELP_COLUMN = 28, SCREEN_WIDTH = 79, LONG_BASE = 1000, MAX_OPTIONS = 64 };
+
+const char *const cli_sampler_choices[] = {"default", "ddpm", "fast", "ddim",
+                                           "euler",   "heun", NULL};
+const char *const cli_precision_choices[] = {"auto", "f32", "bf16", NULL};
+
+/* ---- words to the user -------------------------------------------------------------------- */
+
+/* One write for the whole line, so that lines of several processes do not mix. */
+static void say(const char *message, const char *ending) {
+    char line[2048];
+    int length = snprintf(line, sizeof line - 1, "lull: %s%s", message, ending);
+    if (length < 0) return;
+    if (length > (int)sizeof line - 2) length = (int)sizeof line - 2;
+    for (int i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)line[i];
+        if (c < 32 || c == 127) line[i] = '?';
+    }
+    line[length] = '\n';
+    fwrite(line, 1, (size_t)length + 1, stderr);
+    fflush(stderr);
+}
+
+int cli_fail(const lull_error *error) {
+    say(error->message[0] != '\0' ? error->message : lull_strerror(error->status), "");
+    return CLI_FAILED;
+}
+
+int cli_failf(const char *format, ...) {
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    say(message, "");
+    return CLI_FAILED;
+}
+
+int cli_usage_error(const char *command, const char *format, ...) {
+    char message[1024], ending[128];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    if (command != NULL)
+        snprintf(ending, sizeof ending, "; see 'lull help %s'", command);
+    else
+        snprintf(ending, sizeof ending, "; see 'lull help'");
+    say(message, ending);
+    return CLI_USAGE;
+}
+
+void cli_note(const char *format, ...) {
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    say(message, "");
+}
+
+int cli_finish_stdout(void) {
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return cli_failf("standard output: %s", strerror(errno != 0 ? errno : EIO));
+    return CLI_OK;
+}
+
+/* ---- help --------------------------------------------------------------------------------- */
+
+static int columns_of(const char *text, size_t bytes) {
+    int columns = 0;
+    for (size_t i = 0; i < bytes; i++) columns += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return columns;
+}
+
+/* Prints text from `column` on, wrapped at SCREEN_WIDTH and indented to HELP_COLUMN. */
+static void print_wrapped(const char *text, int column) {
+    while (*text != '\0') {
+        size_t word = strcspn(text, " ");
+        int width = columns_of(text, word);
+        if (column > HELP_COLUMN && column + 1 + width > SCREEN_WIDTH) {
+            printf("\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+        } else if (column > HELP_COLUMN) {
+            putchar(' ');
+            column++;
+        }
+        printf("%.*s", (int)word, text);
+        column += width;
+        text += word;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
+static void print_option(char letter, const char *name, const char *argument, const char *help) {
+    char left[96], shown[8];
+    snprintf(shown, sizeof shown, letter != 0 ? "-%c, " : "    ", letter);
+    snprintf(left, sizeof left, "  %s--%s%s%s", shown, name, argument != NULL ? " " : "",
+             argument != NULL ? argument : "");
+    int width = (int)strlen(left);
+    if (width > HELP_COLUMN - 2) {
+        printf("%s\n%*s", left, HELP_COLUMN, "");
+    } else {
+        printf("%-*s", HELP_COLUMN, left);
+    }
+    print_wrapped(help, HELP_COLUMN);
+}
+
+static void print_usage(const char *name, const char *usage) {
+    const char *lead = "usage: ";
+    while (usage != NULL) {
+        const char *end = strchr(usage, '\n');
+        int length = end != NULL ? (int)(end - usage) : (int)strlen(usage);
+        printf("%slull %s %.*s\n", lead, name, length, usage);
+        usage = end != NULL ? end + 1 : NULL;
+        lead = "       ";
+    }
+}
+
+static void print_help(const cli_command_line *line) {
+    print_usage(line->name, line->usage);
+    if (line->about != NULL) printf("%s\n", line->about);
+    for (const cli_option *option = line->options; option->kind != CLI_KIND_END; option++) {
+        const char *argument = option->argument;
+        char joined[64] = "";
+        if (option->kind == CLI_KIND_CHOICE && argument == NULL) {
+            for (int i = 0; option->choices[i] != NULL; i++) {
+                size_t used = strlen(joined);
+                snprintf(joined + used, sizeof joined - used, "%s%s", i > 0 ? "|" : "",
+                         option->choices[i]);
+            }
+            argument = joined;
+        }
+        print_option(option->letter, option->name, argument, option->help);
+    }
+    print_option('h', "help", NULL, "this text");
+    if (line->ending != NULL) printf("%s\n", line->ending);
+}
+
+/* ---- parsing ------------------------------------------------------------------------------ */
+
+/* Levenshtein distance; names are short. */
+static int distance(const char *a, const char *b) {
+    enum { LONGEST = 40 };
+    int row[LONGEST + 1];
+    size_t m = strlen(a), n = strlen(b);
+    if (m > LONGEST || n > LONGEST) return LONGEST;
+    for (size_t j = 0; j <= n; j++) row[j] = (int)j;
+    for (size_t i = 1; i <= m; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= n; j++) {
+            int changed = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            int added = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            row[j] = changed < added ? changed : added;
+        }
+    }
+    return row[n];
+}
+
+static int unknown_option(const cli_command_line *line, const char *given) {
+    char name[64];
+    const char *nearest = NULL;
+    int best = 4;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
+    if (strncmp(name, "--", 2) == 0) {
+        size_t length = strlen(name + 2);
+        for (const cli_option *option = line->options; option->kind != CLI_KIND_END; option++) {
+            int d = strncmp(option->name, name + 2, length) == 0 ? 1 : distance(option->name, name + 2);
+            if (d < best) best = d, nearest = option->name;
+        }
+    }
+    if (nearest != NULL && (size_t)best < strlen(nearest))
+        return cli_usage_error(line->name, "unknown option '%s', did you mean --%s?", name, nearest);
+    return cli_usage_error(line->name, "unknown option '%s'", name);
+}
+
+static bool only_space(const char *text) {
+    while (isspace((unsigned char)*text)) text++;
+    return *text == '\0';
+}
+
+/* Stores an option's argument; false after saying what is wrong with it. */
+static bool store(const cli_command_line *line, const cli_option *option, const char *text) {
+    char *end = NULL;
+    errno = 0;
+    switch (option->kind) {
+    case CLI_KIND_END: return false;
+    case CLI_KIND_FLAG: *(bool *)option->value = true; return true;
+    case CLI_KIND_TEXT:
+        if (*text == '\0') {
+            cli_usage_error(line->name, "--%s wants a %s, found an empty word", option->name,
+                            option->argument);
+            return false;
+        }
+        *(const char **)option->value = text;
+        return true;
+    case CLI_KIND_INT: {
+        long value = strtol(text, &end, 10);
+        if (end == text || !only_space(end) || errno != 0 || value < option->minimum ||
+            value > option->maximum) {
+            cli_usage_error(line->name, "--%s wants a whole number from %.0f to %.0f, found '%s'",
+                            option->name, option->minimum, option->maximum, text);
+            return false;
+        }
+        *(int *)option->value = (int)value;
+        return true;
+    }
+    case CLI_KIND_UINT64: {
+        unsigned long long value = strtoull(text, &end, 10);
+        if (end == text || !only_space(end) || errno != 0 || strchr(text, '-') != NULL) {
+            cli_usage_error(line->name, "--%s wants a whole number from 0 to 18446744073709551615, "
+                            "found '%s'", option->name, text);
+            return false;
+        }
+        *(uint64_t *)option->value = value;
+        return true;
+    }
+    case CLI_KIND_NUMBER: {
+        double value = strtod(text, &end);
+        if (end == text || !only_space(end) || !isfinite(value) || value < option->minimum ||
+            value > option->maximum) {
+            cli_usage_error(line->name, "--%s wants a number from %g to %g, found '%s'", option->name,
+                            option->minimum, option->maximum, text);
+            return false;
+        }
+        *(double *)option->value = value;
+        return true;
+    }
+    case CLI_KIND_CHOICE: {
+        char all[160] = "";
+        for (int i = 0; option->choices[i] != NULL; i++) {
+            if (strcmp(option->choices[i], text) == 0) {
+                *(int *)option->value = i;
+                return true;
+            }
+            size_t used = strlen(all);
+            snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "", option->choices[i]);
+        }
+        cli_usage_error(line->name, "--%s is one of %s; found '%s'", option->name, all, text);
+        return false;
+    }
+    }
+    return false;
+}
+
+bool cli_parse(const cli_command_line *line, int argc, char **argv, int *first, int *exit_code) {
+    struct option longs[MAX_OPTIONS + 2];
+    char shorts[2 * MAX_OPTIONS + 8];
+    size_t count = 0, used = 0;
+    memset(longs, 0, sizeof longs);
+    shorts[used++] = ':'; /* a missing argument is reported as ':' */
+    for (const cli_option *option = line->options; option->kind != CLI_KIND_END; option++) {
+        if (count == MAX_OPTIONS) break;
+        bool argument = option->kind != CLI_KIND_FLAG;
+        longs[count] = (struct option){option->name, argument ? required_argument : no_argument, NULL,
+                                       LONG_BASE + (int)count};
+        count++;
+        if (option->letter != 0) {
+            shorts[used++] = option->letter;
+            if (argument) shorts[used++] = ':';
+        }
+    }
+    longs[count] = (struct option){"help", no_argument, NULL, 'h'};
+    shorts[used++] = 'h';
+    shorts[used] = '\0';
+
+    optind = 0; /* glibc: begin anew */
+    opterr = 0;
+    for (int c; (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
+        if (c == 'h') {
+            print_help(line);
+            *exit_code = cli_finish_stdout();
+            return false;
+        }
+        if (c == '?' || c == ':') {
+            const char *given = argv[optind - 1];
+            char letter[3] = {'-', (char)optopt, '\0'};
+            if (optopt > 0 && optopt < LONG_BASE && c == '?') given = letter;
+            if (c == ':')
+                *exit_code = cli_usage_error(line->name, "option '%s' wants a value",
+                                             optopt < LONG_BASE ? letter : given);
+            else if (optopt >= LONG_BASE || optopt == 'h')
+                *exit_code = cli_usage_error(line->name, "option '%s' takes no value", given);
+            else
+                *exit_code = unknown_option(line, given);
+            return false;
+        }
+        const cli_option *option = line->options;
+        if (c >= LONG_BASE) {
+            option += c - LONG_BASE;
+        } else {
+            while (option->letter != c) option++;
+        }
+        if (!store(line, option, optarg)) {
+            *exit_code = CLI_USAGE;
+            return false;
+        }
+    }
+    int operands = argc - optind;
+    if (operands < line->least) {
+        *exit_code = cli_usage_error(line->name, operands == 0 ? "no input given" : "too few inputs");
+        return false;
+    }
+    if (line->most >= 0 && operands > line->most) {
+        *exit_code = cli_usage_error(line->name, "unexpected '%s'", argv[optind + line->most]);
+        return false;
+    }
+    *first = optind;
+    return true;
+}
+
+/* ---- the model ---------------------------------------------------------------------------- */
+
+static bool readable(const char *folder, const char *name, char *path, size_t size) {
+    int length = snprintf(path, size, "%s/%s", folder, name);
+    return length > 0 && (size_t)length < size && access(path, R_OK) == 0;
+}
+
+lull_status cli_find_model(const char *option, char *path, size_t size, lull_error *error) {
+    static const char *const names[] = {"lull-speech-22k.safetensors", "lull-speech-16k.safetensors"};
+    const char *given = option != NULL ? option : getenv("LULL_MODEL");
+    if (given != NULL && *given != '\0') {
+        if ((size_t)snprintf(path, size, "%s", given) >= size)
+            return base_fail(error, LULL_INVALID, "path of the model is too long");
+        return LULL_OK;
+    }
+    char program[PATH_MAX], beside[PATH_MAX + 32] = "";
+    const char *folders[3] = {NULL, NULL, LULL_DATA_FOLDER "/models"};
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length > 0) {
+        program[length] = '\0';
+        size_t build = strlen(LULL_BUILD_FOLDER);
+        if (strncmp(program, LULL_BUILD_FOLDER, build) == 0 && program[build] == '/')
+            folders[0] = LULL_SOURCE_FOLDER "/models";
+        char *slash = strrchr(program, '/');
+        if (slash != NULL) {
+            *slash = '\0';
+            snprintf(beside, sizeof beside, "%s/../share/lull/models", program);
+            folders[1] = beside;
+        }
+    }
+    for (int f = 0; f < 3; f++) {
+        for (int i = 0; folders[f] != NULL && i < 2; i++)
+            if (readable(folders[f], names[i], path, size)) return LULL_OK;
+    }
+    return base_fail(error, LULL_IO,
+                     "no model found: neither in %s nor in %s; give one with -m FILE or LULL_MODEL",
+                     folders[0] != NULL ? folders[0] : beside, LULL_DATA_FOLDER "/models");
+}
+
+lull_status cli_open_model(const char *option, lull_model **model, lull_error *error) {
+    char path[PATH_MAX];
+    lull_status status = cli_find_model(option, path, sizeof path, error);
+    return status != LULL_OK ? status : lull_model_open(path, model, error);
+}
+
+void cli_synthesis_options(const cli_synthesis *synthesis, lull_options *options) {
+    lull_options_init(options);
+    options->seed = synthesis->seed;
+    options->steps = synthesis->steps;
+    options->sampler = (lull_sampler)synthesis->sampler;
+    options->eta = (float)synthesis->eta;
+    options->refine = synthesis->refine;
+    options->refine_window = synthesis->refine_window;
+    options->low_latency = synthesis->low_latency;
+    options->threads = synthesis->threads;
+    options->precision = (lull_precision)synthesis->precision;
+}
