@@ -26,7 +26,14 @@ typedef struct diffusion_plan {
 } diffusion_plan;
 
 /* sampler must not be LULL_SAMPLER_DEFAULT. steps ≥ 1; eta in [0, 1]. Refuses what makes no sense with the
- * objective (FAST on a model without betas, EULER/HEUN on anything but flow and v, …) with the reason. */
+ * objective (FAST on a model without betas, EULER/HEUN on anything but flow and v, …) with the reason.
+ *
+ *   DDPM   ancestral: on betas every training step whatever `steps` says; on continuous schedules `steps` steps.
+ *   FAST   DiffWave's six steps (`steps` must be 6), clamped to ±1 after each.
+ *   DDIM   eta 0 keeps the noise that the network sees, deterministic. On betas σ is eta times the ancestral one
+ *          (Song et al. 2021, eq. 16); on continuous schedules σ = eta·s': eta 1 forgets all of the old noise.
+ *   HEUN   2·steps − 1 stages: the last step is Euler's.
+ */
 lull_status diffusion_plan_new(lull_sampler sampler, diffusion_objective objective,
                                const diffusion_schedule *schedule, int steps, double eta,
                                diffusion_plan **plan, lull_error *error);

@@ -19,4 +19,14 @@ typedef struct diffusion_schedule {
  * neighbours, as DiffWave's alignment does. */
 diffusion_levels diffusion_schedule_levels(const diffusion_schedule *schedule, double t);
 
+/* SCHEDULE_BETAS: β and √ᾱ of training step 0…T−1. */
+double diffusion_schedule_beta(const diffusion_schedule *schedule, int step);
+double diffusion_schedule_root_alpha(const diffusion_schedule *schedule, int step);
+
+/* In range, and fit for the objective (noise needs betas, flow needs linear, v anything but linear). */
+lull_status diffusion_schedule_check(const diffusion_schedule *schedule, diffusion_objective objective,
+                                     lull_error *error);
+
+const char *schedule_kind_name(schedule_kind kind);
+
 #endif
