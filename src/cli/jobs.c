@@ -1,0 +1,173 @@
+/* Which input becomes which output. */
+#include "cli/jobs.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const recording_endings[] = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3",
+                                                ".aif", ".aiff", ".au",  ".w64", NULL};
+
+static bool is_folder(const char *path) {
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+static bool is_recording(const char *path) {
+    const char *dot = strrchr(path, '.');
+    for (int i = 0; dot != NULL && recording_endings[i] != NULL; i++)
+        if (strcasecmp(dot, recording_endings[i]) == 0) return true;
+    return false;
+}
+
+static bool is_array(const char *path) {
+    const char *dot = strrchr(path, '.');
+    return dot != NULL && strcasecmp(dot, ".npy") == 0;
+}
+
+static lull_status add_input(cli_jobs *jobs, const char *path, lull_error *error) {
+    if (!base_grow((void **)&jobs->list, &jobs->capacity, jobs->count + 1, sizeof *jobs->list))
+        return base_no_memory(error);
+    cli_job *job = &jobs->list[jobs->count];
+    job->output = NULL;
+    job->input = base_strdup(path);
+    if (job->input == NULL) return base_no_memory(error);
+    jobs->count++;
+    return LULL_OK;
+}
+
+static lull_status add_folder(cli_jobs *jobs, const char *folder, bool arrays, lull_error *error) {
+    struct dirent **entries = NULL;
+    lull_status status = LULL_OK;
+    size_t before = jobs->count;
+    int count = scandir(folder, &entries, NULL, alphasort);
+    if (count < 0) return base_fail(error, LULL_IO, "%s: %s", folder, strerror(errno));
+    for (int i = 0; i < count; i++) {
+        char path[PATH_MAX];
+        const char *name = entries[i]->d_name;
+        bool wanted = name[0] != '.' && (is_recording(name) || (arrays && is_array(name)));
+        const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
+        if (wanted && snprintf(path, sizeof path, "%s%s%s", folder, slash, name) < PATH_MAX &&
+            !is_folder(path) && status == LULL_OK)
+            status = add_input(jobs, path, error);
+        free(entries[i]); /* scandir's own allocation */
+    }
+    free(entries);
+    if (status == LULL_OK && jobs->count == before)
+        return base_fail(error, LULL_IO, "%s: no %s in this folder", folder,
+                         arrays ? ".npy files or recordings" : "recordings");
+    return status;
+}
+
+/* folder NULL = the current one. */
+static lull_status name_output(cli_job *job, const char *folder, const char *ending,
+                               lull_error *error) {
+    char path[PATH_MAX];
+    const char *base = strrchr(job->input, '/');
+    base = base != NULL ? base + 1 : job->input;
+    const char *dot = strrchr(base, '.');
+    int stem = dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base);
+    const char *mark = folder == NULL && is_recording(base) && is_recording(ending) ? "-lull" : "";
+    const char *slash = folder == NULL || folder[strlen(folder) - 1] == '/' ? "" : "/";
+    int length = snprintf(path, sizeof path, "%s%s%.*s%s%s", folder != NULL ? folder : "", slash, stem,
+                          base, mark, ending);
+    if (length >= (int)sizeof path)
+        return base_fail(error, LULL_INVALID, "%s: the name is too long", job->input);
+    job->output = base_strdup(path);
+    return job->output != NULL ? LULL_OK : base_no_memory(error);
+}
+
+static int by_output(const void *a, const void *b) {
+    return strcmp((*(cli_job *const *)a)->output, (*(cli_job *const *)b)->output);
+}
+
+static bool same_file(const char *a, const char *b) {
+    struct stat first, second;
+    if (stat(a, &first) != 0 || stat(b, &second) != 0) return false;
+    return S_ISREG(first.st_mode) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+static lull_status check_outputs(const cli_jobs *jobs, lull_error *error) {
+    lull_status status = LULL_OK;
+    cli_job **sorted = base_alloc(jobs->count, sizeof *sorted);
+    if (sorted == NULL) return base_no_memory(error);
+    for (size_t i = 0; i < jobs->count; i++) {
+        sorted[i] = &jobs->list[i];
+        if (same_file(sorted[i]->input, sorted[i]->output) && status == LULL_OK)
+            status = base_fail(error, LULL_INVALID, "%s: the output would replace its own input",
+                               sorted[i]->input);
+    }
+    qsort(sorted, jobs->count, sizeof *sorted, by_output);
+    for (size_t i = 1; i < jobs->count && status == LULL_OK; i++) {
+        if (strcmp(sorted[i - 1]->output, sorted[i]->output) == 0)
+            status = base_fail(error, LULL_INVALID, "%s and %s would both become %s",
+                               sorted[i - 1]->input, sorted[i]->input, sorted[i]->output);
+    }
+    base_free(sorted);
+    return status;
+}
+
+/* Where outputs go: a file (or "-"), a folder, or NULL for the current one. */
+static lull_status name_outputs(cli_jobs *jobs, bool several, const char *output, const char *ending,
+                                lull_error *error) {
+    const char *folder = NULL;
+    if (output != NULL && (several || is_folder(output) || output[strlen(output) - 1] == '/')) {
+        if (strcmp(output, "-") == 0)
+            return base_fail(error, LULL_INVALID, "several inputs cannot go to standard output");
+        if (!is_folder(output))
+            return base_fail(error, LULL_IO, "%s: %s", output,
+                             access(output, F_OK) == 0 ? "is a file, a folder was expected for several inputs"
+                                                       : "no such folder for the output");
+        folder = output;
+    }
+    for (size_t i = 0; i < jobs->count; i++) {
+        cli_job *job = &jobs->list[i];
+        if (output != NULL && folder == NULL) {
+            job->output = base_strdup(output);
+            if (job->output == NULL) return base_no_memory(error);
+            continue;
+        }
+        if (strcmp(job->input, "-") == 0)
+            return base_fail(error, LULL_INVALID, "frames from standard input want -o FILE or -o -");
+        lull_status status = name_output(job, folder, ending, error);
+        if (status != LULL_OK) return status;
+    }
+    return LULL_OK;
+}
+
+lull_status cli_jobs_make(char **operands, int count, const char *output, const char *ending,
+                          bool arrays, cli_jobs *jobs, lull_error *error) {
+    lull_status status = LULL_OK;
+    bool several = count > 1;
+    *jobs = (cli_jobs){NULL, 0, 0};
+    for (int i = 0; i < count && status == LULL_OK; i++) {
+        if (is_folder(operands[i])) {
+            several = true;
+            status = add_folder(jobs, operands[i], arrays, error);
+        } else {
+            status = add_input(jobs, operands[i], error);
+        }
+    }
+    if (status == LULL_OK) status = name_outputs(jobs, several, output, ending, error);
+    if (status == LULL_OK) status = check_outputs(jobs, error);
+    if (status != LULL_OK) cli_jobs_free(jobs);
+    return status;
+}
+
+void cli_jobs_free(cli_jobs *jobs) {
+    for (size_t i = 0; i < jobs->count; i++) {
+        base_free(jobs->list[i].input);
+        base_free(jobs->list[i].output);
+    }
+    base_free(jobs->list);
+    *jobs = (cli_jobs){NULL, 0, 0};
+}
