@@ -1,0 +1,194 @@
+/* lull info: what a model is. */
+#include "cli/commands.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "cli/options.h"
+#include "model/model.h"
+
+#include <cjson/cJSON.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SETTINGS = 2 }; /* as shipped, low latency */
+
+/* What depends on the settings of synthesis. */
+typedef struct settings_facts {
+    const char *name;
+    int steps, refine, refine_window;
+    size_t latency; /* samples */
+    double flops;   /* in one second of audio */
+} settings_facts;
+
+static lull_status find_settings(const lull_model *model, bool low_latency, settings_facts *facts,
+                                 lull_error *error) {
+    const model_config *config = &model->config;
+    lull_options options;
+    lull_vocoder *vocoder = NULL;
+    lull_options_init(&options);
+    options.low_latency = low_latency;
+    options.queue_frames = 1;
+    lull_status status = lull_vocoder_new(model, &options, &vocoder, error);
+    if (status != LULL_OK) return status;
+    facts->name = low_latency ? "low latency" : "as shipped";
+    facts->steps = low_latency ? config->low_latency_steps : config->steps;
+    facts->refine = low_latency ? config->low_latency_refine : config->refine;
+    facts->refine_window = low_latency ? config->low_latency_refine_window : config->refine_window;
+    facts->latency = lull_vocoder_latency(vocoder);
+    facts->flops = model->info.flops_per_second * facts->steps / config->steps;
+    lull_vocoder_free(vocoder);
+    return LULL_OK;
+}
+
+static double milliseconds(const lull_model *model, size_t samples) {
+    return 1000.0 * (double)samples / model->config.mel.sample_rate;
+}
+
+static const char *compression_name(const mel_convention *mel) {
+    switch (mel->compression) {
+    case MEL_COMPRESS_LN: return "natural logarithm";
+    case MEL_COMPRESS_LOG10: return "log10";
+    case MEL_COMPRESS_DIFFWAVE: return "decibels mapped to 0-1";
+    }
+    return "";
+}
+
+static const char *family_name(const model_config *config) {
+    return config->family == MODEL_LULL ? "lull" : "diffwave";
+}
+
+/* ---- JSON --------------------------------------------------------------------------------- */
+
+static cJSON *settings_json(const lull_model *model, const settings_facts *facts) {
+    cJSON *object = cJSON_CreateObject();
+    int hop = model->config.mel.hop;
+    cJSON_AddNumberToObject(object, "steps", facts->steps);
+    cJSON_AddNumberToObject(object, "refine", facts->refine);
+    cJSON_AddNumberToObject(object, "refine_window", facts->refine_window);
+    cJSON_AddNumberToObject(object, "latency_samples", (double)facts->latency);
+    cJSON_AddNumberToObject(object, "latency_frames", (double)facts->latency / hop);
+    cJSON_AddNumberToObject(object, "latency_ms", milliseconds(model, facts->latency));
+    cJSON_AddNumberToObject(object, "flops_per_second", facts->flops);
+    return object;
+}
+
+static int print_json(const char *path, const lull_model *model, const settings_facts *facts) {
+    const lull_model_info *info = lull_model_get_info(model);
+    cJSON *root = cJSON_CreateObject();
+    char *config = model_config_print(&model->config);
+    cJSON_AddStringToObject(root, "file", path);
+    cJSON_AddStringToObject(root, "name", info->name);
+    cJSON_AddStringToObject(root, "family", info->family);
+    cJSON_AddStringToObject(root, "licence", info->licence);
+    cJSON_AddNumberToObject(root, "parameters", (double)info->parameters);
+    cJSON_AddStringToObject(root, "convention", info->convention);
+    cJSON_AddNumberToObject(root, "sample_rate", info->sample_rate);
+    cJSON_AddNumberToObject(root, "bands", info->bands);
+    cJSON_AddNumberToObject(root, "hop", info->hop);
+    cJSON_AddItemToObject(root, "default", settings_json(model, &facts[0]));
+    cJSON_AddItemToObject(root, "low_latency", settings_json(model, &facts[1]));
+    cJSON_AddItemToObject(root, "config", config != NULL ? cJSON_Parse(config) : NULL);
+    cJSON *training = cJSON_Parse(model->training_json);
+    cJSON_AddItemToObject(root, "training", training != NULL ? training : cJSON_CreateObject());
+    char *text = cJSON_Print(root);
+    cJSON_Delete(root);
+    base_free(config);
+    if (text == NULL) return cli_failf("out of memory");
+    puts(text);
+    cJSON_free(text);
+    return cli_finish_stdout();
+}
+
+/* ---- text --------------------------------------------------------------------------------- */
+
+static void row(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void row(const char *label, const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    for (char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < 32 || *c == 127) *c = '?'; /* the file's own words */
+    printf("  %-13s%s\n", label, text);
+}
+
+static void print_training(const lull_model *model) {
+    cJSON *training = cJSON_Parse(model->training_json);
+    const cJSON *item = NULL;
+    const char *label = "training";
+    cJSON_ArrayForEach(item, training) {
+        if (cJSON_IsString(item)) {
+            row(label, "%s: %s", item->string, item->valuestring);
+        } else {
+            char *text = cJSON_PrintUnformatted(item);
+            if (text != NULL) row(label, "%s: %s", item->string, text);
+            cJSON_free(text);
+        }
+        label = "";
+    }
+    if (*label != '\0') row(label, "the file says nothing");
+    cJSON_Delete(training);
+}
+
+static int print_text(const char *path, const lull_model *model, const settings_facts *facts) {
+    const lull_model_info *info = lull_model_get_info(model);
+    const model_config *config = &model->config;
+    const mel_convention *mel = &config->mel;
+    row("name", "%s", info->name);
+    row("family", "%s, %.2f million weights", family_name(config), (double)info->parameters / 1e6);
+    row("file", "%s", path);
+    row("licence", "%s", info->licence[0] != '\0' ? info->licence : "not said in the file");
+    row("mel", "%s: %d Hz, %d bands %g-%g Hz (%s), %s%s", mel->name, mel->sample_rate, mel->bands,
+        mel->fmin, mel->fmax, mel->scale == MEL_SCALE_SLANEY ? "Slaney" : "HTK", compression_name(mel),
+        mel->statistics ? ", with statistics" : "");
+    row("", "transform %d, window %d, hop %d (%.2f ms), %s", mel->n_fft, mel->window, mel->hop,
+        milliseconds(model, (size_t)mel->hop), mel->centred ? "centred" : "not centred");
+    row("network", "%d layers of %d channels, width %d, on %s of %d sample%s", config->layers,
+        config->channels, config->kernel, config->patch > 1 ? "patches" : "frames", config->patch,
+        config->patch > 1 ? "s" : "");
+    row("", "looks %.2f ms ahead, %s", milliseconds(model, (size_t)(model_config_network_look_ahead(config) *
+                                                                   config->patch)),
+        config->whitened ? "works on the whitened waveform" : "works on the waveform");
+    row("process", "predicts %s, sampler %s, eta %g", diffusion_objective_name(config->objective),
+        diffusion_sampler_name(config->sampler), config->eta);
+    for (int i = 0; i < SETTINGS; i++)
+        row(facts[i].name, "%d step%s, %d refinement%s on %d frames: latency %.1f ms (%zu samples), %.1f GFLOP/s",
+            facts[i].steps, facts[i].steps == 1 ? "" : "s", facts[i].refine,
+            facts[i].refine == 1 ? "" : "s", facts[i].refine_window, milliseconds(model, facts[i].latency),
+            facts[i].latency, facts[i].flops / 1e9);
+    print_training(model);
+    return cli_finish_stdout();
+}
+
+int command_info(int argc, char **argv) {
+    bool json = false;
+    const char *option = NULL;
+    int first = 0, code = CLI_OK;
+    const cli_option options[] = {CLI_TEXT('m', "model", "FILE", &option, "the same as MODEL"),
+                                  CLI_FLAG('j', "json", &json, "print JSON"), CLI_END};
+    const cli_command_line line = {
+        "info", "[OPTIONS] [MODEL]",
+        "Says what a model is: its size and licence, the mel convention that it wants, its latency\n"
+        "and cost, how it was trained. Without MODEL: the default model.\n"
+        "GFLOP/s: floating-point operations of the network in one second of audio.",
+        NULL, options, 0, 1};
+    if (!cli_parse(&line, argc, argv, &first, &code)) return code;
+
+    char path[PATH_MAX];
+    lull_error error = {LULL_OK, ""};
+    lull_model *model = NULL;
+    settings_facts facts[SETTINGS];
+    lull_status status = cli_find_model(first < argc ? argv[first] : option, path, sizeof path, &error);
+    if (status == LULL_OK) status = lull_model_open(path, &model, &error);
+    for (int i = 0; i < SETTINGS && status == LULL_OK; i++)
+        status = find_settings(model, i == 1, &facts[i], &error);
+    code = status != LULL_OK ? cli_fail(&error)
+           : json            ? print_json(path, model, facts)
+                             : print_text(path, model, facts);
+    lull_model_close(model);
+    return code;
+}
