@@ -1,0 +1,14 @@
+/* What the step embedding's first linear layer sees: sines and cosines of the network time. */
+#ifndef MODEL_EMBEDDING_H
+#define MODEL_EMBEDDING_H
+
+#include "model/config.h"
+
+/* Floats in the encoding: 2 × frequencies. */
+int model_embedding_inputs(const model_config *config);
+
+/* lull: [sin(t·ω) | cos(t·ω)], ω geometric from embedding_from to embedding_to. DiffWave: its table at step t
+ * (ω_j = 10^(4j/63); Kong et al. 2021, §3.2), a fractional t interpolated linearly between two rows. */
+void model_embedding_input(const model_config *config, double t, float *out);
+
+#endif
