@@ -212,7 +212,8 @@ static void fade_to_stop(playback *p, phase *now, float *out, size_t n) {
 
 static void note_slack(playback *p, bool ended, size_t n) {
     if (ended || !p->started) return;
-    size_t readable = audio_ring_readable(p->ring), left = readable > n ? readable - n : 0;
+    size_t readable = audio_ring_readable(p->ring), used = n + p->fade;
+    size_t left = readable > used ? readable - used : 0;
     if (left < atomic_load_explicit(&p->slack, memory_order_relaxed))
         atomic_store_explicit(&p->slack, left, memory_order_relaxed);
 }
