@@ -1,0 +1,16 @@
+/* JSON text that nobody vouches for, into cJSON's tree. */
+#ifndef IO_JSON_H
+#define IO_JSON_H
+
+#include <cjson/cJSON.h>
+
+#include "lull.h"
+
+/* Parses exactly one JSON value (whitespace may follow), at most 64 levels deep. `name` stands in
+ * messages. *tree is freed with cJSON_Delete. */
+lull_status json_parse(const char *text, size_t size, const char *name, cJSON **tree, lull_error *error);
+
+/* A number that is a whole number from 0 to 2^53, as size_t; false otherwise. */
+bool json_size(const cJSON *item, size_t *value);
+
+#endif

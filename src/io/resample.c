@@ -1,0 +1,110 @@
+/* Sample rate conversion: soxr at very high quality. */
+#include "io/resample.h"
+
+#include <soxr.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+/* Beyond any device; keeps products of rates and lengths far from overflow. */
+enum { MAX_RATE = 10000000 };
+
+struct resampler {
+    soxr_t soxr; /* NULL when the rates are equal: samples pass */
+};
+
+static lull_status check_rates(int from, int to, lull_error *error) {
+    if (from < 1 || to < 1 || from > MAX_RATE || to > MAX_RATE) {
+        return base_fail(error, LULL_INVALID,
+                         "cannot resample from %d Hz to %d Hz: rates are 1 to %d", from, to,
+                         MAX_RATE);
+    }
+    return LULL_OK;
+}
+
+lull_status resampler_new(int from, int to, resampler **out, lull_error *error) {
+    *out = NULL;
+    lull_status status = check_rates(from, to, error);
+    if (status) return status;
+    resampler *r = base_alloc(1, sizeof *r);
+    if (!r) return base_no_memory(error);
+    if (from != to) {
+        soxr_error_t problem = NULL;
+        soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
+        soxr_quality_spec_t quality = soxr_quality_spec(SOXR_VHQ, 0);
+        soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
+        r->soxr = soxr_create(from, to, 1, &problem, &io, &quality, &runtime);
+        if (!r->soxr || problem) {
+            resampler_free(r);
+            return base_fail(error, LULL_UNSUPPORTED, "cannot resample from %d Hz to %d Hz: %s",
+                             from, to, problem ? problem : "out of memory");
+        }
+    }
+    *out = r;
+    return LULL_OK;
+}
+
+void resampler_free(resampler *r) {
+    if (!r) return;
+    if (r->soxr) soxr_delete(r->soxr);
+    base_free(r);
+}
+
+lull_status resampler_run(resampler *r, const float *in, size_t count, size_t *consumed, float *out,
+                          size_t room, size_t *produced, bool last, lull_error *error) {
+    *consumed = *produced = 0;
+    if (!r->soxr) {
+        size_t n = count < room ? count : room;
+        if (n > 0) memcpy(out, in, n * sizeof *out);
+        *consumed = *produced = n;
+        return LULL_OK;
+    }
+    /* soxr takes its input and gives its output piecemeal: go on until nothing moves. A null input
+     * tells it that the signal has ended; an empty one does not. */
+    static const float nothing = 0;
+    for (;;) {
+        size_t taken = 0, given = 0, left = count - *consumed;
+        const float *from = left > 0 ? in + *consumed : last ? NULL : &nothing;
+        soxr_error_t problem =
+            soxr_process(r->soxr, from, left, &taken, out + *produced, room - *produced, &given);
+        if (problem) return base_fail(error, LULL_INVALID, "resampling failed: %s", problem);
+        *consumed += taken;
+        *produced += given;
+        if (taken == 0 && given == 0) return LULL_OK;
+    }
+}
+
+lull_status resample(const float *in, size_t count, int from, int to, float **out,
+                     size_t *out_count, lull_error *error) {
+    *out = NULL;
+    *out_count = 0;
+    lull_status status = check_rates(from, to, error);
+    if (status) return status;
+    size_t scaled;
+    if (__builtin_mul_overflow(count, (size_t)to, &scaled)) {
+        return base_fail(error, LULL_INVALID, "%zu samples are too many to resample", count);
+    }
+    size_t length = scaled / (size_t)from + (scaled % (size_t)from != 0);
+    resampler *r = NULL;
+    float *samples = base_alloc(length, sizeof *samples);
+    if (!samples) return base_no_memory(error);
+    status = resampler_new(from, to, &r, error);
+    size_t taken = 0, made = 0;
+    while (!status && made < length) {
+        size_t used = 0, given = 0;
+        status = resampler_run(r, in + taken, count - taken, &used, samples + made, length - made,
+                               &given, true, error);
+        taken += used;
+        made += given;
+        if (used == 0 && given == 0) break; /* what soxr did not give stays zero */
+    }
+    resampler_free(r);
+    if (status) {
+        base_free(samples);
+        return status;
+    }
+    *out = samples;
+    *out_count = length;
+    return LULL_OK;
+}
