@@ -50,22 +50,24 @@ diffusion_levels diffusion_schedule_levels(const diffusion_schedule *schedule, d
     return levels;
 }
 
-lull_status diffusion_schedule_check(const diffusion_schedule *schedule, diffusion_objective objective,
-                                     lull_error *error) {
+lull_status diffusion_schedule_check(const diffusion_schedule *schedule,
+                                     diffusion_objective objective, lull_error *error) {
     if (schedule->kind == SCHEDULE_BETAS) {
         if (schedule->training_steps < 1 || schedule->training_steps > DIFFUSION_MAX_TRAINING_STEPS)
-            return base_fail(error, LULL_INVALID, "the schedule has %d training steps; 1 to %d are possible",
+            return base_fail(error, LULL_INVALID,
+                             "the schedule has %d training steps; 1 to %d are possible",
                              schedule->training_steps, DIFFUSION_MAX_TRAINING_STEPS);
         if (!(schedule->beta_first > 0 && schedule->beta_first < 1 && schedule->beta_last > 0 &&
               schedule->beta_last < 1))
-            return base_fail(error, LULL_INVALID,
-                             "the schedule's betas go from %g to %g; both must be above 0 and below 1",
-                             schedule->beta_first, schedule->beta_last);
+            return base_fail(
+                error, LULL_INVALID,
+                "the schedule's betas go from %g to %g; both must be above 0 and below 1",
+                schedule->beta_first, schedule->beta_last);
         double root = diffusion_schedule_root_alpha(schedule, schedule->training_steps - 1);
         if (!(root > 1e-6))
-            return base_fail(error, LULL_INVALID,
-                             "the schedule leaves no signal at its last step (level %g); lower its betas",
-                             root);
+            return base_fail(
+                error, LULL_INVALID,
+                "the schedule leaves no signal at its last step (level %g); lower its betas", root);
     }
     const char *wanted = NULL;
     switch (objective) {
@@ -78,19 +80,24 @@ lull_status diffusion_schedule_check(const diffusion_schedule *schedule, diffusi
     case DIFFUSION_FLOW:
         if (schedule->kind != SCHEDULE_LINEAR) wanted = "linear";
         break;
-    case DIFFUSION_DATA: break;
+    case DIFFUSION_DATA:
+        break;
     }
     if (wanted)
-        return base_fail(error, LULL_INVALID, "the objective %s does not go with the schedule %s; use %s",
-                         diffusion_objective_name(objective), schedule_kind_name(schedule->kind), wanted);
+        return base_fail(
+            error, LULL_INVALID, "the objective %s does not go with the schedule %s; use %s",
+            diffusion_objective_name(objective), schedule_kind_name(schedule->kind), wanted);
     return LULL_OK;
 }
 
 const char *schedule_kind_name(schedule_kind kind) {
     switch (kind) {
-    case SCHEDULE_BETAS: return "betas";
-    case SCHEDULE_ANGLE: return "angle";
-    case SCHEDULE_LINEAR: return "linear";
+    case SCHEDULE_BETAS:
+        return "betas";
+    case SCHEDULE_ANGLE:
+        return "angle";
+    case SCHEDULE_LINEAR:
+        return "linear";
     }
     return "unknown";
 }

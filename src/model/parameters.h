@@ -25,6 +25,8 @@ typedef struct model_parameters {
 lull_status model_parameters_new(const model_config *config, model_parameters **parameters,
                                  lull_error *error);
 void model_parameters_free(model_parameters *parameters);
+/* Number of weights that a (checked) configuration has, without allocating them. */
+size_t model_parameters_total(const model_config *config);
 /* A tensor's data; the name must exist (it is an internal error otherwise: asserts). */
 float *model_parameters_get(const model_parameters *parameters, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,163 @@
+/* Model files: opening, describing, writing (docs/formats.md). */
+#include "model/model.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+/* Multiply-adds of the network for one of its frames in one evaluation, the conditioner's work
+ * counted where it is repeated in every evaluation (DiffWave projects the upsampled mel in each
+ * layer; lull does it once a mel frame). */
+static double macs_per_frame(const model_config *c) {
+    double channels = c->channels;
+    double layer = 2 * channels * channels * c->kernel + 2 * channels * channels;
+    if (c->family == MODEL_DIFFWAVE)
+        layer += 2 * channels * c->mel.bands;
+    else
+        layer += 2 * 2 * channels; /* interpolation between two rows */
+    return c->layers * layer + 2 * channels * c->patch + channels * channels;
+}
+
+/* Multiply-adds of what a mel frame needs once, whatever the number of steps. */
+static double macs_per_mel_frame(const model_config *c) {
+    if (c->family == MODEL_DIFFWAVE)
+        return (16.0 + 256.0) * c->mel.bands * 3 * 2; /* 2 of 32 taps meet a row */
+    double wide = c->conditioner_channels, sum = 0;
+    for (int i = 0; i < c->conditioner_layers; i++)
+        sum += wide * (i ? wide : c->mel.bands) * c->conditioner_kernel;
+    return sum + c->layers * 2.0 * c->channels * wide;
+}
+
+static lull_status fill_info(lull_model *model, lull_error *error) {
+    const model_config *c = &model->config;
+    diffusion_plan *plan = NULL;
+    lull_status status =
+        diffusion_plan_new(c->sampler, c->objective, &c->schedule, c->steps, c->eta, &plan, error);
+    if (status) return status;
+    double frames = (double)c->mel.sample_rate / c->patch;
+    double mel_frames = (double)c->mel.sample_rate / c->mel.hop;
+    model->info = (lull_model_info){
+        .name = c->name,
+        .family = c->family == MODEL_DIFFWAVE ? "diffwave" : "lull",
+        .objective = diffusion_objective_name(c->objective),
+        .convention = c->mel.name,
+        .licence = c->licence,
+        .sample_rate = c->mel.sample_rate,
+        .bands = c->mel.bands,
+        .hop = c->mel.hop,
+        .n_fft = c->mel.n_fft,
+        .default_steps = c->steps,
+        .default_refine = c->refine,
+        .default_refine_window = c->refine_window,
+        .parameters = model->parameters->total,
+        .flops_per_second =
+            2 * (plan->count * frames * macs_per_frame(c) + mel_frames * macs_per_mel_frame(c)),
+    };
+    diffusion_plan_free(plan);
+    return LULL_OK;
+}
+
+/* Bytes of the file's tensors: a configuration may not ask for more weights than there can be. */
+static lull_status check_size(const safetensors *file, const model_config *config, const char *name,
+                              lull_error *error) {
+    size_t values = 0, wanted = model_parameters_total(config);
+    for (size_t i = 0; i < safetensors_count(file); i++)
+        values += safetensors_at(file, i)->bytes / 2;
+    if (wanted <= values) return LULL_OK;
+    return base_fail(
+        error, LULL_FORMAT,
+        "%s: the configuration demands %zu weights, more than the file's tensors can hold; a "
+        "tensor is missing or of the wrong shape",
+        name, wanted);
+}
+
+static lull_status read_model(lull_model *model, const safetensors *file, const char *name,
+                              lull_error *error) {
+    const char *json = safetensors_metadata(file, "lull");
+    if (!json)
+        return base_fail(
+            error, LULL_FORMAT,
+            "%s: not a lull model: a safetensors file without the metadata `lull`; DiffWave "
+            "checkpoints are converted by tools/import_diffwave.py",
+            name);
+    lull_status status = model_config_parse(json, name, &model->config, error);
+    if (!status) status = check_size(file, &model->config, name, error);
+    if (!status) status = model_parameters_new(&model->config, &model->parameters, error);
+    if (!status) status = model_parameters_read(model->parameters, file, NULL, name, error);
+    if (status) return status;
+    const char *training = safetensors_metadata(file, "training");
+    model->training_json = base_strdup(training ? training : "");
+    if (!model->training_json) return base_no_memory(error);
+    return fill_info(model, error);
+}
+
+static lull_status open_parsed(safetensors *file, const char *name, lull_model **result,
+                               lull_error *error) {
+    lull_model *model = base_alloc(1, sizeof *model);
+    lull_status status = model ? read_model(model, file, name, error) : base_no_memory(error);
+    safetensors_close(file);
+    if (status)
+        lull_model_close(model);
+    else
+        *result = model;
+    return status;
+}
+
+lull_status lull_model_open(const char *path, lull_model **model, lull_error *error) {
+    if (!model) return base_fail(error, LULL_INVALID, "lull_model_open: model is NULL");
+    *model = NULL;
+    if (!path) return base_fail(error, LULL_INVALID, "lull_model_open: path is NULL");
+    safetensors *file = NULL;
+    lull_status status = safetensors_open(path, &file, error);
+    return status ? status : open_parsed(file, path, model, error);
+}
+
+lull_status lull_model_open_memory(const void *data, size_t size, const char *name,
+                                   lull_model **model, lull_error *error) {
+    if (!model) return base_fail(error, LULL_INVALID, "lull_model_open_memory: model is NULL");
+    *model = NULL;
+    if (!data) return base_fail(error, LULL_INVALID, "lull_model_open_memory: data is NULL");
+    if (!name) name = "(memory)";
+    safetensors *file = NULL;
+    lull_status status = safetensors_parse(data, size, name, &file, error);
+    return status ? status : open_parsed(file, name, model, error);
+}
+
+void lull_model_close(lull_model *model) {
+    if (!model) return;
+    model_parameters_free(model->parameters);
+    base_free(model->training_json);
+    base_free(model);
+}
+
+const lull_model_info *lull_model_get_info(const lull_model *model) {
+    return model ? &model->info : NULL;
+}
+
+lull_status model_write(const char *path, const model_config *config,
+                        const model_parameters *parameters, const char *training_json, bool bf16,
+                        lull_error *error) {
+    char *json = model_config_print(config);
+    safetensors_entry *entries = base_alloc(parameters->tensor_count, sizeof *entries);
+    lull_status status;
+    if (!json || !entries) {
+        status = base_no_memory(error);
+        goto done;
+    }
+    for (size_t i = 0; i < parameters->tensor_count; i++) {
+        const model_tensor *tensor = &parameters->tensors[i];
+        entries[i] = (safetensors_entry){.name = tensor->name,
+                                         .dtype = bf16 ? SAFETENSORS_BF16 : SAFETENSORS_F32,
+                                         .dimensions = tensor->dimensions,
+                                         .data = parameters->data + tensor->offset};
+        memcpy(entries[i].shape, tensor->shape, (size_t)tensor->dimensions * sizeof *tensor->shape);
+    }
+    const char *keys[] = {"lull", "training"}, *values[] = {json, training_json};
+    status = safetensors_write(path, entries, parameters->tensor_count, keys, values,
+                               training_json && *training_json ? 2 : 1, error);
+done:
+    base_free(entries);
+    base_free(json);
+    return status;
+}
