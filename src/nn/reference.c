@@ -1,0 +1,149 @@
+/* The definition of every kernel in plain C, one twin each. Slow, exact about its order of additions. */
+#include "nn/tables.h"
+#include "nn/round_bf16.h"
+
+#include <math.h>
+
+static size_t packed_f32(int k, int n) {
+    return (size_t)k * (size_t)n;
+}
+
+static size_t packed_bf16(int k, int n) {
+    return ((size_t)k + 1) / 2 * 2 * (size_t)n;
+}
+
+/* Packed (k, n), row-major. */
+static void pack_f32(int k, int n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
+                     float *packed) {
+    for (int i = 0; i < k; i++)
+        for (int j = 0; j < n; j++)
+            packed[(size_t)i * n + j] = b[i * row_stride + j * column_stride];
+}
+
+/* Packed (k / 2, n, 2): the two rows of a pair beside each other. */
+static void pack_bf16(int k, int n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
+                      bf16 *packed) {
+    for (int i = 0; i < k + (k & 1); i++)
+        for (int j = 0; j < n; j++)
+            packed[((size_t)(i / 2) * n + j) * 2 + (i & 1)] =
+                i < k ? round_bf16(b[i * row_stride + j * column_stride]) : 0;
+}
+
+static void product_f32(int rows, int n, int k, int taps, const float *const *a, size_t lda,
+                        const float *packed, const float *bias, bool accumulate, float *c, size_t ldc) {
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < n; j++) {
+            float sum = accumulate ? c[(size_t)r * ldc + j] : bias ? bias[j] : 0.0f;
+            for (int tap = 0; tap < taps; tap++)
+                for (int i = 0; i < k; i++)
+                    sum += a[tap][(size_t)r * lda + i] * packed[((size_t)tap * k + i) * n + j];
+            c[(size_t)r * ldc + j] = sum;
+        }
+}
+
+static void product_bf16(int rows, int n, int k, int taps, const bf16 *const *a, size_t lda,
+                         const bf16 *packed, const float *bias, bool accumulate, float *c, size_t ldc) {
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < n; j++) {
+            float sum = accumulate ? c[(size_t)r * ldc + j] : bias ? bias[j] : 0.0f;
+            for (int tap = 0; tap < taps; tap++)
+                for (int i = 0; i < k; i++)
+                    sum += widen_bf16(a[tap][(size_t)r * lda + i]) *
+                           widen_bf16(packed[(((size_t)tap * k + i) / 2 * n + j) * 2 + (i & 1)]);
+            c[(size_t)r * ldc + j] = sum;
+        }
+}
+
+static size_t outer_scratch(int m, int n, int rows) {
+    (void)m, (void)n, (void)rows;
+    return 64;
+}
+
+static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const float *b, size_t ldb,
+                      float *c, size_t ldc, void *scratch) {
+    (void)scratch;
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            float sum = c[(size_t)i * ldc + j];
+            for (int r = 0; r < rows; r++) sum += a[(size_t)r * lda + i] * b[(size_t)r * ldb + j];
+            c[(size_t)i * ldc + j] = sum;
+        }
+}
+
+static void outer_bf16(int rows, int m, int n, const bf16 *a, size_t lda, const bf16 *b, size_t ldb,
+                       float *c, size_t ldc, void *scratch) {
+    (void)scratch;
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            float sum = c[(size_t)i * ldc + j];
+            for (int r = 0; r < rows; r++)
+                sum += widen_bf16(a[(size_t)r * lda + i]) * widen_bf16(b[(size_t)r * ldb + j]);
+            c[(size_t)i * ldc + j] = sum;
+        }
+}
+
+static void to_bf16(const float *in, bf16 *out, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = round_bf16(in[i]);
+}
+
+static void from_bf16(const bf16 *in, float *out, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = widen_bf16(in[i]);
+}
+
+static float sigmoid(float x) {
+    return 1.0f / (1.0f + expf(-x));
+}
+
+static float gate_input(const float *h, const float *c0, float w0, const float *c1, float w1, int i) {
+    float p = h[i];
+    if (c0) p += w0 * c0[i];
+    if (c1) p += w1 * c1[i];
+    return p;
+}
+
+static void gate(int channels, const float *h, const float *c0, float w0, const float *c1, float w1,
+                 float *z_f32, bf16 *z_bf16, float *saved_f32, bf16 *saved_bf16) {
+    for (int i = 0; i < channels; i++) {
+        float s = sigmoid(gate_input(h, c0, w0, c1, w1, i));
+        float t = tanhf(gate_input(h, c0, w0, c1, w1, channels + i));
+        if (z_f32) z_f32[i] = s * t;
+        if (z_bf16) z_bf16[i] = round_bf16(s * t);
+        if (saved_f32) saved_f32[i] = s, saved_f32[channels + i] = t;
+        if (saved_bf16) saved_bf16[i] = round_bf16(s), saved_bf16[channels + i] = round_bf16(t);
+    }
+}
+
+static void gate_backward(int channels, const float *dz, const float *saved_f32, const bf16 *saved_bf16,
+                          float *dp_f32, bf16 *dp_bf16) {
+    for (int i = 0; i < channels; i++) {
+        float s = saved_f32 ? saved_f32[i] : widen_bf16(saved_bf16[i]);
+        float t = saved_f32 ? saved_f32[channels + i] : widen_bf16(saved_bf16[channels + i]);
+        float ds = dz[i] * t * (s * (1.0f - s)), dt = dz[i] * s * (1.0f - t * t);
+        if (dp_f32) dp_f32[i] = ds, dp_f32[channels + i] = dt;
+        if (dp_bf16) dp_bf16[i] = round_bf16(ds), dp_bf16[channels + i] = round_bf16(dt);
+    }
+}
+
+static void silu(const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = x[i] * sigmoid(x[i]);
+}
+
+const nn_kernels nn_reference = {
+    .name = "reference",
+    .bf16_native = false,
+    .pack_width = 1,
+    .packed_f32 = packed_f32,
+    .packed_bf16 = packed_bf16,
+    .pack_f32 = pack_f32,
+    .pack_bf16 = pack_bf16,
+    .product_f32 = product_f32,
+    .product_bf16 = product_bf16,
+    .outer_scratch = outer_scratch,
+    .outer_f32 = outer_f32,
+    .outer_bf16 = outer_bf16,
+    .to_bf16 = to_bf16,
+    .from_bf16 = from_bf16,
+    .gate = gate,
+    .gate_backward = gate_backward,
+    .silu = silu,
+};

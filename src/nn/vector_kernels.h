@@ -1,0 +1,508 @@
+/* All kernels, written once over a small set of vector primitives; avx2.c, avx512.c, avx512bf16.c and neon.c
+ * define the primitives for their instruction set and include this file, which then defines their table.
+ *
+ * A file defines before the inclusion
+ *   NN_TABLE, NN_NAME, NN_BF16_NATIVE    the table's symbol, its name, whether v_dot is one instruction
+ *   V_LANES                              floats of a vector; a packed panel is two vectors wide
+ *   vf, vi                               a vector of floats, of pairs of bf16s
+ *   TILE_F32, FOR_TILE_F32(X)            rows of the largest register tile, X(1) … X(TILE_F32)
+ *   TILE_BF16, FOR_TILE_BF16(X)          the same for bf16
+ *   v_zero v_set1 v_load v_store v_load_n v_store_n v_add v_sub v_mul v_div v_fma (a·b + c) v_min v_max
+ *   v_round v_power2 (2^x for whole x) v_load_bf16 v_load_bf16_n v_store_bf16 v_store_bf16_n
+ *   v_pair (one pair to all lanes) v_pairs (V_LANES pairs) v_store_pairs v_interleave v_interleave_n
+ *   v_dot (acc + a.lo·b.lo + a.hi·b.hi)
+ *
+ * Order of additions: every element of an output has one accumulator that starts with the bias (or with what
+ * is there) and goes through taps and channels in ascending order. Cutting rows or columns in other tiles
+ * changes which register holds it and nothing else. */
+#include "nn/round_bf16.h"
+#include "nn/tables.h"
+
+#include <assert.h>
+
+#define PANEL (2 * V_LANES)
+#define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
+INLINE int least(int a, int b) {
+    return a < b ? a : b;
+}
+
+INLINE int panels_of(int n) {
+    return (n + PANEL - 1) / PANEL;
+}
+
+/* Packing: panels of PANEL columns, in each all K rows. */
+
+static size_t packed_f32(int k, int n) {
+    return (size_t)panels_of(n) * PANEL * (size_t)k;
+}
+
+static size_t packed_bf16(int k, int n) {
+    return (size_t)panels_of(n) * PANEL * (((size_t)k + 1) / 2 * 2);
+}
+
+static void pack_f32(int k, int n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
+                     float *packed) {
+    for (int first = 0; first < n; first += PANEL)
+        for (int i = 0; i < k; i++)
+            for (int j = 0; j < PANEL; j++)
+                *packed++ = first + j < n ? b[i * row_stride + (first + j) * column_stride] : 0.0f;
+}
+
+static void pack_bf16(int k, int n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
+                      bf16 *packed) {
+    for (int first = 0; first < n; first += PANEL)
+        for (int i = 0; i < k; i += 2)
+            for (int j = 0; j < PANEL; j++)
+                for (int half = 0; half < 2; half++)
+                    *packed++ = first + j < n && i + half < k
+                                    ? round_bf16(b[(i + half) * row_stride +
+                                                   (first + j) * column_stride])
+                                    : 0;
+}
+
+/* Rows of a tile of the output, kept in registers. */
+
+INLINE vf load_columns(const float *p, int columns, int v) {
+    return columns >= (v + 1) * V_LANES ? v_load(p + v * V_LANES)
+                                        : v_load_n(p + v * V_LANES, columns - v * V_LANES);
+}
+
+INLINE void store_columns(float *p, vf x, int columns, int v) {
+    if (columns >= (v + 1) * V_LANES)
+        v_store(p + v * V_LANES, x);
+    else
+        v_store_n(p + v * V_LANES, x, columns - v * V_LANES);
+}
+
+typedef struct product_call {
+    int k, taps;
+    size_t lda, ldc;
+    const float *bias;
+    bool accumulate;
+    int columns; /* of this panel */
+} product_call;
+
+INLINE void tile_begin(vf *acc, int mr, int nr, const product_call *call, const float *c) {
+    UNROLL
+    for (int v = 0; v < nr; v++) {
+        vf bias = call->bias && !call->accumulate ? load_columns(call->bias, call->columns, v) : v_zero();
+        UNROLL
+        for (int r = 0; r < mr; r++)
+            acc[r * nr + v] = call->accumulate
+                                  ? load_columns(c + (size_t)r * call->ldc, call->columns, v)
+                                  : bias;
+    }
+}
+
+INLINE void tile_end(const vf *acc, int mr, int nr, const product_call *call, float *c) {
+    UNROLL
+    for (int r = 0; r < mr; r++) {
+        UNROLL
+        for (int v = 0; v < nr; v++)
+            store_columns(c + (size_t)r * call->ldc, acc[r * nr + v], call->columns, v);
+    }
+}
+
+INLINE void product_f32_tile(const int mr, const int nr, const product_call *call,
+                             const float *const *a, size_t offset, const float *b, float *c) {
+    vf acc[TILE_F32 * 2];
+    const size_t lda = call->lda;
+    tile_begin(acc, mr, nr, call, c);
+    for (int tap = 0; tap < call->taps; tap++) {
+        const float *p = a[tap] + offset;
+        for (int i = 0; i < call->k; i++, p++, b += PANEL) {
+            vf b0 = v_load(b), b1 = nr > 1 ? v_load(b + V_LANES) : b0;
+            UNROLL
+            for (int r = 0; r < mr; r++) {
+                vf x = v_set1(p[(size_t)r * lda]);
+                acc[r * nr] = v_fma(x, b0, acc[r * nr]);
+                if (nr > 1) acc[r * nr + 1] = v_fma(x, b1, acc[r * nr + 1]);
+            }
+        }
+    }
+    tile_end(acc, mr, nr, call, c);
+}
+
+INLINE void product_bf16_tile(const int mr, const int nr, const product_call *call,
+                              const bf16 *const *a, size_t offset, const bf16 *b, float *c) {
+    vf acc[TILE_BF16 * 2];
+    const size_t lda = call->lda;
+    tile_begin(acc, mr, nr, call, c);
+    for (int tap = 0; tap < call->taps; tap++) {
+        const bf16 *p = a[tap] + offset;
+        for (int i = 0; i < call->k; i += 2, p += 2, b += 2 * PANEL) {
+            vi b0 = v_pairs(b), b1 = nr > 1 ? v_pairs(b + 2 * V_LANES) : b0;
+            UNROLL
+            for (int r = 0; r < mr; r++) {
+                vi x = v_pair(p + (size_t)r * lda);
+                acc[r * nr] = v_dot(acc[r * nr], x, b0);
+                if (nr > 1) acc[r * nr + 1] = v_dot(acc[r * nr + 1], x, b1);
+            }
+        }
+    }
+    tile_end(acc, mr, nr, call, c);
+}
+
+typedef void product_f32_function(const product_call *call, const float *const *a, size_t offset,
+                                  const float *b, float *c);
+typedef void product_bf16_function(const product_call *call, const bf16 *const *a, size_t offset,
+                                   const bf16 *b, float *c);
+
+#define PRODUCT_F32(rows, vectors)                                                                 \
+    static void product_f32_##rows##x##vectors(const product_call *call, const float *const *a,    \
+                                               size_t offset, const float *b, float *c) {          \
+        product_f32_tile(rows, vectors, call, a, offset, b, c);                                    \
+    }
+#define PRODUCT_BF16(rows, vectors)                                                                \
+    static void product_bf16_##rows##x##vectors(const product_call *call, const bf16 *const *a,    \
+                                                size_t offset, const bf16 *b, float *c) {          \
+        product_bf16_tile(rows, vectors, call, a, offset, b, c);                                   \
+    }
+#define BOTH(rows) PRODUCT_F32(rows, 1) PRODUCT_F32(rows, 2)
+FOR_TILE_F32(BOTH)
+#undef BOTH
+#define BOTH(rows) PRODUCT_BF16(rows, 1) PRODUCT_BF16(rows, 2)
+FOR_TILE_BF16(BOTH)
+#undef BOTH
+#define BOTH(rows) {product_f32_##rows##x1, product_f32_##rows##x2},
+static product_f32_function *const product_f32_tiles[][2] = {FOR_TILE_F32(BOTH)};
+#undef BOTH
+#define BOTH(rows) {product_bf16_##rows##x1, product_bf16_##rows##x2},
+static product_bf16_function *const product_bf16_tiles[][2] = {FOR_TILE_BF16(BOTH)};
+#undef BOTH
+
+/* Rows of block number `block`, when `rows` are cut in as few blocks of at most `most` as will do, of even
+ * size: a small last block would waste its loads of B. */
+INLINE int even_block(int rows, int most, int block) {
+    int blocks = (rows + most - 1) / most;
+    return rows / blocks + (block < rows % blocks);
+}
+
+static void product_f32(int rows, int n, int k, int taps, const float *const *a, size_t lda,
+                        const float *packed, const float *bias, bool accumulate, float *c, size_t ldc) {
+    for (int first = 0; first < n; first += PANEL) {
+        product_call call = {.k = k,
+                             .taps = taps,
+                             .lda = lda,
+                             .ldc = ldc,
+                             .bias = bias ? bias + first : NULL,
+                             .accumulate = accumulate,
+                             .columns = least(n - first, PANEL)};
+        const float *panel = packed + (size_t)first * (size_t)k * (size_t)taps;
+        int wide = call.columns > V_LANES;
+        for (int row = 0, block = 0, mr; row < rows; row += mr, block++) {
+            mr = even_block(rows, TILE_F32, block);
+            product_f32_tiles[mr - 1][wide](&call, a, (size_t)row * lda, panel,
+                                            c + (size_t)row * ldc + first);
+        }
+    }
+}
+
+static void product_bf16(int rows, int n, int k, int taps, const bf16 *const *a, size_t lda,
+                         const bf16 *packed, const float *bias, bool accumulate, float *c, size_t ldc) {
+    assert(k % 2 == 0);
+    for (int first = 0; first < n; first += PANEL) {
+        product_call call = {.k = k,
+                             .taps = taps,
+                             .lda = lda,
+                             .ldc = ldc,
+                             .bias = bias ? bias + first : NULL,
+                             .accumulate = accumulate,
+                             .columns = least(n - first, PANEL)};
+        const bf16 *panel = packed + (size_t)first * (size_t)k * (size_t)taps;
+        int wide = call.columns > V_LANES;
+        for (int row = 0, block = 0, mr; row < rows; row += mr, block++) {
+            mr = even_block(rows, TILE_BF16, block);
+            product_bf16_tiles[mr - 1][wide](&call, a, (size_t)row * lda, panel,
+                                             c + (size_t)row * ldc + first);
+        }
+    }
+}
+
+/* The gradient of a weight sums over rows. A chunk of rows is brought into a dense order in scratch (b in
+ * panels, a as it is; bf16: pairs of rows interleaved), small enough to stay in the second-level cache; the
+ * sums wait in c from chunk to chunk, so chunks do not show in the result. */
+enum { OUTER_CHUNK = 128 }; /* rows; even, so that pairs do not depend on it */
+
+static size_t outer_scratch(int m, int n, int rows) {
+    (void)rows;
+    size_t width = (size_t)panels_of(n) * PANEL + (size_t)panels_of(m) * PANEL;
+    return width * OUTER_CHUNK * sizeof(float);
+}
+
+INLINE void outer_f32_tile(const int mr, const int nr, const product_call *call, int rows,
+                           const float *a, size_t lda, const float *b, float *c) {
+    vf acc[TILE_F32 * 2];
+    tile_begin(acc, mr, nr, call, c);
+    for (int row = 0; row < rows; row++, a += lda, b += PANEL) {
+        vf b0 = v_load(b), b1 = nr > 1 ? v_load(b + V_LANES) : b0;
+        UNROLL
+        for (int r = 0; r < mr; r++) {
+            vf x = v_set1(a[r]);
+            acc[r * nr] = v_fma(x, b0, acc[r * nr]);
+            if (nr > 1) acc[r * nr + 1] = v_fma(x, b1, acc[r * nr + 1]);
+        }
+    }
+    tile_end(acc, mr, nr, call, c);
+}
+
+INLINE void outer_bf16_tile(const int mr, const int nr, const product_call *call, int pairs,
+                            const bf16 *a, size_t lda, const bf16 *b, float *c) {
+    vf acc[TILE_BF16 * 2];
+    tile_begin(acc, mr, nr, call, c);
+    for (int pair = 0; pair < pairs; pair++, a += lda, b += 2 * PANEL) {
+        vi b0 = v_pairs(b), b1 = nr > 1 ? v_pairs(b + 2 * V_LANES) : b0;
+        UNROLL
+        for (int r = 0; r < mr; r++) {
+            vi x = v_pair(a + 2 * r);
+            acc[r * nr] = v_dot(acc[r * nr], x, b0);
+            if (nr > 1) acc[r * nr + 1] = v_dot(acc[r * nr + 1], x, b1);
+        }
+    }
+    tile_end(acc, mr, nr, call, c);
+}
+
+typedef void outer_f32_function(const product_call *call, int rows, const float *a, size_t lda,
+                                const float *b, float *c);
+typedef void outer_bf16_function(const product_call *call, int pairs, const bf16 *a, size_t lda,
+                                 const bf16 *b, float *c);
+
+#define OUTER_F32(rows, vectors)                                                                   \
+    static void outer_f32_##rows##x##vectors(const product_call *call, int count, const float *a,  \
+                                             size_t lda, const float *b, float *c) {               \
+        outer_f32_tile(rows, vectors, call, count, a, lda, b, c);                                  \
+    }
+#define OUTER_BF16(rows, vectors)                                                                  \
+    static void outer_bf16_##rows##x##vectors(const product_call *call, int count, const bf16 *a,  \
+                                              size_t lda, const bf16 *b, float *c) {               \
+        outer_bf16_tile(rows, vectors, call, count, a, lda, b, c);                                 \
+    }
+#define BOTH(rows) OUTER_F32(rows, 1) OUTER_F32(rows, 2)
+FOR_TILE_F32(BOTH)
+#undef BOTH
+#define BOTH(rows) OUTER_BF16(rows, 1) OUTER_BF16(rows, 2)
+FOR_TILE_BF16(BOTH)
+#undef BOTH
+#define BOTH(rows) {outer_f32_##rows##x1, outer_f32_##rows##x2},
+static outer_f32_function *const outer_f32_tiles[][2] = {FOR_TILE_F32(BOTH)};
+#undef BOTH
+#define BOTH(rows) {outer_bf16_##rows##x1, outer_bf16_##rows##x2},
+static outer_bf16_function *const outer_bf16_tiles[][2] = {FOR_TILE_BF16(BOTH)};
+#undef BOTH
+
+/* Rows of (rows, n) into panels (panel, rows, PANEL), zero-padded. */
+static void copy_panels(int rows, int n, const float *b, size_t ldb, float *panels) {
+    for (int first = 0; first < n; first += PANEL) {
+        int columns = least(n - first, PANEL);
+        for (int r = 0; r < rows; r++, panels += PANEL) {
+            const float *p = b + (size_t)r * ldb + first;
+            v_store(panels, load_columns(p, columns, 0));
+            v_store(panels + V_LANES, columns > V_LANES ? load_columns(p, columns, 1) : v_zero());
+        }
+    }
+}
+
+/* The same for pairs of rows, (panel, rows / 2, PANEL, 2); an odd last row is paired with zeros. */
+static void interleave_panels(int rows, int n, const bf16 *b, size_t ldb, bf16 *panels) {
+    static const bf16 zeros[PANEL];
+    for (int first = 0; first < n; first += PANEL) {
+        int columns = least(n - first, PANEL);
+        for (int r = 0; r < rows; r += 2)
+            for (int v = 0; v < 2; v++, panels += 2 * V_LANES) {
+                int left = columns - v * V_LANES;
+                const bf16 *p = b + (size_t)r * ldb + first + (left > 0 ? v * V_LANES : 0);
+                const bf16 *q = r + 1 < rows ? p + ldb : zeros;
+                v_store_pairs(panels, left >= V_LANES ? v_interleave(p, q)
+                                                      : v_interleave_n(p, q, left > 0 ? left : 0));
+            }
+    }
+}
+
+static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const float *b, size_t ldb,
+                      float *c, size_t ldc, void *scratch) {
+    float *panels = scratch;
+    for (int row = 0; row < rows; row += OUTER_CHUNK) {
+        int count = least(rows - row, OUTER_CHUNK);
+        copy_panels(count, n, b + (size_t)row * ldb, ldb, panels);
+        for (int i = 0, block = 0, mr; i < m; i += mr, block++) {
+            mr = even_block(m, TILE_F32, block);
+            for (int first = 0; first < n; first += PANEL) {
+                product_call call = {.ldc = ldc, .accumulate = true, .columns = least(n - first, PANEL)};
+                outer_f32_tiles[mr - 1][call.columns > V_LANES](
+                    &call, count, a + (size_t)row * lda + i, lda, panels + (size_t)first * count,
+                    c + (size_t)i * ldc + first);
+            }
+        }
+    }
+}
+
+static void outer_bf16(int rows, int m, int n, const bf16 *a, size_t lda, const bf16 *b, size_t ldb,
+                       float *c, size_t ldc, void *scratch) {
+    bf16 *b_panels = scratch;
+    bf16 *a_panels = b_panels + (size_t)panels_of(n) * PANEL * OUTER_CHUNK;
+    for (int row = 0; row < rows; row += OUTER_CHUNK) {
+        int count = least(rows - row, OUTER_CHUNK), pairs = (count + 1) / 2;
+        interleave_panels(count, n, b + (size_t)row * ldb, ldb, b_panels);
+        interleave_panels(count, m, a + (size_t)row * lda, lda, a_panels);
+        for (int group = 0; group < m; group += PANEL) {
+            const bf16 *a_panel = a_panels + (size_t)group * 2 * pairs;
+            int most = least(m - group, PANEL);
+            for (int i = 0, block = 0, mr; i < most; i += mr, block++) {
+                mr = even_block(most, TILE_BF16, block);
+                for (int first = 0; first < n; first += PANEL) {
+                    product_call call = {
+                        .ldc = ldc, .accumulate = true, .columns = least(n - first, PANEL)};
+                    outer_bf16_tiles[mr - 1][call.columns > V_LANES](
+                        &call, pairs, a_panel + 2 * i, 2 * PANEL,
+                        b_panels + (size_t)first * 2 * pairs, c + (size_t)(group + i) * ldc + first);
+                }
+            }
+        }
+    }
+}
+
+static void to_bf16(const float *in, bf16 *out, size_t n) {
+    size_t i = 0;
+    for (; i + V_LANES <= n; i += V_LANES) v_store_bf16(out + i, v_load(in + i));
+    if (i < n) v_store_bf16_n(out + i, v_load_n(in + i, (int)(n - i)), (int)(n - i));
+}
+
+static void from_bf16(const bf16 *in, float *out, size_t n) {
+    size_t i = 0;
+    for (; i + V_LANES <= n; i += V_LANES) v_store(out + i, v_load_bf16(in + i));
+    if (i < n) v_store_n(out + i, v_load_bf16_n(in + i, (int)(n - i)), (int)(n - i));
+}
+
+/* e^x - 1 = 2^whole·(1 + f·q(f)) - 1 with x·log2(e) = whole + f, |f| ≤ 1/2; q is the minimax polynomial of
+ * degree 4 for (2^f - 1) / f: relative error of e^x below 1e-7. `below` gets 2^whole, so that e^x is
+ * result + 1. x has to be within ±87. */
+INLINE vf exp_minus_1(vf x) {
+    vf t = v_mul(x, v_set1(1.44269504f));
+    vf whole = v_round(t), f = v_sub(t, whole);
+    vf q = v_fma(v_set1(0.00132647271f), f, v_set1(0.00967151264f));
+    q = v_fma(q, f, v_set1(0.0555073374f));
+    q = v_fma(q, f, v_set1(0.240222421f));
+    q = v_fma(q, f, v_set1(0.693146978f));
+    vf power = v_power2(whole);
+    return v_fma(power, v_mul(q, f), v_sub(power, v_set1(1.0f)));
+}
+
+/* σ(x) = 1 / (1 + e^-x). v_min and v_max give their second argument when it is not a number. */
+INLINE vf sigmoid(vf x) {
+    vf limited = v_min(v_set1(87.0f), v_max(v_set1(-87.0f), x));
+    return v_div(v_set1(1.0f), v_add(v_set1(2.0f), exp_minus_1(v_sub(v_zero(), limited))));
+}
+
+/* tanh(x) = (e^2x - 1) / (e^2x + 1); beyond ±10 it is ±1 in float32. */
+INLINE vf hyperbolic_tangent(vf x) {
+    vf limited = v_min(v_set1(10.0f), v_max(v_set1(-10.0f), x));
+    vf e = exp_minus_1(v_add(limited, limited));
+    return v_div(e, v_add(e, v_set1(2.0f)));
+}
+
+INLINE vf load_some(const float *p, int n) {
+    return n >= V_LANES ? v_load(p) : v_load_n(p, n);
+}
+
+INLINE void store_some(float *p, vf x, int n) {
+    if (n >= V_LANES)
+        v_store(p, x);
+    else
+        v_store_n(p, x, n);
+}
+
+INLINE void store_some_bf16(bf16 *p, vf x, int n) {
+    if (n >= V_LANES)
+        v_store_bf16(p, x);
+    else
+        v_store_bf16_n(p, x, n);
+}
+
+INLINE vf gate_input(const float *h, const float *c0, vf w0, const float *c1, vf w1, int i, int n) {
+    vf p = load_some(h + i, n);
+    if (c0) p = v_fma(w0, load_some(c0 + i, n), p);
+    if (c1) p = v_fma(w1, load_some(c1 + i, n), p);
+    return p;
+}
+
+static void gate(int channels, const float *h, const float *c0, float w0, const float *c1, float w1,
+                 float *z_f32, bf16 *z_bf16, float *saved_f32, bf16 *saved_bf16) {
+    vf v0 = v_set1(w0), v1 = v_set1(w1);
+    for (int i = 0; i < channels; i += V_LANES) {
+        int n = channels - i;
+        vf s = sigmoid(gate_input(h, c0, v0, c1, v1, i, n));
+        vf t = hyperbolic_tangent(gate_input(h, c0, v0, c1, v1, channels + i, n));
+        vf z = v_mul(s, t);
+        if (z_f32) store_some(z_f32 + i, z, n);
+        if (z_bf16) store_some_bf16(z_bf16 + i, z, n);
+        if (saved_f32) {
+            store_some(saved_f32 + i, s, n);
+            store_some(saved_f32 + channels + i, t, n);
+        }
+        if (saved_bf16) {
+            store_some_bf16(saved_bf16 + i, s, n);
+            store_some_bf16(saved_bf16 + channels + i, t, n);
+        }
+    }
+}
+
+INLINE vf load_saved(const float *f, const bf16 *b, int i, int n) {
+    if (f) return load_some(f + i, n);
+    return n >= V_LANES ? v_load_bf16(b + i) : v_load_bf16_n(b + i, n);
+}
+
+static void gate_backward(int channels, const float *dz, const float *saved_f32, const bf16 *saved_bf16,
+                          float *dp_f32, bf16 *dp_bf16) {
+    vf one = v_set1(1.0f);
+    for (int i = 0; i < channels; i += V_LANES) {
+        int n = channels - i;
+        vf d = load_some(dz + i, n);
+        vf s = load_saved(saved_f32, saved_bf16, i, n);
+        vf t = load_saved(saved_f32, saved_bf16, channels + i, n);
+        vf ds = v_mul(v_mul(d, t), v_mul(s, v_sub(one, s)));
+        vf dt = v_mul(v_mul(d, s), v_sub(one, v_mul(t, t)));
+        if (dp_f32) {
+            store_some(dp_f32 + i, ds, n);
+            store_some(dp_f32 + channels + i, dt, n);
+        }
+        if (dp_bf16) {
+            store_some_bf16(dp_bf16 + i, ds, n);
+            store_some_bf16(dp_bf16 + channels + i, dt, n);
+        }
+    }
+}
+
+static void silu(const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i += V_LANES) {
+        int left = n - i < V_LANES ? (int)(n - i) : V_LANES;
+        /* Below -87 σ is at its smallest; x is limited as well, so that the product is not large there. */
+        vf p = v_max(v_set1(-87.0f), load_some(x + i, left));
+        store_some(y + i, v_mul(p, sigmoid(p)), left);
+    }
+}
+
+const nn_kernels NN_TABLE = {
+    .name = NN_NAME,
+    .bf16_native = NN_BF16_NATIVE,
+    .pack_width = PANEL,
+    .packed_f32 = packed_f32,
+    .packed_bf16 = packed_bf16,
+    .pack_f32 = pack_f32,
+    .pack_bf16 = pack_bf16,
+    .product_f32 = product_f32,
+    .product_bf16 = product_bf16,
+    .outer_scratch = outer_scratch,
+    .outer_f32 = outer_f32,
+    .outer_bf16 = outer_bf16,
+    .to_bf16 = to_bf16,
+    .from_bf16 = from_bf16,
+    .gate = gate,
+    .gate_backward = gate_backward,
+    .silu = silu,
+};
