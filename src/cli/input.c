@@ -6,7 +6,9 @@
 #include "cli/options.h"
 #include "io/audio_file.h"
 #include "io/npy.h"
+#include "mel/compression.h"
 #include "mel/front_end.h"
+#include "mel/window.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,36 +42,38 @@ bool cli_is_npy(const char *path) {
 
 /* ---- conversions -------------------------------------------------------------------------- */
 
-/* What a linear mel value becomes in the convention, before its statistics. */
-static double compress(const mel_convention *convention, double value) {
-    double clamped = value > convention->floor ? value : convention->floor;
-    switch (convention->compression) {
-    case MEL_COMPRESS_LN: return log(clamped);
-    case MEL_COMPRESS_LOG10: return log10(clamped);
-    case MEL_COMPRESS_DIFFWAVE: {
-        double scaled = (20.0 * log10(clamped) - 20.0 + 100.0) / 100.0;
-        return scaled < 0.0 ? 0.0 : scaled > 1.0 ? 1.0 : scaled;
+/* One value of the given scale as a linear mel, in the convention's own normalisation. */
+static double to_linear(double value, int from) {
+    switch (from) {
+    case CLI_FROM_LN: return exp(value);
+    case CLI_FROM_LOG10: return pow(10.0, value);
+    case CLI_FROM_DB: return pow(10.0, value / 20.0);
+    default: return value;
     }
-    }
-    return 0.0;
 }
 
-void cli_convert_frames(const mel_convention *convention, const cli_input_options *options,
-                        float *frames, size_t n) {
+lull_status cli_convert_frames(const mel_convention *convention, const cli_input_options *options,
+                               const char *name, float *frames, size_t n, lull_error *error) {
     size_t bands = (size_t)convention->bands;
-    if (options->from == CLI_FROM_MODEL) return;
-    for (size_t i = 0; i < n * bands; i++) {
-        double value = frames[i], linear = value;
-        size_t band = i % bands;
-        if (options->from == CLI_FROM_LN) linear = exp(value);
-        if (options->from == CLI_FROM_LOG10) linear = pow(10.0, value);
-        if (options->from == CLI_FROM_DB) linear = pow(10.0, value / 20.0);
-        if (isnan(value)) continue; /* stays what it is, to be refused by the check */
-        value = compress(convention, linear);
-        if (convention->statistics)
-            value = (value - convention->mean[band]) / convention->deviation[band];
-        frames[i] = (float)value;
+    double scale = convention->normalized_window ? mel_window_norm(convention) : 1.0;
+    if (options->from == CLI_FROM_MODEL) return LULL_OK;
+    for (size_t f = 0; f < n; f++) {
+        float *frame = frames + f * bands;
+        for (size_t b = 0; b < bands; b++) {
+            double linear = to_linear(frame[b], options->from);
+            if (!isfinite(linear))
+                return base_fail(error, LULL_NOT_FINITE,
+                                 "%s: band %zu of frame %zu is %g, which --from %s makes no finite number",
+                                 name, b, f, (double)frame[b], cli_from_choices[options->from]);
+            if (linear < 0.0)
+                return base_fail(error, LULL_MISMATCH,
+                                 "%s: band %zu of frame %zu is %g: linear mels are not below 0; they may "
+                                 "be logarithms (--from ln or log10)", name, b, f, (double)frame[b]);
+            frame[b] = (float)(linear * scale);
+        }
+        mel_compress(convention, frame, frame);
     }
+    return LULL_OK;
 }
 
 /* ---- arrays ------------------------------------------------------------------------------- */
@@ -142,8 +146,8 @@ lull_status cli_arrange_array(const npy_array *array, const char *path,
     lull_status status =
         arrange(array, path, (size_t)convention->bands, options->layout, frames, n, error);
     if (status != LULL_OK) return status;
-    cli_convert_frames(convention, options, *frames, *n);
-    status = mel_convention_check_frames(convention, *frames, *n, path, error);
+    status = cli_convert_frames(convention, options, path, *frames, *n, error);
+    if (status == LULL_OK) status = mel_convention_check_frames(convention, *frames, *n, path, error);
     if (status != LULL_OK) {
         base_free(*frames);
         *frames = NULL;

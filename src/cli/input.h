@@ -34,9 +34,9 @@ lull_status cli_arrange_array(const npy_array *array, const char *path,
                               const mel_convention *convention, const cli_input_options *options,
                               float **frames, size_t *n, lull_error *error);
 
-/* Applies the conversion to frames as they stream in (in place). */
-void cli_convert_frames(const mel_convention *convention, const cli_input_options *options,
-                        float *frames, size_t n);
+/* Applies the conversion to frames as they stream in (in place); `name` stands in messages. */
+lull_status cli_convert_frames(const mel_convention *convention, const cli_input_options *options,
+                               const char *name, float *frames, size_t n, lull_error *error);
 
 /* A recording as mono at `rate`, with the remark; digital silence is refused. *samples: base_free. */
 lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples, size_t *count,

@@ -39,7 +39,8 @@ static int print_version(void) {
 
 int main(int argc, char **argv) {
     char help_option[] = "--help";
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, reported like any other */
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, reported like any other; */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that reaches the limit of its size */
     if (argc < 2) {
         fputs("lull: no command given; see 'lull help'\n", stderr);
         return CLI_USAGE;

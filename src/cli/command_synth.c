@@ -1,0 +1,292 @@
+/* lull synth: mel spectrograms and recordings to audio files. */
+#include "cli/commands.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "cli/options.h"
+#include "cli/synthesis.h"
+#include "model/model.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_WORKERS = 64, INTERRUPTED = 130 };
+
+/* What the command line said. */
+typedef struct synth_options {
+    cli_synthesis synthesis;
+    cli_input_options input;
+    const char *output, *noise, *convention;
+    int griffin_lim, jobs, format, rate;
+    bool wav, skip_existing, quiet;
+} synth_options;
+
+/* What the workers share. */
+typedef struct batch {
+    const synthesis_settings *settings;
+    const cli_jobs *jobs;
+    const synth_options *options;
+    pthread_mutex_t lock; /* of everything below */
+    size_t next, finished, failed, skipped;
+    double parts; /* finished files and parts of files */
+    size_t samples;
+    progress bar;
+} batch;
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number) {
+    (void)number;
+    interrupted = 1;
+}
+
+static void catch_interrupts(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = interrupt;
+    action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends the program at once */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- workers ------------------------------------------------------------------------------ */
+
+static double audio_seconds(const batch *b, size_t samples) {
+    return (double)samples / b->settings->convention.sample_rate;
+}
+
+static bool report_progress(void *context, size_t fresh, size_t total) {
+    batch *b = context;
+    char note[64];
+    pthread_mutex_lock(&b->lock);
+    b->samples += fresh;
+    if (total > 0) b->parts += (double)fresh / (double)total;
+    double spent = progress_now() - b->bar.started;
+    snprintf(note, sizeof note, "%.1f s of audio, %.1f times real time", audio_seconds(b, b->samples),
+             audio_seconds(b, b->samples) / (spent > 1e-9 ? spent : 1e-9));
+    progress_update(&b->bar, b->parts, note);
+    pthread_mutex_unlock(&b->lock);
+    return !interrupted;
+}
+
+static bool exists(const char *path) {
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+/* Says how a job went. Called with the lock held. */
+static void account(batch *b, const cli_job *job, lull_status status, const lull_error *error,
+                    size_t samples, uint64_t limited, double spent) {
+    bool quiet = b->options->quiet;
+    b->finished++;
+    b->parts = (double)b->finished > b->parts ? (double)b->finished : b->parts;
+    progress_end(&b->bar);
+    if (status != LULL_OK) {
+        b->failed++;
+        if (!interrupted) cli_fail(error);
+        return;
+    }
+    if (!quiet && limited > 0)
+        cli_note("%s: %llu samples were too loud and were limited", job->input,
+                 (unsigned long long)limited);
+    if (!quiet && b->jobs->count == 1)
+        cli_note("%s: %.2f s of audio in %.2f s, %.1f times real time", job->output,
+                 audio_seconds(b, samples), spent, audio_seconds(b, samples) / (spent > 1e-9 ? spent : 1e-9));
+}
+
+static const cli_job *take_job(batch *b) {
+    const cli_job *job = NULL;
+    pthread_mutex_lock(&b->lock);
+    while (job == NULL && b->next < b->jobs->count && !interrupted) {
+        const cli_job *candidate = &b->jobs->list[b->next++];
+        if (b->options->skip_existing && exists(candidate->output)) {
+            b->skipped++;
+            b->finished++;
+            b->parts += 1.0;
+        } else {
+            job = candidate;
+        }
+    }
+    pthread_mutex_unlock(&b->lock);
+    return job;
+}
+
+static void run_jobs(batch *b, synthesis_worker *worker) {
+    for (const cli_job *job; (job = take_job(b)) != NULL;) {
+        lull_error error = {LULL_OK, ""};
+        size_t samples = 0;
+        uint64_t limited = 0;
+        double started = progress_now();
+        lull_status status = synthesis_run(worker, job, &samples, &limited, &error);
+        pthread_mutex_lock(&b->lock);
+        account(b, job, status, &error, samples, limited, progress_now() - started);
+        pthread_mutex_unlock(&b->lock);
+    }
+}
+
+/* A further worker: its own vocoder, the shared model. Without memory for it the others do its work. */
+static void *run_worker(void *context) {
+    batch *b = context;
+    synthesis_worker *worker = NULL;
+    if (synthesis_worker_new(b->settings, &worker, NULL) == LULL_OK) run_jobs(b, worker);
+    synthesis_worker_free(worker);
+    return NULL;
+}
+
+static int run_batch(batch *b) {
+    lull_error error = {LULL_OK, ""};
+    synthesis_worker *worker = NULL;
+    pthread_t threads[MAX_WORKERS];
+    int started = 0, wanted = b->options->jobs;
+    if (synthesis_worker_new(b->settings, &worker, &error) != LULL_OK) return cli_fail(&error);
+    if ((size_t)wanted > b->jobs->count) wanted = (int)b->jobs->count;
+    progress_begin(&b->bar, "synth", (double)b->jobs->count, b->options->quiet);
+    while (started < wanted - 1 && pthread_create(&threads[started], NULL, run_worker, b) == 0)
+        started++;
+    run_jobs(b, worker);
+    for (int i = 0; i < started; i++) pthread_join(threads[i], NULL);
+    synthesis_worker_free(worker);
+    progress_end(&b->bar);
+    double spent = progress_now() - b->bar.started;
+    if (!b->options->quiet && b->jobs->count > 1)
+        cli_note("%zu of %zu files done%s, %.1f s of audio in %.1f s, %.1f times real time",
+                 b->finished - b->failed - b->skipped, b->jobs->count,
+                 b->skipped > 0 ? " (those that exist skipped)" : "", audio_seconds(b, b->samples), spent,
+                 audio_seconds(b, b->samples) / (spent > 1e-9 ? spent : 1e-9));
+    if (interrupted) {
+        cli_note("interrupted; files that were not complete have been removed");
+        return INTERRUPTED;
+    }
+    return b->failed > 0 ? CLI_FAILED : CLI_OK;
+}
+
+/* ---- settings ----------------------------------------------------------------------------- */
+
+static int check_combination(const synth_options *options, char **operands, int count) {
+    const char *model = options->synthesis.model;
+    bool network = (model == NULL || strcmp(model, "none") != 0) && options->griffin_lim == 0;
+    if (network && (options->convention != NULL || options->rate > 0))
+        return cli_usage_error("synth", "--convention and --rate go with --model none or --griffin-lim; "
+                                        "a model has its own");
+    if (!network && options->noise != NULL)
+        return cli_usage_error("synth", "--noise wants a model: --model none and --griffin-lim draw none of it");
+    if (options->wav && (options->output == NULL || strcmp(options->output, "-") != 0))
+        return cli_usage_error("synth", "--wav goes with -o -; files are WAV anyway");
+    for (int i = 0; i < count; i++) {
+        if (count > 1 && strcmp(operands[i], "-") == 0)
+            return cli_usage_error("synth", "standard input ('-') must be the only input");
+    }
+    return CLI_OK;
+}
+
+static lull_status read_noise(const char *path, npy_array *noise, lull_error *error) {
+    lull_status status = npy_read(path, noise, error);
+    if (status != LULL_OK) return status;
+    if (noise->dimensions != 2)
+        status = base_fail(error, LULL_MISMATCH, "%s: noise wants shape [draws, samples], found %d dimensions",
+                           path, noise->dimensions);
+    if (status != LULL_OK) npy_free(noise);
+    return status;
+}
+
+/* The model's convention, or for the baselines the named one. */
+static lull_status find_convention(const synth_options *options, const lull_model *model,
+                                   mel_convention *convention, lull_error *error) {
+    if (options->convention != NULL)
+        return mel_convention_named(options->convention, options->rate, convention, error);
+    if (model == NULL)
+        return mel_convention_named("hifigan", options->rate, convention, error);
+    *convention = model->config.mel;
+    return LULL_OK;
+}
+
+/* For the baselines without --convention, the default model says which one is meant if there is one. */
+static lull_status open_model(const synth_options *options, lull_model **model, lull_error *error) {
+    const char *option = options->synthesis.model;
+    bool none = option != NULL && strcmp(option, "none") == 0;
+    if (!none && options->griffin_lim == 0) return cli_open_model(option, model, error);
+    if (options->convention != NULL || options->rate > 0) return LULL_OK;
+    if (!none && option != NULL) return cli_open_model(option, model, error);
+    (void)cli_open_model(NULL, model, NULL);
+    return LULL_OK;
+}
+
+static int synthesize(const synth_options *options, const cli_jobs *jobs) {
+    lull_error error = {LULL_OK, ""};
+    lull_model *model = NULL;
+    batch b = {.jobs = jobs, .options = options};
+    synthesis_settings settings = {.input = options->input,
+                                   .griffin_lim = options->griffin_lim,
+                                   .format = (audio_format)options->format,
+                                   .wav = options->wav,
+                                   .progress = report_progress,
+                                   .context = &b};
+    int code = CLI_FAILED;
+    settings.input.quiet = options->quiet;
+    cli_synthesis_options(&options->synthesis, &settings.options);
+    lull_status status = open_model(options, &model, &error);
+    if (status == LULL_OK) status = find_convention(options, model, &settings.convention, &error);
+    if (status == LULL_OK && options->noise != NULL)
+        status = read_noise(options->noise, &settings.noise, &error);
+    if (status == LULL_OK) {
+        bool none = options->synthesis.model != NULL && strcmp(options->synthesis.model, "none") == 0;
+        settings.model = none ? NULL : model;
+        b.settings = &settings;
+        pthread_mutex_init(&b.lock, NULL);
+        catch_interrupts();
+        code = run_batch(&b);
+        pthread_mutex_destroy(&b.lock);
+    } else {
+        cli_fail(&error);
+    }
+    npy_free(&settings.noise);
+    lull_model_close(model);
+    return code;
+}
+
+int command_synth(int argc, char **argv) {
+    synth_options asked = {.synthesis = CLI_SYNTHESIS_DEFAULT, .jobs = 1, .format = -1};
+    int first = 0, code = CLI_OK;
+    const cli_option options[] = {
+        CLI_TEXT('o', "output", "PATH", &asked.output,
+                 "file, or folder for several inputs, or - (default: NAME.wav here)"),
+        CLI_SYNTHESIS_OPTIONS(asked.synthesis),
+        CLI_INT('j', "jobs", "N", &asked.jobs, 1, MAX_WORKERS, "files at a time"),
+        CLI_CHOICE('f', "format", NULL, &asked.format, cli_format_choices,
+                   "of samples (default pcm16; float on -)"),
+        CLI_FLAG('w', "wav", &asked.wav, "with -o -: WAV, not raw samples"),
+        CLI_INPUT_OPTIONS(asked.input),
+        CLI_TEXT('N', "noise", "NPY", &asked.noise, "noise to use, [draws, samples]"),
+        CLI_INT('g', "griffin-lim", "N", &asked.griffin_lim, 1, 100000,
+                "baseline: Griffin-Lim, N iterations"),
+        CLI_TEXT('c', "convention", "NAME", &asked.convention, "of the baselines' mels"),
+        CLI_INT(0, "rate", "HZ", &asked.rate, 1000, 384000, "its sample rate"),
+        CLI_FLAG('k', "skip-existing", &asked.skip_existing, "leave outputs that exist alone"),
+        CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
+        CLI_END};
+    const cli_command_line line = {
+        "synth", "[OPTIONS] INPUT... [-o OUTPUT]",
+        "INPUT: .npy mel spectrograms ([bands, frames] or its transpose), recordings to analyse and\n"
+        "resynthesize, folders of them, or - for raw float32 frames (or .npy) on standard input.\n"
+        "'--model none' is the baseline without a network: shaped noise and mel consistency.",
+        NULL, options, 1, -1};
+    if (!cli_parse(&line, argc, argv, &first, &code)) return code;
+    code = check_combination(&asked, argv + first, argc - first);
+    if (code != CLI_OK) return code;
+    bool to_stdout = asked.output != NULL && strcmp(asked.output, "-") == 0;
+    if (asked.format < 0) asked.format = to_stdout && !asked.wav ? AUDIO_FLOAT : AUDIO_PCM16;
+
+    lull_error error = {LULL_OK, ""};
+    cli_jobs jobs;
+    if (cli_jobs_make(argv + first, argc - first, asked.output, ".wav", true, &jobs, &error) != LULL_OK)
+        return error.status == LULL_INVALID ? cli_usage_error("synth", "%s", error.message)
+                                            : cli_fail(&error);
+    code = synthesize(&asked, &jobs);
+    cli_jobs_free(&jobs);
+    return code;
+}

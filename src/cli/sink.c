@@ -1,0 +1,92 @@
+/* Where samples go. */
+#include "cli/sink.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BLOCK = 1024 };
+
+struct cli_sink {
+    audio_writer *writer; /* NULL: raw samples */
+    audio_format format;
+    unsigned char bytes[BLOCK * 4];
+};
+
+const char *const cli_format_choices[] = {"pcm16", "pcm24", "float", NULL};
+
+lull_status cli_sink_open(const char *path, int rate, audio_format format, bool wav, cli_sink **sink,
+                          lull_error *error) {
+    cli_sink *made = base_alloc(1, sizeof *made);
+    if (made == NULL) return base_no_memory(error);
+    made->format = format;
+    if (wav || strcmp(path, "-") != 0) {
+        lull_status status = audio_writer_open(path, rate, format, &made->writer, error);
+        if (status != LULL_OK) {
+            base_free(made);
+            return status;
+        }
+    }
+    *sink = made;
+    return LULL_OK;
+}
+
+/* One sample, little-endian whatever the machine; PCM rounded to nearest and saturated. */
+static unsigned char *put_sample(unsigned char *to, float sample, audio_format format) {
+    uint32_t bits;
+    int size = format == AUDIO_PCM16 ? 2 : format == AUDIO_PCM24 ? 3 : 4;
+    if (format == AUDIO_FLOAT) {
+        memcpy(&bits, &sample, sizeof bits);
+    } else {
+        double top = format == AUDIO_PCM16 ? 32768.0 : 8388608.0;
+        double value = nearbyint((double)sample * top);
+        value = value > top - 1.0 ? top - 1.0 : value < -top ? -top : value;
+        bits = (uint32_t)(int32_t)value;
+    }
+    for (int i = 0; i < size; i++) *to++ = (unsigned char)(bits >> (8 * i));
+    return to;
+}
+
+static lull_status write_bytes(const unsigned char *bytes, size_t size, lull_error *error) {
+    while (size > 0) {
+        ssize_t written = write(STDOUT_FILENO, bytes, size);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0)
+            return base_fail(error, LULL_IO, "cannot write to standard output: %s",
+                             strerror(written < 0 ? errno : ENOSPC));
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return LULL_OK;
+}
+
+lull_status cli_sink_write(cli_sink *sink, const float *samples, size_t n, lull_error *error) {
+    if (sink->writer != NULL) return audio_writer_write(sink->writer, samples, n, error);
+    while (n > 0) {
+        size_t count = n < BLOCK ? n : BLOCK;
+        unsigned char *end = sink->bytes;
+        for (size_t i = 0; i < count; i++) end = put_sample(end, samples[i], sink->format);
+        lull_status status = write_bytes(sink->bytes, (size_t)(end - sink->bytes), error);
+        if (status != LULL_OK) return status;
+        samples += count;
+        n -= count;
+    }
+    return LULL_OK;
+}
+
+lull_status cli_sink_commit(cli_sink *sink, lull_error *error) {
+    lull_status status = LULL_OK;
+    if (sink->writer != NULL) status = audio_writer_commit(sink->writer, error);
+    base_free(sink);
+    return status;
+}
+
+void cli_sink_abandon(cli_sink *sink) {
+    if (sink == NULL) return;
+    if (sink->writer != NULL) audio_writer_abandon(sink->writer);
+    base_free(sink);
+}
