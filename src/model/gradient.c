@@ -14,6 +14,8 @@
 
 #include <cblas.h>
 #include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -85,6 +87,9 @@ struct model_gradient {
     void *loss_context;
     double *losses;
     bool backward;
+    atomic_int *layer_groups; /* per layer: groups whose sums are complete */
+    model_gradient_ready ready;
+    void *ready_context;
     float *gradient;
 };
 
@@ -283,6 +288,7 @@ lull_status model_gradient_new(const model_config *config, int crops, int crop_f
     e->config = *config;
     e->nn = nn_kernels_get();
     e->pool = pool;
+    openblas_set_num_threads(1); /* the pool's threads are the only ones */
     e->bf16 = bf16_wanted;
     e->act = bf16_wanted ? sizeof(bf16) : sizeof(float);
     e->crops = crops;
@@ -306,6 +312,7 @@ lull_status model_gradient_new(const model_config *config, int crops, int crop_f
     }
     weights_new(e, &ok);
     embedding_new(e, &ok);
+    e->layer_groups = take(e, (size_t)config->layers, sizeof(*e->layer_groups), &ok);
     e->work = take(e, (size_t)thread_pool_size(pool), sizeof(workspace), &ok);
     for (int i = 0; ok && i < thread_pool_size(pool); i++) workspace_new(e, &e->work[i], &ok);
     e->group_gradient = take(e, (size_t)e->groups, sizeof(float *), &ok);
@@ -338,6 +345,7 @@ void model_gradient_free(model_gradient *e) {
     base_free(e->work);
     for (int i = 0; e->group_gradient && i < e->groups; i++) base_free(e->group_gradient[i]);
     base_free(e->group_gradient);
+    base_free(e->layer_groups);
     float *embedding[] = {e->embedding_input, e->pre1,   e->act1,  e->pre2, e->act2,
                           e->steps,           e->dsteps, e->dact2, e->dact1};
     for (size_t i = 0; i < sizeof(embedding) / sizeof(embedding[0]); i++) base_free(embedding[i]);
@@ -908,8 +916,69 @@ static void input_backward(model_gradient *e, workspace *w, const float *x_in, f
                      (size_t)patch, w->scratch);
 }
 
+/* Groups of the batch at hand. */
+static int group_count(const model_gradient *e) {
+    return (e->batch->crops + GROUP_CROPS - 1) / GROUP_CROPS;
+}
+
+/* Is this tensor tap-major in the groups' sums? */
+static bool tap_major(const model_tensor *tensor) {
+    return tensor->dimensions == 3 && tensor->shape[2] > 1;
+}
+
+/* Only embedding_backward writes the step embedding's tensors: groups have no part in them. */
+static bool is_embedding(const model_tensor *tensor) {
+    return strstr(tensor->name, "diffusion_") != NULL;
+}
+
+/* Does this tensor's sum need nothing after its layer's backward pass? */
+static bool is_early(const model_tensor *tensor, int *layer) {
+    char part[32];
+    return sscanf(tensor->name, "residual_layers.%d.%31[a-z_]", layer, part) == 2 &&
+           (!strcmp(part, "dilated_conv") || !strcmp(part, "output_projection"));
+}
+
+/* One tensor of the gradient, summed over the groups in their order, in PyTorch's layout. */
+static void gather_tensor(model_gradient *e, const model_tensor *tensor) {
+    int groups = group_count(e);
+    float *first = e->group_gradient[0] + tensor->offset, *out = e->gradient + tensor->offset;
+    for (int g = 1; g < groups; g++) {
+        const float *next = e->group_gradient[g] + tensor->offset;
+        for (size_t j = 0; j < tensor->count; j++) first[j] += next[j];
+    }
+    if (!tap_major(tensor)) {
+        memcpy(out, first, tensor->count * sizeof(float));
+        return;
+    }
+    size_t taps = tensor->shape[2], matrix = tensor->count / taps;
+    for (size_t k = 0; k < taps; k++)
+        for (size_t j = 0; j < matrix; j++) out[j * taps + k] = first[k * matrix + j];
+}
+
+/* Counts a group that is through with a layer; the last one gathers the layer's early tensors. */
+static void layer_finished(model_gradient *e, int layer) {
+    if (atomic_fetch_add(&e->layer_groups[layer], 1) + 1 < group_count(e)) return;
+    for (size_t i = 0; i < e->shape->tensor_count; i++) {
+        const model_tensor *tensor = &e->shape->tensors[i];
+        int of;
+        if (!is_early(tensor, &of) || of != layer) continue;
+        gather_tensor(e, tensor);
+        if (e->ready) e->ready(e->ready_context, tensor->offset, tensor->count);
+    }
+}
+
+/* Task i: tensor i, if it is not gathered yet. */
+static void gather_task(void *context, int i, int worker) {
+    (void)worker;
+    model_gradient *e = context;
+    const model_tensor *tensor = &e->shape->tensors[i];
+    int layer;
+    if (is_embedding(tensor) || is_early(tensor, &layer)) return;
+    gather_tensor(e, tensor);
+}
+
 static void crop_backward(model_gradient *e, workspace *w, const float *x_in, const float *mel,
-                          float *gradient) {
+                          float *gradient, bool last_of_group) {
     const model_config *config = &e->config;
     const model_parameters *p = e->parameters;
     const nn_kernels *nn = e->nn;
@@ -942,17 +1011,15 @@ static void crop_backward(model_gradient *e, workspace *w, const float *x_in, co
                    sizeof(float));
     else
         memset(w->dup, 0, (size_t)rows * (size_t)config->mel.bands * sizeof(float));
-    for (int i = config->layers - 1; i >= 0; i--) layer_backward(e, w, i, gradient);
+    for (int i = config->layers - 1; i >= 0; i--) {
+        layer_backward(e, w, i, gradient);
+        if (last_of_group) layer_finished(e, i);
+    }
     input_backward(e, w, x_in, gradient);
     if (config->family == MODEL_LULL)
         conditioner_backward(e, w, gradient);
     else
         upsampler_backward(e, w, mel, gradient);
-}
-
-/* Only embedding_backward writes the step embedding's tensors: groups have no part in them. */
-static bool is_embedding(const model_tensor *tensor) {
-    return strstr(tensor->name, "diffusion_") != NULL;
 }
 
 static void clear_group(const model_gradient *e, float *gradient) {
@@ -971,43 +1038,18 @@ static void group_task(void *context, int group, int worker) {
     size_t samples = (size_t)e->rows * (size_t)e->config.patch;
     size_t mel_size = (size_t)(e->crop_frames + 2 * e->margin) * (size_t)e->config.mel.bands;
     size_t steps = (size_t)e->config.layers * (size_t)e->c;
-    if (e->backward) memset(e->group_gradient[group], 0, e->shape->size * sizeof(float));
-    for (int crop = group * GROUP_CROPS; crop < batch->crops && crop < (group + 1) * GROUP_CROPS;
-         crop++) {
+    if (e->backward) clear_group(e, e->group_gradient[group]);
+    int first = group * GROUP_CROPS, end = first + GROUP_CROPS;
+    if (end > batch->crops) end = batch->crops;
+    for (int crop = first; crop < end; crop++) {
         const float *x = batch->x + (size_t)crop * samples,
                     *mel = batch->mel + (size_t)crop * mel_size;
         crop_forward(e, w, crop, x, mel);
         e->losses[crop] = e->loss(e->loss_context, crop, w->u, w->du);
         if (!e->backward) continue;
-        crop_backward(e, w, x, mel, e->group_gradient[group]);
+        crop_backward(e, w, x, mel, e->group_gradient[group], crop == end - 1);
         memcpy(e->dsteps + (size_t)crop * steps, w->step_gradient, steps * sizeof(float));
     }
-}
-
-/* Is this tensor tap-major in the groups' sums? */
-static bool tap_major(const model_tensor *tensor) {
-    return tensor->dimensions == 3 && tensor->shape[2] > 1;
-}
-
-/* Task i: tensor i of the gradient, summed over the groups in their order, in PyTorch's layout. */
-static void gather_task(void *context, int i, int worker) {
-    (void)worker;
-    model_gradient *e = context;
-    const model_tensor *tensor = &e->shape->tensors[i];
-    if (strstr(tensor->name, "diffusion_")) return; /* embedding_backward writes those */
-    int groups = (e->batch->crops + GROUP_CROPS - 1) / GROUP_CROPS;
-    float *first = e->group_gradient[0] + tensor->offset, *out = e->gradient + tensor->offset;
-    for (int g = 1; g < groups; g++) {
-        const float *next = e->group_gradient[g] + tensor->offset;
-        for (size_t j = 0; j < tensor->count; j++) first[j] += next[j];
-    }
-    if (!tap_major(tensor)) {
-        memcpy(out, first, tensor->count * sizeof(float));
-        return;
-    }
-    size_t taps = tensor->shape[2], matrix = tensor->count / taps;
-    for (size_t k = 0; k < taps; k++)
-        for (size_t j = 0; j < matrix; j++) out[j * taps + k] = first[k * matrix + j];
 }
 
 void model_gradient_run(model_gradient *e, const model_parameters *parameters,
@@ -1020,11 +1062,17 @@ void model_gradient_run(model_gradient *e, const model_parameters *parameters,
     e->losses = losses;
     e->backward = gradient != NULL;
     e->gradient = gradient;
+    if (gradient) memset(gradient, 0, e->shape->size * sizeof(float));
+    for (int i = 0; i < e->config.layers; i++) atomic_store(&e->layer_groups[i], 0);
     thread_pool_run(e->pool, e->config.layers + 1, pack_task, e);
     embedding_forward(e);
-    thread_pool_run(e->pool, (batch->crops + GROUP_CROPS - 1) / GROUP_CROPS, group_task, e);
+    thread_pool_run(e->pool, group_count(e), group_task, e);
     if (!gradient) return;
-    memset(gradient, 0, e->shape->size * sizeof(float));
     embedding_backward(e);
     thread_pool_run(e->pool, (int)e->shape->tensor_count, gather_task, e);
+}
+
+void model_gradient_on_ready(model_gradient *e, model_gradient_ready ready, void *context) {
+    e->ready = ready;
+    e->ready_context = context;
 }
