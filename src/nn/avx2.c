@@ -28,7 +28,7 @@ typedef __m256i vi;
 #define v_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define v_min(a, b) _mm256_min_ps(a, b)
 #define v_max(a, b) _mm256_max_ps(a, b)
-#define v_round(x) _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define v_store_bf16_fast(p, x) v_store_bf16(p, x)
 #define v_pairs(p) _mm256_loadu_si256((const __m256i *)(p))
 #define v_store_pairs(p, x) _mm256_storeu_si256((__m256i *)(p), x)
 
@@ -44,10 +44,17 @@ static inline void v_store_n(float *p, vf x, int n) {
     _mm256_maskstore_ps(p, first_lanes(n), x);
 }
 
-/* The exponent field of a float; x is within [-126, 127]. */
-static inline vf v_power2(vf x) {
-    __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
+/* Limited to ±126, so that 2^whole is a normal number; NaN stays (the second argument of min and max). */
+static inline vf v_split(vf x, vf *whole) {
+    vf limited = v_min(v_set1(126.0f), v_max(v_set1(-126.0f), x));
+    *whole = _mm256_round_ps(limited, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return v_sub(limited, *whole);
+}
+
+/* The power goes right into the exponent field of a float. */
+static inline vf v_scale(vf x, vf whole) {
+    __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(whole), _mm256_set1_epi32(127));
+    return v_mul(x, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
 }
 
 static inline __m128i load_16(const bf16 *p, int n) {

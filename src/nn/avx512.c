@@ -9,6 +9,8 @@
 #define TILE_BF16 12 /* the halves of A and B take registers too */
 #define FOR_TILE_BF16(X) FOR_12(X)
 
+#define v_store_bf16_fast(p, x) v_store_bf16(p, x)
+
 static inline vf lower(vi x) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(x, 16));
 }

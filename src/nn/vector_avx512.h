@@ -1,4 +1,5 @@
-/* The vector primitives of vector_kernels.h for AVX-512 (F, BW, DQ, VL), all but v_dot. */
+/* The vector primitives of vector_kernels.h for AVX-512 (F, BW, DQ, VL), all but v_dot
+ * and v_store_bf16_fast. */
 #include "nn/kernels.h"
 
 #include <immintrin.h>
@@ -23,8 +24,6 @@ typedef __m512i vi;
 #define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define v_min(a, b) _mm512_min_ps(a, b)
 #define v_max(a, b) _mm512_max_ps(a, b)
-#define v_round(x) _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
-#define v_power2(x) _mm512_scalef_ps(_mm512_set1_ps(1.0f), x)
 #define v_pairs(p) _mm512_loadu_si512(p)
 #define v_store_pairs(p, x) _mm512_storeu_si512(p, x)
 
@@ -38,6 +37,16 @@ static inline vf v_load_n(const float *p, int n) {
 
 static inline void v_store_n(float *p, vf x, int n) {
     _mm512_mask_storeu_ps(p, first_lanes(n), x);
+}
+
+/* Infinities need no care: vreduceps makes 0 of them, and vscalefps infinity or 0 of any number. */
+static inline vf v_split(vf x, vf *whole) {
+    *whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return _mm512_reduce_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+static inline vf v_scale(vf x, vf whole) {
+    return _mm512_scalef_ps(x, whole);
 }
 
 static inline vf widen(__m256i x) {

@@ -8,7 +8,8 @@
  *   TILE_F32, FOR_TILE_F32(X)            rows of the largest register tile, X(1) … X(TILE_F32)
  *   TILE_BF16, FOR_TILE_BF16(X)          the same for bf16
  *   v_zero v_set1 v_load v_store v_load_n v_store_n v_add v_sub v_mul v_div v_fma (a·b + c) v_min v_max
- *   v_round v_power2 (2^x for whole x) v_load_bf16 v_load_bf16_n v_store_bf16 v_store_bf16_n
+ *   v_split (x to whole + returned fraction, |fraction| ≤ 1/2) v_scale (x·2^whole, may stop near the ends)
+ *   v_load_bf16 v_load_bf16_n v_store_bf16 v_store_bf16_n v_store_bf16_fast (denormals may become 0)
  *   v_pair (one pair to all lanes) v_pairs (V_LANES pairs) v_store_pairs v_interleave v_interleave_n
  *   v_dot (acc + a.lo·b.lo + a.hi·b.hi)
  *
@@ -379,31 +380,28 @@ static void from_bf16(const bf16 *in, float *out, size_t n) {
     if (i < n) v_store_n(out + i, v_load_bf16_n(in + i, (int)(n - i)), (int)(n - i));
 }
 
-/* e^x - 1 = 2^whole·(1 + f·q(f)) - 1 with x·log2(e) = whole + f, |f| ≤ 1/2; q is the minimax polynomial of
- * degree 4 for (2^f - 1) / f: relative error of e^x below 1e-7. `below` gets 2^whole, so that e^x is
- * result + 1. x has to be within ±87. */
-INLINE vf exp_minus_1(vf x) {
-    vf t = v_mul(x, v_set1(1.44269504f));
-    vf whole = v_round(t), f = v_sub(t, whole);
-    vf q = v_fma(v_set1(0.00132647271f), f, v_set1(0.00967151264f));
-    q = v_fma(q, f, v_set1(0.0555073374f));
-    q = v_fma(q, f, v_set1(0.240222421f));
-    q = v_fma(q, f, v_set1(0.693146978f));
-    vf power = v_power2(whole);
-    return v_fma(power, v_mul(q, f), v_sub(power, v_set1(1.0f)));
+/* 2^t = 2^whole·2^f, |f| ≤ 1/2, with the polynomial of degree 5 for 2^f that is exact at 0 and else has the
+ * smallest relative error, 9.2e-8. */
+INLINE vf power_of_2(vf t) {
+    vf whole, f = v_split(t, &whole);
+    vf p = v_fma(v_set1(0.00132647271f), f, v_set1(0.00967151264f));
+    p = v_fma(p, f, v_set1(0.0555073374f));
+    p = v_fma(p, f, v_set1(0.240222421f));
+    p = v_fma(p, f, v_set1(0.693146978f));
+    p = v_fma(p, f, v_set1(1.0f));
+    return v_scale(p, whole);
 }
 
-/* σ(x) = 1 / (1 + e^-x). v_min and v_max give their second argument when it is not a number. */
+/* σ(x) = 1 / (1 + e^-x). */
 INLINE vf sigmoid(vf x) {
-    vf limited = v_min(v_set1(87.0f), v_max(v_set1(-87.0f), x));
-    return v_div(v_set1(1.0f), v_add(v_set1(2.0f), exp_minus_1(v_sub(v_zero(), limited))));
+    vf e = power_of_2(v_mul(x, v_set1(-1.44269504f)));
+    return v_div(v_set1(1.0f), v_add(v_set1(1.0f), e));
 }
 
-/* tanh(x) = (e^2x - 1) / (e^2x + 1); beyond ±10 it is ±1 in float32. */
+/* tanh(x) = 1 - 2 / (1 + e^2x). */
 INLINE vf hyperbolic_tangent(vf x) {
-    vf limited = v_min(v_set1(10.0f), v_max(v_set1(-10.0f), x));
-    vf e = exp_minus_1(v_add(limited, limited));
-    return v_div(e, v_add(e, v_set1(2.0f)));
+    vf e = power_of_2(v_mul(x, v_set1(2.88539008f)));
+    return v_sub(v_set1(1.0f), v_div(v_set1(2.0f), v_add(v_set1(1.0f), e)));
 }
 
 INLINE vf load_some(const float *p, int n) {
@@ -417,71 +415,104 @@ INLINE void store_some(float *p, vf x, int n) {
         v_store_n(p, x, n);
 }
 
+/* For values of the network, where a denormal may become zero. */
 INLINE void store_some_bf16(bf16 *p, vf x, int n) {
     if (n >= V_LANES)
-        v_store_bf16(p, x);
+        v_store_bf16_fast(p, x);
     else
         v_store_bf16_n(p, x, n);
 }
 
-INLINE vf gate_input(const float *h, const float *c0, vf w0, const float *c1, vf w1, int i, int n) {
-    vf p = load_some(h + i, n);
-    if (c0) p = v_fma(w0, load_some(c0 + i, n), p);
-    if (c1) p = v_fma(w1, load_some(c1 + i, n), p);
+INLINE vf load_some_bf16(const bf16 *p, int n) {
+    return n >= V_LANES ? v_load_bf16(p) : v_load_bf16_n(p, n);
+}
+
+typedef struct gate_call {
+    int channels;
+    const float *h, *c0, *c1;
+    vf w0, w1;
+    float *z_f32, *saved_f32;
+    bf16 *z_bf16, *saved_bf16;
+} gate_call;
+
+INLINE vf gate_input(const gate_call *g, int i, int n) {
+    vf p = load_some(g->h + i, n);
+    if (g->c0) p = v_fma(g->w0, load_some(g->c0 + i, n), p);
+    if (g->c1) p = v_fma(g->w1, load_some(g->c1 + i, n), p);
     return p;
+}
+
+/* Channels i … i + n - 1, n ≤ V_LANES. */
+INLINE void gate_some(const gate_call *g, int i, int n) {
+    vf s = sigmoid(gate_input(g, i, n));
+    vf t = hyperbolic_tangent(gate_input(g, g->channels + i, n));
+    vf z = v_mul(s, t);
+    if (g->z_f32) store_some(g->z_f32 + i, z, n);
+    if (g->z_bf16) store_some_bf16(g->z_bf16 + i, z, n);
+    if (g->saved_f32) {
+        store_some(g->saved_f32 + i, s, n);
+        store_some(g->saved_f32 + g->channels + i, t, n);
+    }
+    if (g->saved_bf16) {
+        store_some_bf16(g->saved_bf16 + i, s, n);
+        store_some_bf16(g->saved_bf16 + g->channels + i, t, n);
+    }
 }
 
 static void gate(int channels, const float *h, const float *c0, float w0, const float *c1, float w1,
                  float *z_f32, bf16 *z_bf16, float *saved_f32, bf16 *saved_bf16) {
-    vf v0 = v_set1(w0), v1 = v_set1(w1);
-    for (int i = 0; i < channels; i += V_LANES) {
-        int n = channels - i;
-        vf s = sigmoid(gate_input(h, c0, v0, c1, v1, i, n));
-        vf t = hyperbolic_tangent(gate_input(h, c0, v0, c1, v1, channels + i, n));
-        vf z = v_mul(s, t);
-        if (z_f32) store_some(z_f32 + i, z, n);
-        if (z_bf16) store_some_bf16(z_bf16 + i, z, n);
-        if (saved_f32) {
-            store_some(saved_f32 + i, s, n);
-            store_some(saved_f32 + channels + i, t, n);
-        }
-        if (saved_bf16) {
-            store_some_bf16(saved_bf16 + i, s, n);
-            store_some_bf16(saved_bf16 + channels + i, t, n);
-        }
-    }
+    gate_call g = {.channels = channels,
+                   .h = h,
+                   .c0 = c0,
+                   .c1 = c1,
+                   .w0 = v_set1(w0),
+                   .w1 = v_set1(w1),
+                   .z_f32 = z_f32,
+                   .saved_f32 = saved_f32,
+                   .z_bf16 = z_bf16,
+                   .saved_bf16 = saved_bf16};
+    int i = 0;
+    for (; i + V_LANES <= channels; i += V_LANES) gate_some(&g, i, V_LANES);
+    if (i < channels) gate_some(&g, i, channels - i);
 }
 
-INLINE vf load_saved(const float *f, const bf16 *b, int i, int n) {
-    if (f) return load_some(f + i, n);
-    return n >= V_LANES ? v_load_bf16(b + i) : v_load_bf16_n(b + i, n);
+/* Channels i … i + n - 1 of the backward pass, n ≤ V_LANES. */
+INLINE void gate_backward_some(int channels, const float *dz, const float *saved_f32,
+                               const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16, int i, int n) {
+    vf one = v_set1(1.0f), d = load_some(dz + i, n), s, t;
+    if (saved_f32) {
+        s = load_some(saved_f32 + i, n);
+        t = load_some(saved_f32 + channels + i, n);
+    } else {
+        s = load_some_bf16(saved_bf16 + i, n);
+        t = load_some_bf16(saved_bf16 + channels + i, n);
+    }
+    vf ds = v_mul(v_mul(d, t), v_mul(s, v_sub(one, s)));
+    vf dt = v_mul(v_mul(d, s), v_sub(one, v_mul(t, t)));
+    if (dp_f32) {
+        store_some(dp_f32 + i, ds, n);
+        store_some(dp_f32 + channels + i, dt, n);
+    }
+    if (dp_bf16) {
+        store_some_bf16(dp_bf16 + i, ds, n);
+        store_some_bf16(dp_bf16 + channels + i, dt, n);
+    }
 }
 
 static void gate_backward(int channels, const float *dz, const float *saved_f32, const bf16 *saved_bf16,
                           float *dp_f32, bf16 *dp_bf16) {
-    vf one = v_set1(1.0f);
-    for (int i = 0; i < channels; i += V_LANES) {
-        int n = channels - i;
-        vf d = load_some(dz + i, n);
-        vf s = load_saved(saved_f32, saved_bf16, i, n);
-        vf t = load_saved(saved_f32, saved_bf16, channels + i, n);
-        vf ds = v_mul(v_mul(d, t), v_mul(s, v_sub(one, s)));
-        vf dt = v_mul(v_mul(d, s), v_sub(one, v_mul(t, t)));
-        if (dp_f32) {
-            store_some(dp_f32 + i, ds, n);
-            store_some(dp_f32 + channels + i, dt, n);
-        }
-        if (dp_bf16) {
-            store_some_bf16(dp_bf16 + i, ds, n);
-            store_some_bf16(dp_bf16 + channels + i, dt, n);
-        }
-    }
+    int i = 0;
+    for (; i + V_LANES <= channels; i += V_LANES)
+        gate_backward_some(channels, dz, saved_f32, saved_bf16, dp_f32, dp_bf16, i, V_LANES);
+    if (i < channels)
+        gate_backward_some(channels, dz, saved_f32, saved_bf16, dp_f32, dp_bf16, i, channels - i);
 }
 
 static void silu(const float *x, float *y, size_t n) {
     for (size_t i = 0; i < n; i += V_LANES) {
         int left = n - i < V_LANES ? (int)(n - i) : V_LANES;
-        /* Below -87 σ is at its smallest; x is limited as well, so that the product is not large there. */
+        /* Below -87 the result is 0; σ may end above it, and then its product with x would not be small.
+         * v_max gives its second argument when that is not a number. */
         vf p = v_max(v_set1(-87.0f), load_some(x + i, left));
         store_some(y + i, v_mul(p, sigmoid(p)), left);
     }
