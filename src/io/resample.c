@@ -97,7 +97,7 @@ lull_status resample(const float *in, size_t count, int from, int to, float **ou
                                &given, true, error);
         taken += used;
         made += given;
-        if (used == 0 && given == 0) break; /* what soxr did not give stays zero */
+        if (used == 0 && given == 0) break;
     }
     resampler_free(r);
     if (status) {
@@ -105,6 +105,6 @@ lull_status resample(const float *in, size_t count, int from, int to, float **ou
         return status;
     }
     *out = samples;
-    *out_count = length;
+    *out_count = made; /* count × to / from, rounded to nearest */
     return LULL_OK;
 }
