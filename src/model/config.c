@@ -473,6 +473,9 @@ static lull_status check_conditioner(const model_config *c, const char *name, lu
             REFUSE("%s: the hop is %d; DiffWave's upsampling makes 256 samples of a frame", name,
                    c->mel.hop);
         if (c->patch != 1) REFUSE("%s: DiffWave has patches of 1 sample, not %d", name, c->patch);
+        if (c->embedding_frequencies != 64)
+            REFUSE("%s: DiffWave's step embedding has 64 frequencies, not %d", name,
+                   c->embedding_frequencies);
         if (c->schedule.kind != SCHEDULE_BETAS)
             REFUSE("%s: DiffWave's step embedding counts training steps: its schedule must be "
                    "betas, not %s",
