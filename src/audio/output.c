@@ -19,6 +19,9 @@ enum { CONVERT_BLOCK = 1024, CONVERT_ROOM = 16384 };
  * one look counts for at most LOOK, so that being stopped or suspended is no loss. */
 static const double PATIENCE = 4.0, LOOK = 0.5;
 
+/* Silence before anything else, beside the device's latency, seconds. */
+static const double SETTLE = 0.02;
+
 struct audio_output {
     audio_output_options options;
     audio_device device;
@@ -33,6 +36,7 @@ struct audio_output {
     size_t converted_at, converted_end;
     bool flushed;
     /* Of the callback: */
+    size_t settling;                /* samples of silence still to come before anything else */
     size_t silence, silence_wanted; /* samples of silence after the end, and how many leave the device empty */
     atomic_bool drained;
     atomic_uint beats;
@@ -46,12 +50,21 @@ void audio_output_options_init(audio_output_options *options, int signal_rate) {
         .signal_rate = signal_rate, .lead_ms = 20.0, .ahead_ms = 1000.0, .volume = 1.0};
 }
 
+/* The signal waits until the device's buffer has passed once: sound servers settle a new stream's clock
+ * meanwhile, and what is in it then may be dropped. */
+static bool render(audio_output *o, float *samples, size_t n) {
+    size_t silent = o->settling < n ? o->settling : n;
+    memset(samples, 0, silent * sizeof *samples);
+    o->settling -= silent;
+    return silent == n || playback_render(o->playback, samples + silent, n - silent);
+}
+
 static int callback(const void *in, void *out, unsigned long frames,
                     const PaStreamCallbackTimeInfo *time, PaStreamCallbackFlags flags, void *user) {
     (void)in, (void)time;
     audio_output *o = user;
     float *samples = out;
-    bool going = playback_render(o->playback, samples, frames);
+    bool going = render(o, samples, frames);
     for (size_t i = frames; o->channels > 1 && i-- > 0;)
         for (int c = 0; c < o->channels; c++) samples[i * (size_t)o->channels + (size_t)c] = samples[i];
     if (flags & paOutputUnderflow) playback_device_late(o->playback);
@@ -113,6 +126,7 @@ static lull_status open_stream(audio_output *o, int rate, lull_error *error) {
 static lull_status start_stream(audio_output *o, lull_error *error) {
     const PaStreamInfo *info = Pa_GetStreamInfo(o->stream);
     o->latency = info && info->outputLatency > 0 ? info->outputLatency : 0.0;
+    o->settling = (size_t)((o->latency + SETTLE) * o->rate);
     o->silence_wanted = (size_t)((1.5 * o->latency + 0.05) * o->rate);
     o->last_look = 0;
     o->waited = 0;
