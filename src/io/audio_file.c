@@ -104,7 +104,7 @@ static lull_status collect(collected *to, resampler *r, const float *in, size_t 
         lull_status status = resampler_run(r, in, count, &consumed, to->samples + to->count,
                                            to->capacity - to->count, &produced, last, error);
         if (status) return status;
-        in += consumed;
+        if (consumed > 0) in += consumed;
         count -= consumed;
         to->count += produced;
         if (consumed == 0 && produced == 0) return LULL_OK;

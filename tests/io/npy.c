@@ -165,8 +165,7 @@ static void refuses_hostile_headers(void **state) {
         "{'descr': '<f4\\x41', 'fortran_order': False, 'shape': (1,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)",
         "{'descr': [[[[', 'fortran_order': False, 'shape': (1,)}",
-        "{'descr': '<f4AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 'fortran_order': False, 'shape': "
-        "(1,)}",
+        "{'descr': '<f4AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 'fortran_order': False, 'shape': (1,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999999999,)}",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
