@@ -380,14 +380,15 @@ static void from_bf16(const bf16 *in, float *out, size_t n) {
     if (i < n) v_store_n(out + i, v_load_bf16_n(in + i, (int)(n - i)), (int)(n - i));
 }
 
-/* 2^t = 2^whole·2^f, |f| ≤ 1/2, with the polynomial of degree 5 for 2^f that is exact at 0 and else has the
- * smallest relative error, 9.2e-8. */
+/* 2^t = 2^whole·2^f, |f| ≤ 1/2, with 2^f = 1 + f·q(f) and q the interpolation of (2^f - 1) / f in the six
+ * Chebyshev points of that interval: exact at 0, relative error below 1e-8 before rounding. */
 INLINE vf power_of_2(vf t) {
     vf whole, f = v_split(t, &whole);
-    vf p = v_fma(v_set1(0.00132647271f), f, v_set1(0.00967151264f));
-    p = v_fma(p, f, v_set1(0.0555073374f));
-    p = v_fma(p, f, v_set1(0.240222421f));
-    p = v_fma(p, f, v_set1(0.693146978f));
+    vf p = v_fma(v_set1(0.000154531634f), f, v_set1(0.00133908633f));
+    p = v_fma(p, f, v_set1(0.00961808302f));
+    p = v_fma(p, f, v_set1(0.0555035695f));
+    p = v_fma(p, f, v_set1(0.240226507f));
+    p = v_fma(p, f, v_set1(0.693147182f));
     p = v_fma(p, f, v_set1(1.0f));
     return v_scale(p, whole);
 }
