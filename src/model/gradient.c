@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "model/embedding.h"
 #include "model/upsampler.h"
 #include "nn/kernels.h"
@@ -60,6 +61,7 @@ typedef struct workspace {
     void *scratch;
     float *gather;        /* a weight matrix on its way into packed form */
     float *step_gradient; /* layers × C of the crop at hand */
+    model_gradient_times times;
 } workspace;
 
 struct model_gradient {
@@ -80,6 +82,8 @@ struct model_gradient {
     /* Step embedding, batch-wide: crops × … */
     float *embedding_input, *pre1, *act1, *pre2, *act2, *steps, *dsteps, *dact2, *dact1;
     size_t bytes;
+    bool timed;
+    model_gradient_times times; /* of the calling thread's parts */
     /* The run at hand. */
     const model_parameters *parameters;
     const model_gradient_batch *batch;
@@ -554,23 +558,36 @@ static void store(const model_gradient *e, const float *in, void *out, size_t n)
         memcpy(out, in, n * sizeof(float));
 }
 
-static void product(const model_gradient *e, int rows, int n, int k, int taps, const void *const *a,
-                    size_t lda, const void *packed, const float *bias, bool accumulate, float *c,
-                    size_t ldc) {
-    if (e->bf16)
-        e->nn->product_bf16(rows, n, k, taps, (const bf16 *const *)a, lda, packed, bias, accumulate,
-                            c, ldc);
-    else
-        e->nn->product_f32(rows, n, k, taps, (const float *const *)a, lda, packed, bias, accumulate,
-                           c, ldc);
+static double clock_start(const model_gradient *e) {
+    return e->timed ? progress_now() : 0;
 }
 
-static void outer(const model_gradient *e, int rows, int m, int n, const void *a, size_t lda,
-                  const void *b, size_t ldb, float *c, size_t ldc, void *scratch) {
+static void clock_stop(const model_gradient *e, double start, double *part) {
+    if (e->timed) *part += progress_now() - start;
+}
+
+static void product(const model_gradient *e, workspace *w, int rows, int n, int k, int taps,
+                    const void *const *a, size_t lda, const void *packed, const float *bias,
+                    bool accumulate, float *c, size_t ldc) {
+    const nn_kernels *nn = e->nn;
+    double start = clock_start(e);
     if (e->bf16)
-        e->nn->outer_bf16(rows, m, n, a, lda, b, ldb, c, ldc, scratch);
+        nn->product_bf16(rows, n, k, taps, (const bf16 *const *)a, lda, packed, bias, accumulate, c,
+                         ldc);
     else
-        e->nn->outer_f32(rows, m, n, a, lda, b, ldb, c, ldc, scratch);
+        nn->product_f32(rows, n, k, taps, (const float *const *)a, lda, packed, bias, accumulate, c,
+                        ldc);
+    clock_stop(e, start, &w->times.products);
+}
+
+static void outer(const model_gradient *e, workspace *w, int rows, int m, int n, const void *a,
+                  size_t lda, const void *b, size_t ldb, float *c, size_t ldc) {
+    double start = clock_start(e);
+    if (e->bf16)
+        e->nn->outer_bf16(rows, m, n, a, lda, b, ldb, c, ldc, w->scratch);
+    else
+        e->nn->outer_f32(rows, m, n, a, lda, b, ldb, c, ldc, w->scratch);
+    clock_stop(e, start, &w->times.outers);
 }
 
 static void add_columns(float *sum, const float *rows, int n, int width, size_t ld) {
@@ -743,18 +760,20 @@ static void layer_forward(model_gradient *e, workspace *w, int crop, int layer) 
         const void *taps[64];
         for (int k = 0; k < config->kernel; k++)
             taps[k] = y_row(e, w, layer, from + tap_offset(config, layer, k));
-        product(e, n, c2, c, config->kernel, taps, (size_t)c, e->layers[layer].dilated.forward,
+        product(e, w, n, c2, c, config->kernel, taps, (size_t)c, e->layers[layer].dilated.forward,
                 e->layers[layer].bias, false, w->tile, (size_t)c2);
         if (config->family == MODEL_DIFFWAVE) {
             const void *up = act_at(e, w->up_act, (size_t)from * (size_t)config->mel.bands);
-            product(e, n, c2, config->mel.bands, 1, &up, (size_t)config->mel.bands,
+            product(e, w, n, c2, config->mel.bands, 1, &up, (size_t)config->mel.bands,
                     e->layers[layer].conditioner.forward, NULL, true, w->tile, (size_t)c2);
         }
+        double start = clock_start(e);
         gate_forward(e, w, layer, from, n);
+        clock_stop(e, start, &w->times.gates);
         const void *z =
             act_at(e, w->z, ((size_t)layer * (size_t)e->rows + (size_t)from) * (size_t)c);
-        product(e, n, c2, c, 1, &z, (size_t)c, e->layers[layer].output.forward, output_bias, false,
-                w->tile, (size_t)c2);
+        product(e, w, n, c2, c, 1, &z, (size_t)c, e->layers[layer].output.forward, output_bias,
+                false, w->tile, (size_t)c2);
         for (int r = 0; r < n; r++) {
             float *x = w->x + (size_t)(from + r) * (size_t)c,
                   *skip = w->skip + (size_t)(from + r) * (size_t)c;
@@ -794,8 +813,9 @@ static void layer_backward(model_gradient *e, workspace *w, int layer, float *gr
             store(e, dout, act_at(e, w->dout, (size_t)(from + r) * (size_t)c2), (size_t)c2);
         }
         const void *dout = act_at(e, w->dout, (size_t)from * (size_t)c2);
-        product(e, n, c, c2, 1, &dout, (size_t)c2, e->layers[layer].output.backward, NULL, false,
+        product(e, w, n, c, c2, 1, &dout, (size_t)c2, e->layers[layer].output.backward, NULL, false,
                 w->tile, (size_t)c);
+        double start = clock_start(e);
         for (int r = 0; r < n; r++) {
             float *dp = w->tile2;
             void *saved = act_at(e, w->saved, (first + (size_t)(from + r)) * (size_t)c2);
@@ -816,29 +836,31 @@ static void layer_backward(model_gradient *e, workspace *w, int layer, float *gr
             store(e, dp, act_at(e, w->dp, (size_t)(e->pad_right + from + r) * (size_t)c2),
                   (size_t)c2);
         }
+        clock_stop(e, start, &w->times.gates);
     }
     memcpy(
         tensor_in(e, gradient,
                   model_parameters_get(p, "residual_layers.%d.conditioner_projection.bias", layer)),
         dbias, (size_t)c2 * sizeof(float));
-    outer(e, e->rows, c2, c, w->dout, (size_t)c2, act_at(e, w->z, first * (size_t)c), (size_t)c,
+    outer(e, w, e->rows, c2, c, w->dout, (size_t)c2, act_at(e, w->z, first * (size_t)c), (size_t)c,
           tensor_in(e, gradient,
                     model_parameters_get(p, "residual_layers.%d.output_projection.weight", layer)),
-          (size_t)c, w->scratch);
+          (size_t)c);
     const void *dp = act_at(e, w->dp, (size_t)e->pad_right * (size_t)c2);
     float *dw = tensor_in(e, gradient,
                           model_parameters_get(p, "residual_layers.%d.dilated_conv.weight", layer));
     for (int k = 0; k < kernel; k++)
-        outer(e, e->rows, c2, c, dp, (size_t)c2, y_row(e, w, layer, tap_offset(config, layer, k)),
-              (size_t)c, dw + (size_t)k * (size_t)c2 * (size_t)c, (size_t)c, w->scratch);
+        outer(e, w, e->rows, c2, c, dp, (size_t)c2,
+              y_row(e, w, layer, tap_offset(config, layer, k)), (size_t)c,
+              dw + (size_t)k * (size_t)c2 * (size_t)c, (size_t)c);
     if (config->family == MODEL_DIFFWAVE) {
         int bands = config->mel.bands;
-        outer(e, e->rows, c2, bands, dp, (size_t)c2, w->up_act, (size_t)bands,
+        outer(e, w, e->rows, c2, bands, dp, (size_t)c2, w->up_act, (size_t)bands,
               tensor_in(e, gradient,
                         model_parameters_get(p, "residual_layers.%d.conditioner_projection.weight",
                                              layer)),
-              (size_t)bands, w->scratch);
-        product(e, e->rows, bands, c2, 1, &dp, (size_t)c2, e->layers[layer].conditioner.backward,
+              (size_t)bands);
+        product(e, w, e->rows, bands, c2, 1, &dp, (size_t)c2, e->layers[layer].conditioner.backward,
                 NULL, true, w->dup, (size_t)bands);
     }
     float *step = w->step_gradient + (size_t)layer * (size_t)c;
@@ -850,7 +872,7 @@ static void layer_backward(model_gradient *e, workspace *w, int layer, float *gr
             taps[k] =
                 act_at(e, w->dp,
                        (size_t)(e->pad_right + from - tap_offset(config, layer, k)) * (size_t)c2);
-        product(e, n, c, c2, kernel, taps, (size_t)c2, e->layers[layer].dilated.backward, NULL,
+        product(e, w, n, c, c2, kernel, taps, (size_t)c2, e->layers[layer].dilated.backward, NULL,
                 false, w->tile, (size_t)c);
         for (int r = 0; r < n; r++) {
             float *dx = w->x + (size_t)(from + r) * (size_t)c;
@@ -887,7 +909,7 @@ static void crop_forward(model_gradient *e, workspace *w, int crop, const float 
     for (size_t i = 0; i < values; i++) w->skip[i] *= scale;
     store(e, w->skip, w->skip_act, values);
     const void *skip = w->skip_act;
-    product(e, rows, c, c, 1, &skip, (size_t)c, e->skip.forward,
+    product(e, w, rows, c, c, 1, &skip, (size_t)c, e->skip.forward,
             model_parameters_get(p, "skip_projection.bias"), false, w->hidden, (size_t)c);
     for (size_t i = 0; i < values; i++) w->hidden[i] = w->hidden[i] > 0 ? w->hidden[i] : 0;
     const float *hidden = w->hidden;
@@ -997,11 +1019,10 @@ static void crop_backward(model_gradient *e, workspace *w, const float *x_in, co
     add_columns(tensor_in(e, gradient, model_parameters_get(p, "skip_projection.bias")), w->dhidden,
                 rows, c, (size_t)c);
     store(e, w->dhidden, w->dhidden_act, values);
-    outer(e, rows, c, c, w->dhidden_act, (size_t)c, w->skip_act, (size_t)c,
-          tensor_in(e, gradient, model_parameters_get(p, "skip_projection.weight")), (size_t)c,
-          w->scratch);
+    outer(e, w, rows, c, c, w->dhidden_act, (size_t)c, w->skip_act, (size_t)c,
+          tensor_in(e, gradient, model_parameters_get(p, "skip_projection.weight")), (size_t)c);
     const void *dhidden = w->dhidden_act;
-    product(e, rows, c, c, 1, &dhidden, (size_t)c, e->skip.backward, NULL, false, w->skip,
+    product(e, w, rows, c, c, 1, &dhidden, (size_t)c, e->skip.backward, NULL, false, w->skip,
             (size_t)c);
     float scale = (float)(1 / sqrt((double)config->layers));
     for (size_t i = 0; i < values; i++) w->skip[i] *= scale;
@@ -1041,6 +1062,7 @@ static void group_task(void *context, int group, int worker) {
     if (e->backward) clear_group(e, e->group_gradient[group]);
     int first = group * GROUP_CROPS, end = first + GROUP_CROPS;
     if (end > batch->crops) end = batch->crops;
+    double start = clock_start(e);
     for (int crop = first; crop < end; crop++) {
         const float *x = batch->x + (size_t)crop * samples,
                     *mel = batch->mel + (size_t)crop * mel_size;
@@ -1050,6 +1072,7 @@ static void group_task(void *context, int group, int worker) {
         crop_backward(e, w, x, mel, e->group_gradient[group], crop == end - 1);
         memcpy(e->dsteps + (size_t)crop * steps, w->step_gradient, steps * sizeof(float));
     }
+    clock_stop(e, start, &w->times.total);
 }
 
 void model_gradient_run(model_gradient *e, const model_parameters *parameters,
@@ -1064,12 +1087,39 @@ void model_gradient_run(model_gradient *e, const model_parameters *parameters,
     e->gradient = gradient;
     if (gradient) memset(gradient, 0, e->shape->size * sizeof(float));
     for (int i = 0; i < e->config.layers; i++) atomic_store(&e->layer_groups[i], 0);
+    double start = clock_start(e);
     thread_pool_run(e->pool, e->config.layers + 1, pack_task, e);
+    clock_stop(e, start, &e->times.packing);
+    start = clock_start(e);
     embedding_forward(e);
+    clock_stop(e, start, &e->times.embedding);
     thread_pool_run(e->pool, group_count(e), group_task, e);
     if (!gradient) return;
+    start = clock_start(e);
     embedding_backward(e);
+    clock_stop(e, start, &e->times.embedding);
+    start = clock_start(e);
     thread_pool_run(e->pool, (int)e->shape->tensor_count, gather_task, e);
+    clock_stop(e, start, &e->times.gathering);
+}
+
+void model_gradient_time(model_gradient *e, bool on) {
+    const model_gradient_times none = {0};
+    e->timed = on;
+    e->times = none;
+    for (int i = 0; i < thread_pool_size(e->pool); i++) e->work[i].times = none;
+}
+
+model_gradient_times model_gradient_get_times(const model_gradient *e) {
+    model_gradient_times sum = e->times;
+    for (int i = 0; i < thread_pool_size(e->pool); i++) {
+        const model_gradient_times *times = &e->work[i].times;
+        sum.products += times->products;
+        sum.outers += times->outers;
+        sum.gates += times->gates;
+        sum.total += times->total;
+    }
+    return sum;
 }
 
 void model_gradient_on_ready(model_gradient *e, model_gradient_ready ready, void *context) {

@@ -42,6 +42,17 @@ void model_gradient_run(model_gradient *engine, const model_parameters *paramete
 typedef void (*model_gradient_ready)(void *context, size_t offset, size_t count);
 void model_gradient_on_ready(model_gradient *engine, model_gradient_ready ready, void *context);
 
+/* Where the time goes, in seconds summed over threads since model_gradient_time was switched on. */
+typedef struct model_gradient_times {
+    double products; /* forward and backward by the inputs */
+    double outers;   /* gradients of the weights */
+    double gates;
+    double packing, embedding, gathering;
+    double total; /* of the crops, everything included; the rest is passes over memory */
+} model_gradient_times;
+void model_gradient_time(model_gradient *engine, bool on); /* also sets all to 0 */
+model_gradient_times model_gradient_get_times(const model_gradient *engine);
+
 /* Floating-point operations of one crop's forward and backward, and bytes held. */
 double model_gradient_flops(const model_gradient *engine);
 size_t model_gradient_bytes(const model_gradient *engine);
