@@ -1,0 +1,377 @@
+/* lull train: a folder of recordings becomes a model. */
+#include "cli/commands.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "cli/options.h"
+#include "io/file_bytes.h"
+#include "io/json.h"
+#include "model/model.h"
+#include "nn/kernels.h"
+#include "train/override.h"
+#include "train/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_ASSIGNMENTS = 64, ASSIGNMENT_SIZE = 512 };
+
+typedef struct arguments {
+    train_settings settings;
+    const char *output, *resume, *config, *preset, *init, *valid, *checkpoint_every;
+    const char *mel, *objective, *name, *set;
+    int sample_rate, channels, layers, threads, precision;
+    bool quiet;
+} arguments;
+
+static const char *const loss_choices[] = {"l2", "l1", NULL};
+static const char *const density_choices[] = {"sine", "uniform", NULL};
+static const char *const course_choices[] = {"cosine", "constant", NULL};
+
+/* ---- signals ------------------------------------------------------------------------------ */
+
+static volatile sig_atomic_t stop_asked;
+
+/* The second signal ends the program at once. */
+static void on_signal(int number) {
+    stop_asked = 1;
+    signal(number, SIG_DFL);
+}
+
+static void catch_signals(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is then a failed write like a full disk */
+}
+
+/* ---- lines -------------------------------------------------------------------------------- */
+
+typedef struct speaker {
+    bool terminal, quiet, drawn;
+} speaker;
+
+static void speak(void *context, train_line kind, const char *line) {
+    speaker *s = context;
+    if (kind == TRAIN_LINE_PROGRESS) {
+        if (!s->terminal || s->quiet) return;
+        fprintf(stderr, "\r%s\033[K", line);
+        fflush(stderr);
+        s->drawn = true;
+        return;
+    }
+    if (s->quiet && kind != TRAIN_LINE_WARNING) return;
+    if (s->drawn) fputs("\r\033[K", stderr);
+    s->drawn = false;
+    if (kind == TRAIN_LINE_WARNING)
+        cli_note("%s", line);
+    else
+        fprintf(stderr, "%s\n", line);
+}
+
+/* ---- the model's configuration ------------------------------------------------------------ */
+
+static lull_status read_config(const char *path, arguments *a, model_config *config,
+                               lull_error *error) {
+    file_bytes bytes = {0};
+    cJSON *root = NULL;
+    lull_status status = file_bytes_read(path, &bytes, error);
+    if (status) return status;
+    status = json_parse(bytes.data, bytes.size, path, &root, error);
+    file_bytes_free(&bytes);
+    if (status) return status;
+    bool run =
+        cJSON_HasObjectItem(root, "training"); /* the config.json of a run: settings and all */
+    char *text = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    if (run)
+        status = train_settings_read(path, &a->settings, config, error);
+    else
+        status = text ? model_config_parse(text, path, config, error) : base_no_memory(error);
+    cJSON_free(text);
+    return status;
+}
+
+/* Where the configuration starts from: a file, a preset, the model of --init, or the shipped
+ * recipe. */
+static lull_status base_config(arguments *a, model_config *config, lull_error *error) {
+    model_config_default(config);
+    if (a->config != NULL) return LULL_OK; /* read with the settings */
+    if (a->preset != NULL) {
+        if (strcmp(a->preset, "diffwave") == 0)
+            model_config_diffwave(config);
+        else if (strcmp(a->preset, "lull") != 0)
+            return base_fail(error, LULL_INVALID, "no preset '%s': lull and diffwave are there",
+                             a->preset);
+        return LULL_OK;
+    }
+    if (a->init == NULL) return LULL_OK;
+    lull_model *model = NULL;
+    lull_status status = lull_model_open(a->init, &model, error);
+    if (!status) *config = model->config;
+    lull_model_close(model);
+    return status;
+}
+
+/* Schedules and samplers that go with an objective. */
+static const char *const *objective_assignments(const char *name) {
+    static const char *const v[] = {"process.objective=v", "process.schedule.kind=angle",
+                                    "synthesis.sampler=ddim", NULL};
+    static const char *const data[] = {"process.objective=data", "process.schedule.kind=angle",
+                                       "synthesis.sampler=ddim", NULL};
+    static const char *const flow[] = {"process.objective=flow", "process.schedule.kind=linear",
+                                       "synthesis.sampler=euler", NULL};
+    static const char *const noise[] = {"process.objective=noise",
+                                        "process.schedule.kind=betas",
+                                        "process.schedule.training_steps=50",
+                                        "process.schedule.beta_first=1e-4",
+                                        "process.schedule.beta_last=0.05",
+                                        "synthesis.sampler=ddim",
+                                        NULL};
+    if (strcmp(name, "v") == 0) return v;
+    if (strcmp(name, "data") == 0) return data;
+    if (strcmp(name, "flow") == 0) return flow;
+    return strcmp(name, "noise") == 0 ? noise : NULL;
+}
+
+static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZE],
+                                 size_t set_count, model_config *config, lull_error *error) {
+    char own[5][ASSIGNMENT_SIZE];
+    const char *all[MOST_ASSIGNMENTS + 16];
+    size_t n = 0, used = 0;
+    if (a->objective != NULL) {
+        const char *const *list = objective_assignments(a->objective);
+        if (list == NULL)
+            return base_fail(error, LULL_INVALID,
+                             "no objective '%s': v, noise, flow and data are there", a->objective);
+        while (*list) all[n++] = *list++;
+    }
+#define OWN(condition, ...)                                                                        \
+    if (condition) snprintf(own[used], ASSIGNMENT_SIZE, __VA_ARGS__), all[n++] = own[used++]
+    OWN(a->mel != NULL, "mel.convention=%.200s", a->mel);
+    OWN(a->sample_rate > 0, "mel.sample_rate=%d", a->sample_rate);
+    OWN(a->layers > 0, "network.layers=%d", a->layers);
+    OWN(a->channels > 0, "network.channels=%d", a->channels);
+    OWN(a->name != NULL, "name=\"%.60s\"", a->name);
+#undef OWN
+    for (size_t i = 0; i < set_count; i++) all[n++] = sets[i];
+    return n > 0 ? train_override(config, all, n, error)
+                 : model_config_check(config, "the configuration", error);
+}
+
+/* ---- the command line --------------------------------------------------------------------- */
+
+/* --set may stand any number of times: it is taken out of argv before the rest is parsed. */
+static int take_sets(int argc, char **argv, char (*sets)[ASSIGNMENT_SIZE], size_t *count) {
+    int kept = 0;
+    bool options = true;
+    *count = 0;
+    for (int i = 0; i < argc; i++) {
+        const char *value = NULL;
+        if (strcmp(argv[i], "--") == 0) options = false;
+        if (options && strncmp(argv[i], "--set=", 6) == 0) value = argv[i] + 6;
+        if (options && strcmp(argv[i], "--set") == 0 && i + 1 < argc) value = argv[++i];
+        if (value == NULL) {
+            argv[kept++] = argv[i];
+        } else if (*count < MOST_ASSIGNMENTS && strlen(value) < ASSIGNMENT_SIZE) {
+            strcpy(sets[(*count)++], value);
+        }
+    }
+    argv[kept] = NULL;
+    return kept;
+}
+
+static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_code) {
+    train_settings *s = &a->settings;
+    const cli_option options[] = {
+        CLI_TEXT('o', "output", "RUN", &a->output, "folder of the run (default: run)"),
+        CLI_TEXT('R', "resume", "RUN", &a->resume,
+                 "continue a run where its last checkpoint left it"),
+        CLI_TEXT(0, "valid", "DIR", &a->valid,
+                 "recordings to validate on (default: 3 % of the corpus, by file name)"),
+        CLI_TEXT(0, "config", "FILE", &a->config,
+                 "model configuration, or the config.json of another run"),
+        CLI_TEXT(0, "preset", "NAME", &a->preset,
+                 "lull (default) or diffwave (base: 30 layers of 64 channels)"),
+        CLI_TEXT(0, "init", "MODEL", &a->init,
+                 "start from this model's weights (and configuration)"),
+        CLI_TEXT(
+            0, "set", "PLACE=VALUE", &a->set,
+            "change a member of the configuration, as network.channels=128; any number of times"),
+        CLI_TEXT('c', "convention", "NAME", &a->mel,
+                 "mel convention: hifigan, tacotron2, diffwave, parallelwavegan"),
+        CLI_INT(0, "sample-rate", "HZ", &a->sample_rate, 1000, 384000,
+                "of the model; recordings are converted"),
+        CLI_INT(0, "channels", "N", &a->channels, 1, 1024, "of the network"),
+        CLI_INT(0, "layers", "N", &a->layers, 1, MODEL_MAX_LAYERS, "of the network"),
+        CLI_TEXT(0, "objective", "NAME", &a->objective, "v (default), noise, flow or data"),
+        CLI_TEXT(0, "name", "NAME", &a->name, "of the model"),
+        CLI_UINT64(0, "max-steps", "N", &s->max_steps, "end after this many steps"),
+        CLI_NUMBER(0, "max-hours", "H", &s->max_hours, 0, 1e6,
+                   "end after this time (default 12 when no limit is given)"),
+        CLI_INT('b', "batch", "N", &s->batch, 1, 65536, "crops in a batch (default 8)"),
+        CLI_INT(0, "accumulate", "N", &s->accumulate, 1, 65536, "batches in a step (default 1)"),
+        CLI_INT(0, "crop-frames", "N", &s->crop_frames, 1, 65536,
+                "mel frames in a crop (default 32)"),
+        CLI_NUMBER(0, "rate", "X", &s->rate, 0, 100, "learning rate (default 2e-3)"),
+        CLI_CHOICE(0, "course", NULL, &s->course, course_choices,
+                   "how the learning rate goes on after the warm-up"),
+        CLI_INT(0, "warm-up", "N", &s->warm_up, 0, 1000000000,
+                "steps in which the rate rises (default 200)"),
+        CLI_NUMBER(0, "decay", "X", &s->decay, 0, 1, "weight decay (default 0.01)"),
+        CLI_NUMBER(0, "clip", "X", &s->clip, 0, 1e30,
+                   "largest norm of the gradient; 0 = any (default 1)"),
+        CLI_NUMBER(0, "ema", "X", &s->average, 0, 0.9999999,
+                   "decay of the weights' average (default 0.9995)"),
+        CLI_CHOICE(0, "loss", NULL, &s->loss, loss_choices, "squared or absolute error"),
+        CLI_NUMBER(0, "stft", "X", &s->stft, 0, 1e6,
+                   "weight of the multi-resolution STFT loss (objective data)"),
+        CLI_CHOICE(0, "t-density", NULL, &s->density, density_choices,
+                   "which diffusion times are drawn: the middle more often, or all alike"),
+        CLI_NUMBER(0, "gain", "DB", &s->gain_db, 0, 60,
+                   "recordings are made louder or softer by up to this (default 6)"),
+        CLI_NUMBER(0, "degrade", "P", &s->degrade, 0, 1,
+                   "share of crops whose mel is blurred as acoustic models blur (default 0)"),
+        CLI_CHOICE('p', "precision", "P", &a->precision, cli_precision_choices,
+                   "auto, f32 or bf16 (float32 sums and weights)"),
+        CLI_INT('t', "threads", "N", &a->threads, 1, 64,
+                "default: all cores; the result does not depend on it"),
+        CLI_UINT64('s', "seed", "N", &s->seed, "of weights, crops and noise (default 0)"),
+        CLI_NUMBER(0, "cache", "MB", &s->cache_mb, 0, 1e9,
+                   "memory for decoded recordings (default 2048)"),
+        CLI_TEXT(0, "checkpoint-every", "N", &a->checkpoint_every,
+                 "steps (500) or time (300s, 10m; default 10m)"),
+        CLI_INT(0, "keep", "N", &s->keep, 1, 1000000000, "checkpoints to keep (default 3)"),
+        CLI_UINT64(0, "eval-every", "N", &s->eval_every,
+                   "steps between evaluations (default 1000)"),
+        CLI_INT(0, "samples", "N", &s->samples, 0, 100,
+                "validation recordings to render (default 3)"),
+        CLI_FLAG('q', "quiet", &a->quiet, "only warnings"),
+        CLI_END,
+    };
+    const cli_command_line line = {
+        .name = "train",
+        .usage = "[OPTIONS] CORPUS -o RUN\n[OPTIONS] --resume RUN",
+        .about =
+            "Trains a model on a folder of recordings: every file in it that is audio, of any\n"
+            "rate. RUN/model.safetensors is ready for 'lull synth -m' at every checkpoint.",
+        .ending = "examples:\n"
+                  "  lull train recordings/ -o run --max-hours 8\n"
+                  "  lull train --resume run\n"
+                  "  lull train recordings/ -o small --channels 64 --set network.layers=8",
+        .options = options,
+        .least = 0,
+        .most = 1,
+    };
+    return cli_parse(&line, argc, argv, first, exit_code);
+}
+
+/* "500" steps, "300s", "10m", "2h". */
+static bool parse_interval(const char *text, train_settings *s) {
+    char *end = NULL;
+    double value = strtod(text, &end);
+    double unit = strcmp(end, "s") == 0   ? 1.0
+                  : strcmp(end, "m") == 0 ? 60.0
+                  : strcmp(end, "h") == 0 ? 3600.0
+                                          : 0.0;
+    if (end == text || !(value > 0.0 && value < 1e9) || (*end != '\0' && unit == 0.0)) return false;
+    s->checkpoint_seconds = unit > 0.0 ? value * unit : 0.0;
+    s->checkpoint_steps = unit > 0.0 ? 0 : (uint64_t)value;
+    return unit > 0.0 || s->checkpoint_steps > 0;
+}
+
+static lull_status absolute(const char *path, char *out, lull_error *error) {
+    char *real = realpath(path, NULL);
+    if (real == NULL)
+        return base_fail(error, LULL_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    int n = snprintf(out, TRAIN_PATH_SIZE, "%s", real);
+    free(real);
+    return n < TRAIN_PATH_SIZE ? LULL_OK
+                               : base_fail(error, LULL_INVALID, "%s: the path is too long", path);
+}
+
+static lull_status resume_settings(arguments *a, model_config *config, lull_error *error) {
+    char path[TRAIN_PATH_SIZE + 32];
+    snprintf(path, sizeof path, "%s/config.json", a->resume);
+    return train_settings_read(path, &a->settings, config, error);
+}
+
+static lull_status finish_settings(arguments *a, const char *corpus, lull_error *error) {
+    train_settings *s = &a->settings;
+    lull_status status = LULL_OK;
+    if (corpus != NULL) status = absolute(corpus, s->corpus, error);
+    if (!status && a->valid != NULL) status = absolute(a->valid, s->valid, error);
+    if (!status && a->init != NULL) status = absolute(a->init, s->init, error);
+    if (status) return status;
+    if (a->checkpoint_every != NULL && !parse_interval(a->checkpoint_every, s))
+        return base_fail(error, LULL_INVALID,
+                         "--checkpoint-every %s: expected steps (500) or a time (300s, 10m, 2h)",
+                         a->checkpoint_every);
+    if (a->resume == NULL || a->precision != 0)
+        s->bf16 = a->precision == 0 ? nn_kernels_get()->bf16_native : a->precision == 2;
+    if (s->max_steps == 0 && s->max_hours == 0.0) s->max_hours = 12.0;
+    return LULL_OK;
+}
+
+/* ---- the command -------------------------------------------------------------------------- */
+
+static int run_it(const arguments *a, const model_config *config) {
+    speaker talk = {isatty(STDERR_FILENO) == 1, a->quiet, false};
+    const char *folder = a->resume ? a->resume : a->output ? a->output : "run";
+    const train_run_options options = {folder, a->resume != NULL, a->threads, &stop_asked, speak,
+                                       &talk};
+    train_result result;
+    lull_error error = {0};
+    catch_signals();
+    lull_status status = train_run(config, &a->settings, &options, &result, &error);
+    if (talk.drawn) fputs("\r\033[K", stderr);
+    if (status) return cli_fail(&error);
+    if (result.interrupted && !a->quiet)
+        cli_note("stopped after step %llu; 'lull train --resume %s' continues",
+                 (unsigned long long)result.steps, folder);
+    if (!result.checkpointed)
+        return cli_failf("the last state could not be written; 'lull train --resume %s' continues "
+                         "from the checkpoint before",
+                         folder);
+    return CLI_OK;
+}
+
+int command_train(int argc, char **argv) {
+    static char sets[MOST_ASSIGNMENTS][ASSIGNMENT_SIZE];
+    arguments a = {0};
+    model_config config;
+    lull_error error = {0};
+    size_t set_count;
+    int first, exit_code;
+    argc = take_sets(argc, argv, sets, &set_count);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    a.threads = cores < 1 ? 1 : cores > 64 ? 64 : (int)cores;
+    train_settings_default(&a.settings);
+    if (!parse(&a, argc, argv, &first, &exit_code)) return exit_code;
+    const char *corpus = first < argc ? argv[first] : NULL;
+    bool resumed = a.resume != NULL;
+    if (corpus == NULL && !resumed)
+        return cli_usage_error("train", "no folder of recordings given");
+    if (resumed && (corpus || a.config || a.preset || a.init || a.mel || a.sample_rate ||
+                    a.channels || a.layers || a.objective || a.output || set_count > 0))
+        return cli_usage_error(
+            "train",
+            "--resume continues a run as it is: only limits and training options may change");
+    lull_status status =
+        resumed ? resume_settings(&a, &config, &error) : base_config(&a, &config, &error);
+    if (!status && a.config != NULL) status = read_config(a.config, &a, &config, &error);
+    /* Again over what the files said: options win. */
+    if (!status && (resumed || a.config != NULL) && !parse(&a, argc, argv, &first, &exit_code))
+        return exit_code;
+    if (!status && !resumed) status = change_config(&a, sets, set_count, &config, &error);
+    if (!status) status = finish_settings(&a, resumed ? NULL : corpus, &error);
+    if (status) return cli_fail(&error);
+    return run_it(&a, &config);
+}

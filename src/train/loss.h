@@ -1,0 +1,23 @@
+/* What a crop's prediction costs, and the gradient of that by the prediction. */
+#ifndef TRAIN_LOSS_H
+#define TRAIN_LOSS_H
+
+#include "lull.h"
+
+/* Mean over the samples of (u − target)² or |u − target|; du is overwritten. */
+double train_loss_l2(const float *u, const float *target, size_t n, float *du);
+double train_loss_l1(const float *u, const float *target, size_t n, float *du);
+
+/* The multi-resolution STFT loss of Parallel WaveGAN (Yamamoto, Song & Kim 2020, eq. 3–6): for
+ * windows of 600, 1200 and 240 samples at 24 kHz (hops 120, 240, 50; transforms of 1024, 2048, 512;
+ * scaled to the sample rate), the mean over the resolutions of ‖|S|−|Ŝ|‖_F/‖|S|‖_F + (1/N)·‖ln|S| −
+ * ln|Ŝ|‖₁. Frames lie inside the signal. */
+typedef struct train_stft_loss train_stft_loss;
+lull_status train_stft_loss_new(int sample_rate, size_t length, train_stft_loss **loss,
+                                lull_error *error);
+/* Adds weight · ∂loss/∂u to du and returns weight · loss. One thread at a time. */
+double train_stft_loss_run(train_stft_loss *loss, const float *u, const float *target,
+                           double weight, float *du);
+void train_stft_loss_free(train_stft_loss *loss);
+
+#endif

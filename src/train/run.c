@@ -1,0 +1,654 @@
+/* The training loop: see run.h. */
+#include "train/run.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "base/thread_pool.h"
+#include "model/gradient.h"
+#include "model/model.h"
+#include "train/adamw.h"
+#include "train/checkpoint.h"
+#include "train/log.h"
+#include "train/loss.h"
+#include "train/reader.h"
+#include "train/samples.h"
+
+enum { PATH_SIZE = 4352, MOST_SKIPPED_IN_A_ROW = 10, TIMING_EVERY = 100 };
+
+/* Validation crops and their noise are the same for every run, so that runs can be compared. */
+static const uint64_t VALID_SEED = 0x76616c6964;
+
+typedef struct run {
+    const model_config *config;
+    const train_settings *settings;
+    const train_run_options *options;
+    thread_pool *pool;
+    train_corpus *corpus, *valid_corpus;
+    train_crops *crops;
+    train_reader *reader;
+    train_batch *valid, *valid_degraded; /* NULL when there is nothing to validate on */
+    train_settings valid_settings;
+    train_samples *samples;
+    model_gradient *engine;
+    train_stft_loss **stft; /* one a crop of the batch, or NULL */
+    train_state state;
+    train_log *log;
+    size_t size; /* of the flat vectors */
+    float *gradient, *sum;
+    double *partial, *losses;
+    int margin;
+    /* What the loss callback needs to know of the batch at hand. */
+    const float *target;
+    float loss_scale;
+    /* Clocks. */
+    double base_elapsed, started, last_line, last_checkpoint;
+    double line_waited, line_audio, timing_waited, timing_audio, timing_started;
+    uint64_t evaluated, saved; /* steps of the last evaluation and checkpoint */
+    bool save_failed;
+} run;
+
+/* ---- words -------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4))) static void say(run *r, train_line kind, const char *format,
+                                                      ...) {
+    char line[1024];
+    if (r->options->say == NULL) return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    r->options->say(r->options->context, kind, line);
+}
+
+static void warn(void *context, const char *line) {
+    say(context, TRAIN_LINE_WARNING, "%s", line);
+}
+
+static const char *duration(double seconds, char *text, size_t size) {
+    if (!(seconds < 1e8))
+        snprintf(text, size, "a long time");
+    else if (seconds < 90.0)
+        snprintf(text, size, "%.0f s", seconds);
+    else if (seconds < 5400.0)
+        snprintf(text, size, "%.0f min", seconds / 60.0);
+    else
+        snprintf(text, size, "%.1f h", seconds / 3600.0);
+    return text;
+}
+
+/* ---- the clock and the course ------------------------------------------------------------- */
+
+static double elapsed(const run *r) {
+    return r->base_elapsed + progress_now() - r->started;
+}
+
+/* 0 … 1: what is done of the run, by whichever of its limits is nearer. */
+static double progress_of(const run *r) {
+    double by_steps = 0.0, by_time = 0.0;
+    if (r->settings->max_steps > 0)
+        by_steps = (double)r->state.progress.step / (double)r->settings->max_steps;
+    if (r->settings->max_hours > 0.0) by_time = elapsed(r) / (3600.0 * r->settings->max_hours);
+    return fmax(by_steps, by_time);
+}
+
+static double audio_per_step(const run *r) {
+    const train_settings *s = r->settings;
+    return (double)s->batch * s->accumulate * s->crop_frames * r->config->mel.hop /
+           r->config->mel.sample_rate;
+}
+
+/* ---- loss and gradient -------------------------------------------------------------------- */
+
+static double crop_loss(void *context, int crop, const float *u, float *du) {
+    run *r = context;
+    size_t n = (size_t)r->settings->crop_frames * (size_t)r->config->mel.hop;
+    const float *target = r->target + (size_t)crop * n;
+    double loss = r->settings->loss == TRAIN_LOSS_L1 ? train_loss_l1(u, target, n, du)
+                                                     : train_loss_l2(u, target, n, du);
+    if (r->stft != NULL)
+        loss += train_stft_loss_run(r->stft[crop], u, target, r->settings->stft, du);
+    for (size_t i = 0; i < n; i++) du[i] *= r->loss_scale;
+    return loss;
+}
+
+/* Sum of the losses of a batch; the gradient of their mean over the whole step. */
+static double run_batch(run *r, const train_batch *batch, const model_parameters *weights,
+                        float *gradient) {
+    const model_gradient_batch given = {batch->crops, batch->x, batch->t, batch->mel};
+    double sum = 0.0;
+    r->target = batch->target;
+    r->loss_scale = (float)(1.0 / ((double)r->settings->batch * r->settings->accumulate));
+    model_gradient_run(r->engine, weights, &given, crop_loss, r, r->losses, gradient);
+    for (int i = 0; i < batch->crops; i++) sum += r->losses[i];
+    return sum;
+}
+
+/* All parts of a step: mean loss, gradient in r->sum. */
+static lull_status step_gradient(run *r, double *loss, double *waited, lull_error *error) {
+    int accumulate = r->settings->accumulate;
+    *loss = 0.0;
+    for (int part = 0; part < accumulate; part++) {
+        const train_batch *batch = NULL;
+        lull_status status = train_reader_next(r->reader, &batch, waited, error);
+        if (status) return status;
+        float *gradient = part == 0 ? r->sum : r->gradient;
+        *loss += run_batch(r, batch, r->state.weights, gradient);
+        if (part > 0)
+            for (size_t i = 0; i < r->size; i++) r->sum[i] += gradient[i];
+    }
+    *loss /= (double)accumulate * r->settings->batch;
+    return LULL_OK;
+}
+
+/* One step of the optimizer, or none when the numbers are not finite. */
+static lull_status take_step(run *r, double *waited, lull_error *error) {
+    const train_settings *s = r->settings;
+    train_progress *p = &r->state.progress;
+    double loss;
+    double rate = train_rate(s->rate, p->step + 1, (uint64_t)s->warm_up, s->course == TRAIN_COSINE,
+                             s->last_rate, progress_of(r));
+    lull_status status = step_gradient(r, &loss, waited, error);
+    if (status) return status;
+    double norm = train_norm(r->pool, r->sum, r->size, r->partial);
+    bool skipped = !isfinite(loss) || !isfinite(norm);
+    p->step++;
+    p->crops += (uint64_t)s->batch * (uint64_t)s->accumulate;
+    p->audio_seconds += audio_per_step(r);
+    if (skipped) {
+        p->skipped++;
+        p->skipped_in_a_row++;
+        say(r, TRAIN_LINE_WARNING, "step %llu skipped: %s is not finite (%llu skipped so far)",
+            (unsigned long long)p->step, isfinite(loss) ? "the gradient" : "the loss",
+            (unsigned long long)p->skipped);
+    } else {
+        const train_adamw adamw = {s->beta1, s->beta2, s->epsilon, s->decay};
+        p->updates++;
+        p->skipped_in_a_row = 0;
+        train_adamw_step(&adamw, r->pool, p->updates, rate, train_clip(norm, s->clip), r->size,
+                         r->sum, r->state.weights->data, r->state.m->data, r->state.v->data,
+                         r->state.average->data, train_average_decay(s->average, p->updates));
+    }
+    train_log_step(r->log, p->step, loss, norm, rate, skipped);
+    if (p->skipped_in_a_row < MOST_SKIPPED_IN_A_ROW) return LULL_OK;
+    return base_fail(error, LULL_NOT_FINITE,
+                     "%d steps in a row were not finite; the last checkpoint is untouched: resume "
+                     "with a lower --rate",
+                     MOST_SKIPPED_IN_A_ROW);
+}
+
+/* ---- evaluation --------------------------------------------------------------------------- */
+
+static double valid_loss(run *r, const train_batch *all) {
+    const train_settings *s = r->settings;
+    size_t samples = (size_t)s->crop_frames * (size_t)r->config->mel.hop;
+    size_t mel = (size_t)(s->crop_frames + 2 * r->margin) * (size_t)r->config->mel.bands;
+    double sum = 0.0;
+    for (int first = 0; first < all->crops; first += s->batch) {
+        train_batch part = *all;
+        part.crops = all->crops - first < s->batch ? all->crops - first : s->batch;
+        part.t = all->t + first;
+        part.x = all->x + (size_t)first * samples;
+        part.target = all->target + (size_t)first * samples;
+        part.mel = all->mel + (size_t)first * mel;
+        sum += run_batch(r, &part, r->state.average, NULL);
+    }
+    return sum / all->crops;
+}
+
+static void run_path(const run *r, const char *name, char *path) {
+    snprintf(path, PATH_SIZE, "%s/%s", r->options->folder, name);
+}
+
+static lull_status write_model(run *r, lull_error *error) {
+    char path[PATH_SIZE];
+    run_path(r, "model.safetensors", path);
+    char *facts =
+        train_settings_facts(r->settings, r->state.progress.step, r->state.progress.audio_seconds);
+    if (facts == NULL) return base_no_memory(error);
+    lull_status status = model_write(path, r->config, r->state.average, facts, false, error);
+    base_free(facts);
+    return status;
+}
+
+/* Losses of the averaged weights on fixed crops, and sound. A file that cannot be written is said
+ * and does not end the run: the checkpoint is what counts. */
+static void evaluate(run *r) {
+    uint64_t step = r->state.progress.step;
+    char path[PATH_SIZE], more[64] = "";
+    lull_error error = {0};
+    r->evaluated = step;
+    if (r->valid == NULL) return;
+    double valid = valid_loss(r, r->valid);
+    double degraded = r->valid_degraded ? valid_loss(r, r->valid_degraded) : NAN;
+    train_log_evaluation(r->log, step, valid, degraded);
+    if (!isnan(degraded)) snprintf(more, sizeof more, ", on degraded mels %.4f", degraded);
+    say(r, TRAIN_LINE_EVENT, "step %llu: training loss %.4f, validation loss %.4f%s",
+        (unsigned long long)step, train_log_recent(r->log, 200), valid, more);
+    if (r->samples == NULL || !isfinite(valid)) return;
+    run_path(r, "model.safetensors", path);
+    if (write_model(r, &error) ||
+        train_samples_render(r->samples, path, step, r->options->threads, &error))
+        say(r, TRAIN_LINE_WARNING, "no samples at step %llu: %s", (unsigned long long)step,
+            error.message);
+}
+
+/* ---- checkpoints -------------------------------------------------------------------------- */
+
+static lull_status try_save(run *r, lull_error *error) {
+    train_progress *p = &r->state.progress;
+    p->elapsed = r->settings->max_hours > 0.0 ? elapsed(r) : 0.0;
+    lull_status status = train_log_sync(r->log, &p->log_bytes, error);
+    if (!status) status = train_checkpoint_write(r->options->folder, r->config, &r->state, error);
+    if (!status) status = write_model(r, error);
+    if (!status) status = train_log_curve(r->log, error);
+    return status;
+}
+
+static void save(run *r) {
+    lull_error error = {0};
+    unsigned long long step = r->state.progress.step;
+    r->last_checkpoint = progress_now();
+    if (!train_state_finite(&r->state)) {
+        r->save_failed = true;
+        say(r, TRAIN_LINE_WARNING,
+            "no checkpoint at step %llu: the weights are not finite; the previous one is kept",
+            step);
+        return;
+    }
+    if (try_save(r, &error)) {
+        r->save_failed = true;
+        say(r, TRAIN_LINE_WARNING, "no checkpoint at step %llu, the previous one is kept: %s", step,
+            error.message);
+        return;
+    }
+    r->save_failed = false;
+    r->saved = r->state.progress.step;
+    train_checkpoint_prune(r->options->folder, r->settings->keep);
+    say(r, TRAIN_LINE_EVENT, "step %llu: checkpoint written", step);
+}
+
+static bool save_is_due(const run *r) {
+    const train_settings *s = r->settings;
+    if (s->checkpoint_steps > 0 && r->state.progress.step % s->checkpoint_steps == 0) return true;
+    return s->checkpoint_seconds > 0.0 &&
+           progress_now() - r->last_checkpoint >= s->checkpoint_seconds;
+}
+
+/* ---- the loop ----------------------------------------------------------------------------- */
+
+static bool asked_to_stop(const run *r) {
+    return r->options->stop != NULL && *r->options->stop;
+}
+
+static bool at_end(const run *r) {
+    const train_settings *s = r->settings;
+    if (s->max_steps > 0 && r->state.progress.step >= s->max_steps) return true;
+    return s->max_hours > 0.0 && elapsed(r) >= 3600.0 * s->max_hours;
+}
+
+static void progress_line(run *r, double waited) {
+    double now = progress_now(), spent = now - r->last_line;
+    r->line_waited += waited;
+    r->line_audio += audio_per_step(r);
+    if (spent < 1.0) return;
+    char left[48], of[32] = "";
+    double done = progress_of(r);
+    double rest = done > 0.0 ? elapsed(r) * (1.0 - done) / done : INFINITY;
+    if (r->settings->max_steps > 0 && r->settings->max_hours == 0.0) {
+        double steps = (double)(r->settings->max_steps - r->state.progress.step);
+        rest = steps * audio_per_step(r) * spent / r->line_audio;
+        snprintf(of, sizeof of, "/%llu", (unsigned long long)r->settings->max_steps);
+    }
+    double rate =
+        train_rate(r->settings->rate, r->state.progress.step, (uint64_t)r->settings->warm_up,
+                   r->settings->course == TRAIN_COSINE, r->settings->last_rate, done);
+    say(r, TRAIN_LINE_PROGRESS,
+        "step %llu%s  loss %.4f  rate %.2e  %.1f audio s/s  waiting %.1f %%  %s left",
+        (unsigned long long)r->state.progress.step, of, train_log_recent(r->log, 100), rate,
+        r->line_audio / spent, 100.0 * r->line_waited / spent, duration(rest, left, sizeof left));
+    r->last_line = now;
+    r->line_waited = r->line_audio = 0.0;
+}
+
+static void timing_line(run *r, double waited) {
+    r->timing_waited += waited;
+    r->timing_audio += audio_per_step(r);
+    if (r->state.progress.step % TIMING_EVERY != 0) return;
+    double now = progress_now(), spent = now - r->timing_started;
+    train_log_timing(r->log, r->state.progress.step, elapsed(r), r->timing_audio / spent,
+                     r->timing_waited / spent);
+    r->timing_started = now;
+    r->timing_waited = r->timing_audio = 0.0;
+}
+
+static lull_status loop(run *r, train_result *result, lull_error *error) {
+    lull_status status = LULL_OK;
+    const train_settings *s = r->settings;
+    double begun = progress_now(), waited_all = 0.0, audio = r->state.progress.audio_seconds;
+    uint64_t first = r->state.progress.step;
+    r->last_line = r->last_checkpoint = r->timing_started = begun;
+    r->evaluated = r->saved = first;
+    while (!status && !at_end(r) && !asked_to_stop(r)) {
+        double waited = 0.0;
+        status = take_step(r, &waited, error);
+        if (status) break;
+        waited_all += waited;
+        timing_line(r, waited);
+        progress_line(r, waited);
+        if (s->eval_every > 0 && r->state.progress.step % s->eval_every == 0) evaluate(r);
+        if (save_is_due(r)) save(r);
+    }
+    result->interrupted = !status && !at_end(r);
+    bool moved = r->state.progress.step > first;
+    if (!status && !result->interrupted && moved && r->evaluated != r->state.progress.step)
+        evaluate(r);
+    if (!status && (r->saved != r->state.progress.step || !moved)) save(r);
+    result->checkpointed = r->saved == r->state.progress.step && !r->save_failed;
+    double spent = progress_now() - begun;
+    if (moved && spent > 0.0)
+        say(r, TRAIN_LINE_EVENT,
+            "%llu steps in %.1f s: %.1f audio seconds a second, %.2f %% of the time waiting for "
+            "the reader (which used "
+            "%.1f %% of a core)",
+            (unsigned long long)(r->state.progress.step - first), spent,
+            (r->state.progress.audio_seconds - audio) / spent, 100.0 * waited_all / spent,
+            100.0 * train_reader_busy(r->reader) / spent);
+    return status;
+}
+
+/* ---- set-up ------------------------------------------------------------------------------- */
+
+static lull_status make_folder(const char *path, lull_error *error) {
+    struct stat about;
+    if (mkdir(path, 0777) == 0) return LULL_OK;
+    int reason = errno;
+    if (reason == EEXIST && stat(path, &about) == 0 && S_ISDIR(about.st_mode)) return LULL_OK;
+    return base_fail(error, LULL_IO, "%s: the folder cannot be made: %s", path, strerror(reason));
+}
+
+static lull_status make_folders(const run *r, lull_error *error) {
+    char path[PATH_SIZE];
+    lull_status status = make_folder(r->options->folder, error);
+    run_path(r, "checkpoints", path);
+    if (!status) status = make_folder(path, error);
+    run_path(r, "samples", path);
+    if (!status) status = make_folder(path, error);
+    if (status || r->options->resume) return status;
+    run_path(r, "log.jsonl", path);
+    if (train_checkpoint_exists(r->options->folder) || access(path, F_OK) == 0)
+        return base_fail(
+            error, LULL_INVALID,
+            "%s already holds a run: continue it with --resume %s, or name another folder",
+            r->options->folder, r->options->folder);
+    return LULL_OK;
+}
+
+typedef struct index_bar {
+    run *r;
+    double last;
+    FILE *left_out;
+    size_t lines;
+} index_bar;
+
+static void index_progress(void *context, size_t done, size_t total) {
+    index_bar *bar = context;
+    double now = progress_now();
+    if (now - bar->last < 1.0) return;
+    bar->last = now;
+    say(bar->r, TRAIN_LINE_PROGRESS, "measuring recordings: %zu of %zu", done, total);
+}
+
+enum { LEFT_OUT_SHOWN = 20 };
+
+/* Every line goes to RUN/left-out.txt, the first ones to the user as well. */
+static void index_left_out(void *context, const char *line) {
+    index_bar *bar = context;
+    if (bar->left_out != NULL) fprintf(bar->left_out, "%s\n", line);
+    if (bar->lines++ < LEFT_OUT_SHOWN) say(bar->r, TRAIN_LINE_WARNING, "%s", line);
+}
+
+static lull_status open_corpus(run *r, index_bar *bar, const char *folder, const char *index,
+                               train_part part, double cache_mb, train_corpus **corpus,
+                               lull_error *error) {
+    char path[PATH_SIZE];
+    run_path(r, index, path);
+    const train_corpus_options options = {
+        .rate = r->config->mel.sample_rate,
+        .least_samples = (size_t)r->settings->crop_frames * (size_t)r->config->mel.hop,
+        .part = part,
+        .valid_share = r->settings->valid_share,
+        .cache_bytes = (size_t)(cache_mb * 1048576.0),
+        .index_path = path,
+        .left_out = index_left_out,
+        .progress = index_progress,
+        .context = bar,
+    };
+    return train_corpus_open(folder, &options, r->pool, corpus, error);
+}
+
+static lull_status open_corpora(run *r, lull_error *error) {
+    const train_settings *s = r->settings;
+    index_bar bar = {r, progress_now(), NULL, 0};
+    char path[PATH_SIZE];
+    bool split = s->valid[0] == '\0';
+    run_path(r, "left-out.txt", path);
+    bar.left_out = fopen(path, "w");
+    lull_status status =
+        open_corpus(r, &bar, s->corpus, "corpus-index.json",
+                    split ? TRAIN_PART_TRAIN : TRAIN_PART_ALL, s->cache_mb, &r->corpus, error);
+    if (!status && bar.lines > LEFT_OUT_SHOWN)
+        say(r, TRAIN_LINE_WARNING, "… and %zu more left out: %s", bar.lines - LEFT_OUT_SHOWN, path);
+    if (!status && split) {
+        lull_error none = {0};
+        bar.lines = LEFT_OUT_SHOWN; /* the same files again: said above */
+        FILE *file = bar.left_out;
+        bar.left_out = NULL;
+        if (s->valid_share <= 0.0 || open_corpus(r, &bar, s->corpus, "corpus-index.json",
+                                                 TRAIN_PART_VALID, 64.0, &r->valid_corpus, &none))
+            say(r, TRAIN_LINE_WARNING,
+                "no recording falls on the validation side: no validation (see --valid)");
+        bar.left_out = file;
+    } else if (!status) {
+        status = open_corpus(r, &bar, s->valid, "valid-index.json", TRAIN_PART_ALL, 64.0,
+                             &r->valid_corpus, error);
+    }
+    if (bar.left_out != NULL) fclose(bar.left_out);
+    return status;
+}
+
+static lull_status fill_valid(run *r, double degrade, train_batch **batch, lull_error *error) {
+    const train_settings *s = &r->valid_settings;
+    const train_crops_options options = {VALID_SEED, s->crop_frames, r->margin, 0.0, degrade};
+    train_crops *crops = NULL;
+    lull_status status = train_crops_new(r->config, r->valid_corpus, &options, &crops, error);
+    if (!status)
+        status =
+            train_batch_new(r->config, s->valid_crops, s->crop_frames, r->margin, batch, error);
+    if (!status)
+        status = train_batch_fill(crops, r->config, s, 0, 0, s->valid_crops, *batch, error);
+    train_crops_free(crops);
+    return status;
+}
+
+static lull_status prepare_valid(run *r, lull_error *error) {
+    r->valid_settings = *r->settings;
+    r->valid_settings.seed = VALID_SEED;
+    r->valid_settings.density = TRAIN_DENSITY_UNIFORM;
+    if (r->valid_corpus == NULL) return LULL_OK;
+    lull_status status = fill_valid(r, 0.0, &r->valid, error);
+    if (!status && r->settings->degrade > 0.0)
+        status = fill_valid(r, 1.0, &r->valid_degraded, error);
+    if (!status && r->settings->samples > 0)
+        status = train_samples_new(r->options->folder, r->config, r->valid_corpus,
+                                   r->settings->samples, &r->samples, error);
+    train_corpus_free(r->valid_corpus);
+    r->valid_corpus = NULL;
+    return status;
+}
+
+static lull_status begin_weights(run *r, lull_error *error) {
+    const char *init = r->settings->init;
+    if (*init == '\0') {
+        model_parameters_initialize(r->state.weights, r->config, r->settings->seed);
+    } else {
+        safetensors *file = NULL;
+        lull_status status = safetensors_open(init, &file, error);
+        if (status) return status;
+        status = model_parameters_read(r->state.weights, file, "", init, error);
+        safetensors_close(file);
+        if (status) return status;
+    }
+    memcpy(r->state.average->data, r->state.weights->data, r->size * sizeof(float));
+    return LULL_OK;
+}
+
+static lull_status prepare_state(run *r, lull_error *error) {
+    bool found = false;
+    lull_status status = train_state_new(r->config, &r->state, error);
+    if (status) return status;
+    r->size = r->state.weights->size;
+    if (r->options->resume)
+        status = train_checkpoint_read(r->options->folder, &r->state, &found, warn, r, error);
+    if (status) return status;
+    if (found)
+        say(r, TRAIN_LINE_EVENT, "resuming after step %llu",
+            (unsigned long long)r->state.progress.step);
+    else if (r->options->resume)
+        say(r, TRAIN_LINE_EVENT, "no checkpoint yet: beginning at the first step");
+    if (!found) status = begin_weights(r, error);
+    r->base_elapsed = r->state.progress.elapsed;
+    if (!status)
+        status = train_log_open(r->options->folder, r->state.progress.log_bytes, &r->log, error);
+    return status;
+}
+
+static lull_status prepare_buffers(run *r, lull_error *error) {
+    const train_settings *s = r->settings;
+    size_t crops = (size_t)s->batch;
+    r->sum = base_alloc(r->size, sizeof(float));
+    r->gradient = base_alloc(s->accumulate > 1 ? r->size : 0, sizeof(float));
+    r->partial = base_alloc(train_norm_blocks(r->size), sizeof(double));
+    r->losses = base_alloc(crops, sizeof(double));
+    if (!r->sum || !r->gradient || !r->partial || !r->losses) return base_no_memory(error);
+    lull_status status = model_gradient_new(r->config, s->batch, s->crop_frames, s->bf16, r->pool,
+                                            &r->engine, error);
+    if (status || s->stft <= 0.0) return status;
+    r->stft = base_alloc(crops, sizeof *r->stft);
+    if (r->stft == NULL) return base_no_memory(error);
+    for (size_t i = 0; i < crops && !status; i++)
+        status = train_stft_loss_new(r->config->mel.sample_rate,
+                                     (size_t)s->crop_frames * (size_t)r->config->mel.hop,
+                                     &r->stft[i], error);
+    return status;
+}
+
+static lull_status prepare_reader(run *r, lull_error *error) {
+    const train_settings *s = r->settings;
+    const train_crops_options options = {s->seed, s->crop_frames, r->margin, s->gain_db,
+                                         s->degrade};
+    lull_status status = train_crops_new(r->config, r->corpus, &options, &r->crops, error);
+    if (status) return status;
+    return train_reader_new(r->crops, r->config, s, r->margin, r->state.progress.step + 1, 0, 1,
+                            &r->reader, error);
+}
+
+/* What the run will cost: measured on one batch, whose result is thrown away. */
+static void announce(run *r) {
+    const train_settings *s = r->settings;
+    const model_config *c = r->config;
+    char text[48];
+    train_batch *batch = NULL;
+    size_t samples = r->corpus->first_sample[r->corpus->count];
+    say(r, TRAIN_LINE_EVENT,
+        "corpus: %zu recordings, %.2f h at %d Hz (%zu of %zu files left out); %.0f MB kept in "
+        "memory",
+        r->corpus->count, (double)samples / c->mel.sample_rate / 3600.0, c->mel.sample_rate,
+        r->corpus->left_out, r->corpus->found,
+        (double)r->corpus->resident_samples * sizeof(float) / 1e6);
+    double step_flops = model_gradient_flops(r->engine) * s->batch * s->accumulate;
+    double memory =
+        (double)model_gradient_bytes(r->engine) + (double)train_reader_bytes(r->reader) +
+        (double)r->corpus->resident_samples * sizeof(float) + 5.0 * (double)r->size * sizeof(float);
+    say(r, TRAIN_LINE_EVENT,
+        "network: %s, %.3f M weights, %d layers of %d channels, patches of %d; objective %s, %s",
+        c->family == MODEL_DIFFWAVE ? "diffwave" : "lull", (double)r->state.weights->total / 1e6,
+        c->layers, c->channels, c->patch, diffusion_objective_name(c->objective),
+        s->bf16 ? "bfloat16 products" : "float32");
+    say(r, TRAIN_LINE_EVENT,
+        "step: %d × %d crops of %d frames = %.2f s of audio, %.1f GFLOP; %.0f MB of memory",
+        s->accumulate, s->batch, s->crop_frames, audio_per_step(r), step_flops / 1e9, memory / 1e6);
+    if (train_batch_new(c, s->batch, s->crop_frames, r->margin, &batch, NULL)) return;
+    run_batch(r, batch, r->state.weights, r->sum); /* the first run touches fresh memory */
+    double begun = progress_now();
+    run_batch(r, batch, r->state.weights, r->sum);
+    double step = (progress_now() - begun) * s->accumulate;
+    train_batch_free(batch);
+    double left =
+        s->max_steps > 0 ? step * (double)(s->max_steps - r->state.progress.step) : INFINITY;
+    if (s->max_steps > 0 && r->state.progress.step >= s->max_steps) left = 0.0;
+    if (s->max_hours > 0.0) left = fmin(left, fmax(0.0, 3600.0 * s->max_hours - r->base_elapsed));
+    say(r, TRAIN_LINE_EVENT,
+        "time: %.3f s a step measured (%.1f audio seconds a second, %.0f GFLOP/s), %s to the end",
+        step, audio_per_step(r) / step, step_flops / step / 1e9, duration(left, text, sizeof text));
+}
+
+static lull_status prepare(run *r, lull_error *error) {
+    char path[PATH_SIZE];
+    lull_status status = model_config_check(r->config, "the model's configuration", error);
+    if (!status) status = train_settings_check(r->settings, r->config, error);
+    if (!status) status = make_folders(r, error);
+    if (!status) status = thread_pool_new(r->options->threads, &r->pool, error);
+    r->margin = model_gradient_margin(r->config);
+    if (!status) status = open_corpora(r, error);
+    if (!status) status = prepare_valid(r, error);
+    run_path(r, "config.json", path);
+    if (!status) status = train_settings_write(path, r->settings, r->config, error);
+    if (!status) status = prepare_state(r, error);
+    if (!status) status = prepare_buffers(r, error);
+    if (!status) status = prepare_reader(r, error);
+    if (!status) announce(r);
+    r->started = progress_now();
+    return status;
+}
+
+static void clean_up(run *r) {
+    train_reader_free(r->reader);
+    train_crops_free(r->crops);
+    train_batch_free(r->valid);
+    train_batch_free(r->valid_degraded);
+    train_samples_free(r->samples);
+    model_gradient_free(r->engine);
+    for (int i = 0; r->stft != NULL && i < r->settings->batch; i++)
+        train_stft_loss_free(r->stft[i]);
+    base_free(r->stft);
+    train_state_free(&r->state);
+    train_log_free(r->log);
+    train_corpus_free(r->corpus);
+    train_corpus_free(r->valid_corpus);
+    base_free(r->sum);
+    base_free(r->gradient);
+    base_free(r->partial);
+    base_free(r->losses);
+    thread_pool_free(r->pool);
+}
+
+lull_status train_run(const model_config *config, const train_settings *settings,
+                      const train_run_options *options, train_result *result, lull_error *error) {
+    run r = {.config = config, .settings = settings, .options = options};
+    memset(result, 0, sizeof *result);
+    lull_status status = prepare(&r, error);
+    if (!status) status = loop(&r, result, error);
+    result->steps = r.state.progress.step;
+    result->skipped = r.state.progress.skipped;
+    clean_up(&r);
+    return status;
+}

@@ -1,0 +1,38 @@
+/* A training run: the folder of docs/formats.md, from the first step or from its newest checkpoint,
+ * to its end, a signal or a failure. */
+#ifndef TRAIN_RUN_H
+#define TRAIN_RUN_H
+
+#include <signal.h>
+
+#include "train/settings.h"
+
+typedef enum {
+    TRAIN_LINE_PROGRESS, /* about once a second: for terminals only */
+    TRAIN_LINE_EVENT,    /* evaluations, checkpoints, sizes */
+    TRAIN_LINE_WARNING   /* files left out, skipped steps, failed writes */
+} train_line;
+
+typedef struct train_run_options {
+    const char *folder; /* RUN */
+    bool resume;
+    int threads;
+    /* Set by a signal handler: the run writes a checkpoint and ends. May be NULL. */
+    const volatile sig_atomic_t *stop;
+    /* Lines without a newline. May be NULL. */
+    void (*say)(void *context, train_line kind, const char *line);
+    void *context;
+} train_run_options;
+
+typedef struct train_result {
+    uint64_t steps, skipped;
+    bool interrupted;  /* ended by *stop */
+    bool checkpointed; /* the last state is on disk */
+} train_result;
+
+/* Model's configuration and settings as config.json will have them (of a resumed run: already has
+ * them). On failure the newest whole checkpoint stays as it is. */
+lull_status train_run(const model_config *config, const train_settings *settings,
+                      const train_run_options *options, train_result *result, lull_error *error);
+
+#endif

@@ -1,0 +1,297 @@
+/* A run's settings and config.json: see settings.h. */
+#include "train/settings.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "io/file_bytes.h"
+#include "io/json.h"
+
+void train_settings_default(train_settings *settings) {
+    *settings = (train_settings){
+        .valid_share = 0.03,
+        .batch = 8,
+        .accumulate = 1,
+        .crop_frames = 32,
+        .rate = 2e-3,
+        .last_rate = 0.02,
+        .course = TRAIN_COSINE,
+        .warm_up = 200,
+        .beta1 = 0.9,
+        .beta2 = 0.99,
+        .epsilon = 1e-8,
+        .decay = 0.01,
+        .clip = 1.0,
+        .average = 0.9995,
+        .loss = TRAIN_LOSS_L2,
+        .density = TRAIN_DENSITY_SINE,
+        .gain_db = 6.0,
+        .degrade = 0.0,
+        .eval_every = 1000,
+        .checkpoint_seconds = 600.0,
+        .keep = 3,
+        .valid_crops = 64,
+        .samples = 3,
+        .cache_mb = 2048.0,
+    };
+}
+
+/* ---- the table of members ----------------------------------------------------------------- */
+
+typedef enum {
+    MEMBER_TEXT,
+    MEMBER_INT,
+    MEMBER_UINT64,
+    MEMBER_NUMBER,
+    MEMBER_BOOL,
+    MEMBER_CHOICE
+} member_kind;
+
+typedef struct member {
+    const char *name;
+    member_kind kind;
+    size_t offset;
+    double least, most;
+    const char *const *choices;
+    bool fact; /* belongs into a model file's training facts */
+} member;
+
+static const char *const loss_names[] = {"l2", "l1", NULL};
+static const char *const density_names[] = {"sine", "uniform", NULL};
+static const char *const course_names[] = {"cosine", "constant", NULL};
+
+#define AT(field) offsetof(train_settings, field)
+static const member members[] = {
+    {"corpus", MEMBER_TEXT, AT(corpus), 0, 0, NULL, false},
+    {"valid", MEMBER_TEXT, AT(valid), 0, 0, NULL, false},
+    {"valid_share", MEMBER_NUMBER, AT(valid_share), 0, 0.5, NULL, false},
+    {"init", MEMBER_TEXT, AT(init), 0, 0, NULL, false},
+    {"seed", MEMBER_UINT64, AT(seed), 0, 0, NULL, true},
+    {"batch", MEMBER_INT, AT(batch), 1, 65536, NULL, true},
+    {"accumulate", MEMBER_INT, AT(accumulate), 1, 65536, NULL, true},
+    {"crop_frames", MEMBER_INT, AT(crop_frames), 1, 65536, NULL, true},
+    {"rate", MEMBER_NUMBER, AT(rate), 0, 1e30, NULL, true},
+    {"last_rate", MEMBER_NUMBER, AT(last_rate), 0, 1, NULL, true},
+    {"course", MEMBER_CHOICE, AT(course), 0, 0, course_names, true},
+    {"warm_up", MEMBER_INT, AT(warm_up), 0, 1e9, NULL, true},
+    {"beta1", MEMBER_NUMBER, AT(beta1), 0, 0.999999, NULL, true},
+    {"beta2", MEMBER_NUMBER, AT(beta2), 0, 0.999999, NULL, true},
+    {"epsilon", MEMBER_NUMBER, AT(epsilon), 1e-30, 1, NULL, true},
+    {"decay", MEMBER_NUMBER, AT(decay), 0, 1, NULL, true},
+    {"clip", MEMBER_NUMBER, AT(clip), 0, 1e30, NULL, true},
+    {"average", MEMBER_NUMBER, AT(average), 0, 0.9999999, NULL, true},
+    {"loss", MEMBER_CHOICE, AT(loss), 0, 0, loss_names, true},
+    {"stft", MEMBER_NUMBER, AT(stft), 0, 1e6, NULL, true},
+    {"density", MEMBER_CHOICE, AT(density), 0, 0, density_names, true},
+    {"gain_db", MEMBER_NUMBER, AT(gain_db), 0, 60, NULL, true},
+    {"degrade", MEMBER_NUMBER, AT(degrade), 0, 1, NULL, true},
+    {"bf16", MEMBER_BOOL, AT(bf16), 0, 0, NULL, true},
+    {"max_steps", MEMBER_UINT64, AT(max_steps), 0, 0, NULL, false},
+    {"max_hours", MEMBER_NUMBER, AT(max_hours), 0, 1e6, NULL, false},
+    {"eval_every", MEMBER_UINT64, AT(eval_every), 0, 0, NULL, false},
+    {"checkpoint_steps", MEMBER_UINT64, AT(checkpoint_steps), 0, 0, NULL, false},
+    {"checkpoint_seconds", MEMBER_NUMBER, AT(checkpoint_seconds), 0, 1e9, NULL, false},
+    {"keep", MEMBER_INT, AT(keep), 1, 1e9, NULL, false},
+    {"valid_crops", MEMBER_INT, AT(valid_crops), 1, 65536, NULL, false},
+    {"samples", MEMBER_INT, AT(samples), 0, 100, NULL, false},
+    {"cache_mb", MEMBER_NUMBER, AT(cache_mb), 0, 1e9, NULL, false},
+};
+#undef AT
+enum { MEMBERS = sizeof members / sizeof *members };
+
+static void *field(const train_settings *settings, const member *m) {
+    return (char *)settings + m->offset;
+}
+
+static lull_status check_number(const member *m, double value, const char *name,
+                                lull_error *error) {
+    if (isfinite(value) && value >= m->least && value <= m->most) return LULL_OK;
+    return base_fail(error, LULL_INVALID, "%s: %s is %g, expected %g to %g", name, m->name, value,
+                     m->least, m->most);
+}
+
+lull_status train_settings_check(const train_settings *settings, const model_config *config,
+                                 lull_error *error) {
+    for (int i = 0; i < MEMBERS; i++) {
+        const member *m = &members[i];
+        lull_status status = LULL_OK;
+        if (m->kind == MEMBER_INT)
+            status = check_number(m, *(int *)field(settings, m), "training", error);
+        if (m->kind == MEMBER_NUMBER)
+            status = check_number(m, *(double *)field(settings, m), "training", error);
+        if (status) return status;
+    }
+    if (settings->stft > 0.0 && config->objective != DIFFUSION_DATA)
+        return base_fail(
+            error, LULL_INVALID,
+            "the STFT loss needs a prediction of the waveform: objective \"data\", this is \"%s\"",
+            diffusion_objective_name(config->objective));
+    return LULL_OK;
+}
+
+/* ---- JSON --------------------------------------------------------------------------------- */
+
+static void print_member(const train_settings *settings, const member *m, cJSON *object) {
+    const void *value = field(settings, m);
+    char text[32];
+    switch (m->kind) {
+    case MEMBER_TEXT:
+        cJSON_AddStringToObject(object, m->name, value);
+        break;
+    case MEMBER_INT:
+        cJSON_AddNumberToObject(object, m->name, *(const int *)value);
+        break;
+    case MEMBER_NUMBER:
+        cJSON_AddNumberToObject(object, m->name, *(const double *)value);
+        break;
+    case MEMBER_BOOL:
+        cJSON_AddBoolToObject(object, m->name, *(const bool *)value);
+        break;
+    case MEMBER_CHOICE:
+        cJSON_AddStringToObject(object, m->name, m->choices[*(const int *)value]);
+        break;
+    case MEMBER_UINT64: /* beyond 2^53 a double would round */
+        snprintf(text, sizeof text, "%llu", (unsigned long long)*(const uint64_t *)value);
+        cJSON_AddRawToObject(object, m->name, text);
+        break;
+    }
+}
+
+static lull_status parse_member(train_settings *settings, const member *m, const cJSON *item,
+                                const char *name, lull_error *error) {
+    void *value = field(settings, m);
+    switch (m->kind) {
+    case MEMBER_TEXT:
+        if (!cJSON_IsString(item) || strlen(item->valuestring) >= TRAIN_PATH_SIZE) break;
+        strcpy(value, item->valuestring);
+        return LULL_OK;
+    case MEMBER_INT:
+        if (!cJSON_IsNumber(item) || item->valuedouble != floor(item->valuedouble)) break;
+        *(int *)value = item->valueint;
+        return check_number(m, item->valuedouble, name, error);
+    case MEMBER_NUMBER:
+        if (!cJSON_IsNumber(item)) break;
+        *(double *)value = item->valuedouble;
+        return check_number(m, item->valuedouble, name, error);
+    case MEMBER_BOOL:
+        if (!cJSON_IsBool(item)) break;
+        *(bool *)value = cJSON_IsTrue(item);
+        return LULL_OK;
+    case MEMBER_UINT64:
+        if (!cJSON_IsNumber(item) || item->valuedouble < 0 ||
+            item->valuedouble >= 18446744073709551616.0)
+            break;
+        *(uint64_t *)value = (uint64_t)item->valuedouble;
+        return LULL_OK;
+    case MEMBER_CHOICE:
+        for (int i = 0; cJSON_IsString(item) && m->choices[i] != NULL; i++)
+            if (strcmp(m->choices[i], item->valuestring) == 0) {
+                *(int *)value = i;
+                return LULL_OK;
+            }
+        break;
+    }
+    return base_fail(error, LULL_FORMAT, "%s: training.%s is not a value of its kind", name,
+                     m->name);
+}
+
+static cJSON *print_settings(const train_settings *settings, bool facts_only) {
+    cJSON *object = cJSON_CreateObject();
+    for (int i = 0; i < MEMBERS; i++)
+        if (!facts_only || members[i].fact) print_member(settings, &members[i], object);
+    return object;
+}
+
+char *train_settings_facts(const train_settings *settings, uint64_t steps, double audio_seconds) {
+    cJSON *object = print_settings(settings, true);
+    cJSON_AddNumberToObject(object, "steps", (double)steps);
+    cJSON_AddNumberToObject(object, "audio_seconds", audio_seconds);
+    char *text = cJSON_PrintUnformatted(object);
+    char *copy = text ? base_strdup(text) : NULL;
+    cJSON_free(text);
+    cJSON_Delete(object);
+    return copy;
+}
+
+lull_status train_settings_write(const char *path, const train_settings *settings,
+                                 const model_config *config, lull_error *error) {
+    char *model_text = model_config_print(config);
+    if (model_text == NULL) return base_no_memory(error);
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddNumberToObject(root, "format", 1);
+    cJSON_AddItemToObject(root, "model", cJSON_Parse(model_text));
+    cJSON_AddItemToObject(root, "training", print_settings(settings, false));
+    base_free(model_text);
+    char *text = cJSON_Print(root);
+    cJSON_Delete(root);
+    if (text == NULL) return base_no_memory(error);
+    atomic_file *file = NULL;
+    lull_status status = atomic_file_open(path, &file, error);
+    if (!status) {
+        status = atomic_file_write(file, text, strlen(text), error);
+        if (!status) status = atomic_file_write(file, "\n", 1, error);
+        if (status)
+            atomic_file_abandon(file);
+        else
+            status = atomic_file_commit(file, error);
+    }
+    cJSON_free(text);
+    return status;
+}
+
+/* cJSON keeps numbers as doubles: 64-bit ones are taken from the text again. */
+static uint64_t exact_number(const char *text, const char *name, uint64_t fallback) {
+    char quoted[64];
+    snprintf(quoted, sizeof quoted, "\"%s\":", name);
+    const char *at = strstr(text, quoted);
+    return at ? strtoull(at + strlen(quoted), NULL, 10) : fallback;
+}
+
+lull_status train_settings_read(const char *path, train_settings *settings, model_config *config,
+                                lull_error *error) {
+    file_bytes bytes = {0};
+    lull_status status = file_bytes_read(path, &bytes, error);
+    if (status) return status;
+    cJSON *root = NULL;
+    char *text = base_alloc(bytes.size + 1, 1);
+    status = text ? json_parse(bytes.data, bytes.size, path, &root, error) : base_no_memory(error);
+    if (status) goto done;
+    memcpy(text, bytes.data, bytes.size);
+    const cJSON *model = cJSON_GetObjectItemCaseSensitive(root, "model");
+    const cJSON *training = cJSON_GetObjectItemCaseSensitive(root, "training");
+    if (!cJSON_IsObject(model) || !cJSON_IsObject(training)) {
+        status = base_fail(
+            error, LULL_FORMAT,
+            "%s: is not the config.json of a run: no \"model\" and \"training\" objects", path);
+        goto done;
+    }
+    char *model_text = cJSON_PrintUnformatted(model);
+    status =
+        model_text ? model_config_parse(model_text, path, config, error) : base_no_memory(error);
+    cJSON_free(model_text);
+    train_settings_default(settings);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, training) {
+        int i = 0;
+        while (i < MEMBERS && strcmp(members[i].name, item->string) != 0) i++;
+        if (status) break;
+        if (i == MEMBERS)
+            status =
+                base_fail(error, LULL_FORMAT, "%s: unknown member training.%s", path, item->string);
+        else
+            status = parse_member(settings, &members[i], item, path, error);
+    }
+    if (!status) settings->seed = exact_number(text, "seed", settings->seed);
+done:
+    cJSON_Delete(root);
+    base_free(text);
+    file_bytes_free(&bytes);
+    return status;
+}

@@ -1,0 +1,54 @@
+/* Everything that decides what a training run does, next to the model's own configuration: kept in
+ * the run's config.json, so that --resume needs nothing else. */
+#ifndef TRAIN_SETTINGS_H
+#define TRAIN_SETTINGS_H
+
+#include "model/config.h"
+
+typedef enum { TRAIN_LOSS_L2, TRAIN_LOSS_L1 } train_loss_kind;
+typedef enum { TRAIN_DENSITY_SINE, TRAIN_DENSITY_UNIFORM } train_density;
+typedef enum { TRAIN_COSINE, TRAIN_CONSTANT } train_course;
+
+enum { TRAIN_PATH_SIZE = 4096 };
+
+typedef struct train_settings {
+    char corpus[TRAIN_PATH_SIZE],
+        valid[TRAIN_PATH_SIZE]; /* absolute; valid "" = split by file name */
+    char init[TRAIN_PATH_SIZE]; /* model whose weights it starts from, or "" */
+    double valid_share;
+    int batch, accumulate, crop_frames;
+    uint64_t seed;
+
+    double rate, last_rate; /* last_rate: fraction of rate at the end of the cosine */
+    int course;             /* train_course */
+    int warm_up;
+    double beta1, beta2, epsilon, decay, clip, average;
+    int loss;    /* train_loss_kind */
+    double stft; /* weight of the multi-resolution STFT term; data objective only */
+    int density; /* train_density of t */
+    double gain_db, degrade;
+    bool bf16;
+
+    uint64_t max_steps; /* 0 = no limit */
+    double max_hours;   /* 0 = no limit */
+    uint64_t eval_every;
+    uint64_t checkpoint_steps;
+    double checkpoint_seconds;
+    int keep, valid_crops, samples;
+    double cache_mb;
+} train_settings;
+
+void train_settings_default(train_settings *settings);
+lull_status train_settings_check(const train_settings *settings, const model_config *config,
+                                 lull_error *error);
+
+/* config.json: {"format": 1, "model": {…}, "training": {…}}. Reading refuses unknown members by
+ * name. */
+lull_status train_settings_write(const char *path, const train_settings *settings,
+                                 const model_config *config, lull_error *error);
+lull_status train_settings_read(const char *path, train_settings *settings, model_config *config,
+                                lull_error *error);
+/* The "training" member alone, as facts for a model file (no paths of this machine). base_free. */
+char *train_settings_facts(const train_settings *settings, uint64_t steps, double audio_seconds);
+
+#endif
