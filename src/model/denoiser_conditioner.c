@@ -1,0 +1,205 @@
+/* The denoiser's conditioner as a stream of mel frames: lull's convolutions at the mel rate and the
+ * projection for all layers at once, or DiffWave's upsampling to one row a sample. */
+#include "model/denoiser_internal.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "model/upsampler.h"
+
+#include <string.h>
+
+enum { UPSAMPLER_FRAMES = 3, UPSAMPLER_COLUMNS = 18 };
+
+struct denoiser_conditioner {
+    const denoiser_weights *weights;
+    int width, rows_per_frame, look_ahead;
+    uint64_t pushed, total; /* total: UINT64_MAX until the end is known */
+    uint64_t given;         /* mel frames whose rows are out */
+    /* lull: for every convolution its last `kernel` inputs, and its output. */
+    float **history;
+    float *output;
+    /* DiffWave: the last three mel frames, the first stage's columns around the frame at hand, the
+     * result. */
+    float *frames, *columns, *rows;
+};
+
+static int convolutions(const denoiser_conditioner *conditioner) {
+    const model_config *config = &conditioner->weights->config;
+    return config->family == MODEL_LULL ? config->conditioner_layers : 0;
+}
+
+static int inputs_of(const model_config *config, int layer) {
+    return layer ? config->conditioner_channels : config->mel.bands;
+}
+
+static bool new_lull(denoiser_conditioner *conditioner) {
+    const model_config *config = &conditioner->weights->config;
+    conditioner->width = config->layers * 2 * config->channels;
+    conditioner->rows_per_frame = 1;
+    conditioner->look_ahead = config->conditioner_layers * config->conditioner_look_ahead;
+    conditioner->history =
+        base_alloc((size_t)config->conditioner_layers, sizeof *conditioner->history);
+    conditioner->output =
+        base_alloc((size_t)config->conditioner_channels, sizeof *conditioner->output);
+    if (!conditioner->history || !conditioner->output) return false;
+    for (int i = 0; i < config->conditioner_layers; i++) {
+        size_t count = (size_t)config->conditioner_kernel * (size_t)inputs_of(config, i);
+        conditioner->history[i] = base_alloc(count, sizeof **conditioner->history);
+        if (!conditioner->history[i]) return false;
+    }
+    return true;
+}
+
+static bool new_diffwave(denoiser_conditioner *conditioner) {
+    const denoiser_weights *weights = conditioner->weights;
+    size_t bands = (size_t)weights->config.mel.bands;
+    /* In bf16 two values share a float's place. */
+    conditioner->width = weights->bf16 ? weights->mel_stride / 2 : (int)bands;
+    conditioner->rows_per_frame = weights->config.mel.hop;
+    conditioner->look_ahead = 1;
+    conditioner->frames = base_alloc(UPSAMPLER_FRAMES * bands, sizeof(float));
+    conditioner->columns = base_alloc((UPSAMPLER_FRAMES * UPSAMPLER_STRIDE) * bands, sizeof(float));
+    conditioner->rows =
+        base_alloc((size_t)(UPSAMPLER_COLUMNS * UPSAMPLER_STRIDE) * bands, sizeof(float));
+    return conditioner->frames && conditioner->columns && conditioner->rows;
+}
+
+lull_status denoiser_conditioner_new(const denoiser_weights *weights, denoiser_conditioner **result,
+                                     lull_error *error) {
+    *result = NULL;
+    denoiser_conditioner *conditioner = base_alloc(1, sizeof *conditioner);
+    if (!conditioner) return base_no_memory(error);
+    conditioner->weights = weights;
+    bool made = weights->config.family == MODEL_DIFFWAVE ? new_diffwave(conditioner)
+                                                         : new_lull(conditioner);
+    if (!made) {
+        denoiser_conditioner_free(conditioner);
+        return base_no_memory(error);
+    }
+    denoiser_conditioner_reset(conditioner);
+    *result = conditioner;
+    return LULL_OK;
+}
+
+void denoiser_conditioner_free(denoiser_conditioner *conditioner) {
+    if (!conditioner) return;
+    for (int i = 0; conditioner->history && i < convolutions(conditioner); i++)
+        base_free(conditioner->history[i]);
+    base_free(conditioner->history);
+    base_free(conditioner->output);
+    base_free(conditioner->frames);
+    base_free(conditioner->columns);
+    base_free(conditioner->rows);
+    base_free(conditioner);
+}
+
+void denoiser_conditioner_reset(denoiser_conditioner *conditioner) {
+    const model_config *config = &conditioner->weights->config;
+    conditioner->pushed = conditioner->given = 0;
+    conditioner->total = UINT64_MAX;
+    for (int i = 0; i < convolutions(conditioner); i++)
+        memset(conditioner->history[i], 0,
+               (size_t)config->conditioner_kernel * (size_t)inputs_of(config, i) * sizeof(float));
+    if (conditioner->frames)
+        memset(conditioner->frames, 0,
+               UPSAMPLER_FRAMES * (size_t)config->mel.bands * sizeof(float));
+}
+
+int denoiser_conditioner_width(const denoiser_conditioner *conditioner) {
+    return conditioner->width;
+}
+
+int denoiser_conditioner_rows_per_frame(const denoiser_conditioner *conditioner) {
+    return conditioner->rows_per_frame;
+}
+
+int denoiser_conditioner_look_ahead(const denoiser_conditioner *conditioner) {
+    return conditioner->look_ahead;
+}
+
+/* Moves a history of `rows` rows on by one; the newest row is zero: what lies outside the signal.
+ */
+static float *shift(float *history, int rows, int width) {
+    memmove(history, history + width, (size_t)(rows - 1) * (size_t)width * sizeof *history);
+    float *newest = history + (size_t)(rows - 1) * (size_t)width;
+    memset(newest, 0, (size_t)width * sizeof *newest);
+    return newest;
+}
+
+/* lull: each convolution moves on by one frame; its output of frame t needs its input up to t +
+ * look-ahead. */
+static int push_lull(denoiser_conditioner *conditioner, const float *frame, float *rows) {
+    const denoiser_weights *w = conditioner->weights;
+    const model_config *config = &w->config;
+    int kernel = config->conditioner_kernel, wide = config->conditioner_channels;
+    float *newest = shift(conditioner->history[0], kernel, config->mel.bands);
+    for (int i = 0; frame && i < config->mel.bands; i++)
+        newest[i] = (float)((frame[i] + config->mel_offset) * config->mel_scale);
+
+    int64_t t = (int64_t)conditioner->pushed;
+    for (int i = 0; i < config->conditioner_layers; i++) {
+        t -= config->conditioner_look_ahead;
+        const float *taps[1] = {
+            conditioner->history[i]}; /* the rows are contiguous: one long tap */
+        bool last = i == config->conditioner_layers - 1;
+        float *output =
+            last ? conditioner->output : shift(conditioner->history[i + 1], kernel, wide);
+        if (t < 0 || (uint64_t)t >= conditioner->total) continue;
+        w->kernels->product_f32(1, wide, kernel * inputs_of(config, i), 1, taps, 0,
+                                w->convolution[i], w->convolution_bias[i], false, output,
+                                (size_t)wide);
+        w->kernels->silu(output, output, (size_t)wide);
+    }
+    if (t < 0 || (uint64_t)t >= conditioner->total) return 0;
+    const float *taps[1] = {conditioner->output};
+    w->kernels->product_f32(1, conditioner->width, wide, 1, taps, (size_t)wide, w->projection, NULL,
+                            false, rows, (size_t)conditioner->width);
+    conditioner->given++;
+    return 1;
+}
+
+/* DiffWave: the rows of mel frame g come from first-stage columns 16g−1 … 16g+16 and those from mel
+ * frames g−1 … g+1. Both stages run on the little that matters; columns outside the signal are
+ * zero. */
+static int push_diffwave(denoiser_conditioner *conditioner, const float *frame, float *out) {
+    const denoiser_weights *w = conditioner->weights;
+    const model_parameters *p = w->parameters;
+    int bands = w->config.mel.bands, hop = w->config.mel.hop;
+    float *newest = shift(conditioner->frames, UPSAMPLER_FRAMES, bands);
+    if (frame) memcpy(newest, frame, (size_t)bands * sizeof *newest);
+    if (conditioner->pushed == 0 || conditioner->given >= conditioner->total) return 0;
+
+    float *columns = conditioner->columns;
+    model_upsampler_forward(conditioner->frames, UPSAMPLER_FRAMES, bands,
+                            model_parameters_get(p, "spectrogram_upsampler.conv1.weight"),
+                            *model_parameters_get(p, "spectrogram_upsampler.conv1.bias"), columns);
+    float *around = columns + (size_t)(UPSAMPLER_STRIDE - 1) * (size_t)bands;
+    if (conditioner->given == 0) memset(around, 0, (size_t)bands * sizeof *around);
+    if (conditioner->given + 1 == conditioner->total)
+        memset(around + (size_t)(UPSAMPLER_COLUMNS - 1) * (size_t)bands, 0,
+               (size_t)bands * sizeof *around);
+    model_upsampler_forward(around, UPSAMPLER_COLUMNS, bands,
+                            model_parameters_get(p, "spectrogram_upsampler.conv2.weight"),
+                            *model_parameters_get(p, "spectrogram_upsampler.conv2.bias"),
+                            conditioner->rows);
+    const float *rows = conditioner->rows + (size_t)UPSAMPLER_STRIDE * (size_t)bands;
+    if (w->bf16)
+        for (int i = 0; i < hop; i++)
+            w->kernels->to_bf16(rows + (size_t)i * (size_t)bands,
+                                (bf16 *)(out + (size_t)i * (size_t)conditioner->width),
+                                (size_t)bands);
+    else
+        memcpy(out, rows, (size_t)hop * (size_t)bands * sizeof *out);
+    conditioner->given++;
+    return hop;
+}
+
+int denoiser_conditioner_push(denoiser_conditioner *conditioner, const float *frame, float *rows) {
+    if (!frame && conditioner->total == UINT64_MAX) conditioner->total = conditioner->pushed;
+    if (conditioner->given >= conditioner->total) return 0;
+    int given = conditioner->weights->config.family == MODEL_DIFFWAVE
+                    ? push_diffwave(conditioner, frame, rows)
+                    : push_lull(conditioner, frame, rows);
+    conditioner->pushed++;
+    return given;
+}
