@@ -172,8 +172,8 @@ int command_info(int argc, char **argv) {
                                   CLI_FLAG('j', "json", &json, "print JSON"), CLI_END};
     const cli_command_line line = {
         "info", "[OPTIONS] [MODEL]",
-        "Says what a model is: its size and licence, the mel convention that it wants, its latency\n"
-        "and cost, how it was trained. Without MODEL: the default model.\n"
+        "Says what a model is: its size and licence, the mel convention that it wants,\n"
+        "its latency and cost, how it was trained. Without MODEL: the default model.\n"
         "GFLOP/s: floating-point operations of the network in one second of audio.",
         NULL, options, 0, 1};
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;

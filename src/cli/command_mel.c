@@ -81,9 +81,9 @@ int command_mel(int argc, char **argv) {
         CLI_END};
     const cli_command_line line = {
         "mel", "[OPTIONS] RECORDING... [-o OUTPUT]",
-        "Analyses recordings (WAV, FLAC, Ogg, MP3; any rate; channels are mixed) into float32\n"
-        ".npy mel spectrograms in a model's convention or a named one. A folder stands for the\n"
-        "recordings in it. With '-o -' raw float32 frames go to standard output.",
+        "Analyses recordings (WAV, FLAC, Ogg, MP3; any rate; channels are mixed) into\n"
+        "float32 .npy mel spectrograms in a model's convention or a named one. A folder\n"
+        "stands for the recordings in it. '-o -': raw float32 frames to standard output.",
         NULL, options, 1, -1};
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
 

@@ -257,8 +257,8 @@ int command_synth(int argc, char **argv) {
                  "file, or folder for several inputs, or - (default: NAME.wav here)"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
         CLI_INT('j', "jobs", "N", &asked.jobs, 1, MAX_WORKERS, "files at a time"),
-        CLI_CHOICE('f', "format", NULL, &asked.format, cli_format_choices,
-                   "of samples (default pcm16; float on -)"),
+        CLI_CHOICE('f', "format", "F", &asked.format, cli_format_choices,
+                   "pcm16, pcm24, float (default pcm16; on - float)"),
         CLI_FLAG('w', "wav", &asked.wav, "with -o -: WAV, not raw samples"),
         CLI_INPUT_OPTIONS(asked.input),
         CLI_TEXT('N', "noise", "NPY", &asked.noise, "noise to use, [draws, samples]"),
@@ -271,9 +271,10 @@ int command_synth(int argc, char **argv) {
         CLI_END};
     const cli_command_line line = {
         "synth", "[OPTIONS] INPUT... [-o OUTPUT]",
-        "INPUT: .npy mel spectrograms ([bands, frames] or its transpose), recordings to analyse and\n"
-        "resynthesize, folders of them, or - for raw float32 frames (or .npy) on standard input.\n"
-        "'--model none' is the baseline without a network: shaped noise and mel consistency.",
+        "INPUT: .npy mel spectrograms ([bands, frames] or its transpose), recordings to\n"
+        "analyse and resynthesize, folders of them, or - for raw float32 frames (or a\n"
+        ".npy) on standard input. '--model none' is the baseline without a network:\n"
+        "shaped noise and mel consistency.",
         NULL, options, 1, -1};
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
     code = check_combination(&asked, argv + first, argc - first);

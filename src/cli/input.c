@@ -76,6 +76,14 @@ lull_status cli_convert_frames(const mel_convention *convention, const cli_input
     return LULL_OK;
 }
 
+lull_status cli_take_frames(const mel_convention *convention, const cli_input_options *options,
+                            const char *name, float *frames, size_t n, lull_error *error) {
+    /* Who says what the values are is believed: only what is not said is guessed at. */
+    return options->from == CLI_FROM_MODEL
+               ? mel_convention_check_frames(convention, frames, n, name, error)
+               : cli_convert_frames(convention, options, name, frames, n, error);
+}
+
 /* ---- arrays ------------------------------------------------------------------------------- */
 
 /* "[80, 312]" */
@@ -146,8 +154,7 @@ lull_status cli_arrange_array(const npy_array *array, const char *path,
     lull_status status =
         arrange(array, path, (size_t)convention->bands, options->layout, frames, n, error);
     if (status != LULL_OK) return status;
-    status = cli_convert_frames(convention, options, path, *frames, *n, error);
-    if (status == LULL_OK) status = mel_convention_check_frames(convention, *frames, *n, path, error);
+    status = cli_take_frames(convention, options, path, *frames, *n, error);
     if (status != LULL_OK) {
         base_free(*frames);
         *frames = NULL;

@@ -38,6 +38,10 @@ lull_status cli_arrange_array(const npy_array *array, const char *path,
 lull_status cli_convert_frames(const mel_convention *convention, const cli_input_options *options,
                                const char *name, float *frames, size_t n, lull_error *error);
 
+/* Converts as --from says, or without it checks that the frames can be of the convention. */
+lull_status cli_take_frames(const mel_convention *convention, const cli_input_options *options,
+                            const char *name, float *frames, size_t n, lull_error *error);
+
 /* A recording as mono at `rate`, with the remark; digital silence is refused. *samples: base_free. */
 lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples, size_t *count,
                                lull_error *error);

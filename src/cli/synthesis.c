@@ -23,7 +23,6 @@ struct synthesis_worker {
 };
 
 static const char *const stream_name = "standard input";
-static const char npy_magic[] = "\x93NUMPY";
 
 lull_status synthesis_worker_new(const synthesis_settings *settings, synthesis_worker **worker,
                                  lull_error *error) {
@@ -31,15 +30,10 @@ lull_status synthesis_worker_new(const synthesis_settings *settings, synthesis_w
     if (made == NULL) return base_no_memory(error);
     made->settings = settings;
     lull_status status = LULL_OK;
-    if (settings->griffin_lim == 0) {
-        vocoder_extras extras = {.noise = settings->noise.data,
-                                 .noise_rows = settings->noise.shape[0],
-                                 .noise_samples = settings->noise.shape[1]};
-        status = settings->model != NULL
-                     ? vocoder_new_with(settings->model, &settings->options, &extras, &made->vocoder, error)
-                     : vocoder_new_without_network(&settings->convention, &settings->options,
-                                                   &made->vocoder, error);
-    }
+    if (settings->griffin_lim == 0 && settings->model != NULL)
+        status = lull_vocoder_new(settings->model, &settings->options, &made->vocoder, error);
+    else if (settings->griffin_lim == 0)
+        status = vocoder_new_noise(&settings->convention, &settings->options, &made->vocoder, error);
     if (status != LULL_OK) {
         base_free(made);
         return status;
@@ -131,7 +125,11 @@ static lull_status run_frames(synthesis_worker *worker, const char *name, const 
         return base_fail(error, LULL_MISMATCH,
                          "%s: %zu frames want %zu samples of noise, the noise file has %zu", name, n,
                          worker->total, settings->noise.shape[1]);
-    lull_status status = push(worker, frames, n, error);
+    lull_status status = LULL_OK;
+    if (settings->noise.data != NULL)
+        status = vocoder_set_noise(worker->vocoder, settings->noise.data, settings->noise.shape[0],
+                                   settings->noise.shape[1], error);
+    if (status == LULL_OK) status = push(worker, frames, n, error);
     return status != LULL_OK ? status : finish(worker, error);
 }
 
@@ -149,6 +147,11 @@ static lull_status read_some(const synthesis_worker *worker, unsigned char *byte
     }
     *got = (size_t)read_now;
     return LULL_OK;
+}
+
+static bool is_array(const unsigned char *bytes, size_t size) {
+    static const char magic[] = "\x93NUMPY";
+    return size >= sizeof magic - 1 && memcmp(bytes, magic, sizeof magic - 1) == 0;
 }
 
 /* Little-endian float32 to numbers, whatever the machine. */
@@ -193,10 +196,7 @@ static lull_status decode_all(const synthesis_worker *worker, const unsigned cha
     *frames = base_alloc(*n, frame_bytes);
     if (*frames == NULL) return base_no_memory(error);
     decode(bytes, size / 4, *frames);
-    lull_status status =
-        cli_convert_frames(convention, &worker->settings->input, stream_name, *frames, *n, error);
-    return status != LULL_OK ? status
-                             : mel_convention_check_frames(convention, *frames, *n, stream_name, error);
+    return cli_take_frames(convention, &worker->settings->input, stream_name, *frames, *n, error);
 }
 
 /* Standard input as a whole: a .npy array, or raw frames for what cannot stream. */
@@ -208,8 +208,7 @@ static lull_status run_piped(synthesis_worker *worker, const unsigned char *begu
     float *frames = NULL;
     size_t n = 0;
     lull_status status = read_all(worker, begun, &have, &bytes, error);
-    if (status == LULL_OK && have >= sizeof npy_magic - 1 &&
-        memcmp(bytes, npy_magic, sizeof npy_magic - 1) == 0) {
+    if (status == LULL_OK && is_array(bytes, have)) {
         status = npy_parse(bytes, have, stream_name, &array, error);
         if (status == LULL_OK)
             status = cli_arrange_array(&array, stream_name, &settings->convention, &settings->input,
@@ -224,14 +223,31 @@ static lull_status run_piped(synthesis_worker *worker, const unsigned char *begu
     return status;
 }
 
+/* The beginning of a stream, looked at again as it grows: a few frames say little about their convention. */
+typedef struct opening {
+    float *frames; /* room for STREAM_FRAMES */
+    size_t n;
+} opening;
+
+static lull_status check_opening(const synthesis_worker *worker, opening *begun, const float *frames,
+                                 size_t n, lull_error *error) {
+    const synthesis_settings *settings = worker->settings;
+    size_t bands = (size_t)settings->convention.bands, room = STREAM_FRAMES - begun->n;
+    if (settings->input.from != CLI_FROM_MODEL || room == 0) return LULL_OK;
+    if (n > room) n = room;
+    memcpy(begun->frames + begun->n * bands, frames, n * bands * sizeof *frames);
+    begun->n += n;
+    return mel_convention_check_frames(&settings->convention, begun->frames, begun->n, stream_name,
+                                       error);
+}
+
 static lull_status take_frames(synthesis_worker *worker, const unsigned char *bytes, size_t n,
-                               float *frames, bool first, lull_error *error) {
+                               float *frames, opening *begun, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     decode(bytes, n * (size_t)settings->convention.bands, frames);
     lull_status status = cli_convert_frames(&settings->convention, &settings->input, stream_name, frames,
                                             n, error);
-    if (status == LULL_OK && first)
-        status = mel_convention_check_frames(&settings->convention, frames, n, stream_name, error);
+    if (status == LULL_OK) status = check_opening(worker, begun, frames, n, error);
     return status != LULL_OK ? status : push(worker, frames, n, error);
 }
 
@@ -240,7 +256,9 @@ static lull_status run_stream(synthesis_worker *worker, lull_error *error) {
     size_t frame_bytes = (size_t)worker->settings->convention.bands * 4;
     unsigned char *bytes = base_alloc(STREAM_FRAMES, frame_bytes);
     float *frames = base_alloc(STREAM_FRAMES, frame_bytes);
-    lull_status status = bytes != NULL && frames != NULL ? LULL_OK : base_no_memory(error);
+    opening begun = {base_alloc(STREAM_FRAMES, frame_bytes), 0};
+    bool array = false, room = bytes != NULL && frames != NULL && begun.frames != NULL;
+    lull_status status = room ? LULL_OK : base_no_memory(error);
     size_t have = 0, taken = 0;
     while (status == LULL_OK) {
         size_t got = 0;
@@ -248,26 +266,25 @@ static lull_status run_stream(synthesis_worker *worker, lull_error *error) {
         if (status != LULL_OK || got == 0) break;
         have += got;
         if (have < frame_bytes) continue;
-        if (taken == 0 && frame_bytes >= sizeof npy_magic - 1 &&
-            memcmp(bytes, npy_magic, sizeof npy_magic - 1) == 0) {
-            status = run_piped(worker, bytes, have, error);
-            base_free(bytes);
-            base_free(frames);
-            return status;
-        }
+        array = taken == 0 && is_array(bytes, have);
+        if (array) break;
         size_t n = have / frame_bytes;
-        status = take_frames(worker, bytes, n, frames, taken == 0, error);
+        status = take_frames(worker, bytes, n, frames, &begun, error);
         taken += n;
         have -= n * frame_bytes;
         memmove(bytes, bytes + n * frame_bytes, have);
     }
-    if (status == LULL_OK && have > 0)
+    if (array)
+        status = run_piped(worker, bytes, have, error);
+    else if (status == LULL_OK && have > 0)
         status = fail_inside_frame(worker, taken, have, error);
     else if (status == LULL_OK && taken == 0)
         status = base_fail(error, LULL_FORMAT, "%s: no frames in it", stream_name);
-    if (status == LULL_OK) status = finish(worker, error);
+    else if (status == LULL_OK)
+        status = finish(worker, error);
     base_free(bytes);
     base_free(frames);
+    base_free(begun.frames);
     return status;
 }
 
