@@ -1,0 +1,61 @@
+/* The public mel front end: a model's convention around src/mel's. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "mel/front_end.h"
+#include "model/model.h"
+
+#include <math.h>
+
+struct lull_mel {
+    mel_front_end *front_end;
+    bool finished;
+};
+
+lull_status lull_mel_new(const lull_model *model, lull_mel **result, lull_error *error) {
+    if (!result) return base_fail(error, LULL_INVALID, "lull_mel_new: mel is NULL");
+    *result = NULL;
+    if (!model) return base_fail(error, LULL_INVALID, "lull_mel_new: model is NULL");
+    lull_mel *mel = base_alloc(1, sizeof *mel);
+    if (!mel) return base_no_memory(error);
+    lull_status status = mel_front_end_new(&model->config.mel, &mel->front_end, error);
+    if (status)
+        base_free(mel);
+    else
+        *result = mel;
+    return status;
+}
+
+lull_status lull_mel_push(lull_mel *mel, const float *samples, size_t n, lull_error *error) {
+    if (!mel || (!samples && n > 0))
+        return base_fail(error, LULL_INVALID, "lull_mel_push: %s is NULL", mel ? "samples" : "mel");
+    if (mel->finished)
+        return base_fail(error, LULL_FINISHED,
+                         "samples after lull_mel_finish; make a new lull_mel");
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(samples[i]))
+            return base_fail(error, LULL_NOT_FINITE, "sample %zu of the %zu pushed is %f", i, n,
+                             (double)samples[i]);
+    return mel_front_end_push(mel->front_end, samples, n, error);
+}
+
+lull_status lull_mel_pull(lull_mel *mel, float *frames, size_t n, size_t *produced,
+                          lull_error *error) {
+    if (!mel || !produced || (!frames && n > 0))
+        return base_fail(error, LULL_INVALID, "lull_mel_pull: an argument is NULL");
+    *produced = n > 0 ? mel_front_end_pull(mel->front_end, frames, n) : 0;
+    return LULL_OK;
+}
+
+lull_status lull_mel_finish(lull_mel *mel, lull_error *error) {
+    if (!mel) return base_fail(error, LULL_INVALID, "lull_mel_finish: mel is NULL");
+    if (mel->finished) return LULL_OK;
+    lull_status status = mel_front_end_finish(mel->front_end, error);
+    if (!status) mel->finished = true;
+    return status;
+}
+
+void lull_mel_free(lull_mel *mel) {
+    if (!mel) return;
+    mel_front_end_free(mel->front_end);
+    base_free(mel);
+}
