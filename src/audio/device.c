@@ -74,7 +74,7 @@ lull_status audio_begin(lull_error *error) {
     PaError code = Pa_Initialize();
     audio_hush(false);
     if (code == paNoError) return LULL_OK;
-    return base_fail(error, LULL_IO, "the sound system cannot be used: %s", Pa_GetErrorText(code));
+    return base_fail(error, LULL_IO, "no sound: %s; 'lull synth' writes a file instead", Pa_GetErrorText(code));
 }
 
 void audio_end(void) {

@@ -1,0 +1,280 @@
+/* lull play: mel spectrograms, recordings and frames on standard input, live through the sound card. */
+#include "cli/commands.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "cli/live.h"
+#include "cli/options.h"
+#include "cli/sink.h"
+#include "model/model.h"
+
+enum { INTERRUPTED = 130, MOST_DEVICES = 256, LOOK_MS = 40 };
+
+/* What has to gather before the first sound: little where frames arrive one by one. */
+static const double LIVE_LEAD_MS = 20.0, FILE_LEAD_MS = 100.0;
+
+/* Between two looks for a device that is gone, and after Ctrl-C at most, seconds. */
+static const double LOOK_AGAIN = 0.5, FAREWELL = 2.0;
+
+typedef struct play_options {
+    cli_synthesis synthesis;
+    cli_input_options input;
+    const char *device, *tee;
+    double latency, volume, lead;
+    int rate, format;
+    bool list, reconnect, quiet;
+} play_options;
+
+/* What plays. */
+typedef struct player {
+    const play_options *options;
+    lull_model *model;
+    const lull_model_info *info;
+    lull_vocoder *vocoder;
+    frame_source *source;
+    audio_output *output;
+    audio_tee *tee;
+    live *session;
+    bool shows, shown; /* the status line */
+    double drawn;
+} player;
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number) {
+    (void)number;
+    interrupted = 1;
+}
+
+static void catch_interrupts(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = interrupt;
+    action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends the program at once */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- devices -------------------------------------------------------------------------------- */
+
+static void print_device(audio_device *device) {
+    char rates[128] = "";
+    size_t at = 0;
+    audio_device_rates(device);
+    for (int i = 0; i < device->rate_count && at < sizeof rates; i++)
+        at += (size_t)snprintf(rates + at, sizeof rates - at, " %d", device->rates[i]);
+    printf("%c%3d  %s:%s\n", device->is_default ? '*' : ' ', device->number, device->interface,
+           device->name);
+    printf("      %d channels, %d Hz of its own; opens%s; latency %.0f to %.0f ms\n", device->channels,
+           device->default_rate, *rates ? rates : " none of the usual rates",
+           1000.0 * device->low_latency, 1000.0 * device->high_latency);
+}
+
+static int list_devices(void) {
+    static audio_device devices[MOST_DEVICES];
+    lull_error error = {LULL_OK, ""};
+    if (audio_begin(&error)) return cli_fail(&error);
+    size_t count = audio_device_list(devices, MOST_DEVICES);
+    if (count > MOST_DEVICES) count = MOST_DEVICES;
+    for (size_t i = 0; i < count; i++) print_device(&devices[i]);
+    audio_end();
+    if (count == 0) return cli_failf("no sound device found; 'lull synth' writes a file instead");
+    printf("* the default device\n");
+    return cli_finish_stdout();
+}
+
+/* ---- what the user sees --------------------------------------------------------------------- */
+
+/* Samples of the signal as seconds. */
+static double seconds_of(const player *p, uint64_t samples) {
+    return (double)samples / p->info->sample_rate;
+}
+
+static double real_time_factor(const player *p, const live_figures *figures) {
+    double made = seconds_of(p, figures->samples);
+    return made > 0 ? figures->working / made : 0.0;
+}
+
+static void hide_status(player *p) {
+    if (p->shown) fputs("\r\033[K", stderr);
+    p->shown = false;
+}
+
+static void show_status(player *p) {
+    double now = progress_now();
+    if (!p->shows || now - p->drawn < 0.1) return;
+    playback_figures f;
+    live_figures l;
+    audio_output_figures(p->output, &f);
+    live_get_figures(p->session, &l);
+    fprintf(stderr, "\r\033[K%8.1f s  ahead by %.2f s  %.3f of real time  %llu underrun%s%s",
+            seconds_of(p, audio_output_position(p->output)),
+            (double)f.ahead / audio_output_rate(p->output), real_time_factor(p, &l),
+            (unsigned long long)f.gaps, f.gaps == 1 ? "" : "s",
+            f.waiting && l.first_frame == 0 ? "  waiting for frames" : "");
+    fflush(stderr);
+    p->drawn = now;
+    p->shown = true;
+}
+
+static void summarize(player *p) {
+    playback_figures f;
+    live_figures l;
+    char first[64] = "no sound", slack[48] = "", more[96] = "";
+    audio_output_figures(p->output, &f);
+    live_get_figures(p->session, &l);
+    if (f.first_sample > 0 && l.first_frame > 0)
+        snprintf(first, sizeof first, "first sound %.0f ms after the first frame",
+                 1000.0 * (f.first_sample - l.first_frame + audio_output_latency(p->output)));
+    if (f.slack >= 0) snprintf(slack, sizeof slack, ", worst slack %.0f ms", 1000.0 * f.slack);
+    if (f.gaps > 0)
+        snprintf(more, sizeof more, " (%.2f s of silence)", (double)f.silent / audio_output_rate(p->output));
+    cli_note("played %.2f s: %s (device %.0f ms of it)%s, %llu underrun%s%s, %llu late at the device, "
+             "%.3f of real time",
+             seconds_of(p, audio_output_position(p->output)), first,
+             1000.0 * audio_output_latency(p->output), slack, (unsigned long long)f.gaps,
+             f.gaps == 1 ? "" : "s", more, (unsigned long long)f.device_late, real_time_factor(p, &l));
+    if (lull_vocoder_limited(p->vocoder) > 0)
+        cli_note("%llu samples were too loud and were limited",
+                 (unsigned long long)lull_vocoder_limited(p->vocoder));
+}
+
+/* ---- playing -------------------------------------------------------------------------------- */
+
+static void wait_a_little(int ms) {
+    poll(NULL, 0, ms); /* a signal ends it early */
+}
+
+/* The device is gone. True when it is back. */
+static bool wait_for_device(player *p) {
+    hide_status(p);
+    const char *name = audio_output_device(p->output)->name;
+    double at = seconds_of(p, audio_output_position(p->output));
+    if (!p->options->reconnect) {
+        cli_failf("device '%s' disappeared after %.1f s of sound; --reconnect waits for it", name, at);
+        return false;
+    }
+    if (!p->options->quiet) cli_note("device '%s' disappeared after %.1f s of sound; waiting for it", name, at);
+    while (!interrupted) {
+        wait_a_little((int)(1000 * LOOK_AGAIN));
+        if (!interrupted && audio_output_reopen(p->output, NULL) == LULL_OK) {
+            if (!p->options->quiet) cli_note("device '%s' is back", audio_output_device(p->output)->name);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Until everything has been played, or the end came otherwise. */
+static int watch(player *p) {
+    for (double stopped = 0;;) {
+        audio_output_state state = audio_output_check(p->output);
+        if (p->tee) audio_tee_played(p->tee, audio_output_position(p->output));
+        if (state == AUDIO_OUTPUT_DONE) break;
+        if (interrupted && stopped == 0) {
+            audio_output_stop(p->output);
+            stopped = progress_now();
+        }
+        if (stopped > 0 && (state == AUDIO_OUTPUT_LOST || progress_now() - stopped > FAREWELL)) break;
+        if (state == AUDIO_OUTPUT_LOST && !wait_for_device(p)) return interrupted ? INTERRUPTED : CLI_FAILED;
+        show_status(p);
+        wait_a_little(LOOK_MS);
+    }
+    return interrupted ? INTERRUPTED : CLI_OK;
+}
+
+static lull_status open_output(player *p, lull_error *error) {
+    const play_options *asked = p->options;
+    audio_output_options options;
+    audio_output_options_init(&options, p->info->sample_rate);
+    options.device = asked->device;
+    options.rate = asked->rate;
+    options.latency_ms = asked->latency;
+    options.volume = asked->volume;
+    options.lead_ms = asked->lead >= 0                   ? asked->lead
+                      : frame_source_is_live(p->source) ? LIVE_LEAD_MS
+                                                        : FILE_LEAD_MS;
+    return audio_output_open(&options, &p->output, error);
+}
+
+static lull_status prepare(player *p, const char *input, lull_error *error) {
+    const play_options *asked = p->options;
+    lull_options options;
+    cli_synthesis_options(&asked->synthesis, &options);
+    lull_status status = cli_open_model(asked->synthesis.model, &p->model, error);
+    if (status) return status;
+    p->info = lull_model_get_info(p->model);
+    status = frame_source_open(input, &p->model->config.mel, &asked->input, &p->source, error);
+    if (!status) status = open_output(p, error);
+    if (!status) status = lull_vocoder_new(p->model, &options, &p->vocoder, error);
+    if (!status && asked->tee)
+        status = audio_tee_open(asked->tee, p->info->sample_rate, (audio_format)asked->format, &p->tee,
+                                error);
+    return status;
+}
+
+static int play(const play_options *asked, const char *input) {
+    player p = {.options = asked, .shows = !asked->quiet && isatty(STDERR_FILENO) == 1};
+    lull_error error = {LULL_OK, ""};
+    int code = CLI_FAILED;
+    catch_interrupts();
+    lull_status status = prepare(&p, input, &error);
+    if (!status)
+        status = live_start(p.vocoder, p.info, p.source, p.output, p.tee, &p.session, &error);
+    if (status) {
+        cli_fail(&error);
+        goto done;
+    }
+    code = watch(&p);
+    live_stop(p.session);
+    hide_status(&p);
+    if (live_failed(p.session, &error)) code = cli_fail(&error);
+    if (!asked->quiet && audio_output_position(p.output) > 0) summarize(&p);
+done:
+    live_free(p.session);
+    if (audio_tee_close(p.tee, &error)) code = cli_fail(&error);
+    audio_output_close(p.output);
+    lull_vocoder_free(p.vocoder);
+    frame_source_free(p.source);
+    lull_model_close(p.model);
+    return code;
+}
+
+int command_play(int argc, char **argv) {
+    play_options asked = {.synthesis = CLI_SYNTHESIS_DEFAULT, .volume = 1.0, .lead = -1.0};
+    int first = 0, code = CLI_OK;
+    const cli_option options[] = {
+        CLI_TEXT('d', "device", "NAME|N", &asked.device, "output device (default: the system's)"),
+        CLI_FLAG('L', "list-devices", &asked.list, "show the output devices"),
+        CLI_NUMBER(0, "latency", "MS", &asked.latency, 1, 2000, "of the device's buffer"),
+        CLI_NUMBER(0, "lead", "MS", &asked.lead, 0, 500,
+                   "sound that gathers before the first is played (default 20 on -, else 100)"),
+        CLI_INT(0, "rate", "HZ", &asked.rate, 4000, 384000,
+                "open the device at this rate (default: the model's, or else the device's)"),
+        CLI_NUMBER('v', "volume", "X", &asked.volume, 0, 4, "factor (default 1)"),
+        CLI_TEXT('o', "tee", "FILE.wav", &asked.tee, "write what is played, too"),
+        CLI_CHOICE('f', "format", "F", &asked.format, cli_format_choices, "of --tee (default pcm16)"),
+        CLI_FLAG('R', "reconnect", &asked.reconnect, "wait for a device that disappears"),
+        CLI_SYNTHESIS_OPTIONS(asked.synthesis),
+        CLI_INPUT_OPTIONS(asked.input),
+        CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
+        CLI_END};
+    const cli_command_line line = {
+        "play", "[OPTIONS] INPUT\n--list-devices",
+        "INPUT: a .npy mel spectrogram, a recording to analyse and resynthesize, or - for\n"
+        "raw float32 frames on standard input, each played as it arrives. What is heard\n"
+        "is what 'lull synth' writes. Ctrl-C fades out.",
+        NULL, options, 0, 1};
+    if (!cli_parse(&line, argc, argv, &first, &code)) return code;
+    if (asked.list) return list_devices();
+    if (first == argc) return cli_usage_error("play", "what to play? Give a file, or - for standard input");
+    asked.input.quiet = asked.quiet;
+    return play(&asked, argv[first]);
+}
