@@ -296,10 +296,9 @@ bool cli_parse(const cli_command_line *line, int argc, char **argv, int *first, 
         if (c == '?' || c == ':') {
             const char *given = argv[optind - 1];
             char letter[3] = {'-', (char)optopt, '\0'};
-            if (optopt > 0 && optopt < LONG_BASE && c == '?') given = letter;
+            if (optopt > 0 && optopt < LONG_BASE && strncmp(given, "--", 2) != 0) given = letter;
             if (c == ':')
-                *exit_code = cli_usage_error(line->name, "option '%s' wants a value",
-                                             optopt < LONG_BASE ? letter : given);
+                *exit_code = cli_usage_error(line->name, "option '%s' wants a value", given);
             else if (optopt >= LONG_BASE || optopt == 'h')
                 *exit_code = cli_usage_error(line->name, "option '%s' takes no value", given);
             else

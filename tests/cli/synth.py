@@ -1,0 +1,308 @@
+"""lull synth: what goes in and what comes out."""
+
+import array
+import os
+import random
+import shutil
+import struct
+import time
+
+import harness
+from harness import BANDS, HOP, MEL, RECORDING, SOURCE, Case, bands_first, frames_first, mel_bytes, npy_bytes
+from harness import read_npy, speech_frames, wav_bytes
+
+FRAMES = 24
+SPEECH = speech_frames(FRAMES)
+FAST = ("--steps", "2", "--refine", "2")
+
+
+def raw_frames(frames):
+    values = frames_first(frames)
+    return struct.pack("<%df" % len(values), *values)
+
+
+def floats(data):
+    return array.array("f", data)
+
+
+class Arrays(Case):
+    def samples(self, *words, stdin=b""):
+        """What comes out as raw float32."""
+        return self.assert_fine(self.run_lull("synth", *words, "-o", "-", *FAST, stdin=stdin)).out
+
+    def test_a_spectrogram_becomes_speech(self):
+        self.assert_fine(self.run_lull("synth", MEL, "-o", "out.wav"))
+        params, samples = self.wav("out.wav")
+        frames = read_npy(MEL)[0][1]
+        self.assertEqual((params.nchannels, params.sampwidth, params.framerate), (1, 2, 16000))
+        self.assertEqual(len(samples), frames * HOP)
+        self.assertEqual(self.files(), ["out.wav"])
+        # Its own mel is near the wanted one: it is speech, not noise of the right length.
+        self.assert_fine(self.run_lull("mel", "out.wav", "-o", "again.npy"))
+        (shape, values), (wanted_shape, wanted) = read_npy(self.path("again.npy")), read_npy(MEL)
+        self.assertEqual(shape, wanted_shape)
+        error = sum(abs(a - b) for a, b in zip(values, wanted)) / len(wanted)
+        self.assertLess(error, 0.15)
+
+    def test_every_shape_of_the_same_mel(self):
+        by_bands, by_frames = bands_first(SPEECH), frames_first(SPEECH)
+        forms = {
+            "bands": npy_bytes([BANDS, FRAMES], by_bands),
+            "frames": npy_bytes([FRAMES, BANDS], by_frames),
+            "batch": npy_bytes([1, BANDS, FRAMES], by_bands),
+            "batch_frames": npy_bytes([1, FRAMES, BANDS], by_frames),
+            "four": npy_bytes([1, 1, BANDS, FRAMES], by_bands),
+            "fortran": npy_bytes([BANDS, FRAMES], by_frames, fortran=True),
+            "double": npy_bytes([BANDS, FRAMES], by_bands, descr="<f8"),
+            "version2": npy_bytes([BANDS, FRAMES], by_bands, version=2),
+        }
+        outputs = set()
+        for name, data in forms.items():
+            self.write(name + ".npy", data)
+            outputs.add(self.samples(name + ".npy"))
+        self.assertEqual(len(outputs), 1)
+        self.assertEqual(len(outputs.pop()), FRAMES * HOP * 4)
+
+    def test_half_precision(self):
+        self.write("half.npy", npy_bytes([BANDS, FRAMES], bands_first(SPEECH), descr="<f2"))
+        self.assertEqual(len(self.samples("half.npy")), FRAMES * HOP * 4)
+
+    def test_square_with_layout(self):
+        square = speech_frames(60, 10) + speech_frames(20, 10)
+        self.write("square.npy", mel_bytes(square))
+        self.write("turned.npy", npy_bytes([BANDS, BANDS], frames_first(square)))
+        self.assertEqual(self.samples("square.npy", "--layout", "bands-first"),
+                         self.samples("turned.npy", "--layout", "frames-first"))
+
+    def test_one_frame(self):
+        self.write("one.npy", mel_bytes(SPEECH[:1]))
+        self.write("row.npy", npy_bytes([1, BANDS], SPEECH[0]))
+        self.assertEqual(len(self.samples("one.npy")), HOP * 4)
+        self.assertEqual(self.samples("one.npy"), self.samples("row.npy"))
+
+    def test_conversions(self):
+        self.write("ln.npy", mel_bytes(SPEECH))
+        wanted = floats(self.samples("ln.npy"))
+        scales = {"log10": lambda v: v / 2.302585092994046, "linear": lambda v: 2.718281828459045 ** v,
+                  "db": lambda v: 20 * v / 2.302585092994046, "ln": lambda v: v}
+        for name, scale in scales.items():
+            self.write("other.npy", npy_bytes([BANDS, FRAMES], [scale(v) for v in bands_first(SPEECH)], "<f8"))
+            got = floats(self.samples("other.npy", "--from", name))
+            self.assertLess(max(abs(a - b) for a, b in zip(got, wanted)), 1e-2, name)
+
+    def test_formats(self):
+        self.write("in.npy", mel_bytes(SPEECH))
+        reference = floats(self.samples("in.npy"))
+        for name, width, scale in (("pcm16", 2, 32768.0), ("pcm24", 3, 8388608.0)):
+            self.assert_fine(self.run_lull("synth", "in.npy", "-o", "out.wav", "--format", name, *FAST))
+            raw = self.assert_fine(self.run_lull("synth", "in.npy", "-o", "-", "--format", name, *FAST)).out
+            import wave
+            with wave.open(self.path("out.wav"), "rb") as reader:
+                self.assertEqual((reader.getsampwidth(), reader.getnframes()), (width, FRAMES * HOP))
+                self.assertEqual(reader.readframes(FRAMES * HOP), raw)
+            values = [int.from_bytes(raw[i:i + width], "little", signed=True)
+                      for i in range(0, len(raw), width)]
+            self.assertLessEqual(max(abs(v - min(max(s * scale, -scale), scale - 1))
+                                     for v, s in zip(values, reference)), 0.5 + 1e-3)
+        self.assert_fine(self.run_lull("synth", "in.npy", "-o", "out.wav", "--format", "float", *FAST))
+        self.assertTrue(self.read("out.wav").endswith(reference.tobytes()))
+
+    def test_seed_changes_the_output_and_nothing_else_does(self):
+        self.write("in.npy", mel_bytes(SPEECH))
+        first = self.samples("in.npy", "--seed", "7")
+        self.assertEqual(first, self.samples("in.npy", "--seed", "7"))
+        self.assertEqual(first, self.samples("in.npy", "--seed", "7", "--threads", "2"))
+        self.assertNotEqual(first, self.samples("in.npy", "--seed", "8"))
+        self.assertEqual(self.samples("in.npy"), self.samples("in.npy", "--seed", "0"))
+
+    def test_options_reach_the_engine(self):
+        self.write("in.npy", mel_bytes(SPEECH))
+        base = self.samples("in.npy")
+        for options in (("--steps", "3"), ("--eta", "0"), ("--refine", "5"), ("--refine-window", "1")):
+            self.assertNotEqual(base, self.assert_fine(
+                self.run_lull("synth", "in.npy", "-o", "-", *FAST, *options)).out, options)
+
+    def test_noise_from_a_file(self):
+        """The generator is not used: another seed changes nothing, other noise does."""
+        self.write("in.npy", mel_bytes(SPEECH))
+        generator = random.Random(1)
+        rows = [generator.gauss(0, 1) for _ in range(2 * FRAMES * HOP)]
+        self.write("noise.npy", npy_bytes([2, FRAMES * HOP], rows))
+        self.write("other.npy", npy_bytes([2, FRAMES * HOP], rows[::-1]))
+        first = self.samples("in.npy", "--noise", "noise.npy", "--eta", "1")
+        self.assertEqual(first, self.samples("in.npy", "--noise", "noise.npy", "--eta", "1", "--seed", "9"))
+        self.assertNotEqual(first, self.samples("in.npy", "--noise", "other.npy", "--eta", "1"))
+        self.write("short.npy", npy_bytes([2, HOP], rows[:2 * HOP]))
+        self.assert_fails(self.run_lull("synth", "in.npy", "-o", "out.wav", "--noise", "short.npy", "--eta",
+                                        "1", *FAST), "noise")
+
+    def test_low_latency_and_precision(self):
+        self.write("in.npy", mel_bytes(SPEECH))
+        for options in (("--low-latency",), ("--precision", "f32"), ("--precision", "bf16")):
+            out = self.assert_fine(self.run_lull("synth", "in.npy", "-o", "-", *options)).out
+            self.assertEqual(len(out), FRAMES * HOP * 4)
+
+
+class Streams(Case):
+    def test_frames_on_stdin_are_the_same_as_a_file(self):
+        self.write("in.npy", mel_bytes(SPEECH))
+        by_file = self.run_lull("synth", "in.npy", "-o", "-", *FAST).out
+        by_stream = self.assert_fine(self.run_lull("synth", "-", "-o", "-", *FAST, stdin=raw_frames(SPEECH)))
+        self.assertEqual(by_file, by_stream.out)
+        self.assertEqual(len(by_file), FRAMES * HOP * 4)
+
+    def test_an_array_on_stdin(self):
+        self.write("in.npy", mel_bytes(SPEECH))
+        by_file = self.run_lull("synth", "in.npy", "-o", "-", *FAST).out
+        self.assertEqual(by_file, self.run_lull("synth", "-", "-o", "-", *FAST, stdin=mel_bytes(SPEECH)).out)
+
+    def test_stream_to_a_file(self):
+        self.assert_fine(self.run_lull("synth", "-", "-o", "out.wav", *FAST, stdin=raw_frames(SPEECH)))
+        self.assertEqual(len(self.wav("out.wav")[1]), FRAMES * HOP)
+
+    def test_wav_on_stdout(self):
+        self.write("in.npy", mel_bytes(SPEECH))
+        data = self.assert_fine(self.run_lull("synth", "in.npy", "-o", "-", "--wav", *FAST)).out
+        self.assertEqual((data[:4], data[8:12]), (b"RIFF", b"WAVE"))
+        self.assert_fine(self.run_lull("synth", "in.npy", "-o", "out.wav", *FAST))
+        samples = self.wav("out.wav")[1].tobytes()
+        self.assertTrue(data.endswith(samples))
+
+    def test_the_mel_command_feeds_the_synth_command(self):
+        mel = self.run_lull("mel", RECORDING, "-o", "-").out
+        piped = self.assert_fine(self.run_lull("synth", "-", "-o", "-", *FAST, stdin=mel)).out
+        direct = self.assert_fine(self.run_lull("synth", RECORDING, "-o", "-", *FAST)).out
+        self.assertEqual(piped, direct)
+
+    def test_another_convention_shows_after_some_frames(self):
+        frames = [[v / 2.302585 for v in frame] for frame in speech_frames(60)]
+        self.assert_fails(self.run_lull("synth", "-", "-o", "out.wav", *FAST, stdin=raw_frames(frames)),
+                          "--from log10")
+        self.assertEqual(self.files(), [])
+
+    def test_baselines_on_stdin(self):
+        for options in (("--griffin-lim", "2"), ("--model", "none", "--refine", "1")):
+            out = self.assert_fine(self.run_lull("synth", "-", "-o", "-", *options, stdin=raw_frames(SPEECH)))
+            self.assertEqual(len(out.out), FRAMES * HOP * 4)
+
+
+class Recordings(Case):
+    def test_copy_synthesis(self):
+        result = self.assert_fine(self.run_lull("synth", RECORDING, "-o", "out.wav", *FAST))
+        self.assertNotIn("resampled", result.err)
+        self.assertEqual(self.wav("out.wav")[0].framerate, 16000)
+
+    def test_resampling_and_mixing_are_said(self):
+        shutil.copy(RECORDING, self.path("mono.wav"))
+        params, samples = self.wav("mono.wav")
+        self.write("stereo.wav", wav_bytes([s for v in samples for s in (v, v)], 22050, 2))
+        result = self.assert_fine(self.run_lull("synth", "stereo.wav", "-o", "out.wav", *FAST))
+        self.assertIn("2 channels mixed to one, 22050 Hz resampled to 16000 Hz", result.err)
+        quiet = self.run_lull("synth", "stereo.wav", "-o", "out.wav", "--quiet", *FAST)
+        self.assertEqual(quiet.err, "")
+
+    def test_default_names(self):
+        shutil.copy(RECORDING, self.path("voice.wav"))
+        self.write("in/mel.npy", mel_bytes(SPEECH))
+        self.assert_fine(self.run_lull("synth", "voice.wav", *FAST))
+        self.assert_fine(self.run_lull("synth", "in/mel.npy", *FAST))
+        self.assertEqual(self.files(), ["in/mel.npy", "mel.wav", "voice-lull.wav", "voice.wav"])
+
+
+class Folders(Case):
+    def setUp(self):
+        super().setUp()
+        for name in ("b", "a", "c"):
+            self.write("in/%s.npy" % name, mel_bytes(SPEECH))
+        self.write("in/notes.txt", b"not an input")
+        self.write("in/.hidden.npy", b"")
+        os.mkdir(self.path("out"))
+
+    def outputs(self):
+        return sorted(os.listdir(self.path("out")))
+
+    def test_a_folder(self):
+        result = self.assert_fine(self.run_lull("synth", "in", "-o", "out", *FAST))
+        self.assertEqual(self.outputs(), ["a.wav", "b.wav", "c.wav"])
+        self.assertIn("3 of 3 files", result.err)
+
+    def test_jobs_give_the_same_files(self):
+        self.assert_fine(self.run_lull("synth", "in", "-o", "out", *FAST))
+        one = [self.read("out/%s.wav" % name) for name in "abc"]
+        self.assert_fine(self.run_lull("synth", "in", "-o", "out", "--jobs", "3", *FAST))
+        self.assertEqual(one, [self.read("out/%s.wav" % name) for name in "abc"])
+
+    def test_skip_existing(self):
+        self.write("out/b.wav", b"precious")
+        self.assert_fine(self.run_lull("synth", "in", "-o", "out", "--skip-existing", *FAST))
+        self.assertEqual(self.outputs(), ["a.wav", "b.wav", "c.wav"])
+        self.assertEqual(self.read("out/b.wav"), b"precious")
+
+    def test_existing_outputs_are_replaced(self):
+        self.write("out/b.wav", b"old")
+        self.assert_fine(self.run_lull("synth", "in", "-o", "out", *FAST))
+        self.assertEqual(self.read("out/a.wav"), self.read("out/b.wav"))
+
+    def test_quiet(self):
+        result = self.assert_fine(self.run_lull("synth", "in", "-o", "out", "-q", *FAST))
+        self.assertEqual((result.err, result.out), ("", b""))
+
+    def test_interrupted_leaves_nothing_behind(self):
+        import signal
+        import subprocess
+        self.write("long.npy", mel_bytes(speech_frames(70) * 300))
+        with subprocess.Popen([harness.PROGRAM, "synth", "long.npy", "-o", "out/long.wav", "-m",
+                               harness.MODEL, "--refine", "50"], cwd=self.folder,
+                              stderr=subprocess.PIPE) as child:
+            deadline = time.monotonic() + 20
+            while not os.listdir(self.path("out")) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            self.assertTrue(os.listdir(self.path("out")), "no temporary file appeared")
+            time.sleep(0.3)
+            child.send_signal(signal.SIGINT)
+            err = child.stderr.read().decode()
+        self.assertEqual(child.returncode, 130, err)
+        self.assertIn("interrupted", err)
+        self.assertEqual(self.outputs(), [])
+
+
+class Baselines(Case):
+    def setUp(self):
+        super().setUp()
+        self.write("in.npy", mel_bytes(SPEECH))
+
+    def test_no_network(self):
+        result = self.assert_fine(self.run_lull("synth", "in.npy", "-o", "none.wav", "--model", "none",
+                                                "--convention", "hifigan", "--rate", "16000", model=False))
+        params, samples = self.wav("none.wav")
+        self.assertEqual((params.framerate, len(samples)), (16000, FRAMES * HOP))
+        self.assertGreater(max(abs(s) for s in samples), 500)
+        more = self.run_lull("synth", "in.npy", "-o", "more.wav", "--model", "none", "--refine", "3")
+        self.assert_fine(more)
+        self.assertNotEqual(self.read("more.wav"), self.read("none.wav"))
+
+    def test_griffin_lim(self):
+        self.assert_fine(self.run_lull("synth", "in.npy", "-o", "out.wav", "--griffin-lim", "8"))
+        params, samples = self.wav("out.wav")
+        self.assertEqual((params.framerate, len(samples)), (16000, FRAMES * HOP))
+        self.assertGreater(max(abs(s) for s in samples), 500)
+
+    def test_the_rate_of_a_named_convention(self):
+        self.assert_fine(self.run_lull("synth", "in.npy", "-o", "out.wav", "--griffin-lim", "2", "-c",
+                                       "hifigan"))
+        self.assertEqual(self.wav("out.wav")[0].framerate, 22050)
+
+
+class Samples(Case):
+    def test_the_shipped_samples(self):
+        """audio_samples/*-16k.npy, as tools/demo.sh synthesizes them."""
+        folder = os.path.join(SOURCE, "audio_samples")
+        names = [name for name in os.listdir(folder) if name.endswith("-16k.npy")]
+        self.assertTrue(names)
+        for name in names:
+            self.assert_fine(self.run_lull("synth", os.path.join(folder, name), "-o", "out.wav"))
+            self.assertEqual(len(self.wav("out.wav")[1]), read_npy(os.path.join(folder, name))[0][1] * HOP)
+
+
+if __name__ == "__main__":
+    harness.main()
