@@ -144,6 +144,13 @@ class Case(unittest.TestCase):
         self.assertFalse(result.out, result.out)
         return lines[0]
 
+    def assert_same(self, one, other, message=None):
+        """assertEqual without the bytes in the message."""
+        self.assertTrue(one == other, message or "not the same bytes")
+
+    def assert_other(self, one, other, message=None):
+        self.assertTrue(one != other, message or "the same bytes")
+
     def wav(self, name):
         """(parameters, PCM16 samples) of a WAV file."""
         with wave.open(self.path(name), "rb") as reader:
