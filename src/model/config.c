@@ -328,9 +328,11 @@ static lull_status read_network(const reader *r, const cJSON *json) {
     status = read_group(r, "network.embedding", cJSON_GetObjectItemCaseSensitive(json, "embedding"),
                         embedding_members, NULL);
     if (status) return status;
-    return read_group(r, "network.conditioner",
-                      cJSON_GetObjectItemCaseSensitive(json, "conditioner"), conditioner_members,
-                      NULL);
+    const cJSON *conditioner = cJSON_GetObjectItemCaseSensitive(json, "conditioner");
+    if (conditioner && config->family == MODEL_DIFFWAVE)
+        return refuse(r, "network", "conditioner",
+                      "is not for the family diffwave, which has its own");
+    return read_group(r, "network.conditioner", conditioner, conditioner_members, NULL);
 }
 
 static lull_status read_statistics(const reader *r, const cJSON *mel, const char *member,
