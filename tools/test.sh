@@ -3,7 +3,7 @@
 # The last line is "N passed, N failed"; the exit status is 0 when none failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-build=build-test
+build='build-test'
 export LC_ALL=C.UTF-8
 
 give_up() {
