@@ -24,4 +24,10 @@ int mel_consistency_delay(const mel_consistency *stage);
 void mel_consistency_reset(mel_consistency *stage);
 void mel_consistency_free(mel_consistency *stage);
 
+/* The same iteration on a whole signal of `count` samples at once: z ← r + momentum·(r − r_previous), r the
+ * refined signal. out may be signal. */
+lull_status mel_consistency_whole(const mel_convention *convention, const float *frames, size_t n,
+                                  const float *signal, size_t count, int iterations, double momentum,
+                                  float *out, lull_error *error);
+
 #endif

@@ -20,9 +20,12 @@ void mel_envelope_log(const mel_envelope *envelope, const float *frame, float *l
 /* Gain that whitens (TL·K/E, K = √Σwindow²) and the one that colours (its reciprocal), per bin. */
 void mel_envelope_whitening_gain(const mel_envelope *envelope, const float *frame, float *gain);
 void mel_envelope_colouring_gain(const mel_envelope *envelope, const float *frame, float *gain);
-/* Mel consistency: exp(lnE(wanted) − lnE(mel of the magnitudes)), 0 above fmax. magnitude: bins floats of an
- * STFT frame |S| (un-normalised rFFT of the windowed signal). */
-void mel_envelope_correction(mel_envelope *envelope, const float *wanted_log_envelope,
-                             const float *magnitude, float *gain);
+/* Mel consistency. What a frame wants: ln of its linear mels (bands floats), within what the convention can
+ * tell apart. Then for a STFT frame of the signal exp(lnE(wanted) − lnE(mel of the magnitudes)) per bin, 0
+ * above fmax. magnitude: bins floats |S| (un-normalised rFFT of the windowed signal), followed by 31 more that
+ * are readable and finite. */
+void mel_envelope_wanted(const mel_envelope *envelope, const float *frame, float *wanted);
+void mel_envelope_correction(const mel_envelope *envelope, const float *wanted, const float *magnitude,
+                             float *gain);
 
 #endif

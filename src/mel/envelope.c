@@ -1,0 +1,154 @@
+/* The spectral envelope that a mel frame implies, and the gains made of it. */
+#include "mel/envelope.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "mel/compression.h"
+#include "mel/filterbank.h"
+#include "mel/kernels.h"
+#include "mel/window.h"
+
+#include <math.h>
+
+struct mel_envelope {
+    mel_convention convention;
+    const mel_kernels *kernels;
+    mel_filterbank *filterbank;
+    float lowest, highest;  /* of the linear mels that the convention tells apart */
+    float *log_sum;         /* [bands] ln Σ weights, 0 for an empty band */
+    float *unity;           /* [bins] 1, and 0 above fmax: the shape of every gain */
+    float *whiten, *colour; /* [bins] TL·K and its reciprocal, times unity */
+};
+
+/* 1 up to fmax − 100 Hz, 0 from fmax + 300 Hz, a cosine between; 1 throughout when the mel reaches Nyquist. */
+static double below_fmax(const mel_convention *c, double hz)
+{
+    if (c->fmax >= c->sample_rate / 2.0) return 1;
+    const double part = (hz - (c->fmax - 100)) / 400;
+    if (part <= 0) return 1;
+    return part >= 1 ? 0 : 0.5 + 0.5 * cos(M_PI * part);
+}
+
+static void fill_gains(mel_envelope *e, double tilt_hz)
+{
+    const mel_convention *c = &e->convention;
+    const int bins = e->filterbank->bins;
+    const double norm = mel_window_norm(c), width = (double)c->sample_rate / c->n_fft;
+    double power = 0;
+    for (int k = 0; k < bins; k++) power += tilt_hz > 0 ? 1 / (1 + k * width / tilt_hz) : 1;
+    for (int k = 0; k < bins; k++) {
+        const double unity = below_fmax(c, k * width);
+        const double tilt_power = tilt_hz > 0 ? 1 / (1 + k * width / tilt_hz) : 1;
+        const double level = sqrt(tilt_power * bins / power) * norm;
+        e->unity[k] = (float)unity;
+        e->whiten[k] = (float)(unity * level);
+        e->colour[k] = (float)(unity / level);
+    }
+    for (int b = 0; b < c->bands; b++)
+        e->log_sum[b] = e->filterbank->sum[b] > 0 ? (float)log(e->filterbank->sum[b]) : 0;
+    double lowest, highest;
+    mel_linear_range(c, &lowest, &highest);
+    e->lowest = (float)lowest;
+    e->highest = (float)fmin(highest, 1e30);
+}
+
+lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz, mel_envelope **envelope,
+                             lull_error *error)
+{
+    *envelope = NULL;
+    lull_status status = mel_convention_check(convention, error);
+    if (status) return status;
+    if (!(tilt_hz >= 0 && tilt_hz <= 1e6))
+        return base_fail(error, LULL_INVALID, "tilt of %g Hz: expected 0 (none) to 1000000", tilt_hz);
+    mel_envelope *e = base_alloc(1, sizeof *e);
+    if (!e) return base_no_memory(error);
+    e->convention = *convention;
+    e->kernels = mel_kernels_get();
+    status = mel_filterbank_new(convention, &e->filterbank, error);
+    if (status) {
+        mel_envelope_free(e);
+        return status;
+    }
+    const size_t bins = (size_t)e->filterbank->bins;
+    e->log_sum = base_alloc((size_t)convention->bands, sizeof(float));
+    e->unity = base_alloc(bins, sizeof(float));
+    e->whiten = base_alloc(bins, sizeof(float));
+    e->colour = base_alloc(bins, sizeof(float));
+    if (!e->log_sum || !e->unity || !e->whiten || !e->colour) {
+        mel_envelope_free(e);
+        return base_no_memory(error);
+    }
+    fill_gains(e, tilt_hz);
+    *envelope = e;
+    return LULL_OK;
+}
+
+void mel_envelope_free(mel_envelope *envelope)
+{
+    if (!envelope) return;
+    mel_filterbank_free(envelope->filterbank);
+    base_free(envelope->log_sum);
+    base_free(envelope->unity);
+    base_free(envelope->whiten);
+    base_free(envelope->colour);
+    base_free(envelope);
+}
+
+int mel_envelope_bins(const mel_envelope *envelope)
+{
+    return envelope->filterbank->bins;
+}
+
+/* ln of the linear mels at the nodes less ln Σ weights; values has room for MEL_MAX_BANDS + 1. */
+static void node_values(const mel_envelope *e, const float *frame, float sign, float *values)
+{
+    mel_to_natural_log(&e->convention, frame, values);
+    for (int b = 0; b < e->convention.bands; b++) values[b] = sign * (values[b] - e->log_sum[b]);
+    mel_filterbank_to_nodes(e->filterbank, values);
+}
+
+void mel_envelope_log(const mel_envelope *envelope, const float *frame, float *log_envelope)
+{
+    const mel_filterbank *f = envelope->filterbank;
+    float values[MEL_MAX_BANDS + 1];
+    node_values(envelope, frame, 1, values);
+    for (int k = 0; k < f->bins; k++) {
+        const float low = values[f->lower[k]], high = values[f->lower[k] + 1];
+        log_envelope[k] = low + f->fraction[k] * (high - low);
+    }
+}
+
+void mel_envelope_whitening_gain(const mel_envelope *envelope, const float *frame, float *gain)
+{
+    const mel_filterbank *f = envelope->filterbank;
+    float values[MEL_MAX_BANDS + 1];
+    node_values(envelope, frame, -1, values);
+    envelope->kernels->interpolated_gain(values, f->lower, f->fraction, envelope->whiten, gain, f->bins);
+}
+
+void mel_envelope_colouring_gain(const mel_envelope *envelope, const float *frame, float *gain)
+{
+    const mel_filterbank *f = envelope->filterbank;
+    float values[MEL_MAX_BANDS + 1];
+    node_values(envelope, frame, 1, values);
+    envelope->kernels->interpolated_gain(values, f->lower, f->fraction, envelope->colour, gain, f->bins);
+}
+
+void mel_envelope_wanted(const mel_envelope *envelope, const float *frame, float *wanted)
+{
+    const float low = logf(envelope->lowest), high = logf(envelope->highest);
+    mel_to_natural_log(&envelope->convention, frame, wanted);
+    for (int b = 0; b < envelope->convention.bands; b++) wanted[b] = fminf(fmaxf(wanted[b], low), high);
+}
+
+void mel_envelope_correction(const mel_envelope *envelope, const float *wanted, const float *magnitude,
+                             float *gain)
+{
+    const mel_filterbank *f = envelope->filterbank;
+    const mel_kernels *kernels = envelope->kernels;
+    float mel[MEL_MAX_BANDS], values[MEL_MAX_BANDS + 1];
+    kernels->bands(f, magnitude, mel);
+    kernels->log_ratio(wanted, mel, envelope->lowest, envelope->highest, values, f->bands);
+    mel_filterbank_to_nodes(f, values);
+    kernels->interpolated_gain(values, f->lower, f->fraction, envelope->unity, gain, f->bins);
+}

@@ -1,0 +1,346 @@
+/* Mel consistency: against reference data, as a stream, at the ends, its cost in memory. */
+#include "mel/consistency.h"
+#include "mel/filterbank.h"
+#include "mel/front_end.h"
+#include "mel/whiten.h"
+
+#include "goldens.h"
+
+#include "base/random.h"
+#include <complex.h>
+
+/* The golden keeps the first 40 frames of its signals. Frames that begin before sample 10240 − 1024 are whole:
+ * the first 37; what the first 34 of them become is known to the last bit when the window is 3. */
+enum { FRAMES = 40, COUNT = FRAMES * 256, SIZE = 1024, KNOWN = 33 * 256 };
+
+static mel_convention hifigan16(void)
+{
+    lull_error error;
+    mel_convention c;
+    assert_ok(mel_convention_named("hifigan", 16000, &c, &error), error);
+    return c;
+}
+
+/* The golden's mel, frame after frame. */
+static float *golden_frames(void)
+{
+    float *mel = golden_tensor("mel", 80 * 93), *frames = base_alloc(80 * FRAMES, sizeof(float));
+    for (size_t b = 0; b < 80; b++)
+        for (size_t f = 0; f < FRAMES; f++) frames[f * 80 + b] = mel[b * 93 + f];
+    base_free(mel);
+    return frames;
+}
+
+/* Windowed synthesis frames of a signal: window²·segment. */
+static float *cut(const mel_convention *c, const float *signal, size_t count, size_t n)
+{
+    const size_t size = (size_t)c->n_fft;
+    float *frames = base_alloc(n * size, sizeof(float));
+    const long lead = c->centred ? c->n_fft / 2 : (c->n_fft - c->hop) / 2;
+    const long first = (c->n_fft - c->window) / 2;
+    for (size_t f = 0; f < n; f++)
+        for (long i = 0; i < c->window; i++) {
+            const long at = (long)f * c->hop - lead + first + i;
+            const double w = 0.5 - 0.5 * cos(2 * M_PI * (double)i / c->window);
+            if (at >= 0 && at < (long)count) frames[f * size + (size_t)(first + i)] = (float)(w * w) * signal[at];
+        }
+    return frames;
+}
+
+/* Runs the whole stage; checks that the delay is what it says. */
+static void run(const mel_convention *c, const float *mel, const float *open, size_t n, int iterations,
+                int window, double momentum, float *out)
+{
+    lull_error error;
+    mel_consistency *stage;
+    assert_ok(mel_consistency_new(c, iterations, window, momentum, &stage, &error), error);
+    const size_t hop = (size_t)c->hop, delay = (size_t)mel_consistency_delay(stage);
+    size_t written = 0;
+    for (size_t f = 0; f < n; f++) {
+        written += mel_consistency_push(stage, mel + f * (size_t)c->bands, open + f * (size_t)c->n_fft,
+                                        out + written);
+        assert_int_equal(written, f + 1 > delay ? (f + 1 - delay) * hop : 0);
+    }
+    for (size_t got; (got = mel_consistency_finish(stage, out + written)) > 0;) written += got;
+    assert_int_equal(written, n * hop);
+    assert_int_equal(mel_consistency_finish(stage, out), 0);
+    mel_consistency_free(stage);
+}
+
+/* The iteration on a whole signal, written as its definition with sums over everything, in double. */
+static void naive_whole(const mel_convention *c, const float *mel, size_t n, const float *signal, size_t count,
+                        int iterations, double momentum, double *z)
+{
+    enum { bins = 33, size = 64 };
+    lull_error error;
+    mel_filterbank *f;
+    assert_ok(mel_filterbank_new(c, &f, &error), error);
+    double window[size], *previous = base_alloc(count, sizeof(double));
+    for (int i = 0; i < size; i++) window[i] = 0.5 - 0.5 * cos(2 * M_PI * i / size);
+    for (size_t i = 0; i < count; i++) z[i] = (double)signal[i];
+    for (int k = 0; k < iterations; k++) {
+        double *sum = base_alloc(count, sizeof(double)), *weight = base_alloc(count, sizeof(double));
+        for (size_t t = 0; t < n; t++) {
+            const long begin = (long)t * 16 - 24;
+            double complex spectrum[bins];
+            double magnitude[bins];
+            for (int j = 0; j < bins; j++) {
+                spectrum[j] = 0;
+                for (int i = 0; i < size; i++)
+                    if (begin + i >= 0 && begin + i < (long)count)
+                        spectrum[j] += window[i] * z[begin + i] * cexp(-2 * M_PI * I * i * j / size);
+                magnitude[j] = cabs(spectrum[j]);
+            }
+            double ratio[80];
+            for (int b = 0; b < c->bands; b++) {
+                double m = 0;
+                for (int i = 0; i < f->count[b]; i++)
+                    m += (double)f->weights[f->offset[b] + i] * magnitude[f->start[b] + i];
+                ratio[b] = (double)mel[t * (size_t)c->bands + (size_t)b] - log(fmax(m, c->floor));
+            }
+            for (int j = 0; j < bins; j++) {
+                const int low = f->lower[j];
+                const double high = low + 1 < c->bands ? ratio[low + 1] : ratio[low];
+                spectrum[j] *= exp(ratio[low] + (double)f->fraction[j] * (high - ratio[low]));
+            }
+            for (int i = 0; i < size; i++) {
+                if (begin + i < 0 || begin + i >= (long)count) continue;
+                double x = creal(spectrum[0]) + creal(spectrum[32]) * (i % 2 ? -1 : 1);
+                for (int j = 1; j < 32; j++) x += 2 * creal(spectrum[j] * cexp(2 * M_PI * I * i * j / size));
+                sum[begin + i] += window[i] * x / size;
+                weight[begin + i] += window[i] * window[i];
+            }
+        }
+        for (size_t i = 0; i < count; i++) {
+            const double r = sum[i] / fmax(weight[i], 0.01);
+            z[i] = k > 0 ? r + momentum * (r - previous[i]) : r;
+            previous[i] = r;
+        }
+        base_free(sum);
+        base_free(weight);
+    }
+    base_free(previous);
+    mel_filterbank_free(f);
+}
+
+static void whole_equals_its_definition(void **state)
+{
+    (void)state;
+    enum { n = 12, count = n * 16 };
+    lull_error error;
+    mel_convention c = hifigan16();
+    c.n_fft = c.window = 64;
+    c.hop = 16;
+    c.bands = 10;
+    float mel[n * 10], signal[count], out[count];
+    double expected[count];
+    random_normal(3, 0, 0, signal, count);
+    random_normal(3, 1, 0, mel, n * 10);
+    for (int i = 0; i < n * 10; i++) mel[i] -= 4;
+    naive_whole(&c, mel, n, signal, count, 4, 0.9, expected);
+    assert_ok(mel_consistency_whole(&c, mel, n, signal, count, 4, 0.9, out, &error), error);
+    double worst = 0;
+    for (int i = 0; i < count; i++) worst = fmax(worst, fabs(expected[i] - (double)out[i]));
+    assert_within("whole signal, 4 iterations", worst, 1e-4);
+}
+
+static void window_matches_reference(void **state)
+{
+    (void)state;
+    const mel_convention c = hifigan16();
+    float *mel = golden_frames(), *audio = golden_tensor("audio_eta1", COUNT);
+    float *golden = golden_tensor("refined_window3_8", COUNT), *out = base_alloc(COUNT, sizeof(float));
+    float *open = cut(&c, audio, COUNT, FRAMES);
+    run(&c, mel, open, FRAMES, 8, 3, 0.9, out);
+    assert_within("window of 3, 8 iterations", largest_difference(out, golden, KNOWN), 5e-3);
+    base_free(mel);
+    base_free(audio);
+    base_free(golden);
+    base_free(out);
+    base_free(open);
+}
+
+/* Without iterations the stage adds windowed frames up: window²·segment gives the signal back, for every
+ * convention, window and length, one frame included. */
+static void no_iterations_is_overlap_add(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"hifigan", "tacotron2", "diffwave", "parallelwavegan"};
+    static const int windows[] = {0, 1, 5};
+    static const size_t lengths[] = {1, 2, 3, 7, 40};
+    for (size_t i = 0; i < 4 * 3 * 5; i++) {
+        lull_error error;
+        mel_convention c;
+        assert_ok(mel_convention_named(names[i % 4], 0, &c, &error), error);
+        const size_t n = lengths[i / 12], count = n * (size_t)c.hop;
+        float *signal = base_alloc(count, sizeof(float)), *out = base_alloc(count, sizeof(float));
+        float *mel = base_alloc(n * 80, sizeof(float));
+        random_normal(5, 0, 0, signal, count);
+        float *open = cut(&c, signal, count, n);
+        run(&c, mel, open, n, 0, windows[i / 4 % 3], 0.9, out);
+        /* The last samples of a non-centred signal have less window over them, never less than the limit. */
+        assert_true(largest_difference(out, signal, count) < 1e-4);
+        base_free(signal);
+        base_free(out);
+        base_free(mel);
+        base_free(open);
+    }
+}
+
+/* Mean |ln mel − ln mel| between a signal and what was wanted. */
+static double mel_error(const mel_convention *c, const float *signal, size_t count, const float *wanted)
+{
+    lull_error error;
+    float *frames;
+    size_t n;
+    assert_ok(mel_from_samples(c, signal, count, &frames, &n, &error), error);
+    double sum = 0;
+    for (size_t i = 0; i < n * (size_t)c->bands; i++) sum += fabs((double)frames[i] - (double)wanted[i]);
+    base_free(frames);
+    return sum / (double)(n * (size_t)c->bands);
+}
+
+/* Noise opened through the colouring filter: the mel error falls with iterations and window, in every
+ * convention. */
+static void refining_noise_reaches_the_mel(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int rate;
+        double unit; /* one natural logarithm in this convention */
+    } cases[] = {{"hifigan", 16000, 1}, {"tacotron2", 22050, 1}, {"diffwave", 22050, 0.2 / M_LN10},
+                 {"parallelwavegan", 24000, 1 / M_LN10}};
+    for (size_t i = 0; i < 4; i++) {
+        lull_error error;
+        mel_convention c;
+        size_t n;
+        assert_ok(mel_convention_named(cases[i].name, cases[i].rate, &c, &error), error);
+        float *mel = golden_mel(cases[i].name, cases[i].rate, 80, &n);
+        const size_t count = n * (size_t)c.hop;
+        float *noise = base_alloc(count, sizeof(float)), *out = base_alloc(count, sizeof(float));
+        random_normal(1, 0, 0, noise, count);
+        assert_ok(mel_filter_whole(&c, 0, mel, n, noise, noise, count, true, &error), error);
+        float *open = cut(&c, noise, count, n);
+        const double raw = mel_error(&c, noise, count, mel) / cases[i].unit;
+        run(&c, mel, open, n, 8, 0, 0.9, out);
+        const double narrow = mel_error(&c, out, count, mel) / cases[i].unit;
+        run(&c, mel, open, n, 16, 4, 0.9, out);
+        const double wide = mel_error(&c, out, count, mel) / cases[i].unit;
+        print_message("    %s: mel error %.3f, then %.3f, then %.3f\n", cases[i].name, raw, narrow, wide);
+        assert_true(narrow < 0.7 * raw);
+        assert_true(wide < 0.3 * raw);
+        base_free(mel);
+        base_free(noise);
+        base_free(out);
+        base_free(open);
+    }
+}
+
+/* The same object gives the same bits after a reset, and another object too; it allocates nothing. */
+static void reset_repeats(void **state)
+{
+    (void)state;
+    lull_error error;
+    const mel_convention c = hifigan16();
+    float *mel = golden_frames(), *audio = golden_tensor("audio_eta1", COUNT);
+    float *open = cut(&c, audio, COUNT, FRAMES);
+    float *first = base_alloc(COUNT, sizeof(float)), *second = base_alloc(COUNT, sizeof(float));
+    run(&c, mel, open, FRAMES, 4, 2, 0.9, first);
+    mel_consistency *stage;
+    assert_ok(mel_consistency_new(&c, 4, 2, 0.9, &stage, &error), error);
+    base_memory_fail_at(1);
+    for (size_t f = 0; f < 11; f++) mel_consistency_push(stage, mel, open + 20 * SIZE, second);
+    mel_consistency_reset(stage);
+    size_t written = 0;
+    for (size_t f = 0; f < FRAMES; f++)
+        written += mel_consistency_push(stage, mel + f * 80, open + f * SIZE, second + written);
+    for (size_t got; (got = mel_consistency_finish(stage, second + written)) > 0;) written += got;
+    base_memory_fail_at(0);
+    assert_memory_equal(first, second, COUNT * sizeof(float));
+    mel_consistency_free(stage);
+    base_free(mel);
+    base_free(audio);
+    base_free(open);
+    base_free(first);
+    base_free(second);
+}
+
+/* Silence in the mel makes silence, from any opening frame; nothing becomes NaN. */
+static void silence_stays_silent(void **state)
+{
+    (void)state;
+    const mel_convention c = hifigan16();
+    enum { n = 20, count = n * 256 };
+    float mel[n * 80], noise[count], zero[count] = {0}, out[count];
+    for (int i = 0; i < n * 80; i++) mel[i] = -11.512925f;
+    random_normal(2, 0, 0, noise, count);
+    float *open = cut(&c, noise, count, n);
+    run(&c, mel, open, n, 16, 3, 0.9, out);
+    for (int i = 0; i < count; i++) assert_true(fabsf(out[i]) < 0.01f);
+    base_free(open);
+    open = cut(&c, zero, count, n);
+    run(&c, mel, open, n, 16, 3, 0.9, out);
+    for (int i = 0; i < count; i++) assert_true(out[i] == 0);
+    /* Nothing to work on, a loud mel wanted: no infinities. */
+    for (int i = 0; i < n * 80; i++) mel[i] = 6;
+    run(&c, mel, open, n, 8, 2, 0.9, out);
+    for (int i = 0; i < count; i++) assert_true(isfinite(out[i]));
+    base_free(open);
+}
+
+static void bad_options_are_refused(void **state)
+{
+    (void)state;
+    lull_error error;
+    mel_convention c = hifigan16();
+    mel_consistency *stage;
+    assert_int_equal(mel_consistency_new(&c, -1, 0, 0.9, &stage, &error), LULL_INVALID);
+    assert_null(stage);
+    assert_int_equal(mel_consistency_new(&c, 1, -1, 0.9, &stage, &error), LULL_INVALID);
+    assert_int_equal(mel_consistency_new(&c, 1, 257, 0.9, &stage, &error), LULL_INVALID);
+    assert_int_equal(mel_consistency_new(&c, 1, 1, 1.0, &stage, &error), LULL_INVALID);
+    assert_int_equal(mel_consistency_new(&c, 1, 1, NAN, &stage, &error), LULL_INVALID);
+    c.hop = 0;
+    assert_int_equal(mel_consistency_new(&c, 1, 1, 0.9, &stage, &error), LULL_INVALID);
+    mel_consistency_free(NULL);
+}
+
+static void failing_allocations(void **state)
+{
+    (void)state;
+    lull_error error;
+    const mel_convention c = hifigan16();
+    float mel[2 * 80] = {0}, signal[512] = {0};
+    for (int which = 0; which < 2; which++) {
+        int failed = 0;
+        for (size_t at = 1;; at++) {
+            mel_consistency *stage = NULL;
+            base_memory_fail_at(at);
+            const lull_status status =
+                which == 0 ? mel_consistency_new(&c, 1, 2, 0.9, &stage, &error)
+                           : mel_consistency_whole(&c, mel, 2, signal, 512, 1, 0.9, signal, &error);
+            base_memory_fail_at(0);
+            mel_consistency_free(stage);
+            if (status == LULL_OK) break;
+            assert_int_equal(status, LULL_NO_MEMORY);
+            failed++;
+        }
+        assert_true(failed > 10);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whole_equals_its_definition),
+        cmocka_unit_test(window_matches_reference),
+        cmocka_unit_test(no_iterations_is_overlap_add),
+        cmocka_unit_test(refining_noise_reaches_the_mel),
+        cmocka_unit_test(reset_repeats),
+        cmocka_unit_test(silence_stays_silent),
+        cmocka_unit_test(bad_options_are_refused),
+        cmocka_unit_test(failing_allocations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

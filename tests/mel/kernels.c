@@ -1,0 +1,136 @@
+/* Each instruction set's kernels against the plain ones, on odd sizes and unaligned ends; the plain ones
+ * against the mathematics. */
+#include "mel/kernels.h"
+
+#include "goldens.h"
+
+#include "base/random.h"
+
+enum { LONGEST = 1100 };
+
+typedef struct arrays {
+    float a[2 * LONGEST + 40], b[2 * LONGEST + 40], c[2 * LONGEST + 40], d[2 * LONGEST + 40];
+} arrays;
+
+static void fill(arrays *x, uint64_t seed)
+{
+    random_normal(seed, 0, 0, x->a, 2 * LONGEST + 40);
+    random_normal(seed, 1, 0, x->b, 2 * LONGEST + 40);
+    random_normal(seed, 2, 0, x->c, 2 * LONGEST + 40);
+    random_normal(seed, 3, 0, x->d, 2 * LONGEST + 40);
+}
+
+static const int sizes[] = {1, 2, 7, 15, 16, 17, 80, 513, 1024, 1025};
+
+/* Runs kernel number `which` of a table on a copy of the arrays. */
+static void run(const mel_kernels *k, int which, const mel_filterbank *filterbank, int n, arrays *x)
+{
+    int lower[LONGEST];
+    for (int i = 0; i < n; i++) lower[i] = i * 60 / n;
+    switch (which) {
+    case 0: k->product(x->a + 1, x->b, x->c + 3, n); break;
+    case 1: k->add(x->a + 1, x->c + 3, n); break;
+    case 2: k->scale(x->a + 1, x->c + 3, n); break;
+    case 3: k->magnitude(x->a + 2, 1e-9f, x->c + 1, n); break;
+    case 4: k->bands(filterbank, x->a, x->c); break;
+    case 5:
+        for (int i = 0; i < n; i++) x->b[i] = expf(6 * x->b[i]);
+        k->log_ratio(x->a, x->b, 1e-5f, 100, x->c, n);
+        break;
+    case 6: k->interpolated_gain(x->a, lower, x->b, x->d, x->c, n); break;
+    case 7: k->apply_gain(x->c, x->a, n); break;
+    case 8: k->momentum(x->a, x->b + 1, 0.9f, x->c + 1, x->d + 3, n); break;
+    }
+}
+
+static void twins_agree(void **state)
+{
+    (void)state;
+    lull_error error;
+    mel_convention c;
+    mel_filterbank *filterbank;
+    assert_ok(mel_convention_named("hifigan", 22050, &c, &error), error);
+    assert_ok(mel_filterbank_new(&c, &filterbank, &error), error);
+    int tables = 0;
+    for (int t = 1; t < 3; t++) {
+        const mel_kernels *kernels = mel_kernels_at(t);
+        if (!kernels) continue;
+        tables++;
+        for (int which = 0; which < 9; which++)
+            for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+                arrays plain, fast;
+                fill(&plain, s);
+                fast = plain;
+                run(mel_kernels_at(0), which, filterbank, sizes[s], &plain);
+                run(kernels, which, filterbank, sizes[s], &fast);
+                const float *p = (const float *)&plain, *q = (const float *)&fast;
+                for (size_t i = 0; i < sizeof plain / sizeof(float); i++)
+                    if (!(fabsf(p[i] - q[i]) <= 1e-6f * (1 + fabsf(p[i]))))
+                        fail_msg("%s, kernel %d, %d elements: %g instead of %g", kernels->name, which, sizes[s],
+                                 (double)q[i], (double)p[i]);
+            }
+    }
+    print_message("    %d table(s) compared with the plain one\n", tables);
+    mel_filterbank_free(filterbank);
+}
+
+/* The polynomials of exp and ln, over the range that occurs and beyond. */
+static void functions_are_exact(void **state)
+{
+    (void)state;
+    const mel_kernels *k = mel_kernels_get();
+    double worst_exp = 0, worst_log = 0;
+    for (int i = -8600; i < 8700; i++) {
+        const float x = (float)i * 0.01f, zero = 0, one = 1;
+        const float values[2] = {x, x};
+        const int lower = 0;
+        float got;
+        k->interpolated_gain(values, &lower, &zero, &one, &got, 1);
+        worst_exp = fmax(worst_exp, fabs((double)got / exp((double)x) - 1));
+        const float m = expf(x);
+        k->log_ratio(&zero, &m, 1e-38f, 1e38f, &got, 1);
+        worst_log = fmax(worst_log, fabs(-(double)got - log((double)m)) / fmax(1, fabs((double)x)));
+    }
+    assert_within("exp, relative", worst_exp, 3e-7);
+    assert_within("ln, relative", worst_log, 2e-7);
+    const float far[2] = {-1000, 1000};
+    const int lower[2] = {0, 0};
+    const float fraction[2] = {0, 1}, one[2] = {1, 1};
+    float got[2];
+    k->interpolated_gain(far, lower, fraction, one, got, 2);
+    assert_true(got[0] >= 0 && got[0] < 1e-37f && isfinite(got[1]) && got[1] > 1e38f);
+}
+
+/* Sparse runs against the dense triangles that they stand for. */
+static void bands_are_triangles(void **state)
+{
+    (void)state;
+    lull_error error;
+    mel_convention c;
+    mel_filterbank *f;
+    assert_ok(mel_convention_named("diffwave", 22050, &c, &error), error);
+    assert_ok(mel_filterbank_new(&c, &f, &error), error);
+    float magnitude[513 + 31], mel[80];
+    random_normal(1, 0, 0, magnitude, 513 + 31);
+    mel_filterbank_apply(f, magnitude, mel);
+    for (int b = 0; b < 80; b++) {
+        const double low = 2595 * log10(1 + 20 / 700.0), high = 2595 * log10(1 + 11025 / 700.0);
+        double edge[3], sum = 0;
+        for (int i = 0; i < 3; i++) edge[i] = 700 * (pow(10, (low + (high - low) * (b + i) / 81) / 2595) - 1);
+        for (int k = 0; k < 513; k++) {
+            const double hz = k * 22050.0 / 1024;
+            const double w = fmin((hz - edge[0]) / (edge[1] - edge[0]), (edge[2] - hz) / (edge[2] - edge[1]));
+            if (w > 0) sum += w * (double)magnitude[k];
+        }
+        assert_true(fabs(sum - (double)mel[b]) < 1e-4);
+    }
+    mel_filterbank_free(f);
+    mel_filterbank_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(twins_agree), cmocka_unit_test(functions_are_exact),
+                                       cmocka_unit_test(bands_are_triangles)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
