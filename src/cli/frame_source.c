@@ -8,8 +8,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/opening.h"
 
-enum { ROOM = 64 /* frames read at a time */, OPENING = 64 /* frames that the check looks at */ };
+enum { ROOM = 64 }; /* frames read at a time */
 
 static const char *const stream_name = "standard input";
 static const char npy_magic[] = "\x93NUMPY";
@@ -21,19 +22,19 @@ struct frame_source {
     /* An array in memory: */
     float *frames;
     size_t count, at;
-    /* A stream: bytes that are no whole frame yet, and its beginning for the check. */
+    /* A stream: bytes that are no whole frame yet. */
     unsigned char *bytes;
     size_t have;
     uint64_t given;
-    float *opening;
+    opening begun;
 };
 
 static lull_status open_stream(frame_source *s, lull_error *error) {
     size_t frame_bytes = (size_t)s->convention.bands * sizeof(float);
     s->live = true;
     s->bytes = base_alloc(ROOM, frame_bytes);
-    s->opening = base_alloc(OPENING, frame_bytes);
-    return s->bytes && s->opening ? LULL_OK : base_no_memory(error);
+    if (!s->bytes) return base_no_memory(error);
+    return opening_init(&s->begun, &s->convention, error);
 }
 
 lull_status frame_source_open(const char *path, const mel_convention *convention,
@@ -62,7 +63,7 @@ void frame_source_free(frame_source *source) {
     if (!source) return;
     base_free(source->frames);
     base_free(source->bytes);
-    base_free(source->opening);
+    opening_clear(&source->begun);
     base_free(source);
 }
 
@@ -119,15 +120,10 @@ static lull_status turn_into_array(frame_source *s, int stop, lull_error *error)
     return status;
 }
 
-/* Converts or checks frames that came in; few frames say little about their convention, so the check sees the
- * beginning as it grows. */
+/* Converts or checks frames that came in. */
 static lull_status take(frame_source *s, float *frames, size_t n, lull_error *error) {
-    size_t bands = (size_t)s->convention.bands;
-    if (s->options.from != CLI_FROM_MODEL || s->given >= OPENING)
-        return cli_convert_frames(&s->convention, &s->options, stream_name, frames, n, error);
-    size_t known = (size_t)s->given, fresh = n < OPENING - known ? n : OPENING - known;
-    memcpy(s->opening + known * bands, frames, fresh * bands * sizeof *frames);
-    return mel_convention_check_frames(&s->convention, s->opening, known + fresh, stream_name, error);
+    if (s->options.from == CLI_FROM_MODEL) return opening_check(&s->begun, frames, n, stream_name, error);
+    return cli_convert_frames(&s->convention, &s->options, stream_name, frames, n, error);
 }
 
 static lull_status end_of_stream(const frame_source *s, lull_error *error) {

@@ -1,0 +1,28 @@
+# Completion of lull in bash: commands, options and their values as `lull help` lists them.
+_lull() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} program=${COMP_WORDS[0]}
+    local command=${COMP_WORDS[1]} help
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)) || { ((COMP_CWORD == 2)) && [[ $command == help ]]; }; then
+        help=$("$program" help 2>/dev/null | sed -n 's/^  \([a-z]*\)  .*/\1/p')
+        ((COMP_CWORD == 1)) && help+=$'\nhelp\n--help\n--version'
+        COMPREPLY=($(compgen -W "$help" -- "$word"))
+        return
+    fi
+    help=$("$program" help "$command" 2>/dev/null)
+    case $before in
+    -f | --format) [[ $help == *"--format "* ]] && { COMPREPLY=($(compgen -W "pcm16 pcm24 float" -- "$word")); return; } ;;
+    --layout) COMPREPLY=($(compgen -W "bands-first frames-first" -- "$word")); return ;;
+    --from) COMPREPLY=($(compgen -W "ln log10 db linear" -- "$word")); return ;;
+    -S | --sampler) COMPREPLY=($(compgen -W "ddpm fast ddim euler heun" -- "$word")); return ;;
+    -p | --precision) COMPREPLY=($(compgen -W "auto f32 bf16" -- "$word")); return ;;
+    -c | --convention) COMPREPLY=($(compgen -W "hifigan tacotron2 diffwave parallelwavegan" -- "$word")); return ;;
+    esac
+    if [[ $word == -* ]]; then
+        COMPREPLY=($(compgen -W "$(grep -oE '^  (-., |    )--[a-z0-9-]+' <<<"$help" | grep -oE -- '--[a-z0-9-]+')" -- "$word"))
+    else
+        compopt -o filenames 2>/dev/null
+        COMPREPLY=($(compgen -f -- "$word"))
+    fi
+}
+complete -F _lull lull
