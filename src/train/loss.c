@@ -115,8 +115,9 @@ static void transform_frame(const resolution *r, const float *signal, size_t fra
     fft_forward(r->transform);
 }
 
-static double magnitude_of(const float *cell) {
-    return sqrt((double)cell[0] * cell[0] + (double)cell[1] * cell[1] + POWER_FLOOR);
+/* As a float, which is how the target's are kept: equal spectra are then exactly equal. */
+static float magnitude_of(const float *cell) {
+    return (float)sqrt((double)cell[0] * cell[0] + (double)cell[1] * cell[1] + POWER_FLOOR);
 }
 
 /* Both spectra, and the three norms that the loss is made of. */
@@ -128,7 +129,7 @@ static void analyse(resolution *r, const float *u, const float *target, double *
         float *magnitude = r->magnitude + f * bins, *spectrum = r->spectrum + f * bins * 2;
         transform_frame(r, target, f);
         for (size_t k = 0; k < bins; k++)
-            magnitude[k] = (float)magnitude_of(r->transform->spectrum + 2 * k);
+            magnitude[k] = magnitude_of(r->transform->spectrum + 2 * k);
         transform_frame(r, u, f);
         memcpy(spectrum, r->transform->spectrum, bins * 2 * sizeof(float));
         for (size_t k = 0; k < bins; k++) {

@@ -186,9 +186,10 @@ static lull_status parse_member(train_settings *settings, const member *m, const
         return LULL_OK;
     case MEMBER_UINT64:
         if (!cJSON_IsNumber(item) || item->valuedouble < 0 ||
-            item->valuedouble >= 18446744073709551616.0)
+            item->valuedouble > 18446744073709551616.0)
             break;
-        *(uint64_t *)value = (uint64_t)item->valuedouble;
+        *(uint64_t *)value =
+            item->valuedouble < 18446744073709551616.0 ? (uint64_t)item->valuedouble : UINT64_MAX;
         return LULL_OK;
     case MEMBER_CHOICE:
         for (int i = 0; cJSON_IsString(item) && m->choices[i] != NULL; i++)

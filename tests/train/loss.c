@@ -1,0 +1,110 @@
+/* Losses: values by hand, gradients against central differences. */
+#include "helpers.h"
+
+#include "train/loss.h"
+
+enum { LENGTH = 700, RATE = 8000 };
+
+static void means(void **state) {
+    (void)state;
+    const float u[] = {1.0f, -2.0f, 0.5f, 3.0f}, target[] = {0.0f, -2.0f, 1.0f, 1.0f};
+    float du[4];
+    assert_true(fabs(train_loss_l2(u, target, 4, du) - (1.0 + 0.25 + 4.0) / 4.0) < 1e-12);
+    assert_true(du[0] == 0.5f && du[1] == 0.0f && du[2] == -0.25f && du[3] == 1.0f);
+    assert_true(fabs(train_loss_l1(u, target, 4, du) - 3.5 / 4.0) < 1e-12);
+    assert_true(du[0] == 0.25f && du[1] == 0.0f && du[2] == -0.25f && du[3] == 0.25f);
+}
+
+/* The same loss in doubles, with transforms by their definition. */
+static double reference(int rate, const double *u, const double *target, int length) {
+    const int windows[] = {600, 1200, 240}, hops[] = {120, 240, 50};
+    double total = 0.0;
+    for (int r = 0; r < 3; r++) {
+        int window = (int)lround(windows[r] * rate / 24000.0),
+            hop = (int)lround(hops[r] * rate / 24000.0), size = 2;
+        while (size < window) size *= 2;
+        double *cosine = malloc(3 * (size_t)size * sizeof *cosine), *sine = cosine + size,
+               *hann = sine + size;
+        for (int i = 0; i < size; i++) {
+            cosine[i] = cos(2 * M_PI * i / size);
+            sine[i] = sin(2 * M_PI * i / size);
+            hann[i] = 0.5 - 0.5 * cos(2 * M_PI * i / window);
+        }
+        double difference = 0.0, norm = 0.0, logs = 0.0, cells = 0.0;
+        for (int start = 0; start + size <= length; start += hop)
+            for (int k = 0; k <= size / 2; k++) {
+                double re[2] = {0}, im[2] = {0}, magnitude[2];
+                for (int i = 0; i < window; i++) {
+                    int at = (size - window) / 2 + i;
+                    double w = hann[i];
+                    double c = cosine[(long)k * at % size], s = sine[(long)k * at % size];
+                    re[0] += w * u[start + at] * c, im[0] += w * u[start + at] * s;
+                    re[1] += w * target[start + at] * c, im[1] += w * target[start + at] * s;
+                }
+                for (int j = 0; j < 2; j++)
+                    magnitude[j] = sqrt(re[j] * re[j] + im[j] * im[j] + 1e-7);
+                difference += (magnitude[1] - magnitude[0]) * (magnitude[1] - magnitude[0]);
+                norm += magnitude[1] * magnitude[1];
+                logs += fabs(log(magnitude[1]) - log(magnitude[0]));
+                cells += 1.0;
+            }
+        total += (sqrt(difference / norm) + logs / cells) / 3.0;
+        free(cosine);
+    }
+    return total;
+}
+
+static void stft_gradient(void **state) {
+    (void)state;
+    static float u[LENGTH], target[LENGTH], du[LENGTH];
+    static double u64[LENGTH], target64[LENGTH];
+    train_stft_loss *loss;
+    lull_error error;
+    if (train_stft_loss_new(RATE, LENGTH, &loss, &error)) fail_msg("%s", error.message);
+    random_normal(1, 0, 0, u, LENGTH);
+    random_normal(1, 1, 0, target, LENGTH);
+    for (int i = 0; i < LENGTH; i++) {
+        du[i] = 1.0f; /* it must add */
+        u64[i] = u[i];
+        target64[i] = target[i];
+    }
+    double value = train_stft_loss_run(loss, u, target, 0.7, du), worst = 0.0, largest = 0.0;
+    double expected = 0.7 * reference(RATE, u64, target64, LENGTH);
+    assert_true(fabs(value - expected) < 1e-5 * expected);
+    for (int i = 0; i < LENGTH; i++) largest = fmax(largest, fabs(du[i] - 1.0));
+    for (int i = 3; i < LENGTH; i += 47) {
+        double h = 1e-6;
+        u64[i] = u[i] + h;
+        double up = reference(RATE, u64, target64, LENGTH);
+        u64[i] = u[i] - h;
+        double slope = 0.7 * (up - reference(RATE, u64, target64, LENGTH)) / (2 * h);
+        u64[i] = u[i];
+        worst = fmax(worst, fabs(slope - (du[i] - 1.0)) / largest);
+    }
+    print_message("  gradient within %.2g of its largest element\n", worst);
+    assert_true(worst < 1e-3);
+    train_stft_loss_free(loss);
+}
+
+static void stft_of_itself_is_zero(void **state) {
+    (void)state;
+    static float u[LENGTH], du[LENGTH];
+    train_stft_loss *loss;
+    assert_int_equal(train_stft_loss_new(RATE, LENGTH, &loss, NULL), LULL_OK);
+    random_normal(1, 0, 0, u, LENGTH);
+    assert_true(train_stft_loss_run(loss, u, u, 1.0, du) < 1e-6);
+    for (int i = 0; i < LENGTH; i++) assert_true(fabsf(du[i]) < 1e-5f);
+    train_stft_loss_free(loss);
+    lull_error error;
+    assert_int_equal(train_stft_loss_new(24000, 1000, &loss, &error), LULL_INVALID);
+    assert_non_null(strstr(error.message, "--crop-frames"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(means),
+        cmocka_unit_test(stft_gradient),
+        cmocka_unit_test(stft_of_itself_is_zero),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

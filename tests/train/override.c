@@ -1,0 +1,113 @@
+/* Assignments to a configuration, and settings through their file. */
+#include "helpers.h"
+
+#include "train/override.h"
+#include "train/settings.h"
+
+static lull_status change(model_config *config, const char *assignment, lull_error *error) {
+    return train_override(config, &assignment, 1, error);
+}
+
+static void assignments(void **state) {
+    (void)state;
+    model_config config;
+    lull_error error = {0};
+    model_config_default(&config);
+    const char *several[] = {
+        "network.channels=128", "network.layers=8", "network.dilations=[1,2,4,8]",
+        "process.objective=v",  "name=\"mine\"",    "network.conditioner.channels=64"};
+    if (train_override(&config, several, 6, &error)) fail_msg("%s", error.message);
+    assert_int_equal(config.channels, 128);
+    assert_int_equal(config.layers, 8);
+    assert_int_equal(config.dilation[7], 8);
+    assert_int_equal(config.dilation[4], 1);
+    assert_int_equal(config.conditioner_channels, 64);
+    assert_string_equal(config.name, "mine");
+    /* A sample rate brings the convention's numbers for it. */
+    model_config_default(&config);
+    if (change(&config, "mel.sample_rate=16000", &error)) fail_msg("%s", error.message);
+    assert_int_equal(config.mel.sample_rate, 16000);
+    mel_convention named;
+    assert_int_equal(mel_convention_named("hifigan", 16000, &named, NULL), LULL_OK);
+    assert_true(config.mel.fmax == named.fmax && config.mel.hop == named.hop);
+    if (change(&config, "mel.fmax=7000", &error)) fail_msg("%s", error.message);
+    assert_true(config.mel.fmax == 7000.0 && config.mel.sample_rate == 16000);
+    /* Fewer layers than the cycle is long; DiffWave's look-ahead follows its dilations. */
+    if (change(&config, "network.layers=3", &error)) fail_msg("%s", error.message);
+    assert_int_equal(config.layers, 3);
+    model_config_diffwave(&config);
+    if (change(&config, "network.dilations=[1,3]", &error)) fail_msg("%s", error.message);
+    assert_int_equal(config.look_ahead[1], 3);
+}
+
+static void refusals(void **state) {
+    (void)state;
+    const char *wrong[][2] = {
+        {"network.chanels=3", "network.chanels"},
+        {"network.channels=0", "channels"},
+        {"network.patch=17", "patch of 17"},
+        {"network.kernel=4", "odd"},
+        {"nonsense", "assignment"},
+        {"network.layers.x=1", "network.layers.x"},
+        {"process.objective=magic", "objective"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        model_config config;
+        lull_error error = {0};
+        model_config_default(&config);
+        assert_int_not_equal(change(&config, wrong[i][0], &error), LULL_OK);
+        if (!strstr(error.message, wrong[i][1])) fail_msg("%s: '%s'", wrong[i][0], error.message);
+    }
+}
+
+static void settings_file(void **state) {
+    (void)state;
+    char folder[TEST_PATH], path[TEST_PATH];
+    make_temporary(folder);
+    join(path, folder, "config.json");
+    train_settings settings, again;
+    model_config config, config_again;
+    lull_error error = {0};
+    memset(&settings, 0, sizeof settings);
+    train_settings_default(&settings);
+    strcpy(settings.corpus, "/somewhere/\"quoted\" ü");
+    settings.seed = 18446744073709551557u; /* does not fit a double */
+    settings.rate = 0.1234567890123;
+    settings.course = TRAIN_CONSTANT;
+    settings.bf16 = true;
+    settings.max_steps = 123456789012;
+    tiny_config(&config);
+    if (train_settings_write(path, &settings, &config, &error)) fail_msg("%s", error.message);
+    if (train_settings_read(path, &again, &config_again, &error)) fail_msg("%s", error.message);
+    assert_string_equal(again.corpus, settings.corpus);
+    assert_true(again.seed == settings.seed && again.rate == settings.rate &&
+                again.course == TRAIN_CONSTANT);
+    assert_true(again.bf16 && again.max_steps == settings.max_steps && again.keep == 3);
+    assert_int_equal(config_again.channels, config.channels);
+    const char *broken[][2] = {{"{\"model\":{},\"training\":{\"bach\":3}}", "training.bach"},
+                               {"{\"model\":{},\"training\":{\"batch\":\"x\"}}", "training.batch"},
+                               {"{\"model\":{},\"training\":{\"batch\":0}}", "batch is 0"},
+                               {"{\"format\":1}", "config.json of a run"},
+                               {"{", ""}};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        FILE *file = fopen(path, "w");
+        fputs(broken[i][0], file);
+        fclose(file);
+        assert_int_not_equal(train_settings_read(path, &again, &config_again, &error), LULL_OK);
+        if (!strstr(error.message, broken[i][1])) fail_msg("%s: '%s'", broken[i][0], error.message);
+    }
+    /* The STFT loss wants a waveform. */
+    train_settings_default(&settings);
+    settings.stft = 1.0;
+    assert_int_equal(train_settings_check(&settings, &config, &error), LULL_INVALID);
+    remove_all(folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(assignments),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(settings_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
