@@ -37,6 +37,17 @@ INLINE int panels_of(int n) {
     return (n + PANEL - 1) / PANEL;
 }
 
+INLINE vf load_some(const float *p, int n) {
+    return n >= V_LANES ? v_load(p) : v_load_n(p, n);
+}
+
+INLINE void store_some(float *p, vf x, int n) {
+    if (n >= V_LANES)
+        v_store(p, x);
+    else
+        v_store_n(p, x, n);
+}
+
 /* Packing: panels of PANEL columns, in each all K rows. */
 
 static size_t packed_f32(int k, int n) {
@@ -67,19 +78,7 @@ static void pack_bf16(int k, int n, const float *b, ptrdiff_t row_stride, ptrdif
                                     : 0;
 }
 
-/* Rows of a tile of the output, kept in registers. */
-
-INLINE vf load_columns(const float *p, int columns, int v) {
-    return columns >= (v + 1) * V_LANES ? v_load(p + v * V_LANES)
-                                        : v_load_n(p + v * V_LANES, columns - v * V_LANES);
-}
-
-INLINE void store_columns(float *p, vf x, int columns, int v) {
-    if (columns >= (v + 1) * V_LANES)
-        v_store(p + v * V_LANES, x);
-    else
-        v_store_n(p + v * V_LANES, x, columns - v * V_LANES);
-}
+/* A tile of the output, kept in registers: up to TILE_… rows of one panel. */
 
 typedef struct product_call {
     int k, taps;
@@ -89,94 +88,187 @@ typedef struct product_call {
     int columns; /* of this panel */
 } product_call;
 
-INLINE void tile_begin(vf *acc, int mr, int nr, const product_call *call, const float *c) {
-    UNROLL
-    for (int v = 0; v < nr; v++) {
-        vf bias = call->bias && !call->accumulate ? load_columns(call->bias, call->columns, v) : v_zero();
+INLINE void tile_begin(vf *acc, const int mr, const product_call *call, const float *c) {
+    const int first = least(call->columns, V_LANES), second = call->columns - first;
+    if (call->accumulate && call->columns == PANEL) {
         UNROLL
-        for (int r = 0; r < mr; r++)
-            acc[r * nr + v] = call->accumulate
-                                  ? load_columns(c + (size_t)r * call->ldc, call->columns, v)
-                                  : bias;
+        for (int r = 0; r < mr; r++) {
+            acc[2 * r] = v_load(c + (size_t)r * call->ldc);
+            acc[2 * r + 1] = v_load(c + (size_t)r * call->ldc + V_LANES);
+        }
+    } else if (call->accumulate) {
+        UNROLL
+        for (int r = 0; r < mr; r++) {
+            acc[2 * r] = v_load_n(c + (size_t)r * call->ldc, first);
+            acc[2 * r + 1] = v_load_n(c + (size_t)r * call->ldc + first, second);
+        }
+    } else {
+        vf bias[2] = {v_zero(), v_zero()};
+        if (call->bias) {
+            bias[0] = v_load_n(call->bias, first);
+            bias[1] = v_load_n(call->bias + first, second);
+        }
+        UNROLL
+        for (int r = 0; r < mr; r++) {
+            acc[2 * r] = bias[0];
+            acc[2 * r + 1] = bias[1];
+        }
     }
 }
 
-INLINE void tile_end(const vf *acc, int mr, int nr, const product_call *call, float *c) {
-    UNROLL
-    for (int r = 0; r < mr; r++) {
+INLINE void tile_end(const vf *acc, const int mr, const product_call *call, float *c) {
+    const int first = least(call->columns, V_LANES), second = call->columns - first;
+    if (call->columns == PANEL) {
         UNROLL
-        for (int v = 0; v < nr; v++)
-            store_columns(c + (size_t)r * call->ldc, acc[r * nr + v], call->columns, v);
+        for (int r = 0; r < mr; r++) {
+            v_store(c + (size_t)r * call->ldc, acc[2 * r]);
+            v_store(c + (size_t)r * call->ldc + V_LANES, acc[2 * r + 1]);
+        }
+    } else {
+        UNROLL
+        for (int r = 0; r < mr; r++) {
+            v_store_n(c + (size_t)r * call->ldc, acc[2 * r], first);
+            v_store_n(c + (size_t)r * call->ldc + first, acc[2 * r + 1], second);
+        }
     }
 }
 
-INLINE void product_f32_tile(const int mr, const int nr, const product_call *call,
-                             const float *const *a, size_t offset, const float *b, float *c) {
-    vf acc[TILE_F32 * 2];
+/* Compilers would give each row of A a pointer of its own and run out of registers. So there is one for
+ * STEP rows, whose relation to the others they cannot see. */
+enum { STEP = 5 };
+#if defined(__GNUC__)
+#define OPAQUE(pointer) __asm__("" : "+r"(pointer))
+#else
+#define OPAQUE(pointer) (void)0
+#endif
+
+INLINE void product_f32_tile(const int mr, const product_call *call, const float *const *a,
+                             size_t offset, const float *b, float *c) {
+    vf acc[2 * TILE_F32];
     const size_t lda = call->lda;
-    tile_begin(acc, mr, nr, call, c);
+    tile_begin(acc, mr, call, c);
     for (int tap = 0; tap < call->taps; tap++) {
-        const float *p = a[tap] + offset;
-        for (int i = 0; i < call->k; i++, p++, b += PANEL) {
-            vf b0 = v_load(b), b1 = nr > 1 ? v_load(b + V_LANES) : b0;
+        const float *p0 = a[tap] + offset;
+        const float *p1 = mr > STEP ? p0 + STEP * lda : p0, *p2 = mr > 2 * STEP ? p1 + STEP * lda : p0;
+        for (int i = 0; i < call->k; i++, p0++, p1++, p2++, b += PANEL) {
+            OPAQUE(p0);
+            OPAQUE(p1);
+            OPAQUE(p2);
+            vf b0 = v_load(b), b1 = v_load(b + V_LANES);
             UNROLL
             for (int r = 0; r < mr; r++) {
-                vf x = v_set1(p[(size_t)r * lda]);
-                acc[r * nr] = v_fma(x, b0, acc[r * nr]);
-                if (nr > 1) acc[r * nr + 1] = v_fma(x, b1, acc[r * nr + 1]);
+                const float *p = r < STEP ? p0 : r < 2 * STEP ? p1 : p2;
+                vf x = v_set1(p[(size_t)(r % STEP) * lda]);
+                acc[2 * r] = v_fma(x, b0, acc[2 * r]);
+                acc[2 * r + 1] = v_fma(x, b1, acc[2 * r + 1]);
             }
         }
     }
-    tile_end(acc, mr, nr, call, c);
+    tile_end(acc, mr, call, c);
 }
 
-INLINE void product_bf16_tile(const int mr, const int nr, const product_call *call,
-                              const bf16 *const *a, size_t offset, const bf16 *b, float *c) {
-    vf acc[TILE_BF16 * 2];
+INLINE void product_bf16_tile(const int mr, const product_call *call, const bf16 *const *a,
+                              size_t offset, const bf16 *b, float *c) {
+    vf acc[2 * TILE_BF16];
     const size_t lda = call->lda;
-    tile_begin(acc, mr, nr, call, c);
+    tile_begin(acc, mr, call, c);
     for (int tap = 0; tap < call->taps; tap++) {
-        const bf16 *p = a[tap] + offset;
-        for (int i = 0; i < call->k; i += 2, p += 2, b += 2 * PANEL) {
-            vi b0 = v_pairs(b), b1 = nr > 1 ? v_pairs(b + 2 * V_LANES) : b0;
+        const bf16 *p0 = a[tap] + offset;
+        const bf16 *p1 = mr > STEP ? p0 + STEP * lda : p0, *p2 = mr > 2 * STEP ? p1 + STEP * lda : p0;
+        for (int i = 0; i < call->k; i += 2, p0 += 2, p1 += 2, p2 += 2, b += 2 * PANEL) {
+            OPAQUE(p0);
+            OPAQUE(p1);
+            OPAQUE(p2);
+            vi b0 = v_pairs(b), b1 = v_pairs(b + 2 * V_LANES);
             UNROLL
             for (int r = 0; r < mr; r++) {
-                vi x = v_pair(p + (size_t)r * lda);
-                acc[r * nr] = v_dot(acc[r * nr], x, b0);
-                if (nr > 1) acc[r * nr + 1] = v_dot(acc[r * nr + 1], x, b1);
+                const bf16 *p = r < STEP ? p0 : r < 2 * STEP ? p1 : p2;
+                vi x = v_pair(p + (size_t)(r % STEP) * lda);
+                acc[2 * r] = v_dot(acc[2 * r], x, b0);
+                acc[2 * r + 1] = v_dot(acc[2 * r + 1], x, b1);
             }
         }
     }
-    tile_end(acc, mr, nr, call, c);
+    tile_end(acc, mr, call, c);
+}
+
+/* The gradient of a weight sums over rows: a is (count, mr) with stride lda (bf16: pairs of rows). */
+
+INLINE void outer_f32_tile(const int mr, const product_call *call, int count, const float *a,
+                           const float *b, float *c) {
+    vf acc[2 * TILE_F32];
+    tile_begin(acc, mr, call, c);
+    for (int row = 0; row < count; row++, a += call->lda, b += PANEL) {
+        vf b0 = v_load(b), b1 = v_load(b + V_LANES);
+        UNROLL
+        for (int r = 0; r < mr; r++) {
+            vf x = v_set1(a[r]);
+            acc[2 * r] = v_fma(x, b0, acc[2 * r]);
+            acc[2 * r + 1] = v_fma(x, b1, acc[2 * r + 1]);
+        }
+    }
+    tile_end(acc, mr, call, c);
+}
+
+INLINE void outer_bf16_tile(const int mr, const product_call *call, int count, const bf16 *a,
+                            const bf16 *b, float *c) {
+    vf acc[2 * TILE_BF16];
+    tile_begin(acc, mr, call, c);
+    for (int pair = 0; pair < count; pair++, a += call->lda, b += 2 * PANEL) {
+        vi b0 = v_pairs(b), b1 = v_pairs(b + 2 * V_LANES);
+        UNROLL
+        for (int r = 0; r < mr; r++) {
+            vi x = v_pair(a + 2 * r);
+            acc[2 * r] = v_dot(acc[2 * r], x, b0);
+            acc[2 * r + 1] = v_dot(acc[2 * r + 1], x, b1);
+        }
+    }
+    tile_end(acc, mr, call, c);
 }
 
 typedef void product_f32_function(const product_call *call, const float *const *a, size_t offset,
                                   const float *b, float *c);
 typedef void product_bf16_function(const product_call *call, const bf16 *const *a, size_t offset,
                                    const bf16 *b, float *c);
+typedef void outer_f32_function(const product_call *call, int count, const float *a, const float *b,
+                                float *c);
+typedef void outer_bf16_function(const product_call *call, int count, const bf16 *a, const bf16 *b,
+                                 float *c);
 
-#define PRODUCT_F32(rows, vectors)                                                                 \
-    static void product_f32_##rows##x##vectors(const product_call *call, const float *const *a,    \
-                                               size_t offset, const float *b, float *c) {          \
-        product_f32_tile(rows, vectors, call, a, offset, b, c);                                    \
+/* One function for each number of rows, and the tables of them. */
+#define F32_TILES(rows)                                                                            \
+    static void product_f32_##rows(const product_call *call, const float *const *a, size_t offset, \
+                                   const float *b, float *c) {                                     \
+        product_f32_tile(rows, call, a, offset, b, c);                                             \
+    }                                                                                              \
+    static void outer_f32_##rows(const product_call *call, int count, const float *a,              \
+                                 const float *b, float *c) {                                       \
+        outer_f32_tile(rows, call, count, a, b, c);                                                \
     }
-#define PRODUCT_BF16(rows, vectors)                                                                \
-    static void product_bf16_##rows##x##vectors(const product_call *call, const bf16 *const *a,    \
-                                                size_t offset, const bf16 *b, float *c) {          \
-        product_bf16_tile(rows, vectors, call, a, offset, b, c);                                   \
+#define BF16_TILES(rows)                                                                           \
+    static void product_bf16_##rows(const product_call *call, const bf16 *const *a, size_t offset, \
+                                    const bf16 *b, float *c) {                                     \
+        product_bf16_tile(rows, call, a, offset, b, c);                                            \
+    }                                                                                              \
+    static void outer_bf16_##rows(const product_call *call, int count, const bf16 *a,              \
+                                  const bf16 *b, float *c) {                                       \
+        outer_bf16_tile(rows, call, count, a, b, c);                                               \
     }
-#define BOTH(rows) PRODUCT_F32(rows, 1) PRODUCT_F32(rows, 2)
-FOR_TILE_F32(BOTH)
-#undef BOTH
-#define BOTH(rows) PRODUCT_BF16(rows, 1) PRODUCT_BF16(rows, 2)
-FOR_TILE_BF16(BOTH)
-#undef BOTH
-#define BOTH(rows) {product_f32_##rows##x1, product_f32_##rows##x2},
-static product_f32_function *const product_f32_tiles[][2] = {FOR_TILE_F32(BOTH)};
-#undef BOTH
-#define BOTH(rows) {product_bf16_##rows##x1, product_bf16_##rows##x2},
-static product_bf16_function *const product_bf16_tiles[][2] = {FOR_TILE_BF16(BOTH)};
-#undef BOTH
+FOR_TILE_F32(F32_TILES)
+FOR_TILE_BF16(BF16_TILES)
+
+#define NAME(rows) product_f32_##rows,
+static product_f32_function *const product_f32_tiles[] = {FOR_TILE_F32(NAME)};
+#undef NAME
+#define NAME(rows) product_bf16_##rows,
+static product_bf16_function *const product_bf16_tiles[] = {FOR_TILE_BF16(NAME)};
+#undef NAME
+#define NAME(rows) outer_f32_##rows,
+static outer_f32_function *const outer_f32_tiles[] = {FOR_TILE_F32(NAME)};
+#undef NAME
+#define NAME(rows) outer_bf16_##rows,
+static outer_bf16_function *const outer_bf16_tiles[] = {FOR_TILE_BF16(NAME)};
+#undef NAME
 
 /* Rows of block number `block`, when `rows` are cut in as few blocks of at most `most` as will do, of even
  * size: a small last block would waste its loads of B. */
@@ -196,10 +288,9 @@ static void product_f32(int rows, int n, int k, int taps, const float *const *a,
                              .accumulate = accumulate,
                              .columns = least(n - first, PANEL)};
         const float *panel = packed + (size_t)first * (size_t)k * (size_t)taps;
-        int wide = call.columns > V_LANES;
         for (int row = 0, block = 0, mr; row < rows; row += mr, block++) {
             mr = even_block(rows, TILE_F32, block);
-            product_f32_tiles[mr - 1][wide](&call, a, (size_t)row * lda, panel,
+            product_f32_tiles[mr - 1](&call, a, (size_t)row * lda, panel,
                                             c + (size_t)row * ldc + first);
         }
     }
@@ -217,127 +308,66 @@ static void product_bf16(int rows, int n, int k, int taps, const bf16 *const *a,
                              .accumulate = accumulate,
                              .columns = least(n - first, PANEL)};
         const bf16 *panel = packed + (size_t)first * (size_t)k * (size_t)taps;
-        int wide = call.columns > V_LANES;
         for (int row = 0, block = 0, mr; row < rows; row += mr, block++) {
             mr = even_block(rows, TILE_BF16, block);
-            product_bf16_tiles[mr - 1][wide](&call, a, (size_t)row * lda, panel,
+            product_bf16_tiles[mr - 1](&call, a, (size_t)row * lda, panel,
                                              c + (size_t)row * ldc + first);
         }
     }
 }
 
-/* The gradient of a weight sums over rows. A chunk of rows is brought into a dense order in scratch (b in
- * panels, a as it is; bf16: pairs of rows interleaved), small enough to stay in the second-level cache; the
- * sums wait in c from chunk to chunk, so chunks do not show in the result. */
-enum { OUTER_CHUNK = 128 }; /* rows; even, so that pairs do not depend on it */
+/* A chunk of rows is brought into a dense order in scratch (b in panels, a as it is; bf16: pairs of rows
+ * interleaved, both in panels), small enough to stay in the second-level cache. The sums wait in c from chunk
+ * to chunk, so chunks do not show in the result. */
+enum { CHUNK = 256 }; /* rows; even, so that pairs do not depend on it */
 
 static size_t outer_scratch(int m, int n, int rows) {
     (void)rows;
-    size_t width = (size_t)panels_of(n) * PANEL + (size_t)panels_of(m) * PANEL;
-    return width * OUTER_CHUNK * sizeof(float);
+    return (size_t)(panels_of(n) + panels_of(m)) * PANEL * CHUNK * sizeof(float);
 }
-
-INLINE void outer_f32_tile(const int mr, const int nr, const product_call *call, int rows,
-                           const float *a, size_t lda, const float *b, float *c) {
-    vf acc[TILE_F32 * 2];
-    tile_begin(acc, mr, nr, call, c);
-    for (int row = 0; row < rows; row++, a += lda, b += PANEL) {
-        vf b0 = v_load(b), b1 = nr > 1 ? v_load(b + V_LANES) : b0;
-        UNROLL
-        for (int r = 0; r < mr; r++) {
-            vf x = v_set1(a[r]);
-            acc[r * nr] = v_fma(x, b0, acc[r * nr]);
-            if (nr > 1) acc[r * nr + 1] = v_fma(x, b1, acc[r * nr + 1]);
-        }
-    }
-    tile_end(acc, mr, nr, call, c);
-}
-
-INLINE void outer_bf16_tile(const int mr, const int nr, const product_call *call, int pairs,
-                            const bf16 *a, size_t lda, const bf16 *b, float *c) {
-    vf acc[TILE_BF16 * 2];
-    tile_begin(acc, mr, nr, call, c);
-    for (int pair = 0; pair < pairs; pair++, a += lda, b += 2 * PANEL) {
-        vi b0 = v_pairs(b), b1 = nr > 1 ? v_pairs(b + 2 * V_LANES) : b0;
-        UNROLL
-        for (int r = 0; r < mr; r++) {
-            vi x = v_pair(a + 2 * r);
-            acc[r * nr] = v_dot(acc[r * nr], x, b0);
-            if (nr > 1) acc[r * nr + 1] = v_dot(acc[r * nr + 1], x, b1);
-        }
-    }
-    tile_end(acc, mr, nr, call, c);
-}
-
-typedef void outer_f32_function(const product_call *call, int rows, const float *a, size_t lda,
-                                const float *b, float *c);
-typedef void outer_bf16_function(const product_call *call, int pairs, const bf16 *a, size_t lda,
-                                 const bf16 *b, float *c);
-
-#define OUTER_F32(rows, vectors)                                                                   \
-    static void outer_f32_##rows##x##vectors(const product_call *call, int count, const float *a,  \
-                                             size_t lda, const float *b, float *c) {               \
-        outer_f32_tile(rows, vectors, call, count, a, lda, b, c);                                  \
-    }
-#define OUTER_BF16(rows, vectors)                                                                  \
-    static void outer_bf16_##rows##x##vectors(const product_call *call, int count, const bf16 *a,  \
-                                              size_t lda, const bf16 *b, float *c) {               \
-        outer_bf16_tile(rows, vectors, call, count, a, lda, b, c);                                 \
-    }
-#define BOTH(rows) OUTER_F32(rows, 1) OUTER_F32(rows, 2)
-FOR_TILE_F32(BOTH)
-#undef BOTH
-#define BOTH(rows) OUTER_BF16(rows, 1) OUTER_BF16(rows, 2)
-FOR_TILE_BF16(BOTH)
-#undef BOTH
-#define BOTH(rows) {outer_f32_##rows##x1, outer_f32_##rows##x2},
-static outer_f32_function *const outer_f32_tiles[][2] = {FOR_TILE_F32(BOTH)};
-#undef BOTH
-#define BOTH(rows) {outer_bf16_##rows##x1, outer_bf16_##rows##x2},
-static outer_bf16_function *const outer_bf16_tiles[][2] = {FOR_TILE_BF16(BOTH)};
-#undef BOTH
 
 /* Rows of (rows, n) into panels (panel, rows, PANEL), zero-padded. */
 static void copy_panels(int rows, int n, const float *b, size_t ldb, float *panels) {
     for (int first = 0; first < n; first += PANEL) {
-        int columns = least(n - first, PANEL);
+        int left = least(n - first, V_LANES), right = least(n - first, PANEL) - left;
         for (int r = 0; r < rows; r++, panels += PANEL) {
             const float *p = b + (size_t)r * ldb + first;
-            v_store(panels, load_columns(p, columns, 0));
-            v_store(panels + V_LANES, columns > V_LANES ? load_columns(p, columns, 1) : v_zero());
+            v_store(panels, load_some(p, left));
+            v_store(panels + V_LANES, load_some(p + left, right));
         }
     }
+}
+
+INLINE vi interleave_some(const bf16 *p, const bf16 *q, int n) {
+    return n >= V_LANES ? v_interleave(p, q) : v_interleave_n(p, q, n);
 }
 
 /* The same for pairs of rows, (panel, rows / 2, PANEL, 2); an odd last row is paired with zeros. */
 static void interleave_panels(int rows, int n, const bf16 *b, size_t ldb, bf16 *panels) {
     static const bf16 zeros[PANEL];
     for (int first = 0; first < n; first += PANEL) {
-        int columns = least(n - first, PANEL);
-        for (int r = 0; r < rows; r += 2)
-            for (int v = 0; v < 2; v++, panels += 2 * V_LANES) {
-                int left = columns - v * V_LANES;
-                const bf16 *p = b + (size_t)r * ldb + first + (left > 0 ? v * V_LANES : 0);
-                const bf16 *q = r + 1 < rows ? p + ldb : zeros;
-                v_store_pairs(panels, left >= V_LANES ? v_interleave(p, q)
-                                                      : v_interleave_n(p, q, left > 0 ? left : 0));
-            }
+        int left = least(n - first, V_LANES), right = least(n - first, PANEL) - left;
+        for (int r = 0; r < rows; r += 2, panels += 2 * PANEL) {
+            const bf16 *p = b + (size_t)r * ldb + first, *q = r + 1 < rows ? p + ldb : zeros;
+            v_store_pairs(panels, interleave_some(p, q, left));
+            v_store_pairs(panels + 2 * V_LANES, interleave_some(p + left, q + left, right));
+        }
     }
 }
 
 static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const float *b, size_t ldb,
                       float *c, size_t ldc, void *scratch) {
     float *panels = scratch;
-    for (int row = 0; row < rows; row += OUTER_CHUNK) {
-        int count = least(rows - row, OUTER_CHUNK);
+    product_call call = {.lda = lda, .ldc = ldc, .accumulate = true};
+    for (int row = 0; row < rows; row += CHUNK) {
+        int count = least(rows - row, CHUNK);
         copy_panels(count, n, b + (size_t)row * ldb, ldb, panels);
         for (int i = 0, block = 0, mr; i < m; i += mr, block++) {
             mr = even_block(m, TILE_F32, block);
             for (int first = 0; first < n; first += PANEL) {
-                product_call call = {.ldc = ldc, .accumulate = true, .columns = least(n - first, PANEL)};
-                outer_f32_tiles[mr - 1][call.columns > V_LANES](
-                    &call, count, a + (size_t)row * lda + i, lda, panels + (size_t)first * count,
-                    c + (size_t)i * ldc + first);
+                call.columns = least(n - first, PANEL);
+                outer_f32_tiles[mr - 1](&call, count, a + (size_t)row * lda + i,
+                                        panels + (size_t)first * count, c + (size_t)i * ldc + first);
             }
         }
     }
@@ -345,10 +375,10 @@ static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const 
 
 static void outer_bf16(int rows, int m, int n, const bf16 *a, size_t lda, const bf16 *b, size_t ldb,
                        float *c, size_t ldc, void *scratch) {
-    bf16 *b_panels = scratch;
-    bf16 *a_panels = b_panels + (size_t)panels_of(n) * PANEL * OUTER_CHUNK;
-    for (int row = 0; row < rows; row += OUTER_CHUNK) {
-        int count = least(rows - row, OUTER_CHUNK), pairs = (count + 1) / 2;
+    bf16 *b_panels = scratch, *a_panels = b_panels + (size_t)panels_of(n) * PANEL * CHUNK;
+    product_call call = {.lda = 2 * PANEL, .ldc = ldc, .accumulate = true};
+    for (int row = 0; row < rows; row += CHUNK) {
+        int count = least(rows - row, CHUNK), pairs = (count + 1) / 2;
         interleave_panels(count, n, b + (size_t)row * ldb, ldb, b_panels);
         interleave_panels(count, m, a + (size_t)row * lda, lda, a_panels);
         for (int group = 0; group < m; group += PANEL) {
@@ -357,11 +387,10 @@ static void outer_bf16(int rows, int m, int n, const bf16 *a, size_t lda, const 
             for (int i = 0, block = 0, mr; i < most; i += mr, block++) {
                 mr = even_block(most, TILE_BF16, block);
                 for (int first = 0; first < n; first += PANEL) {
-                    product_call call = {
-                        .ldc = ldc, .accumulate = true, .columns = least(n - first, PANEL)};
-                    outer_bf16_tiles[mr - 1][call.columns > V_LANES](
-                        &call, pairs, a_panel + 2 * i, 2 * PANEL,
-                        b_panels + (size_t)first * 2 * pairs, c + (size_t)(group + i) * ldc + first);
+                    call.columns = least(n - first, PANEL);
+                    outer_bf16_tiles[mr - 1](&call, pairs, a_panel + 2 * i,
+                                             b_panels + (size_t)first * 2 * pairs,
+                                             c + (size_t)(group + i) * ldc + first);
                 }
             }
         }
@@ -403,17 +432,6 @@ INLINE vf sigmoid(vf x) {
 INLINE vf hyperbolic_tangent(vf x) {
     vf e = power_of_2(v_mul(x, v_set1(2.88539008f)));
     return v_sub(v_set1(1.0f), v_div(v_set1(2.0f), v_add(v_set1(1.0f), e)));
-}
-
-INLINE vf load_some(const float *p, int n) {
-    return n >= V_LANES ? v_load(p) : v_load_n(p, n);
-}
-
-INLINE void store_some(float *p, vf x, int n) {
-    if (n >= V_LANES)
-        v_store(p, x);
-    else
-        v_store_n(p, x, n);
 }
 
 /* For values of the network, where a denormal may become zero. */
