@@ -35,7 +35,8 @@ static void survives_printing(model_config *config) {
     assert_string_equal(json, again);
     assert_memory_equal(config->dilation, back.dilation, sizeof(int) * (size_t)config->layers);
     assert_memory_equal(config->look_ahead, back.look_ahead, sizeof(int) * (size_t)config->layers);
-    assert_true(config->mel_scale == back.mel_scale && config->schedule.beta_first == back.schedule.beta_first);
+    assert_true(config->mel_scale == back.mel_scale &&
+                config->schedule.beta_first == back.schedule.beta_first);
     assert_memory_equal(config->mel.mean, back.mel.mean, sizeof config->mel.mean);
     base_free(json);
     base_free(again);
@@ -70,12 +71,14 @@ static void fills_in(void **state) {
     lull_error error = {0};
     if (model_config_parse("{}", "empty", &config, &error)) fail_msg("%s", error.message);
     assert_int_equal(config.family, MODEL_LULL);
-    if (model_config_parse("{\"family\": \"diffwave\", \"network\": {\"layers\": 40, \"channels\": 32}}", "x", &config,
-                           &error))
+    if (model_config_parse(
+            "{\"family\": \"diffwave\", \"network\": {\"layers\": 40, \"channels\": 32}}", "x",
+            &config, &error))
         fail_msg("%s", error.message);
     assert_int_equal(config.dilation[39], 512);
     assert_int_equal(config.look_ahead[39], 512);
-    if (model_config_parse("{\"mel\": {\"convention\": \"tacotron2\"}, \"network\": {\"layers\": 20, \"dilations\": "
+    if (model_config_parse("{\"mel\": {\"convention\": \"tacotron2\"}, \"network\": {\"layers\": "
+                           "20, \"dilations\": "
                            "[1, 3], \"look_ahead\": [0]}}",
                            "x", &config, &error))
         fail_msg("%s", error.message);
@@ -100,8 +103,10 @@ static void refuses(void **state) {
         {"{\"colour\": 1}", "colour is not known", LULL_FORMAT},
         {"{\"network\": {\"chanels\": 96}}", "network.chanels is not known", LULL_FORMAT},
         {"{\"network\": {\"channels\": 96, \"channels\": 97}}", "stands twice", LULL_FORMAT},
-        {"{\"synthesis\": {\"low_latency\": {\"stepps\": 1}}}", "synthesis.low_latency.stepps", LULL_FORMAT},
-        {"{\"process\": {\"schedule\": {\"kinds\": \"angle\"}}}", "process.schedule.kinds", LULL_FORMAT},
+        {"{\"synthesis\": {\"low_latency\": {\"stepps\": 1}}}", "synthesis.low_latency.stepps",
+         LULL_FORMAT},
+        {"{\"process\": {\"schedule\": {\"kinds\": \"angle\"}}}", "process.schedule.kinds",
+         LULL_FORMAT},
         {"{\"network\": 7}", "network must be an object", LULL_FORMAT},
         {"{\"name\": \"a\\u001b[2Jb\"}", "printable", LULL_FORMAT},
         {"{\"name\": 5}", "printable text", LULL_FORMAT},
@@ -115,32 +120,41 @@ static void refuses(void **state) {
         {"{\"network\": {\"channels\": \"96\"}}", "from 1 to 1024", LULL_FORMAT},
         {"{\"network\": {\"layers\": 1000000000}}", "from 1 to 128", LULL_FORMAT},
         {"{\"network\": {\"dilations\": []}}", "array of 1 to 12", LULL_FORMAT},
-        {"{\"network\": {\"dilations\": [1,2,3,4,5,6,7,8,9,10,11,12,13]}}", "array of 1 to 12", LULL_FORMAT},
+        {"{\"network\": {\"dilations\": [1,2,3,4,5,6,7,8,9,10,11,12,13]}}", "array of 1 to 12",
+         LULL_FORMAT},
         {"{\"network\": {\"dilations\": [0]}}", "whole numbers from 1", LULL_FORMAT},
         {"{\"network\": {\"dilations\": [2147483648]}}", "whole numbers from 1", LULL_FORMAT},
-        {"{\"network\": {\"look_ahead\": [2]}}", "looks 2 frames ahead; 0 to 1 are possible", LULL_INVALID},
+        {"{\"network\": {\"look_ahead\": [2]}}", "looks 2 frames ahead; 0 to 1 are possible",
+         LULL_INVALID},
         {"{\"network\": {\"look_ahead\": [-1]}}", "whole numbers from 0", LULL_FORMAT},
         {"{\"network\": {\"embedding\": {\"from\": 50, \"to\": 2}}}", "ascend", LULL_INVALID},
         {"{\"network\": {\"embedding\": {\"hidden\": 0}}}", "from 1 to 4096", LULL_FORMAT},
-        {"{\"network\": {\"conditioner\": {\"channels\": 0}}}", "conditioner has 0 channels", LULL_INVALID},
-        {"{\"network\": {\"conditioner\": {\"kernel\": 2}}}", "must be odd", LULL_INVALID},
-        {"{\"network\": {\"conditioner\": {\"look_ahead\": 2}}}", "0 to 1 are possible", LULL_INVALID},
-        {"{\"network\": {\"conditioner\": {\"mel_scale\": 0}}}", "scale not 0", LULL_INVALID},
-        {"{\"family\": \"diffwave\", \"network\": {\"conditioner\": {\"kernel\": 3}}}", "not for the family",
-         LULL_FORMAT},
-        {"{\"family\": \"diffwave\", \"mel\": {\"hop\": 300}}", "256 samples of a frame", LULL_INVALID},
-        {"{\"family\": \"diffwave\", \"network\": {\"patch\": 2}}", "patches of 1 sample", LULL_INVALID},
-        {"{\"family\": \"diffwave\", \"network\": {\"embedding\": {\"frequencies\": 32}}}", "64 frequencies",
+        {"{\"network\": {\"conditioner\": {\"channels\": 0}}}", "conditioner has 0 channels",
          LULL_INVALID},
-        {"{\"family\": \"diffwave\", \"process\": {\"objective\": \"v\", \"schedule\": {\"kind\": \"angle\"}}}",
+        {"{\"network\": {\"conditioner\": {\"kernel\": 2}}}", "must be odd", LULL_INVALID},
+        {"{\"network\": {\"conditioner\": {\"look_ahead\": 2}}}", "0 to 1 are possible",
+         LULL_INVALID},
+        {"{\"network\": {\"conditioner\": {\"mel_scale\": 0}}}", "scale not 0", LULL_INVALID},
+        {"{\"family\": \"diffwave\", \"network\": {\"conditioner\": {\"kernel\": 3}}}",
+         "not for the family", LULL_FORMAT},
+        {"{\"family\": \"diffwave\", \"mel\": {\"hop\": 300}}", "256 samples of a frame",
+         LULL_INVALID},
+        {"{\"family\": \"diffwave\", \"network\": {\"patch\": 2}}", "patches of 1 sample",
+         LULL_INVALID},
+        {"{\"family\": \"diffwave\", \"network\": {\"embedding\": {\"frequencies\": 32}}}",
+         "64 frequencies", LULL_INVALID},
+        {"{\"family\": \"diffwave\", \"process\": {\"objective\": \"v\", \"schedule\": {\"kind\": "
+         "\"angle\"}}}",
          "must be betas", LULL_INVALID},
         {"{\"mel\": {\"convention\": \"melgan\"}}", "melgan", LULL_FORMAT},
         {"{\"mel\": {\"hop\": 0}}", "from 1 to", LULL_FORMAT},
         {"{\"mel\": {\"bands\": 100000}}", "from 1 to 512", LULL_FORMAT},
         {"{\"mel\": {\"window\": 2048}}", "window", LULL_INVALID},
         {"{\"mel\": {\"mean\": [1, 2]}}", "array of 80 finite numbers", LULL_FORMAT},
-        {"{\"process\": {\"objective\": \"flow\"}}", "does not go with the schedule angle", LULL_INVALID},
-        {"{\"process\": {\"objective\": \"score\"}}", "must be one of noise v flow data", LULL_FORMAT},
+        {"{\"process\": {\"objective\": \"flow\"}}", "does not go with the schedule angle",
+         LULL_INVALID},
+        {"{\"process\": {\"objective\": \"score\"}}", "must be one of noise v flow data",
+         LULL_FORMAT},
         {"{\"synthesis\": {\"sampler\": \"fast\"}}", "training schedule", LULL_INVALID},
         {"{\"synthesis\": {\"sampler\": \"default\"}}", "no sampler", LULL_INVALID},
         {"{\"synthesis\": {\"steps\": 0}}", "from 1 to 1000", LULL_FORMAT},
@@ -153,8 +167,8 @@ static void refuses(void **state) {
         lull_status status = model_config_parse(cases[i].json, "some.json", &config, &error);
         if (status != cases[i].status || !strstr(error.message, cases[i].says) ||
             strncmp(error.message, "some.json: ", 11) || strchr(error.message, '\n'))
-            fail_msg("%s gave %d '%s', expected %d '%s'", cases[i].json, status, error.message, cases[i].status,
-                     cases[i].says);
+            fail_msg("%s gave %d '%s', expected %d '%s'", cases[i].json, status, error.message,
+                     cases[i].status, cases[i].says);
     }
 }
 
