@@ -1,0 +1,42 @@
+/* Mel-cepstral distortion: see cepstral.h. */
+#include "eval/cepstral.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "mel/front_end.h"
+
+static const double PI = 3.14159265358979323846;
+
+/* c_1 … c_13 of one frame of ln magnitudes; power is twice that. */
+static void cepstrum(const float *frame, int bands, double *c) {
+    for (int i = 1; i <= CEPSTRAL_ORDER; i++) {
+        double sum = 0;
+        for (int b = 0; b < bands; b++) sum += 2.0 * frame[b] * cos(PI * i * (b + 0.5) / bands);
+        c[i - 1] = sum * sqrt(2.0 / bands);
+    }
+}
+
+lull_status cepstral_distortion(const float *a, const float *b, size_t count, int rate, double *db,
+                                lull_error *error) {
+    mel_convention convention;
+    float *mel_a = NULL, *mel_b = NULL;
+    size_t n = 0;
+    lull_status status = mel_convention_named("hifigan", rate, &convention, error);
+    if (status == LULL_OK) status = mel_from_samples(&convention, a, count, &mel_a, &n, error);
+    if (status == LULL_OK) status = mel_from_samples(&convention, b, count, &mel_b, &n, error);
+    if (status == LULL_OK) {
+        double total = 0;
+        for (size_t f = 0; f < n; f++) {
+            double ca[CEPSTRAL_ORDER], cb[CEPSTRAL_ORDER], sum = 0;
+            cepstrum(mel_a + f * (size_t)convention.bands, convention.bands, ca);
+            cepstrum(mel_b + f * (size_t)convention.bands, convention.bands, cb);
+            for (int i = 0; i < CEPSTRAL_ORDER; i++) sum += (ca[i] - cb[i]) * (ca[i] - cb[i]);
+            total += 10 / log(10) * sqrt(2 * sum);
+        }
+        *db = n ? total / (double)n : NAN;
+    }
+    base_free(mel_a);
+    base_free(mel_b);
+    return status;
+}

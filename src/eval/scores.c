@@ -1,0 +1,88 @@
+/* All scores of a pair of recordings: see scores.h. */
+#include "eval/scores.h"
+
+#include <math.h>
+
+#include "base/error.h"
+#include "eval/cepstral.h"
+#include "eval/estoi.h"
+#include "eval/pitch.h"
+#include "eval/spectral.h"
+
+typedef struct score_words {
+    const char *name, *title;
+    bool higher_is_better;
+} score_words;
+
+static const score_words WORDS[SCORE_COUNT] = {
+    [SCORE_MCD] = {"mcd", "MCD dB", false},
+    [SCORE_STFT] = {"stft", "MR-STFT", false},
+    [SCORE_LSD_512] = {"lsd_512", "LSD 512", false},
+    [SCORE_LSD_2048] = {"lsd_2048", "LSD 2048", false},
+    [SCORE_MEL] = {"mel", "mel", false},
+    [SCORE_F0] = {"f0_cents", "F0 cents", false},
+    [SCORE_F0_GROSS] = {"f0_gross", "F0 gross %", false},
+    [SCORE_VOICING] = {"voicing", "voicing %", false},
+    [SCORE_PERIODICITY] = {"periodicity", "period.", false},
+    [SCORE_ESTOI] = {"estoi", "ESTOI", true},
+    [SCORE_LEVEL] = {"level_db", "level dB", false},
+    [SCORE_DC] = {"dc", "DC", false},
+    [SCORE_CLIPPED] = {"clipped", "clipped %", false},
+};
+
+const char *eval_score_name(eval_score score) {
+    return WORDS[score].name;
+}
+
+const char *eval_score_title(eval_score score) {
+    return WORDS[score].title;
+}
+
+bool eval_score_higher_is_better(eval_score score) {
+    return WORDS[score].higher_is_better;
+}
+
+static void levels(const float *reference, const float *output, size_t count, eval_scores *scores) {
+    double power_a = 0, power_b = 0, mean_a = 0, mean_b = 0;
+    size_t clipped = 0;
+    for (size_t i = 0; i < count; i++) {
+        power_a += (double)reference[i] * reference[i];
+        power_b += (double)output[i] * output[i];
+        mean_a += reference[i];
+        mean_b += output[i];
+        /* The largest values that 16 bit files hold are full scale, too. */
+        if (fabsf(output[i]) >= 32767.0f / 32768.0f) clipped++;
+    }
+    scores->value[SCORE_LEVEL] = power_a > 0 && power_b > 0 ? 10 * log10(power_b / power_a) : NAN;
+    scores->value[SCORE_DC] = (mean_b - mean_a) / (double)count;
+    scores->value[SCORE_CLIPPED] = 100.0 * (double)clipped / (double)count;
+}
+
+lull_status eval_compare(const float *reference, const float *output, size_t count, int rate,
+                         eval_scores *scores, lull_error *error) {
+    double *value = scores->value;
+    pitch_errors pitch = {NAN, NAN, NAN, NAN};
+    if (count < 512)
+        return base_fail(error, LULL_INVALID,
+                         "only %zu samples to compare; at least 512 are needed", count);
+    lull_status status =
+        cepstral_distortion(reference, output, count, rate, &value[SCORE_MCD], error);
+    if (status == LULL_OK)
+        status = spectral_multi_resolution(reference, output, count, &value[SCORE_STFT], error);
+    if (status == LULL_OK)
+        status = spectral_log_distance(reference, output, count, 512, &value[SCORE_LSD_512], error);
+    if (status == LULL_OK)
+        status =
+            spectral_log_distance(reference, output, count, 2048, &value[SCORE_LSD_2048], error);
+    if (status == LULL_OK)
+        status = spectral_mel_distance(reference, output, count, rate, &value[SCORE_MEL], error);
+    if (status == LULL_OK) status = pitch_compare(reference, output, count, rate, &pitch, error);
+    if (status == LULL_OK)
+        status = estoi(reference, output, count, rate, &value[SCORE_ESTOI], error);
+    value[SCORE_F0] = pitch.cents;
+    value[SCORE_F0_GROSS] = 100 * pitch.gross;
+    value[SCORE_VOICING] = 100 * pitch.voicing;
+    value[SCORE_PERIODICITY] = pitch.periodicity;
+    levels(reference, output, count, scores);
+    return status;
+}
