@@ -19,6 +19,9 @@
 
 static const double LINGER = 2.0; /* seconds for an error message to reach the client */
 
+/* What a client may ask of the mel consistency. */
+enum { MOST_REFINE = 64 };
+
 enum { OUT_SIZE = SERVE_HEADER_SIZE + 4 * SERVE_MOST_SAMPLES };
 
 typedef struct stream {
@@ -53,6 +56,10 @@ static lull_status make_vocoder(stream *s, const serve_hello *hello, lull_error 
     if (hello->steps > (uint32_t)s->limits->most_steps)
         return base_fail(error, LULL_INVALID, "%u steps asked for, this server allows %d",
                          (unsigned)hello->steps, s->limits->most_steps);
+    if (hello->refine > MOST_REFINE || hello->refine_window > MOST_REFINE)
+        return base_fail(error, LULL_INVALID, "refinement by %d iterations in %d frames asked for, this "
+                         "server allows %d of both", (int)hello->refine, (int)hello->refine_window,
+                         MOST_REFINE);
     options.seed = hello->seed;
     if (hello->flags & SERVE_LOW_LATENCY) options.low_latency = true;
     if (hello->steps != 0) options.steps = (int)hello->steps;
@@ -265,6 +272,8 @@ void serve_refuse(int client, const lull_error *error) {
     unsigned char bytes[SERVE_HEADER_SIZE + 4 + LULL_MESSAGE_SIZE];
     size_t size = serve_put_error(error, bytes);
     if (send(client, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size) shutdown(client, SHUT_WR);
+    /* What it has already sent must not lie unread when the socket closes. */
+    while (recv(client, bytes, sizeof bytes, MSG_DONTWAIT) == (ssize_t)sizeof bytes) continue;
 }
 
 static lull_status prepare(stream *s, lull_error *error) {

@@ -1,0 +1,271 @@
+/* lull serve: streams of frames in and samples out, for other programs, over sockets. */
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "cli/listener.h"
+#include "cli/options.h"
+#include "cli/serve_stream.h"
+
+enum { MOST_LISTENERS = 2 };
+
+typedef struct serve_options {
+    cli_synthesis synthesis;
+    const char *socket, *listen;
+    bool allow_remote, quiet, verbose;
+    int most_clients, most_steps;
+    double hello_seconds, idle_seconds, send_seconds, most_seconds;
+} serve_options;
+
+typedef struct server {
+    const serve_options *options;
+    serve_limits limits;
+    listener listeners[MOST_LISTENERS];
+    int listener_count;
+    int wake[2]; /* the second end closed: all streams end */
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t left;
+    int clients;
+    uint64_t served; /* numbers the clients in messages */
+} server;
+
+typedef struct client {
+    server *server;
+    int descriptor;
+    uint64_t number;
+} client;
+
+/* The signal's way into poll: the handler may only write. */
+static int signal_pipe[2] = {-1, -1};
+
+static void on_signal(int number) {
+    (void)number;
+    int kept = errno;
+    if (write(signal_pipe[1], "", 1) < 0) { /* full: it has been said */
+    }
+    errno = kept;
+}
+
+static void catch_signals(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends the program at once */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+/* ---- clients -------------------------------------------------------------------------------- */
+
+static void report(const server *s, const client *c, const serve_result *result) {
+    const lull_model_info *info = lull_model_get_info(s->limits.model);
+    if (result->error.status && !s->options->quiet)
+        cli_note("client %llu: %s", (unsigned long long)c->number, result->error.message);
+    else if (s->options->verbose)
+        cli_note("client %llu: %llu frames, %.2f s of audio", (unsigned long long)c->number,
+                 (unsigned long long)result->frames,
+                 (double)result->samples / (double)info->sample_rate);
+}
+
+static void leave(server *s) {
+    pthread_mutex_lock(&s->lock);
+    s->clients--;
+    pthread_cond_signal(&s->left);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void *serve_client(void *argument) {
+    client *c = argument;
+    server *s = c->server;
+    serve_result result;
+    serve_stream(c->descriptor, &s->limits, &result);
+    close(c->descriptor);
+    report(s, c, &result);
+    base_free(c);
+    leave(s); /* the last thing that touches the server */
+    return NULL;
+}
+
+static bool start_thread(client *c) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0) return false;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    bool started = pthread_create(&thread, &attributes, serve_client, c) == 0;
+    pthread_attr_destroy(&attributes);
+    return started;
+}
+
+static bool enter(server *s, uint64_t *number) {
+    pthread_mutex_lock(&s->lock);
+    bool room = s->clients < s->options->most_clients;
+    if (room) s->clients++;
+    *number = ++s->served;
+    pthread_mutex_unlock(&s->lock);
+    return room;
+}
+
+/* Takes in a client or tells it why not. */
+static void welcome(server *s, int descriptor) {
+    lull_error error;
+    uint64_t number;
+    int yes = 1;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* no harm on a Unix socket */
+    if (!enter(s, &number)) {
+        base_fail(&error, LULL_UNSUPPORTED, "the server is full: %d clients at a time",
+                  s->options->most_clients);
+        serve_refuse(descriptor, &error);
+        close(descriptor);
+        if (!s->options->quiet) cli_note("client %llu: refused, %s", (unsigned long long)number, error.message);
+        return;
+    }
+    client *c = base_alloc(1, sizeof *c);
+    if (c) *c = (client){s, descriptor, number};
+    if (c && start_thread(c)) return;
+    base_no_memory(&error);
+    serve_refuse(descriptor, &error);
+    close(descriptor);
+    base_free(c);
+    leave(s);
+}
+
+/* ---- the server ----------------------------------------------------------------------------- */
+
+static void accept_from(server *s, int listening) {
+    int descriptor = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+        welcome(s, descriptor);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        poll(NULL, 0, 100); /* the client waits in the queue until another has left */
+    }
+}
+
+/* Until a signal comes. */
+static void serve(server *s) {
+    struct pollfd waiting[MOST_LISTENERS + 1];
+    for (;;) {
+        for (int i = 0; i < s->listener_count; i++)
+            waiting[i] = (struct pollfd){s->listeners[i].descriptor, POLLIN, 0};
+        waiting[s->listener_count] = (struct pollfd){signal_pipe[0], POLLIN, 0};
+        if (poll(waiting, (nfds_t)s->listener_count + 1, -1) < 0) continue;
+        if (waiting[s->listener_count].revents) return;
+        for (int i = 0; i < s->listener_count; i++)
+            if (waiting[i].revents) accept_from(s, waiting[i].fd);
+    }
+}
+
+/* Ends the streams and waits for their threads. */
+static void shut_down(server *s) {
+    for (int i = 0; i < s->listener_count; i++) listener_close(&s->listeners[i]);
+    close(s->wake[1]);
+    pthread_mutex_lock(&s->lock);
+    while (s->clients > 0) pthread_cond_wait(&s->left, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    close(s->wake[0]);
+}
+
+static lull_status listen_everywhere(server *s, lull_error *error) {
+    const serve_options *o = s->options;
+    lull_status status = LULL_OK;
+    if (o->socket) {
+        status = listener_open_file(o->socket, &s->listeners[s->listener_count], error);
+        if (!status) s->listener_count++;
+    }
+    if (!status && o->listen) {
+        status = listener_open_address(o->listen, o->allow_remote, &s->listeners[s->listener_count], error);
+        if (!status) s->listener_count++;
+    }
+    return status;
+}
+
+static lull_status prepare(server *s, lull_model **model, lull_error *error) {
+    const serve_options *o = s->options;
+    lull_vocoder *trial = NULL;
+    lull_status status = cli_open_model(o->synthesis.model, model, error);
+    if (status) return status;
+    s->limits = (serve_limits){.model = *model,
+                               .most_steps = o->most_steps,
+                               .hello_seconds = o->hello_seconds,
+                               .idle_seconds = o->idle_seconds,
+                               .send_seconds = o->send_seconds,
+                               .most_seconds = o->most_seconds,
+                               .shutdown = s->wake[0]};
+    cli_synthesis_options(&o->synthesis, &s->limits.options);
+    /* Options that no client could use are the server's fault: say so now. */
+    status = lull_vocoder_new(*model, &s->limits.options, &trial, error);
+    lull_vocoder_free(trial);
+    return status ? status : listen_everywhere(s, error);
+}
+
+static int run(const serve_options *options) {
+    server s = {.options = options,
+                .lock = PTHREAD_MUTEX_INITIALIZER,
+                .left = PTHREAD_COND_INITIALIZER};
+    lull_error error = {LULL_OK, ""};
+    lull_model *model = NULL;
+    if (pipe(signal_pipe) != 0 || pipe(s.wake) != 0)
+        return cli_failf("no pipe: %s", strerror(errno));
+    catch_signals();
+    lull_status status = prepare(&s, &model, &error);
+    if (!status) {
+        const lull_model_info *info = lull_model_get_info(model);
+        for (int i = 0; i < s.listener_count && !options->quiet; i++)
+            cli_note("serving %s (%d bands, %d Hz) on %s", info->name, info->bands, info->sample_rate,
+                     s.listeners[i].name);
+        serve(&s);
+    }
+    shut_down(&s);
+    lull_model_close(model);
+    for (int i = 0; i < 2; i++) close(signal_pipe[i]);
+    return status ? cli_fail(&error) : CLI_OK;
+}
+
+int command_serve(int argc, char **argv) {
+    serve_options asked = {.synthesis = CLI_SYNTHESIS_DEFAULT,
+                           .most_clients = 8,
+                           .most_steps = 50,
+                           .hello_seconds = 5,
+                           .idle_seconds = 60,
+                           .send_seconds = 30};
+    int first = 0, code = CLI_OK;
+    const cli_option options[] = {
+        CLI_TEXT('k', "socket", "PATH", &asked.socket, "Unix socket to listen on (for this user alone)"),
+        CLI_TEXT('L', "listen", "ADDRESS:PORT", &asked.listen, "TCP address to listen on; port 0: a free one"),
+        CLI_FLAG(0, "allow-remote", &asked.allow_remote, "listen on addresses that other machines reach"),
+        CLI_INT('c', "max-clients", "N", &asked.most_clients, 1, 1024, "at a time (default 8)"),
+        CLI_INT(0, "max-steps", "N", &asked.most_steps, 1, 1000, "that a client may ask for (default 50)"),
+        CLI_NUMBER(0, "max-seconds", "S", &asked.most_seconds, 0, 1e9,
+                   "of audio in a stream (default 0: any)"),
+        CLI_NUMBER(0, "hello-timeout", "S", &asked.hello_seconds, 0.1, 3600,
+                   "for a client to say what it wants (default 5)"),
+        CLI_NUMBER(0, "idle-timeout", "S", &asked.idle_seconds, 0, 1e6,
+                   "without a whole message (default 60; 0: for ever)"),
+        CLI_NUMBER(0, "send-timeout", "S", &asked.send_seconds, 0.1, 1e6,
+                   "for a client to take a message (default 30)"),
+        CLI_SYNTHESIS_OPTIONS(asked.synthesis),
+        CLI_FLAG(0, "verbose", &asked.verbose, "a line for every client"),
+        CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
+        CLI_END};
+    const cli_command_line line = {
+        "serve", "[OPTIONS] --socket PATH",
+        "Takes streams of mel frames from other programs and gives samples back, many at a\n"
+        "time (docs/serve.md has the protocol). Options of synthesis are what clients get\n"
+        "that do not ask for others. Ends on SIGINT or SIGTERM.",
+        NULL, options, 0, 0};
+    if (!cli_parse(&line, argc, argv, &first, &code)) return code;
+    if (!asked.socket && !asked.listen)
+        return cli_usage_error("serve", "where to listen? Give --socket PATH or --listen 127.0.0.1:PORT");
+    return run(&asked);
+}
