@@ -48,9 +48,12 @@ static double milliseconds(const lull_model *model, size_t samples) {
 
 static const char *compression_name(const mel_convention *mel) {
     switch (mel->compression) {
-    case MEL_COMPRESS_LN: return "natural logarithm";
-    case MEL_COMPRESS_LOG10: return "log10";
-    case MEL_COMPRESS_DIFFWAVE: return "decibels mapped to 0-1";
+    case MEL_COMPRESS_LN:
+        return "natural logarithm";
+    case MEL_COMPRESS_LOG10:
+        return "log10";
+    case MEL_COMPRESS_DIFFWAVE:
+        return "decibels mapped to 0-1";
     }
     return "";
 }
@@ -143,23 +146,24 @@ static int print_text(const char *path, const lull_model *model, const settings_
     row("file", "%s", path);
     row("licence", "%s", info->licence[0] != '\0' ? info->licence : "not said in the file");
     row("mel", "%s: %d Hz, %d bands %g-%g Hz (%s), %s%s", mel->name, mel->sample_rate, mel->bands,
-        mel->fmin, mel->fmax, mel->scale == MEL_SCALE_SLANEY ? "Slaney" : "HTK", compression_name(mel),
-        mel->statistics ? ", with statistics" : "");
+        mel->fmin, mel->fmax, mel->scale == MEL_SCALE_SLANEY ? "Slaney" : "HTK",
+        compression_name(mel), mel->statistics ? ", with statistics" : "");
     row("", "transform %d, window %d, hop %d (%.2f ms), %s", mel->n_fft, mel->window, mel->hop,
         milliseconds(model, (size_t)mel->hop), mel->centred ? "centred" : "not centred");
     row("network", "%d layers of %d channels, width %d, on %s of %d sample%s", config->layers,
         config->channels, config->kernel, config->patch > 1 ? "patches" : "frames", config->patch,
         config->patch > 1 ? "s" : "");
-    row("", "looks %.2f ms ahead, %s", milliseconds(model, (size_t)(model_config_network_look_ahead(config) *
-                                                                   config->patch)),
+    row("", "looks %.2f ms ahead, %s",
+        milliseconds(model, (size_t)(model_config_network_look_ahead(config) * config->patch)),
         config->whitened ? "works on the whitened waveform" : "works on the waveform");
     row("process", "predicts %s, sampler %s, eta %g", diffusion_objective_name(config->objective),
         diffusion_sampler_name(config->sampler), config->eta);
     for (int i = 0; i < SETTINGS; i++)
-        row(facts[i].name, "%d step%s, %d refinement%s on %d frames: latency %.1f ms (%zu samples), %.1f GFLOP/s",
+        row(facts[i].name,
+            "%d step%s, %d refinement%s on %d frames: latency %.1f ms (%zu samples), %.1f GFLOP/s",
             facts[i].steps, facts[i].steps == 1 ? "" : "s", facts[i].refine,
-            facts[i].refine == 1 ? "" : "s", facts[i].refine_window, milliseconds(model, facts[i].latency),
-            facts[i].latency, facts[i].flops / 1e9);
+            facts[i].refine == 1 ? "" : "s", facts[i].refine_window,
+            milliseconds(model, facts[i].latency), facts[i].latency, facts[i].flops / 1e9);
     print_training(model);
     return cli_finish_stdout();
 }
@@ -171,18 +175,23 @@ int command_info(int argc, char **argv) {
     const cli_option options[] = {CLI_TEXT('m', "model", "FILE", &option, "the same as MODEL"),
                                   CLI_FLAG('j', "json", &json, "print JSON"), CLI_END};
     const cli_command_line line = {
-        "info", "[OPTIONS] [MODEL]",
+        "info",
+        "[OPTIONS] [MODEL]",
         "Says what a model is: its size and licence, the mel convention that it wants,\n"
         "its latency and cost, how it was trained. Without MODEL: the default model.\n"
         "GFLOP/s: floating-point operations of the network in one second of audio.",
-        NULL, options, 0, 1};
+        NULL,
+        options,
+        0,
+        1};
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
 
     char path[PATH_MAX];
     lull_error error = {LULL_OK, ""};
     lull_model *model = NULL;
     settings_facts facts[SETTINGS];
-    lull_status status = cli_find_model(first < argc ? argv[first] : option, path, sizeof path, &error);
+    lull_status status =
+        cli_find_model(first < argc ? argv[first] : option, path, sizeof path, &error);
     if (status == LULL_OK) status = lull_model_open(path, &model, &error);
     for (int i = 0; i < SETTINGS && status == LULL_OK; i++)
         status = find_settings(model, i == 1, &facts[i], &error);

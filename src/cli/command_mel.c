@@ -51,8 +51,9 @@ static lull_status analyse(const cli_job *job, const mel_settings *settings, lul
     base_free(samples);
     if (status != LULL_OK) return status;
     if (n == 0)
-        status = base_fail(error, LULL_MISMATCH, "%s: %zu samples are too short for a mel frame of %d",
-                           job->input, count, convention->hop);
+        status =
+            base_fail(error, LULL_MISMATCH, "%s: %zu samples are too short for a mel frame of %d",
+                      job->input, count, convention->hop);
     else if (strcmp(job->output, "-") == 0)
         status = write_raw(frames, n * (size_t)convention->bands, error);
     else
@@ -80,11 +81,15 @@ int command_mel(int argc, char **argv) {
         CLI_FLAG('q', "quiet", &settings.quiet, "say nothing but errors"),
         CLI_END};
     const cli_command_line line = {
-        "mel", "[OPTIONS] RECORDING... [-o OUTPUT]",
+        "mel",
+        "[OPTIONS] RECORDING... [-o OUTPUT]",
         "Analyses recordings (WAV, FLAC, Ogg, MP3; any rate; channels are mixed) into\n"
         "float32 .npy mel spectrograms in a model's convention or a named one. A folder\n"
         "stands for the recordings in it. '-o -': raw float32 frames to standard output.",
-        NULL, options, 1, -1};
+        NULL,
+        options,
+        1,
+        -1};
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
 
     lull_error error = {LULL_OK, ""};

@@ -67,7 +67,8 @@ static bool report_progress(void *context, size_t fresh, size_t total) {
     b->samples += fresh;
     if (total > 0) b->parts += (double)fresh / (double)total;
     double spent = progress_now() - b->bar.started;
-    snprintf(note, sizeof note, "%.1f s of audio, %.1f times real time", audio_seconds(b, b->samples),
+    snprintf(note, sizeof note, "%.1f s of audio, %.1f times real time",
+             audio_seconds(b, b->samples),
              audio_seconds(b, b->samples) / (spent > 1e-9 ? spent : 1e-9));
     progress_update(&b->bar, b->parts, note);
     pthread_mutex_unlock(&b->lock);
@@ -96,7 +97,8 @@ static void account(batch *b, const cli_job *job, lull_status status, const lull
                  (unsigned long long)limited);
     if (!quiet && b->jobs->count == 1)
         cli_note("%s: %.2f s of audio in %.2f s, %.1f times real time", job->output,
-                 audio_seconds(b, samples), spent, audio_seconds(b, samples) / (spent > 1e-9 ? spent : 1e-9));
+                 audio_seconds(b, samples), spent,
+                 audio_seconds(b, samples) / (spent > 1e-9 ? spent : 1e-9));
 }
 
 static const cli_job *take_job(batch *b) {
@@ -129,7 +131,8 @@ static void run_jobs(batch *b, synthesis_worker *worker) {
     }
 }
 
-/* A further worker: its own vocoder, the shared model. Without memory for it the others do its work. */
+/* A further worker: its own vocoder, the shared model. Without memory for it the others do its
+ * work. */
 static void *run_worker(void *context) {
     batch *b = context;
     synthesis_worker *worker = NULL;
@@ -156,8 +159,8 @@ static int run_batch(batch *b) {
     if (!b->options->quiet && b->jobs->count > 1)
         cli_note("%zu of %zu files done%s, %.1f s of audio in %.1f s, %.1f times real time",
                  b->finished - b->failed - b->skipped, b->jobs->count,
-                 b->skipped > 0 ? " (those that exist skipped)" : "", audio_seconds(b, b->samples), spent,
-                 audio_seconds(b, b->samples) / (spent > 1e-9 ? spent : 1e-9));
+                 b->skipped > 0 ? " (those that exist skipped)" : "", audio_seconds(b, b->samples),
+                 spent, audio_seconds(b, b->samples) / (spent > 1e-9 ? spent : 1e-9));
     if (interrupted) {
         cli_note("interrupted; files that were not complete have been removed");
         return INTERRUPTED;
@@ -171,10 +174,12 @@ static int check_combination(const synth_options *options, char **operands, int 
     const char *model = options->synthesis.model;
     bool network = (model == NULL || strcmp(model, "none") != 0) && options->griffin_lim == 0;
     if (network && (options->convention != NULL || options->rate > 0))
-        return cli_usage_error("synth", "--convention and --rate go with --model none or --griffin-lim; "
-                                        "a model has its own");
+        return cli_usage_error("synth",
+                               "--convention and --rate go with --model none or --griffin-lim; "
+                               "a model has its own");
     if (!network && options->noise != NULL)
-        return cli_usage_error("synth", "--noise wants a model: --model none and --griffin-lim draw none of it");
+        return cli_usage_error(
+            "synth", "--noise wants a model: --model none and --griffin-lim draw none of it");
     if (options->wav && (options->output == NULL || strcmp(options->output, "-") != 0))
         return cli_usage_error("synth", "--wav goes with -o -; files are WAV anyway");
     for (int i = 0; i < count; i++) {
@@ -188,8 +193,9 @@ static lull_status read_noise(const char *path, npy_array *noise, lull_error *er
     lull_status status = npy_read(path, noise, error);
     if (status != LULL_OK) return status;
     if (noise->dimensions != 2)
-        status = base_fail(error, LULL_MISMATCH, "%s: noise wants shape [draws, samples], found %d dimensions",
-                           path, noise->dimensions);
+        status = base_fail(error, LULL_MISMATCH,
+                           "%s: noise wants shape [draws, samples], found %d dimensions", path,
+                           noise->dimensions);
     if (status != LULL_OK) npy_free(noise);
     return status;
 }
@@ -199,13 +205,13 @@ static lull_status find_convention(const synth_options *options, const lull_mode
                                    mel_convention *convention, lull_error *error) {
     if (options->convention != NULL)
         return mel_convention_named(options->convention, options->rate, convention, error);
-    if (model == NULL)
-        return mel_convention_named("hifigan", options->rate, convention, error);
+    if (model == NULL) return mel_convention_named("hifigan", options->rate, convention, error);
     *convention = model->config.mel;
     return LULL_OK;
 }
 
-/* For the baselines without --convention, the default model says which one is meant if there is one. */
+/* For the baselines without --convention, the default model says which one is meant if there is
+ * one. */
 static lull_status open_model(const synth_options *options, lull_model **model, lull_error *error) {
     const char *option = options->synthesis.model;
     bool none = option != NULL && strcmp(option, "none") == 0;
@@ -234,7 +240,8 @@ static int synthesize(const synth_options *options, const cli_jobs *jobs) {
     if (status == LULL_OK && options->noise != NULL)
         status = read_noise(options->noise, &settings.noise, &error);
     if (status == LULL_OK) {
-        bool none = options->synthesis.model != NULL && strcmp(options->synthesis.model, "none") == 0;
+        bool none =
+            options->synthesis.model != NULL && strcmp(options->synthesis.model, "none") == 0;
         settings.model = none ? NULL : model;
         b.settings = &settings;
         pthread_mutex_init(&b.lock, NULL);
@@ -270,12 +277,16 @@ int command_synth(int argc, char **argv) {
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_END};
     const cli_command_line line = {
-        "synth", "[OPTIONS] INPUT... [-o OUTPUT]",
+        "synth",
+        "[OPTIONS] INPUT... [-o OUTPUT]",
         "INPUT: .npy mel spectrograms ([bands, frames] or its transpose), recordings to\n"
         "analyse and resynthesize, folders of them, or - for raw float32 frames (or a\n"
         ".npy) on standard input. '--model none' is the baseline without a network:\n"
         "shaped noise and mel consistency.",
-        NULL, options, 1, -1};
+        NULL,
+        options,
+        1,
+        -1};
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
     code = check_combination(&asked, argv + first, argc - first);
     if (code != CLI_OK) return code;
@@ -284,7 +295,8 @@ int command_synth(int argc, char **argv) {
 
     lull_error error = {LULL_OK, ""};
     cli_jobs jobs;
-    if (cli_jobs_make(argv + first, argc - first, asked.output, ".wav", true, &jobs, &error) != LULL_OK)
+    if (cli_jobs_make(argv + first, argc - first, asked.output, ".wav", true, &jobs, &error) !=
+        LULL_OK)
         return error.status == LULL_INVALID ? cli_usage_error("synth", "%s", error.message)
                                             : cli_fail(&error);
     code = synthesize(&asked, &jobs);

@@ -1,6 +1,6 @@
-/* The commands of the program, in the order in which `lull help` lists them: one line each. To add one: a line
- * here, src/cli/command_NAME.c with `int command_NAME(int argc, char **argv)` (argv[0] is the name; returns the
- * exit code), and its name in meson.build. */
+/* The commands of the program, in the order in which `lull help` lists them: one line each. To add
+ * one: a line here, src/cli/command_NAME.c with `int command_NAME(int argc, char **argv)` (argv[0]
+ * is the name; returns the exit code), and its name in meson.build. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
@@ -16,8 +16,7 @@
     COMMAND(serve, "synthesis over a socket")
 
 /* Weak: a command whose file is not in this build is NULL, and is not listed. */
-#define CLI_DECLARE(name, summary)                                                                 \
-    int command_##name(int argc, char **argv) __attribute__((weak));
+#define CLI_DECLARE(name, summary) int command_##name(int argc, char **argv) __attribute__((weak));
 CLI_COMMANDS(CLI_DECLARE)
 #undef CLI_DECLARE
 

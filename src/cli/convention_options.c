@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-static lull_status read_statistics(const char *path, mel_convention *convention, lull_error *error) {
+static lull_status read_statistics(const char *path, mel_convention *convention,
+                                   lull_error *error) {
     npy_array array = {0};
     size_t bands = (size_t)convention->bands;
     lull_status status = npy_read(path, &array, error);
@@ -16,8 +17,8 @@ static lull_status read_statistics(const char *path, mel_convention *convention,
     if (array.dimensions != 2 || array.shape[0] != 2 || array.shape[1] != bands) {
         npy_free(&array);
         return base_fail(error, LULL_MISMATCH,
-                         "%s: expected shape [2, %zu]: the mean and the deviation of each band", path,
-                         bands);
+                         "%s: expected shape [2, %zu]: the mean and the deviation of each band",
+                         path, bands);
     }
     memcpy(convention->mean, array.data, bands * sizeof(float));
     memcpy(convention->deviation, array.data + bands, bands * sizeof(float));
@@ -25,7 +26,8 @@ static lull_status read_statistics(const char *path, mel_convention *convention,
     npy_free(&array);
     for (size_t b = 0; b < bands; b++) {
         if (!(convention->deviation[b] > 0.0f) || convention->mean[b] != convention->mean[b])
-            return base_fail(error, LULL_FORMAT, "%s: band %zu: a deviation must be above 0", path, b);
+            return base_fail(error, LULL_FORMAT, "%s: band %zu: a deviation must be above 0", path,
+                             b);
     }
     return LULL_OK;
 }

@@ -10,19 +10,21 @@ typedef struct cli_convention_options {
     double fmin, fmax;
 } cli_convention_options;
 
-#define CLI_CONVENTION_DEFAULT { NULL, NULL, 0, 0, 0, 0, 0, -1.0, -1.0 }
+#define CLI_CONVENTION_DEFAULT                                                                     \
+    { NULL, NULL, 0, 0, 0, 0, 0, -1.0, -1.0 }
 
 #define CLI_CONVENTION_OPTIONS(c)                                                                  \
     CLI_TEXT('c', "convention", "NAME", &(c).name,                                                 \
              "hifigan, tacotron2, diffwave or parallelwavegan (default: the model's)"),            \
-    CLI_INT(0, "rate", "HZ", &(c).rate, 1000, 384000, "sample rate of the convention"),            \
-    CLI_INT(0, "n-fft", "N", &(c).n_fft, 16, MEL_MAX_FFT, "transform length"),                     \
-    CLI_INT(0, "window", "N", &(c).window, 16, MEL_MAX_FFT, "window length"),                      \
-    CLI_INT(0, "hop", "N", &(c).hop, 1, MEL_MAX_FFT, "samples from frame to frame"),               \
-    CLI_INT(0, "bands", "N", &(c).bands, 1, MEL_MAX_BANDS, "mel bands"),                           \
-    CLI_NUMBER(0, "fmin", "HZ", &(c).fmin, 0, 192000, "lowest frequency of the bands"),            \
-    CLI_NUMBER(0, "fmax", "HZ", &(c).fmax, 1, 192000, "highest frequency of the bands"),           \
-    CLI_TEXT(0, "statistics", "NPY", &(c).statistics, "[2, bands]: subtract mean, divide by deviation")
+        CLI_INT(0, "rate", "HZ", &(c).rate, 1000, 384000, "sample rate of the convention"),        \
+        CLI_INT(0, "n-fft", "N", &(c).n_fft, 16, MEL_MAX_FFT, "transform length"),                 \
+        CLI_INT(0, "window", "N", &(c).window, 16, MEL_MAX_FFT, "window length"),                  \
+        CLI_INT(0, "hop", "N", &(c).hop, 1, MEL_MAX_FFT, "samples from frame to frame"),           \
+        CLI_INT(0, "bands", "N", &(c).bands, 1, MEL_MAX_BANDS, "mel bands"),                       \
+        CLI_NUMBER(0, "fmin", "HZ", &(c).fmin, 0, 192000, "lowest frequency of the bands"),        \
+        CLI_NUMBER(0, "fmax", "HZ", &(c).fmax, 1, 192000, "highest frequency of the bands"),       \
+        CLI_TEXT(0, "statistics", "NPY", &(c).statistics,                                          \
+                 "[2, bands]: subtract mean, divide by deviation")
 
 /* The convention: the named one, else that of the model (its path from -m or the default one). */
 lull_status cli_find_convention(const cli_convention_options *options, const char *model_option,

@@ -45,10 +45,14 @@ bool cli_is_npy(const char *path) {
 /* One value of the given scale as a linear mel, in the convention's own normalisation. */
 static double to_linear(double value, int from) {
     switch (from) {
-    case CLI_FROM_LN: return exp(value);
-    case CLI_FROM_LOG10: return pow(10.0, value);
-    case CLI_FROM_DB: return pow(10.0, value / 20.0);
-    default: return value;
+    case CLI_FROM_LN:
+        return exp(value);
+    case CLI_FROM_LOG10:
+        return pow(10.0, value);
+    case CLI_FROM_DB:
+        return pow(10.0, value / 20.0);
+    default:
+        return value;
     }
 }
 
@@ -62,13 +66,16 @@ lull_status cli_convert_frames(const mel_convention *convention, const cli_input
         for (size_t b = 0; b < bands; b++) {
             double linear = to_linear(frame[b], options->from);
             if (!isfinite(linear))
-                return base_fail(error, LULL_NOT_FINITE,
-                                 "%s: band %zu of frame %zu is %g, which --from %s makes no finite number",
-                                 name, b, f, (double)frame[b], cli_from_choices[options->from]);
+                return base_fail(
+                    error, LULL_NOT_FINITE,
+                    "%s: band %zu of frame %zu is %g, which --from %s makes no finite number", name,
+                    b, f, (double)frame[b], cli_from_choices[options->from]);
             if (linear < 0.0)
-                return base_fail(error, LULL_MISMATCH,
-                                 "%s: band %zu of frame %zu is %g: linear mels are not below 0; they may "
-                                 "be logarithms (--from ln or log10)", name, b, f, (double)frame[b]);
+                return base_fail(
+                    error, LULL_MISMATCH,
+                    "%s: band %zu of frame %zu is %g: linear mels are not below 0; they may "
+                    "be logarithms (--from ln or log10)",
+                    name, b, f, (double)frame[b]);
             frame[b] = (float)(linear * scale);
         }
         mel_compress(convention, frame, frame);
@@ -90,8 +97,8 @@ lull_status cli_take_frames(const mel_convention *convention, const cli_input_op
 static void print_shape(const npy_array *array, char *text, size_t size) {
     size_t used = (size_t)snprintf(text, size, "[");
     for (int i = 0; i < array->dimensions && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%zu", i > 0 ? ", " : "",
-                                 array->shape[i]);
+        used +=
+            (size_t)snprintf(text + used, size - used, "%s%zu", i > 0 ? ", " : "", array->shape[i]);
     if (used < size) snprintf(text + used, size - used, "]");
 }
 
@@ -105,13 +112,14 @@ static lull_status find_layout(const char *path, const char *shape, size_t rows,
         return base_fail(error, LULL_MISMATCH,
                          "%s: shape %s, but the model wants %zu mel bands: [%zu, frames]%s", path,
                          shape, bands, bands,
-                         asked == LAYOUT_AUTO           ? " or its transpose"
+                         asked == LAYOUT_AUTO          ? " or its transpose"
                          : asked == LAYOUT_BANDS_FIRST ? " with --layout bands-first"
                                                        : " transposed with --layout frames-first");
     if (bands_first && frames_first)
         return base_fail(error, LULL_MISMATCH,
                          "%s: shape %s can be read both ways; say --layout bands-first or "
-                         "--layout frames-first", path, shape);
+                         "--layout frames-first",
+                         path, shape);
     *layout = bands_first ? LAYOUT_BANDS_FIRST : LAYOUT_FRAMES_FIRST;
     return LULL_OK;
 }
@@ -127,8 +135,9 @@ static lull_status arrange(const npy_array *array, const char *path, size_t band
                          "%s: shape %s holds %zu spectrograms; save one a file, as [%zu, frames]",
                          path, shape, array->shape[first], bands);
     if (array->dimensions < 2)
-        return base_fail(error, LULL_MISMATCH, "%s: shape %s is no spectrogram; expected [%zu, frames]",
-                         path, shape, bands);
+        return base_fail(error, LULL_MISMATCH,
+                         "%s: shape %s is no spectrogram; expected [%zu, frames]", path, shape,
+                         bands);
     size_t rows = array->shape[first], columns = array->shape[first + 1];
     if (rows == 0 || columns == 0)
         return base_fail(error, LULL_MISMATCH, "%s: shape %s: no frames in it", path, shape);
@@ -164,8 +173,8 @@ lull_status cli_arrange_array(const npy_array *array, const char *path,
 
 /* ---- recordings --------------------------------------------------------------------------- */
 
-lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples, size_t *count,
-                               lull_error *error) {
+lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples,
+                               size_t *count, lull_error *error) {
     audio_info info = {0};
     lull_status status = audio_file_read(path, rate, samples, count, &info, error);
     if (status != LULL_OK) return status;
@@ -174,7 +183,8 @@ lull_status cli_read_recording(const char *path, int rate, bool quiet, float **s
     if (!sound) {
         base_free(*samples);
         *samples = NULL;
-        return base_fail(error, LULL_FORMAT, "%s: no sound in it: every one of its %zu samples is 0", path,
+        return base_fail(error, LULL_FORMAT,
+                         "%s: no sound in it: every one of its %zu samples is 0", path,
                          info.frames);
     }
     if (!quiet && info.channels > 1 && info.rate != rate)
@@ -199,8 +209,8 @@ static lull_status analyse_recording(const char *path, const mel_convention *con
     if (status != LULL_OK || *n > 0) return status;
     base_free(*frames);
     *frames = NULL;
-    return base_fail(error, LULL_MISMATCH, "%s: %zu samples are too short for one mel frame of %d", path,
-                     count, convention->hop);
+    return base_fail(error, LULL_MISMATCH, "%s: %zu samples are too short for one mel frame of %d",
+                     path, count, convention->hop);
 }
 
 /* Files of the trade that hold arrays, but not as .npy. */
@@ -210,7 +220,8 @@ static lull_status refuse_by_name(const char *path, lull_error *error) {
         if (has_ending(path, endings[i]))
             return base_fail(error, LULL_FORMAT,
                              "%s: expected a .npy array or a recording; save the spectrogram with "
-                             "numpy.save(\"NAME.npy\", array)", path);
+                             "numpy.save(\"NAME.npy\", array)",
+                             path);
     }
     return LULL_OK;
 }
@@ -228,8 +239,9 @@ lull_status cli_read_input(const char *path, const mel_convention *convention,
         return base_fail(error, LULL_FORMAT, "%s: the file is empty", path);
     if (!cli_is_npy(path)) {
         lull_status status = refuse_by_name(path, error);
-        return status != LULL_OK ? status
-                                 : analyse_recording(path, convention, options->quiet, frames, n, error);
+        return status != LULL_OK
+                   ? status
+                   : analyse_recording(path, convention, options->quiet, frames, n, error);
     }
     npy_array array = {0};
     lull_status status = npy_read(path, &array, error);

@@ -19,12 +19,12 @@ extern const char *const cli_from_choices[];   /* "model", "ln", "log10", "db", 
 
 #define CLI_INPUT_OPTIONS(i)                                                                       \
     CLI_CHOICE(0, "layout", "L", &(i).layout, cli_layout_choices, "bands-first or frames-first"),  \
-    CLI_CHOICE(0, "from", "SCALE", &(i).from, cli_from_choices,                                    \
-               "the mel's values are ln, log10, db or linear: convert")
+        CLI_CHOICE(0, "from", "SCALE", &(i).from, cli_from_choices,                                \
+                   "the mel's values are ln, log10, db or linear: convert")
 
-/* Frames (n × bands, freed with base_free) from a .npy (by name or first bytes) or a recording (analysed in
- * the convention, with a remark when it was resampled or mixed). Everything is checked; errors name the
- * path. */
+/* Frames (n × bands, freed with base_free) from a .npy (by name or first bytes) or a recording
+ * (analysed in the convention, with a remark when it was resampled or mixed). Everything is
+ * checked; errors name the path. */
 lull_status cli_read_input(const char *path, const mel_convention *convention,
                            const cli_input_options *options, float **frames, size_t *n,
                            lull_error *error);
@@ -42,9 +42,10 @@ lull_status cli_convert_frames(const mel_convention *convention, const cli_input
 lull_status cli_take_frames(const mel_convention *convention, const cli_input_options *options,
                             const char *name, float *frames, size_t n, lull_error *error);
 
-/* A recording as mono at `rate`, with the remark; digital silence is refused. *samples: base_free. */
-lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples, size_t *count,
-                               lull_error *error);
+/* A recording as mono at `rate`, with the remark; digital silence is refused. *samples: base_free.
+ */
+lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples,
+                               size_t *count, lull_error *error);
 
 bool cli_is_npy(const char *path);
 

@@ -78,8 +78,8 @@ static lull_status name_output(cli_job *job, const char *folder, const char *end
     int stem = dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base);
     const char *mark = folder == NULL && is_recording(base) && is_recording(ending) ? "-lull" : "";
     const char *slash = folder == NULL || folder[strlen(folder) - 1] == '/' ? "" : "/";
-    int length = snprintf(path, sizeof path, "%s%s%.*s%s%s", folder != NULL ? folder : "", slash, stem,
-                          base, mark, ending);
+    int length = snprintf(path, sizeof path, "%s%s%.*s%s%s", folder != NULL ? folder : "", slash,
+                          stem, base, mark, ending);
     if (length >= (int)sizeof path)
         return base_fail(error, LULL_INVALID, "%s: the name is too long", job->input);
     job->output = base_strdup(path);
@@ -117,16 +117,17 @@ static lull_status check_outputs(const cli_jobs *jobs, lull_error *error) {
 }
 
 /* Where outputs go: a file (or "-"), a folder, or NULL for the current one. */
-static lull_status name_outputs(cli_jobs *jobs, bool several, const char *output, const char *ending,
-                                lull_error *error) {
+static lull_status name_outputs(cli_jobs *jobs, bool several, const char *output,
+                                const char *ending, lull_error *error) {
     const char *folder = NULL;
     if (output != NULL && (several || is_folder(output) || output[strlen(output) - 1] == '/')) {
         if (strcmp(output, "-") == 0)
             return base_fail(error, LULL_INVALID, "several inputs cannot go to standard output");
         if (!is_folder(output))
             return base_fail(error, LULL_IO, "%s: %s", output,
-                             access(output, F_OK) == 0 ? "is a file, a folder was expected for several inputs"
-                                                       : "no such folder for the output");
+                             access(output, F_OK) == 0
+                                 ? "is a file, a folder was expected for several inputs"
+                                 : "no such folder for the output");
         folder = output;
     }
     for (size_t i = 0; i < jobs->count; i++) {
@@ -137,7 +138,8 @@ static lull_status name_outputs(cli_jobs *jobs, bool several, const char *output
             continue;
         }
         if (strcmp(job->input, "-") == 0)
-            return base_fail(error, LULL_INVALID, "frames from standard input want -o FILE or -o -");
+            return base_fail(error, LULL_INVALID,
+                             "frames from standard input want -o FILE or -o -");
         lull_status status = name_output(job, folder, ending, error);
         if (status != LULL_OK) return status;
     }

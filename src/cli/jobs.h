@@ -14,14 +14,13 @@ typedef struct cli_jobs {
     size_t count, capacity;
 } cli_jobs;
 
-/* Makes the list. A folder among the operands stands for the .npy files and recordings in it (sorted; not its
- * subfolders); `arrays` says whether .npy files count. Outputs:
- *   output NULL      NAME + ending in the current folder, NAME the input's without its folder and ending; a
- *                    recording becomes NAME-lull + ending when the ending is a recording's, so that it does
- *                    not name itself
- *   a folder         the same in that folder, which must exist (asked for when there are several inputs)
- *   anything else    the file itself, or "-" for stdout: one input only
- * Fails when two inputs would become one output or an output is its own input. */
+/* Makes the list. A folder among the operands stands for the .npy files and recordings in it
+ * (sorted; not its subfolders); `arrays` says whether .npy files count. Outputs: output NULL NAME +
+ * ending in the current folder, NAME the input's without its folder and ending; a recording becomes
+ * NAME-lull + ending when the ending is a recording's, so that it does not name itself a folder the
+ * same in that folder, which must exist (asked for when there are several inputs) anything else the
+ * file itself, or "-" for stdout: one input only Fails when two inputs would become one output or
+ * an output is its own input. */
 lull_status cli_jobs_make(char **operands, int count, const char *output, const char *ending,
                           bool arrays, cli_jobs *jobs, lull_error *error);
 void cli_jobs_free(cli_jobs *jobs);

@@ -57,6 +57,7 @@ int main(int argc, char **argv) {
     }
     const command *wanted = find_command(name);
     if (wanted == NULL)
-        return cli_usage_error(NULL, name[0] == '-' ? "unknown option '%s'" : "no command '%s'", name);
+        return cli_usage_error(NULL, name[0] == '-' ? "unknown option '%s'" : "no command '%s'",
+                               name);
     return wanted->run(argc - 1, argv + 1);
 }

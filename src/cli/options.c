@@ -186,12 +186,14 @@ static int unknown_option(const cli_command_line *line, const char *given) {
     if (strncmp(name, "--", 2) == 0) {
         size_t length = strlen(name + 2);
         for (const cli_option *option = line->options; option->kind != CLI_KIND_END; option++) {
-            int d = strncmp(option->name, name + 2, length) == 0 ? 1 : distance(option->name, name + 2);
+            int d =
+                strncmp(option->name, name + 2, length) == 0 ? 1 : distance(option->name, name + 2);
             if (d < best) best = d, nearest = option->name;
         }
     }
     if (nearest != NULL && (size_t)best < strlen(nearest))
-        return cli_usage_error(line->name, "unknown option '%s', did you mean --%s?", name, nearest);
+        return cli_usage_error(line->name, "unknown option '%s', did you mean --%s?", name,
+                               nearest);
     return cli_usage_error(line->name, "unknown option '%s'", name);
 }
 
@@ -205,8 +207,11 @@ static bool store(const cli_command_line *line, const cli_option *option, const 
     char *end = NULL;
     errno = 0;
     switch (option->kind) {
-    case CLI_KIND_END: return false;
-    case CLI_KIND_FLAG: *(bool *)option->value = true; return true;
+    case CLI_KIND_END:
+        return false;
+    case CLI_KIND_FLAG:
+        *(bool *)option->value = true;
+        return true;
     case CLI_KIND_TEXT:
         if (*text == '\0') {
             cli_usage_error(line->name, "--%s wants a %s, found an empty word", option->name,
@@ -229,8 +234,10 @@ static bool store(const cli_command_line *line, const cli_option *option, const 
     case CLI_KIND_UINT64: {
         unsigned long long value = strtoull(text, &end, 10);
         if (end == text || !only_space(end) || errno != 0 || strchr(text, '-') != NULL) {
-            cli_usage_error(line->name, "--%s wants a whole number from 0 to 18446744073709551615, "
-                            "found '%s'", option->name, text);
+            cli_usage_error(line->name,
+                            "--%s wants a whole number from 0 to 18446744073709551615, "
+                            "found '%s'",
+                            option->name, text);
             return false;
         }
         *(uint64_t *)option->value = value;
@@ -240,8 +247,8 @@ static bool store(const cli_command_line *line, const cli_option *option, const 
         double value = strtod(text, &end);
         if (end == text || !only_space(end) || !isfinite(value) || value < option->minimum ||
             value > option->maximum) {
-            cli_usage_error(line->name, "--%s wants a number from %g to %g, found '%s'", option->name,
-                            option->minimum, option->maximum, text);
+            cli_usage_error(line->name, "--%s wants a number from %g to %g, found '%s'",
+                            option->name, option->minimum, option->maximum, text);
             return false;
         }
         *(double *)option->value = value;
@@ -273,8 +280,8 @@ bool cli_parse(const cli_command_line *line, int argc, char **argv, int *first, 
     for (const cli_option *option = line->options; option->kind != CLI_KIND_END; option++) {
         if (count == MAX_OPTIONS) break;
         bool argument = option->kind != CLI_KIND_FLAG;
-        longs[count] = (struct option){option->name, argument ? required_argument : no_argument, NULL,
-                                       LONG_BASE + (int)count};
+        longs[count] = (struct option){option->name, argument ? required_argument : no_argument,
+                                       NULL, LONG_BASE + (int)count};
         count++;
         if (option->letter != 0) {
             shorts[used++] = option->letter;
@@ -318,7 +325,8 @@ bool cli_parse(const cli_command_line *line, int argc, char **argv, int *first, 
     }
     int operands = argc - optind;
     if (operands < line->least) {
-        *exit_code = cli_usage_error(line->name, operands == 0 ? "no input given" : "too few inputs");
+        *exit_code =
+            cli_usage_error(line->name, operands == 0 ? "no input given" : "too few inputs");
         return false;
     }
     if (line->most >= 0 && operands > line->most) {
@@ -337,7 +345,8 @@ static bool readable(const char *folder, const char *name, char *path, size_t si
 }
 
 lull_status cli_find_model(const char *option, char *path, size_t size, lull_error *error) {
-    static const char *const names[] = {"lull-speech-22k.safetensors", "lull-speech-16k.safetensors"};
+    static const char *const names[] = {"lull-speech-22k.safetensors",
+                                        "lull-speech-16k.safetensors"};
     const char *given = option != NULL ? option : getenv("LULL_MODEL");
     if (given != NULL && *given != '\0') {
         if ((size_t)snprintf(path, size, "%s", given) >= size)

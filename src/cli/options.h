@@ -1,5 +1,5 @@
-/* Command lines: a table of options a command, parsed with getopt_long, and the --help made from it; the one
- * line that a failure prints; where the default model is. */
+/* Command lines: a table of options a command, parsed with getopt_long, and the --help made from
+ * it; the one line that a failure prints; where the default model is. */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
@@ -50,38 +50,42 @@ typedef struct cli_option {
 
 /* A command's line. Every command gets -h, --help by itself. */
 typedef struct cli_command_line {
-    const char *name;    /* "synth" */
-    const char *usage;   /* what follows "lull synth ": "[OPTIONS] INPUT... [-o OUTPUT]"; lines by \n */
-    const char *about;   /* a few lines under the usage, each at most 79 columns; NULL = none */
-    const char *ending;  /* lines under the options (examples), or NULL */
+    const char *name;   /* "synth" */
+    const char *usage;  /* what follows "lull synth ": "[OPTIONS] INPUT..."; lines by \n */
+    const char *about;  /* a few lines under the usage, each at most 79 columns; NULL = none */
+    const char *ending; /* lines under the options (examples), or NULL */
     const cli_option *options;
-    int least, most;     /* operands allowed; most < 0 = any number */
+    int least, most; /* operands allowed; most < 0 = any number */
 } cli_command_line;
 
-/* Parses argv (argv[0] is the command's name). True: go on, the operands are argv[*first] … argv[argc-1].
- * False: return *exit_code (0 after --help, 2 after wrong usage, whose line has been printed). */
+/* Parses argv (argv[0] is the command's name). True: go on, the operands are argv[*first] …
+ * argv[argc-1]. False: return *exit_code (0 after --help, 2 after wrong usage, whose line has been
+ * printed). */
 bool cli_parse(const cli_command_line *line, int argc, char **argv, int *first, int *exit_code);
 
 /* ---- words to the user -------------------------------------------------------------------- */
 
-/* "lull: message" on stderr, one line (control characters in names are made visible); returns CLI_FAILED. */
+/* "lull: message" on stderr, one line (control characters in names are made visible); returns
+ * CLI_FAILED. */
 int cli_fail(const lull_error *error);
 /* The same from a format. */
 int cli_failf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "lull: message; see 'lull help COMMAND'"; returns CLI_USAGE. command may be NULL. */
 int cli_usage_error(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* A remark on stderr ("lull: message"): does not change the exit code. Commands print none with --quiet. */
+/* A remark on stderr ("lull: message"): does not change the exit code. Commands print none with
+ * --quiet. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Flushes stdout: CLI_OK, or CLI_FAILED with a line when what was printed could not be written. Every command
- * that prints ends with it. */
+/* Flushes stdout: CLI_OK, or CLI_FAILED with a line when what was printed could not be written.
+ * Every command that prints ends with it. */
 int cli_finish_stdout(void);
 
 /* ---- the model ---------------------------------------------------------------------------- */
 
-/* Path of the model to use: `option` (from -m) when not NULL; else $LULL_MODEL; else the first that exists of
- * models/lull-speech-22k.safetensors and lull-speech-16k.safetensors in the source tree that the program was built
- * from (when it runs from its build folder) and in the installed data folder (share/lull/models). Writes to path. */
+/* Path of the model to use: `option` (from -m) when not NULL; else $LULL_MODEL; else the first that
+ * exists of models/lull-speech-22k.safetensors and lull-speech-16k.safetensors in the source tree
+ * that the program was built from (when it runs from its build folder) and in the installed data
+ * folder (share/lull/models). Writes to path. */
 lull_status cli_find_model(const char *option, char *path, size_t size, lull_error *error);
 /* Finds and opens it. */
 lull_status cli_open_model(const char *option, lull_model **model, lull_error *error);
@@ -96,26 +100,28 @@ typedef struct cli_synthesis {
     bool low_latency;
 } cli_synthesis;
 
-extern const char *const cli_sampler_choices[];   /* "default", "ddpm", … in the order of lull_sampler */
-extern const char *const cli_precision_choices[]; /* "auto", "f32", "bf16" in the order of lull_precision */
+/* "default", "ddpm", … in the order of lull_sampler; "auto", … in that of lull_precision. */
+extern const char *const cli_sampler_choices[];
+extern const char *const cli_precision_choices[];
 
 /* What to begin with: everything says "the model's default", one thread. */
-#define CLI_SYNTHESIS_DEFAULT { NULL, 0, 0, 0, -1, -1, 0, 1, -1.0, false }
+#define CLI_SYNTHESIS_DEFAULT                                                                      \
+    { NULL, 0, 0, 0, -1, -1, 0, 1, -1.0, false }
 
 /* Their rows of the table, for a variable `s` of type cli_synthesis. */
 #define CLI_SYNTHESIS_OPTIONS(s)                                                                   \
     CLI_TEXT('m', "model", "FILE", &(s).model, "model file (default: the shipped one)"),           \
-    CLI_UINT64('s', "seed", "N", &(s).seed, "seed of the noise (default 0)"),                      \
-    CLI_INT('n', "steps", "N", &(s).steps, 1, 1000, "reverse diffusion steps"),                    \
-    CLI_CHOICE('S', "sampler", "NAME", &(s).sampler, cli_sampler_choices,                          \
-               "ddpm, fast, ddim, euler or heun"),                                                 \
-    CLI_NUMBER(0, "eta", "X", &(s).eta, 0.0, 1.0, "ddim: 0 deterministic to 1 fresh noise"),        \
-    CLI_INT('r', "refine", "N", &(s).refine, 0, 1000, "mel consistency iterations; 0 none"),       \
-    CLI_INT(0, "refine-window", "N", &(s).refine_window, 0, 256, "frames that they work on"),      \
-    CLI_FLAG('l', "low-latency", &(s).low_latency, "the model's low-latency settings"),            \
-    CLI_CHOICE('p', "precision", "P", &(s).precision, cli_precision_choices,                       \
-               "auto, f32 or bf16"),                                                               \
-    CLI_INT('t', "threads", "N", &(s).threads, 1, 64, "threads (same output for any number)")
+        CLI_UINT64('s', "seed", "N", &(s).seed, "seed of the noise (default 0)"),                  \
+        CLI_INT('n', "steps", "N", &(s).steps, 1, 1000, "reverse diffusion steps"),                \
+        CLI_CHOICE('S', "sampler", "NAME", &(s).sampler, cli_sampler_choices,                      \
+                   "ddpm, fast, ddim, euler or heun"),                                             \
+        CLI_NUMBER(0, "eta", "X", &(s).eta, 0.0, 1.0, "ddim: 0 deterministic to 1 fresh noise"),   \
+        CLI_INT('r', "refine", "N", &(s).refine, 0, 1000, "mel consistency iterations; 0 none"),   \
+        CLI_INT(0, "refine-window", "N", &(s).refine_window, 0, 256, "frames that they work on"),  \
+        CLI_FLAG('l', "low-latency", &(s).low_latency, "the model's low-latency settings"),        \
+        CLI_CHOICE('p', "precision", "P", &(s).precision, cli_precision_choices,                   \
+                   "auto, f32 or bf16"),                                                           \
+        CLI_INT('t', "threads", "N", &(s).threads, 1, 64, "threads (same output for any number)")
 
 /* The lull_options that they say. */
 void cli_synthesis_options(const cli_synthesis *synthesis, lull_options *options);

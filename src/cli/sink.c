@@ -19,8 +19,8 @@ struct cli_sink {
 
 const char *const cli_format_choices[] = {"pcm16", "pcm24", "float", NULL};
 
-lull_status cli_sink_open(const char *path, int rate, audio_format format, bool wav, cli_sink **sink,
-                          lull_error *error) {
+lull_status cli_sink_open(const char *path, int rate, audio_format format, bool wav,
+                          cli_sink **sink, lull_error *error) {
     cli_sink *made = base_alloc(1, sizeof *made);
     if (made == NULL) return base_no_memory(error);
     made->format = format;

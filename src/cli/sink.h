@@ -1,16 +1,18 @@
-/* Where samples go: a WAV file that appears when it is complete, or standard output as raw samples or WAV. */
+/* Where samples go: a WAV file that appears when it is complete, or standard output as raw samples
+ * or WAV. */
 #ifndef CLI_SINK_H
 #define CLI_SINK_H
 
 #include "io/audio_file.h"
 
-extern const char *const cli_format_choices[]; /* "pcm16", "pcm24", "float" in the order of audio_format */
+extern const char
+    *const cli_format_choices[]; /* "pcm16", "pcm24", "float" in the order of audio_format */
 
 typedef struct cli_sink cli_sink;
 
 /* path "-" is standard output: raw little-endian samples in the format, or WAV when wav is true. */
-lull_status cli_sink_open(const char *path, int rate, audio_format format, bool wav, cli_sink **sink,
-                          lull_error *error);
+lull_status cli_sink_open(const char *path, int rate, audio_format format, bool wav,
+                          cli_sink **sink, lull_error *error);
 /* On standard output the samples are on their way when this returns. */
 lull_status cli_sink_write(cli_sink *sink, const float *samples, size_t n, lull_error *error);
 lull_status cli_sink_commit(cli_sink *sink, lull_error *error); /* frees, also on failure */

@@ -33,7 +33,8 @@ lull_status synthesis_worker_new(const synthesis_settings *settings, synthesis_w
     if (settings->griffin_lim == 0 && settings->model != NULL)
         status = lull_vocoder_new(settings->model, &settings->options, &made->vocoder, error);
     else if (settings->griffin_lim == 0)
-        status = vocoder_new_noise(&settings->convention, &settings->options, &made->vocoder, error);
+        status =
+            vocoder_new_noise(&settings->convention, &settings->options, &made->vocoder, error);
     if (status != LULL_OK) {
         base_free(made);
         return status;
@@ -50,15 +51,16 @@ void synthesis_worker_free(synthesis_worker *worker) {
 
 /* ---- samples out -------------------------------------------------------------------------- */
 
-/* Files are begun before the work, so that a bad path is known at once; standard output when there is something
- * to write, so that nothing comes out of bad input. */
+/* Files are begun before the work, so that a bad path is known at once; standard output when there
+ * is something to write, so that nothing comes out of bad input. */
 static lull_status open_sink(synthesis_worker *worker, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     return cli_sink_open(worker->output, settings->convention.sample_rate, settings->format,
                          settings->wav, &worker->sink, error);
 }
 
-static lull_status emit(synthesis_worker *worker, const float *samples, size_t n, lull_error *error) {
+static lull_status emit(synthesis_worker *worker, const float *samples, size_t n,
+                        lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     lull_status status = worker->sink != NULL ? LULL_OK : open_sink(worker, error);
     if (status == LULL_OK) status = cli_sink_write(worker->sink, samples, n, error);
@@ -73,7 +75,8 @@ static lull_status emit(synthesis_worker *worker, const float *samples, size_t n
 static lull_status drain(synthesis_worker *worker, lull_error *error) {
     size_t produced = 0;
     do {
-        lull_status status = lull_vocoder_pull(worker->vocoder, worker->pulled, PULL, &produced, error);
+        lull_status status =
+            lull_vocoder_pull(worker->vocoder, worker->pulled, PULL, &produced, error);
         if (status != LULL_OK) return status;
         if (produced > 0) status = emit(worker, worker->pulled, produced, error);
         if (status != LULL_OK) return status;
@@ -81,7 +84,8 @@ static lull_status drain(synthesis_worker *worker, lull_error *error) {
     return LULL_OK;
 }
 
-static lull_status push(synthesis_worker *worker, const float *frames, size_t n, lull_error *error) {
+static lull_status push(synthesis_worker *worker, const float *frames, size_t n,
+                        lull_error *error) {
     size_t bands = (size_t)worker->settings->convention.bands;
     while (n > 0) {
         size_t accepted = 0;
@@ -116,15 +120,15 @@ static lull_status run_griffin_lim(synthesis_worker *worker, const float *frames
     return status;
 }
 
-static lull_status run_frames(synthesis_worker *worker, const char *name, const float *frames, size_t n,
-                              lull_error *error) {
+static lull_status run_frames(synthesis_worker *worker, const char *name, const float *frames,
+                              size_t n, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     worker->total = n * (size_t)settings->convention.hop;
     if (settings->griffin_lim > 0) return run_griffin_lim(worker, frames, n, error);
     if (settings->noise.data != NULL && settings->noise.shape[1] < worker->total)
         return base_fail(error, LULL_MISMATCH,
-                         "%s: %zu frames want %zu samples of noise, the noise file has %zu", name, n,
-                         worker->total, settings->noise.shape[1]);
+                         "%s: %zu frames want %zu samples of noise, the noise file has %zu", name,
+                         n, worker->total, settings->noise.shape[1]);
     lull_status status = LULL_OK;
     if (settings->noise.data != NULL)
         status = vocoder_set_noise(worker->vocoder, settings->noise.data, settings->noise.shape[0],
@@ -141,7 +145,8 @@ static lull_status read_some(const synthesis_worker *worker, unsigned char *byte
     const synthesis_settings *settings = worker->settings;
     ssize_t read_now;
     while ((read_now = read(STDIN_FILENO, bytes, room)) < 0) {
-        if (errno != EINTR) return base_fail(error, LULL_IO, "%s: %s", stream_name, strerror(errno));
+        if (errno != EINTR)
+            return base_fail(error, LULL_IO, "%s: %s", stream_name, strerror(errno));
         if (!settings->progress(settings->context, 0, 0))
             return base_fail(error, LULL_FINISHED, "interrupted");
     }
@@ -158,7 +163,8 @@ static bool is_array(const unsigned char *bytes, size_t size) {
 static void decode(const unsigned char *bytes, size_t count, float *values) {
     for (size_t i = 0; i < count; i++) {
         const unsigned char *b = bytes + 4 * i;
-        uint32_t bits = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+        uint32_t bits =
+            (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
         memcpy(&values[i], &bits, sizeof bits);
     }
 }
@@ -172,11 +178,12 @@ static lull_status fail_inside_frame(const synthesis_worker *worker, size_t fram
 }
 
 /* Everything on standard input, behind the `have` bytes already read. */
-static lull_status read_all(const synthesis_worker *worker, const unsigned char *begun, size_t *have,
-                            unsigned char **bytes, lull_error *error) {
+static lull_status read_all(const synthesis_worker *worker, const unsigned char *begun,
+                            size_t *have, unsigned char **bytes, lull_error *error) {
     size_t capacity = 0, size = *have;
     for (size_t got = 1; got > 0; size += got) {
-        if (!base_grow((void **)bytes, &capacity, size + (1 << 16), 1)) return base_no_memory(error);
+        if (!base_grow((void **)bytes, &capacity, size + (1 << 16), 1))
+            return base_no_memory(error);
         if (begun != NULL) memcpy(*bytes, begun, size);
         begun = NULL;
         lull_status status = read_some(worker, *bytes + size, capacity - size, &got, error);
@@ -186,8 +193,8 @@ static lull_status read_all(const synthesis_worker *worker, const unsigned char 
     return LULL_OK;
 }
 
-static lull_status decode_all(const synthesis_worker *worker, const unsigned char *bytes, size_t size,
-                              float **frames, size_t *n, lull_error *error) {
+static lull_status decode_all(const synthesis_worker *worker, const unsigned char *bytes,
+                              size_t size, float **frames, size_t *n, lull_error *error) {
     const mel_convention *convention = &worker->settings->convention;
     size_t frame_bytes = (size_t)convention->bands * 4;
     *n = size / frame_bytes;
@@ -223,14 +230,15 @@ static lull_status run_piped(synthesis_worker *worker, const unsigned char *begu
     return status;
 }
 
-/* The beginning of a stream, looked at again as it grows: a few frames say little about their convention. */
+/* The beginning of a stream, looked at again as it grows: a few frames say little about their
+ * convention. */
 typedef struct opening {
     float *frames; /* room for STREAM_FRAMES */
     size_t n;
 } opening;
 
-static lull_status check_opening(const synthesis_worker *worker, opening *begun, const float *frames,
-                                 size_t n, lull_error *error) {
+static lull_status check_opening(const synthesis_worker *worker, opening *begun,
+                                 const float *frames, size_t n, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     size_t bands = (size_t)settings->convention.bands, room = STREAM_FRAMES - begun->n;
     if (settings->input.from != CLI_FROM_MODEL || room == 0) return LULL_OK;
@@ -245,8 +253,8 @@ static lull_status take_frames(synthesis_worker *worker, const unsigned char *by
                                float *frames, opening *begun, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     decode(bytes, n * (size_t)settings->convention.bands, frames);
-    lull_status status = cli_convert_frames(&settings->convention, &settings->input, stream_name, frames,
-                                            n, error);
+    lull_status status =
+        cli_convert_frames(&settings->convention, &settings->input, stream_name, frames, n, error);
     if (status == LULL_OK) status = check_opening(worker, begun, frames, n, error);
     return status != LULL_OK ? status : push(worker, frames, n, error);
 }

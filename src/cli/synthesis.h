@@ -1,4 +1,5 @@
-/* One utterance at a time through the vocoder or a classical baseline: what a worker of lull synth does. */
+/* One utterance at a time through the vocoder or a classical baseline: what a worker of lull synth
+ * does. */
 #ifndef CLI_SYNTHESIS_H
 #define CLI_SYNTHESIS_H
 
@@ -17,21 +18,22 @@ typedef struct synthesis_settings {
     int griffin_lim; /* iterations; 0 = not asked for */
     audio_format format;
     bool wav; /* on standard output */
-    /* Called as samples come out, from any worker: `done` of the job's `total` samples (0 = not known).
-     * False: stop, the user gave up. */
+    /* Called as samples come out, from any worker: `done` of the job's `total` samples (0 = not
+     * known). False: stop, the user gave up. */
     bool (*progress)(void *context, size_t fresh, size_t total);
     void *context;
 } synthesis_settings;
 
 typedef struct synthesis_worker synthesis_worker;
 
-/* Creates the vocoder that the settings ask for (none for Griffin-Lim). The settings must outlive it. */
+/* Creates the vocoder that the settings ask for (none for Griffin-Lim). The settings must outlive
+ * it. */
 lull_status synthesis_worker_new(const synthesis_settings *settings, synthesis_worker **worker,
                                  lull_error *error);
 void synthesis_worker_free(synthesis_worker *worker);
 
-/* Turns one input into one output. *samples: how many came out, also on failure; *limited: how many of them the
- * limiter reduced. On failure no output file is left. */
+/* Turns one input into one output. *samples: how many came out, also on failure; *limited: how many
+ * of them the limiter reduced. On failure no output file is left. */
 lull_status synthesis_run(synthesis_worker *worker, const cli_job *job, size_t *samples,
                           uint64_t *limited, lull_error *error);
 

@@ -60,5 +60,50 @@ class Completion(Case):
         self.assertEqual(self.complete("synth", "sp"), ["speech.npy"])
 
 
+class Readme(Case):
+    """Every command that README.md shows in a shell block does what it says."""
+
+    @classmethod
+    def setUpClass(cls):
+        with open(os.path.join(SOURCE, "README.md")) as file:
+            cls.text = file.read()
+
+    def test_shell_blocks(self):
+        blocks = re.findall(r"^```sh\n(.*?)^```", self.text, re.M | re.S)
+        self.assertGreaterEqual(len(blocks), 2)
+        for name in ("audio_samples", "models"):
+            os.symlink(os.path.join(SOURCE, name), self.path(name))
+        os.mkdir(self.path("bin"))
+        os.symlink(PROGRAM, self.path("bin", "lull"))
+        environment = dict(os.environ, PATH=self.path("bin") + ":" + os.environ["PATH"])
+        environment.pop("LULL_MODEL", None)
+        for block in blocks:
+            done = subprocess.run(["sh", "-eu", "-c", block], capture_output=True, cwd=self.folder,
+                                  env=environment, text=True)
+            self.assertEqual(done.returncode, 0, block + done.stderr)
+        for name in re.findall(r"-o (\w[\w-]*\.\w+)", "".join(blocks)):
+            self.assertGreater(os.path.getsize(self.path(name)), 1000, name)
+
+    def test_every_command_is_listed(self):
+        commands = commands_of(self.run_lull("help").out.decode())
+        for name in re.findall(r"^\| `lull (\w+)` \|", self.text, re.M):
+            self.assertIn(name, commands)
+
+    def test_options_that_it_names_exist(self):
+        helps = "".join(self.run_lull("help", name).out.decode()
+                        for name in commands_of(self.run_lull("help").out.decode()))
+        for option in set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", self.text)) - {"--cflags", "--libs"}:
+            self.assertRegex(helps, re.escape(option) + r"\b", option)
+
+    def test_c_program(self):
+        """The C program compiles without a warning against the public header."""
+        program = re.search(r"^```c\n(.*?)^```", self.text, re.M | re.S).group(1)
+        path = self.write("program.c", program.encode())
+        command = [os.environ.get("CC", "cc"), "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
+                   "-I", os.path.join(SOURCE, "include"), "-fsyntax-only", path]
+        done = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
 if __name__ == "__main__":
     harness.main()
