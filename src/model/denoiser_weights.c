@@ -241,3 +241,7 @@ void denoiser_weights_free(denoiser_weights *w) {
     base_free(w->layer);
     base_free(w);
 }
+
+size_t denoiser_weights_bytes(const denoiser_weights *w) {
+    return w->bytes;
+}

@@ -38,11 +38,9 @@ typedef struct vocoder_stats {
     double conditioner;  /* seconds, summed over threads */
     double network;
     double consistency;  /* colouring, mel consistency and output */
-    double waiting;      /* of the pulling thread for others, and the rest of pull */
     int threads, block;  /* block: network frames at most */
     const char *kernels; /* name of the kernel table, "" without a network */
     bool bf16;
-    size_t bytes;        /* held by this vocoder, shared weights not counted */
     size_t weight_bytes; /* packed weights */
 } vocoder_stats;
 vocoder_stats vocoder_get_stats(const lull_vocoder *vocoder);

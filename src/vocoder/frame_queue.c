@@ -1,0 +1,84 @@
+/* The ring of mel frames between push and pull. Each side owns one counter and reads the other's:
+ * what the producer stored before it raised `pushed` is visible to who has read that value, and a
+ * slot is written again only after the consumer has raised `popped` past it. */
+#include "vocoder/frame_queue.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+struct frame_queue {
+    float *frames;
+    size_t capacity, bands;
+    _Alignas(64) _Atomic uint64_t pushed;
+    atomic_bool finished;
+    _Alignas(64) _Atomic uint64_t popped;
+};
+
+lull_status frame_queue_new(size_t capacity, int bands, frame_queue **result, lull_error *error) {
+    *result = NULL;
+    size_t floats;
+    if (__builtin_mul_overflow(capacity, (size_t)bands, &floats)) return base_no_memory(error);
+    frame_queue *queue = base_alloc(1, sizeof *queue);
+    float *frames = base_alloc(floats, sizeof *frames);
+    if (!queue || !frames) {
+        base_free(queue);
+        base_free(frames);
+        return base_no_memory(error);
+    }
+    queue->frames = frames;
+    queue->capacity = capacity;
+    queue->bands = (size_t)bands;
+    frame_queue_reset(queue);
+    *result = queue;
+    return LULL_OK;
+}
+
+void frame_queue_free(frame_queue *queue) {
+    if (!queue) return;
+    base_free(queue->frames);
+    base_free(queue);
+}
+
+void frame_queue_reset(frame_queue *queue) {
+    atomic_store(&queue->pushed, 0);
+    atomic_store(&queue->popped, 0);
+    atomic_store(&queue->finished, false);
+}
+
+static float *slot(const frame_queue *queue, uint64_t i) {
+    return queue->frames + (size_t)(i % queue->capacity) * queue->bands;
+}
+
+size_t frame_queue_push(frame_queue *queue, const float *frames, size_t n) {
+    uint64_t pushed = atomic_load_explicit(&queue->pushed, memory_order_relaxed);
+    uint64_t popped = atomic_load_explicit(&queue->popped, memory_order_acquire);
+    size_t room = queue->capacity - (size_t)(pushed - popped);
+    if (n > room) n = room;
+    for (size_t i = 0; i < n; i++)
+        memcpy(slot(queue, pushed + i), frames + i * queue->bands, queue->bands * sizeof *frames);
+    atomic_store_explicit(&queue->pushed, pushed + n, memory_order_release);
+    return n;
+}
+
+void frame_queue_finish(frame_queue *queue) {
+    atomic_store_explicit(&queue->finished, true, memory_order_release);
+}
+
+bool frame_queue_finished(const frame_queue *queue) {
+    return atomic_load_explicit(&queue->finished, memory_order_acquire);
+}
+
+uint64_t frame_queue_pushed(const frame_queue *queue) {
+    return atomic_load_explicit(&queue->pushed, memory_order_acquire);
+}
+
+bool frame_queue_pop(frame_queue *queue, float *frame) {
+    uint64_t popped = atomic_load_explicit(&queue->popped, memory_order_relaxed);
+    if (popped == atomic_load_explicit(&queue->pushed, memory_order_acquire)) return false;
+    if (frame) memcpy(frame, slot(queue, popped), queue->bands * sizeof *frame);
+    atomic_store_explicit(&queue->popped, popped + 1, memory_order_release);
+    return true;
+}

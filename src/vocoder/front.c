@@ -1,0 +1,85 @@
+/* Mel frames in, conditioning rows out. */
+#include "vocoder/front.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+lull_status front_init(front *f, frame_queue *queue, int bands, const denoiser_weights *weights,
+                       size_t frame_capacity, size_t row_capacity, lull_error *error) {
+    f->queue = queue;
+    f->bands = bands;
+    f->frame_capacity = frame_capacity;
+    f->frames = base_alloc(frame_capacity * (size_t)bands, sizeof *f->frames);
+    if (!f->frames) return base_no_memory(error);
+    if (!weights) return LULL_OK;
+    lull_status status = denoiser_conditioner_new(weights, &f->conditioner, error);
+    if (status) return status;
+    f->width = (size_t)denoiser_conditioner_width(f->conditioner);
+    f->rows_per_frame = denoiser_conditioner_rows_per_frame(f->conditioner);
+    f->rows.capacity = row_capacity;
+    f->ring = base_alloc(row_capacity * f->width, sizeof *f->ring);
+    f->fresh = base_alloc((size_t)f->rows_per_frame * f->width, sizeof *f->fresh);
+    if (!f->ring || !f->fresh) return base_no_memory(error);
+    f->rows.rows = f->ring;
+    return LULL_OK;
+}
+
+void front_clear(front *f) {
+    denoiser_conditioner_free(f->conditioner);
+    base_free(f->frames);
+    base_free(f->ring);
+    base_free(f->fresh);
+}
+
+void front_reset(front *f) {
+    if (f->conditioner) denoiser_conditioner_reset(f->conditioner);
+    f->rows.first = f->rows.end = 0;
+    f->rows.ended = false;
+    f->taken = 0;
+    f->total = UINT64_MAX;
+}
+
+bool front_plan(front *f, uint64_t oldest_frame, uint64_t oldest_row, int most) {
+    /* Whether more can follow is asked before how much is there, so that the two fit together. */
+    bool finished = frame_queue_finished(f->queue);
+    uint64_t waiting = frame_queue_pushed(f->queue) - f->taken;
+    if (finished && waiting == 0) f->total = f->taken;
+    f->rows.first = oldest_row;
+    f->todo = most;
+    if (f->conditioner) {
+        uint64_t room =
+            (f->rows.capacity - (size_t)(f->rows.end - oldest_row)) / (uint64_t)f->rows_per_frame;
+        if ((uint64_t)f->todo > room) f->todo = (int)room;
+    }
+    if (f->total != UINT64_MAX) {
+        if (!f->conditioner || f->rows.end == f->total * (uint64_t)f->rows_per_frame) {
+            f->rows.ended = true;
+            f->todo = 0;
+        }
+        return f->todo > 0;
+    }
+    uint64_t room = f->frame_capacity - (f->taken - oldest_frame);
+    if ((uint64_t)f->todo > room) f->todo = (int)room;
+    if ((uint64_t)f->todo > waiting) f->todo = (int)waiting;
+    return f->todo > 0;
+}
+
+static void condition(front *f, const float *frame) {
+    int n = denoiser_conditioner_push(f->conditioner, frame, f->fresh);
+    for (int i = 0; i < n; i++, f->rows.end++)
+        memcpy(f->ring + (size_t)(f->rows.end % f->rows.capacity) * f->width,
+               f->fresh + (size_t)i * f->width, f->width * sizeof *f->ring);
+}
+
+void front_run(front *f) {
+    for (int i = 0; i < f->todo; i++) {
+        float *frame = f->total == UINT64_MAX ? (float *)front_frame(f, f->taken) : NULL;
+        if (frame) {
+            frame_queue_pop(f->queue, frame);
+            f->taken++;
+        }
+        if (f->conditioner) condition(f, frame);
+    }
+}

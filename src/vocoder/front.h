@@ -1,0 +1,41 @@
+/* The beginning of the vocoder: takes mel frames from the queue, keeps them for the colouring, and
+ * makes the conditioning rows that all stages share. */
+#ifndef VOCODER_FRONT_H
+#define VOCODER_FRONT_H
+
+#include "model/denoiser.h"
+#include "vocoder/frame_queue.h"
+
+typedef struct front {
+    frame_queue *queue;
+    int bands;
+    float *frames; /* ring of mel frames; frame f at f mod capacity */
+    size_t frame_capacity;
+    denoiser_conditioner *conditioner; /* NULL without a network */
+    float *ring, *fresh;
+    size_t width;
+    int rows_per_frame;
+    denoiser_rows rows;
+    uint64_t taken; /* frames out of the queue */
+    uint64_t total; /* frames of the utterance; UINT64_MAX until known */
+
+    int todo; /* of this tick: frames, or flushes after the last */
+} front;
+
+/* frame_capacity, row_capacity: of the rings. weights may be NULL: no network. The queue is
+ * borrowed. */
+lull_status front_init(front *f, frame_queue *queue, int bands, const denoiser_weights *weights,
+                       size_t frame_capacity, size_t row_capacity, lull_error *error);
+void front_clear(front *f);
+void front_reset(front *f);
+
+/* Frames before `oldest_frame` and rows before `oldest_row` are no longer needed; at most `most`
+ * frames. */
+bool front_plan(front *f, uint64_t oldest_frame, uint64_t oldest_row, int most);
+void front_run(front *f);
+
+static inline const float *front_frame(const front *f, uint64_t i) {
+    return f->frames + (size_t)(i % f->frame_capacity) * (size_t)f->bands;
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* Where the noise comes from: the counter-based generator, or an array that the caller gives. */
+#ifndef VOCODER_NOISE_H
+#define VOCODER_NOISE_H
+
+#include "base/random.h"
+
+#include <string.h>
+
+typedef struct noise_source {
+    uint64_t seed;
+    const float *rows; /* NULL: the generator */
+    size_t row_count, samples;
+} noise_source;
+
+/* Samples first … first+n−1 of draw number `row`. */
+static inline void noise_draw(const noise_source *noise, int row, uint64_t first, float *out,
+                              size_t n) {
+    if (noise->rows)
+        memcpy(out, noise->rows + (size_t)row * noise->samples + first, n * sizeof *out);
+    else
+        random_normal(noise->seed, (uint32_t)row, first, out, n);
+}
+
+#endif

@@ -1,0 +1,74 @@
+/* Options: defaults, ranges, and what the model decides. */
+#include "vocoder/options.h"
+
+#include "base/error.h"
+#include "vocoder/vocoder.h"
+
+#include <math.h>
+#include <string.h>
+
+void lull_options_init(lull_options *options) {
+    if (!options) return;
+    *options = (lull_options){
+        .struct_size = sizeof *options, .eta = -1, .refine = -1, .refine_window = -1, .threads = 1};
+}
+
+static lull_status check_range(const char *name, double value, double least, double most,
+                               lull_error *error) {
+    if (value >= least && value <= most) return LULL_OK;
+    return base_fail(error, LULL_INVALID, "%s is %g; expected %g to %g", name, value, least, most);
+}
+
+static lull_status check(const lull_options *o, lull_error *error) {
+    lull_status status = check_range("steps", o->steps, 0, VOCODER_MAX_STEPS, error);
+    if (!status) status = check_range("sampler", (int)o->sampler, 0, LULL_SAMPLER_HEUN, error);
+    if (!status && !(o->eta <= 1)) /* NaN too */
+        status =
+            base_fail(error, LULL_INVALID, "eta is %g; expected 0 to 1, or below 0 for the model's",
+                      (double)o->eta);
+    if (!status) status = check_range("refine", o->refine, -1, VOCODER_MAX_REFINE, error);
+    if (!status)
+        status = check_range("refine_window", o->refine_window, -1, VOCODER_MAX_WINDOW, error);
+    if (!status) status = check_range("threads", o->threads, 1, VOCODER_MAX_THREADS, error);
+    if (!status)
+        status = check_range("precision", (int)o->precision, 0, LULL_PRECISION_BF16, error);
+    if (!status)
+        status = check_range("queue_frames", (double)o->queue_frames, 0, VOCODER_MAX_QUEUE, error);
+    return status;
+}
+
+/* Callers built against an older lull.h have a shorter struct: what they do not know keeps its
+ * default. */
+static lull_status copy_given(const lull_options *given, lull_options *options, lull_error *error) {
+    lull_options_init(options);
+    if (!given) return LULL_OK;
+    size_t size = given->struct_size;
+    if (size < offsetof(lull_options, queue_frames) || size > 4096)
+        return base_fail(error, LULL_INVALID,
+                         "lull_options has struct_size %zu; start from lull_options_init", size);
+    memcpy(options, given, size < sizeof *options ? size : sizeof *options);
+    options->struct_size = sizeof *options;
+    return LULL_OK;
+}
+
+static void fill_from_model(const model_config *c, lull_options *o) {
+    bool low = o->low_latency;
+    if (o->sampler == LULL_SAMPLER_DEFAULT) o->sampler = c->sampler;
+    if (o->steps == 0) o->steps = low ? c->low_latency_steps : c->steps;
+    if (o->eta < 0) o->eta = (float)c->eta;
+    if (o->refine < 0) o->refine = low ? c->low_latency_refine : c->refine;
+    if (o->refine_window < 0)
+        o->refine_window = low ? c->low_latency_refine_window : c->refine_window;
+}
+
+lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,
+                                    lull_options *resolved, lull_error *error) {
+    lull_status status = copy_given(given, resolved, error);
+    if (!status) status = check(resolved, error);
+    if (status) return status;
+    if (config) fill_from_model(config, resolved);
+    if (resolved->refine < 0) resolved->refine = VOCODER_NOISE_REFINE;
+    if (resolved->refine_window < 0) resolved->refine_window = VOCODER_NOISE_REFINE_WINDOW;
+    if (resolved->queue_frames == 0) resolved->queue_frames = VOCODER_DEFAULT_QUEUE;
+    return LULL_OK;
+}

@@ -1,0 +1,21 @@
+/* lull_options as a caller gives them, made complete by what the model says. */
+#ifndef VOCODER_OPTIONS_H
+#define VOCODER_OPTIONS_H
+
+#include "model/config.h"
+
+enum {
+    VOCODER_MAX_STEPS = 1000,
+    VOCODER_MAX_REFINE = 100000,
+    VOCODER_MAX_WINDOW = 256,
+    VOCODER_MAX_THREADS = 64,
+    VOCODER_DEFAULT_QUEUE = 1024,
+    VOCODER_MAX_QUEUE = 1 << 24
+};
+
+/* *resolved gets every value that was left to the model. config NULL: no network. given may be
+ * NULL. */
+lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,
+                                    lull_options *resolved, lull_error *error);
+
+#endif
