@@ -31,7 +31,7 @@ lull_status resampler_new(int from, int to, resampler **out, lull_error *error) 
     if (!r) return base_no_memory(error);
     if (from != to) {
         soxr_error_t problem = NULL;
-        soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
+        soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_S, SOXR_FLOAT32_S);
         soxr_quality_spec_t quality = soxr_quality_spec(SOXR_VHQ, 0);
         soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
         r->soxr = soxr_create(from, to, 1, &problem, &io, &quality, &runtime);
@@ -60,14 +60,17 @@ lull_status resampler_run(resampler *r, const float *in, size_t count, size_t *c
         *consumed = *produced = n;
         return LULL_OK;
     }
-    /* soxr takes its input and gives its output piecemeal: go on until nothing moves. A null input
-     * tells it that the signal has ended; an empty one does not. */
-    static const float nothing = 0;
+    /* soxr takes its input and gives its output piecemeal: go on until nothing moves. No list of
+     * channels tells it that the signal has ended; an empty channel does not. Channels are split
+     * and not interleaved (all the same for one), because soxr looks at interleaved output as a
+     * list of pointers too, and so reads beyond a short one. */
     for (;;) {
         size_t taken = 0, given = 0, left = count - *consumed;
-        const float *from = left > 0 ? in + *consumed : last ? NULL : &nothing;
-        soxr_error_t problem =
-            soxr_process(r->soxr, from, left, &taken, out + *produced, room - *produced, &given);
+        const float *channels_in[1] = {left > 0 ? in + *consumed : NULL};
+        float *channels_out[1] = {*produced < room ? out + *produced : NULL};
+        bool ended = left == 0 && last;
+        soxr_error_t problem = soxr_process(r->soxr, ended ? NULL : channels_in, left, &taken,
+                                            channels_out, room - *produced, &given);
         if (problem) return base_fail(error, LULL_INVALID, "resampling failed: %s", problem);
         *consumed += taken;
         *produced += given;
