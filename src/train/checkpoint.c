@@ -142,9 +142,8 @@ static int newest_first(const void *a, const void *b) {
     return (left < right) - (left > right);
 }
 
-/* Steps of the checkpoints there are, newest first; base_free. Removes unfinished files when asked
- * to. */
-static long long *list(const char *run, size_t *count, bool tidy) {
+/* Steps of the checkpoints there are, newest first; base_free. */
+static long long *list(const char *run, size_t *count) {
     char folder[PATH_SIZE];
     snprintf(folder, sizeof folder, "%s/checkpoints", run);
     long long *steps = NULL;
@@ -155,10 +154,6 @@ static long long *list(const char *run, size_t *count, bool tidy) {
     struct dirent *entry;
     while ((entry = readdir(directory)) != NULL) {
         long long step = step_of(entry->d_name);
-        char path[2 * PATH_SIZE];
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (tidy && entry->d_name[0] == '.' && strstr(entry->d_name, ".safetensors.") != NULL)
-            unlink(path);
         if (step < 0 || !base_grow((void **)&steps, &capacity, *count + 1, sizeof *steps)) continue;
         steps[(*count)++] = step;
     }
@@ -174,7 +169,7 @@ static void path_of(const char *run, long long step, char *path) {
 void train_checkpoint_prune(const char *run, int keep) {
     size_t count;
     char path[PATH_SIZE];
-    long long *steps = list(run, &count, true);
+    long long *steps = list(run, &count);
     for (size_t i = (size_t)keep; i < count; i++) {
         path_of(run, steps[i], path);
         unlink(path);
@@ -184,7 +179,7 @@ void train_checkpoint_prune(const char *run, int keep) {
 
 bool train_checkpoint_exists(const char *run) {
     size_t count;
-    base_free(list(run, &count, false));
+    base_free(list(run, &count));
     return count > 0;
 }
 
@@ -207,7 +202,7 @@ lull_status train_checkpoint_read(const char *run, train_state *state, bool *fou
     size_t count;
     lull_error problem = {0};
     lull_status status = LULL_OK;
-    long long *steps = list(run, &count, true);
+    long long *steps = list(run, &count);
     *found = false;
     for (size_t i = 0; i < count && !*found; i++) {
         char path[PATH_SIZE], line[PATH_SIZE + LULL_MESSAGE_SIZE];

@@ -2,7 +2,9 @@
 #include "train/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +17,13 @@ enum { PATH_SIZE = 4352, LINE_SIZE = 512 };
 
 struct train_log {
     char path[PATH_SIZE], curve[PATH_SIZE];
-    FILE *file, *timing;
-    uint64_t bytes;
+    int file;
+    FILE *timing;
+    uint64_t written; /* bytes of the file that are whole lines */
+    char *
+        pending; /* lines that are not in the file yet: they stay here while it cannot be written */
+    size_t pending_count, pending_capacity;
+    bool lost; /* a line found no memory */
     train_points training, valid, degraded;
 };
 
@@ -51,6 +58,7 @@ lull_status train_log_open(const char *run, uint64_t bytes, train_log **result, 
     train_log *log = base_alloc(1, sizeof *log);
     *result = NULL;
     if (log == NULL) return base_no_memory(error);
+    log->file = -1;
     snprintf(log->path, sizeof log->path, "%s/log.jsonl", run);
     snprintf(log->curve, sizeof log->curve, "%s/curve.png", run);
     snprintf(timing, sizeof timing, "%s/timing.jsonl", run);
@@ -61,17 +69,54 @@ lull_status train_log_open(const char *run, uint64_t bytes, train_log **result, 
         return status;
     }
     if (bytes > 0) read_back(log);
-    log->file = fopen(log->path, bytes > 0 ? "a" : "w");
+    log->file = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC | (bytes > 0 ? 0 : O_TRUNC), 0666);
     log->timing = fopen(timing, bytes > 0 ? "a" : "w");
-    if (log->file == NULL || log->timing == NULL) {
+    if (log->file < 0 || log->timing == NULL) {
         lull_status status = base_fail(error, LULL_IO, "%s: cannot be written: %s",
-                                       log->file == NULL ? log->path : timing, strerror(errno));
+                                       log->file < 0 ? log->path : timing, strerror(errno));
         train_log_free(log);
         return status;
     }
-    log->bytes = bytes;
+    log->written = bytes;
     *result = log;
     return LULL_OK;
+}
+
+/* ---- lines -------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static void append(train_log *log, const char *format, ...) {
+    char line[LINE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (n <= 0 || n >= LINE_SIZE) return;
+    if (!base_grow((void **)&log->pending, &log->pending_capacity, log->pending_count + (size_t)n,
+                   1)) {
+        log->lost = true;
+        return;
+    }
+    memcpy(log->pending + log->pending_count, line, (size_t)n);
+    log->pending_count += (size_t)n;
+}
+
+bool train_log_flush(train_log *log) {
+    size_t done = 0;
+    while (done < log->pending_count) {
+        ssize_t n = pwrite(log->file, log->pending + done, log->pending_count - done,
+                           (off_t)(log->written + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            int reason = errno;
+            /* Back to whole lines; what is beyond is overwritten in any case. */
+            if (ftruncate(log->file, (off_t)log->written) == 0) errno = reason;
+            return false;
+        }
+        done += (size_t)n;
+    }
+    log->written += done;
+    log->pending_count = 0;
+    return true;
 }
 
 /* "0.5" or "null". */
@@ -86,21 +131,18 @@ static const char *json(double value, char *text, size_t size) {
 void train_log_step(train_log *log, uint64_t step, double loss, double norm, double rate,
                     bool skipped) {
     char a[32], b[32];
-    int n = fprintf(log->file, "{\"step\":%llu,\"loss\":%s,\"norm\":%s,\"rate\":%.9g%s}\n",
-                    (unsigned long long)step, json(loss, a, sizeof a), json(norm, b, sizeof b),
-                    rate, skipped ? ",\"skipped\":true" : "");
-    if (n > 0) log->bytes += (uint64_t)n;
+    append(log, "{\"step\":%llu,\"loss\":%s,\"norm\":%s,\"rate\":%.9g%s}\n",
+           (unsigned long long)step, json(loss, a, sizeof a), json(norm, b, sizeof b), rate,
+           skipped ? ",\"skipped\":true" : "");
     if (isfinite(loss)) train_points_add(&log->training, (double)step, loss);
 }
 
 void train_log_evaluation(train_log *log, uint64_t step, double valid, double degraded) {
-    char a[32], b[32];
-    int n = fprintf(log->file, "{\"step\":%llu,\"valid_loss\":%s", (unsigned long long)step,
-                    json(valid, a, sizeof a));
-    int m = isnan(degraded)
-                ? fprintf(log->file, "}\n")
-                : fprintf(log->file, ",\"valid_loss_degraded\":%s}\n", json(degraded, b, sizeof b));
-    if (n > 0 && m > 0) log->bytes += (uint64_t)n + (uint64_t)m;
+    char a[32], b[32], more[64] = "";
+    if (!isnan(degraded))
+        snprintf(more, sizeof more, ",\"valid_loss_degraded\":%s", json(degraded, b, sizeof b));
+    append(log, "{\"step\":%llu,\"valid_loss\":%s%s}\n", (unsigned long long)step,
+           json(valid, a, sizeof a), more);
     if (isfinite(valid)) train_points_add(&log->valid, (double)step, valid);
     if (isfinite(degraded)) train_points_add(&log->degraded, (double)step, degraded);
 }
@@ -115,11 +157,10 @@ void train_log_timing(train_log *log, uint64_t step, double seconds, double audi
 lull_status train_log_sync(train_log *log, uint64_t *bytes, lull_error *error) {
     fflush(log->timing); /* only for people: its loss is no failure */
     clearerr(log->timing);
-    if (ferror(log->file) || fflush(log->file) != 0 || fsync(fileno(log->file)) != 0) {
-        int reason = errno;
-        return base_fail(error, LULL_IO, "%s: cannot be written: %s", log->path, strerror(reason));
-    }
-    *bytes = log->bytes;
+    if (log->lost) return base_no_memory(error);
+    if (!train_log_flush(log) || fsync(log->file) != 0)
+        return base_fail(error, LULL_IO, "%s: cannot be written: %s", log->path, strerror(errno));
+    *bytes = log->written;
     return LULL_OK;
 }
 
@@ -137,8 +178,12 @@ double train_log_recent(const train_log *log, size_t count) {
 
 void train_log_free(train_log *log) {
     if (log == NULL) return;
-    if (log->file != NULL) fclose(log->file);
+    if (log->file >= 0) {
+        train_log_flush(log);
+        close(log->file);
+    }
     if (log->timing != NULL) fclose(log->timing);
+    base_free(log->pending);
     train_points_free(&log->training);
     train_points_free(&log->valid);
     train_points_free(&log->degraded);

@@ -18,6 +18,9 @@ void train_log_step(train_log *log, uint64_t step, double loss, double norm, dou
 void train_log_evaluation(train_log *log, uint64_t step, double valid, double degraded);
 void train_log_timing(train_log *log, uint64_t step, double seconds, double audio_per_second,
                       double wait);
+/* Lines so far into the file; false when it cannot be written now: they are kept for the next time.
+ */
+bool train_log_flush(train_log *log);
 /* Everything on disk; *bytes: length of log.jsonl now. Fails when something could not be written.
  */
 lull_status train_log_sync(train_log *log, uint64_t *bytes, lull_error *error);

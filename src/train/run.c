@@ -1,6 +1,7 @@
 /* The training loop: see run.h. */
 #include "train/run.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -300,6 +301,7 @@ static void progress_line(run *r, double waited) {
     r->line_waited += waited;
     r->line_audio += audio_per_step(r);
     if (spent < 1.0) return;
+    train_log_flush(r->log);
     char left[48], of[32] = "";
     double done = progress_of(r);
     double rest = done > 0.0 ? elapsed(r) * (1.0 - done) / done : INFINITY;
@@ -375,6 +377,26 @@ static lull_status make_folder(const char *path, lull_error *error) {
     return base_fail(error, LULL_IO, "%s: the folder cannot be made: %s", path, strerror(reason));
 }
 
+/* What a killed run was about to write: ".NAME.XXXXXX" beside NAME. */
+static void remove_unfinished(const char *folder) {
+    DIR *directory = opendir(folder);
+    struct dirent *entry;
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        static const char *const endings[] = {".json", ".png", ".safetensors", ".wav"};
+        const char *name = entry->d_name;
+        size_t length = strlen(name);
+        if (name[0] != '.' || length < 9 || name[length - 7] != '.') continue;
+        for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+            size_t n = strlen(endings[i]);
+            if (length < n + 8 || strncmp(name + length - 7 - n, endings[i], n) != 0) continue;
+            char path[2 * PATH_SIZE];
+            snprintf(path, sizeof path, "%s/%s", folder, name);
+            unlink(path);
+        }
+    }
+    if (directory != NULL) closedir(directory);
+}
+
 static lull_status make_folders(const run *r, lull_error *error) {
     char path[PATH_SIZE];
     lull_status status = make_folder(r->options->folder, error);
@@ -382,6 +404,12 @@ static lull_status make_folders(const run *r, lull_error *error) {
     if (!status) status = make_folder(path, error);
     run_path(r, "samples", path);
     if (!status) status = make_folder(path, error);
+    if (!status && r->options->resume) {
+        remove_unfinished(r->options->folder);
+        remove_unfinished(path);
+        run_path(r, "checkpoints", path);
+        remove_unfinished(path);
+    }
     if (status || r->options->resume) return status;
     run_path(r, "log.jsonl", path);
     if (train_checkpoint_exists(r->options->folder) || access(path, F_OK) == 0)

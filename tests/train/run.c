@@ -1,0 +1,489 @@
+/* Whole runs on a tiny network: killed and resumed bit for bit, stopped by a signal, out of disk
+ * space, out of numbers. */
+#include "helpers.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/thread_pool.h"
+#include "model/model.h"
+#include "train/checkpoint.h"
+#include "train/run.h"
+
+enum { STEPS = 40 };
+
+typedef struct fixture {
+    char folder[TEST_PATH], corpus[TEST_PATH];
+    model_config config;
+    train_settings settings;
+} fixture;
+
+static void set_up(fixture *f) {
+    tiny_config(&f->config);
+    make_temporary(f->folder);
+    join(f->corpus, f->folder, "corpus");
+    assert_int_equal(mkdir(f->corpus, 0777), 0);
+    for (unsigned i = 0; i < 6; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "voice%u.wav", i);
+        write_voice(f->corpus, name, i == 3 ? 22050 : 16000, 0.6 + 0.2 * i, i);
+    }
+    train_settings *s = &f->settings;
+    memset(s, 0, sizeof *s);
+    train_settings_default(s);
+    snprintf(s->corpus, sizeof s->corpus, "%s", f->corpus);
+    s->valid_share = 0.3;
+    s->batch = 2;
+    s->crop_frames = 12;
+    s->seed = 3;
+    s->warm_up = 10;
+    s->degrade = 0.3;
+    s->max_steps = STEPS;
+    s->eval_every = 15;
+    s->checkpoint_seconds = 0;
+    s->checkpoint_steps = 7;
+    s->valid_crops = 5;
+    s->samples = 1;
+}
+
+static void tear_down(fixture *f) {
+    remove_all(f->folder);
+}
+
+/* What a run says, and what a test does about it. */
+typedef struct listener {
+    char text[16384];
+    const char *trigger; /* on a line that holds this … */
+    void (*action)(struct listener *l);
+    volatile sig_atomic_t stop;
+} listener;
+
+static void listen_to(void *context, train_line kind, const char *line) {
+    listener *l = context;
+    if (kind == TRAIN_LINE_PROGRESS) return;
+    strncat(l->text, line, sizeof l->text - strlen(l->text) - 2);
+    strcat(l->text, "\n");
+    if (l->trigger != NULL && strstr(line, l->trigger) != NULL) l->action(l);
+}
+
+static lull_status train_in(fixture *f, const char *name, bool resume, int threads, listener *l,
+                            train_result *result, lull_error *error) {
+    static listener nobody;
+    char run[TEST_PATH];
+    if (l == NULL) {
+        memset(&nobody, 0, sizeof nobody);
+        l = &nobody;
+    }
+    join(run, f->folder, name);
+    const train_run_options options = {run, resume, threads, &l->stop, listen_to, l};
+    return train_run(&f->config, &f->settings, &options, result, error);
+}
+
+static void train_fine(fixture *f, const char *name, bool resume, int threads) {
+    train_result result;
+    lull_error error = {0};
+    if (train_in(f, name, resume, threads, NULL, &result, &error))
+        fail_msg("%s: %s", name, error.message);
+    assert_int_equal(result.steps, f->settings.max_steps);
+    assert_true(result.checkpointed && !result.interrupted);
+}
+
+/* ---- comparing folders -------------------------------------------------------------------- */
+
+static char *read_all(const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) fail_msg("%s is missing", path);
+    fseek(file, 0, SEEK_END);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    char *bytes = malloc(*size + 1);
+    assert_int_equal(fread(bytes, 1, *size, file), *size);
+    bytes[*size] = '\0';
+    fclose(file);
+    return bytes;
+}
+
+static void same_file(const char *a, const char *b) {
+    size_t n, m;
+    char *left = read_all(a, &n), *right = read_all(b, &m);
+    if (n != m || memcmp(left, right, n) != 0) fail_msg("%s and %s differ", a, b);
+    free(left);
+    free(right);
+}
+
+/* Every file of a folder is in the other, the same byte for byte; timing.jsonl is the clock's.
+ * Returns their number. */
+static int same_files(const char *a, const char *b) {
+    int count = 0;
+    DIR *directory = opendir(a);
+    assert_non_null(directory);
+    struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) {
+        char left[TEST_PATH], right[TEST_PATH];
+        struct stat about;
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+            !strcmp(entry->d_name, "timing.jsonl"))
+            continue;
+        join(left, a, entry->d_name);
+        join(right, b, entry->d_name);
+        assert_int_equal(stat(left, &about), 0);
+        if (S_ISDIR(about.st_mode)) {
+            count += same_files(left, right);
+        } else {
+            same_file(left, right);
+            count++;
+        }
+    }
+    closedir(directory);
+    return count;
+}
+
+static int same_runs(const fixture *f, const char *a, const char *b) {
+    char left[TEST_PATH], right[TEST_PATH];
+    join(left, f->folder, a);
+    join(right, f->folder, b);
+    int count = same_files(left, right);
+    assert_int_equal(same_files(right, left), count);
+    return count;
+}
+
+/* ---- tests -------------------------------------------------------------------------------- */
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The child trains; what it does with a failure is its exit code. */
+static pid_t train_in_child(fixture *f, const char *name, bool resume, listener *l) {
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        train_result result;
+        lull_error error = {0};
+        lull_status status = train_in(f, name, resume, 2, l, &result, &error);
+        if (status) fprintf(stderr, "%s\n", error.message);
+        _exit(status ? 1 : result.checkpointed ? 0 : 3);
+    }
+    return child;
+}
+
+static void killed_and_resumed(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    double begun = now();
+    train_fine(&f, "straight", false, 2);
+    double whole = now() - begun;
+    unsigned seed = (unsigned)time(NULL) ^ (unsigned)getpid();
+    int kills = 0;
+    for (int attempt = 0; attempt < 3; attempt++) {
+        double after = whole * random_uniform(seed, 0, (uint64_t)attempt);
+        pid_t child = train_in_child(&f, "killed", attempt > 0, NULL);
+        const struct timespec pause = {(time_t)after, (long)(1e9 * (after - floor(after)))};
+        nanosleep(&pause, NULL);
+        int how;
+        kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, &how, 0), child);
+        kills += WIFSIGNALED(how);
+        char config[TEST_PATH];
+        join(config, f.folder, "killed/config.json");
+        if (access(config, F_OK) != 0) attempt = -1; /* not even begun: again from nothing */
+        if (attempt < 0) {
+            char run[TEST_PATH];
+            join(run, f.folder, "killed");
+            remove_all(run);
+            seed++;
+        }
+    }
+    train_fine(&f, "killed", true, 2);
+    int files = same_runs(&f, "straight", "killed");
+    print_message("  %d kills (seed %u); %d files identical\n", kills, seed, files);
+    assert_true(files >= 9);
+    /* Resuming a finished run changes nothing. */
+    train_fine(&f, "killed", true, 1);
+    same_runs(&f, "straight", "killed");
+    tear_down(&f);
+}
+
+static void any_number_of_threads(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    f.settings.max_steps = 9;
+    f.settings.batch = 5;
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+        char one[32], three[32];
+        f.settings.bf16 = bf16 != 0;
+        snprintf(one, sizeof one, "one-%d", bf16);
+        snprintf(three, sizeof three, "three-%d", bf16);
+        train_fine(&f, one, false, 1);
+        train_fine(&f, three, false, 3);
+        same_runs(&f, one, three);
+    }
+    tear_down(&f);
+}
+
+static void stop_it(listener *l) {
+    l->stop = 1;
+}
+
+static void stopped_by_a_signal(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    f.settings.max_steps = 20;
+    train_fine(&f, "straight", false, 2);
+    listener l = {.trigger = "step 15: training loss", .action = stop_it};
+    train_result result;
+    assert_int_equal(train_in(&f, "stopped", false, 2, &l, &result, NULL), LULL_OK);
+    assert_true(result.interrupted && result.checkpointed);
+    assert_int_equal(result.steps, 15);
+    train_fine(&f, "stopped", true, 2);
+    char a[TEST_PATH], b[TEST_PATH];
+    const char *same[] = {"model.safetensors", "log.jsonl", "curve.png",
+                          "checkpoints/0000020.safetensors"};
+    for (int i = 0; i < 4; i++) {
+        snprintf(a, sizeof a, "%.900s/straight/%s", f.folder, same[i]);
+        snprintf(b, sizeof b, "%.900s/stopped/%s", f.folder, same[i]);
+        same_file(a, b);
+    }
+    tear_down(&f);
+}
+
+/* From now on no file of this process may grow beyond a few kilobytes. */
+static void fill_the_disk(listener *l) {
+    (void)l;
+    const struct rlimit limit = {4096, 4096};
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+static void full_disk(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    char run[TEST_PATH], path[TEST_PATH];
+    f.settings.samples = 0;
+    listener l = {.trigger = "step 14: checkpoint written", .action = fill_the_disk};
+    pid_t child = train_in_child(&f, "full", false, &l);
+    int how;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how) &&
+                WEXITSTATUS(how) == 3); /* ran to its end, the last state is not on disk */
+    join(run, f.folder, "full");
+    train_state kept;
+    bool found;
+    assert_int_equal(train_state_new(&f.config, &kept, NULL), LULL_OK);
+    assert_int_equal(train_checkpoint_read(run, &kept, &found, NULL, NULL, NULL), LULL_OK);
+    assert_true(found);
+    assert_int_equal(kept.progress.step, 14);
+    train_state_free(&kept);
+    join(path, run, "model.safetensors"); /* whole as well */
+    lull_model *model;
+    assert_int_equal(lull_model_open(path, &model, NULL), LULL_OK);
+    lull_model_close(model);
+    train_fine(&f, "full", true, 2);
+    train_fine(&f, "straight", false, 2);
+    same_runs(&f, "full", "straight");
+    tear_down(&f);
+}
+
+static void full_disk_is_said(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    f.settings.samples = 0;
+    f.settings.max_steps = 14;
+    char run[TEST_PATH], checkpoints[TEST_PATH], moved[TEST_PATH];
+    train_fine(&f, "run", false, 1);
+    /* A folder that is gone fails as a full disk does, in this process. */
+    join(run, f.folder, "run");
+    join(checkpoints, run, "checkpoints");
+    join(moved, run, "moved");
+    static listener l;
+    memset(&l, 0, sizeof l);
+    train_result result;
+    f.settings.max_steps = 15;
+    f.settings.checkpoint_steps = 5;
+    /* checkpoints becomes a file: nothing can be written into it */
+    assert_int_equal(rename(checkpoints, moved), 0);
+    FILE *file = fopen(checkpoints, "w");
+    assert_non_null(file);
+    fclose(file);
+    lull_error error = {0};
+    assert_int_not_equal(train_in(&f, "run", true, 1, &l, &result, &error), LULL_OK);
+    assert_non_null(strstr(error.message, "checkpoints"));
+    assert_int_equal(unlink(checkpoints), 0);
+    assert_int_equal(rename(moved, checkpoints), 0);
+    train_fine(&f, "run", true, 1);
+    tear_down(&f);
+}
+
+static void numbers_run_out(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    static listener l;
+    memset(&l, 0, sizeof l);
+    f.settings.samples = 0;
+    f.settings.rate = 1e25;
+    f.settings.warm_up = 0;
+    f.settings.checkpoint_steps = 1;
+    train_result result;
+    lull_error error = {0};
+    assert_int_equal(train_in(&f, "wild", false, 2, &l, &result, &error), LULL_NOT_FINITE);
+    assert_non_null(strstr(error.message, "10 steps in a row"));
+    assert_true(result.skipped >= 10 && !result.checkpointed);
+    assert_non_null(strstr(l.text, "skipped"));
+    char run[TEST_PATH];
+    join(run, f.folder, "wild");
+    train_state kept;
+    bool found;
+    assert_int_equal(train_state_new(&f.config, &kept, NULL), LULL_OK);
+    assert_int_equal(train_checkpoint_read(run, &kept, &found, NULL, NULL, &error), LULL_OK);
+    assert_true(found && train_state_finite(&kept));
+    train_state_free(&kept);
+    tear_down(&f);
+}
+
+static void damaged_checkpoint(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    char run[TEST_PATH], path[TEST_PATH];
+    f.settings.samples = 0;
+    f.settings.max_steps = 14;
+    train_fine(&f, "run", false, 2);
+    train_fine(&f, "whole", false, 2);
+    join(run, f.folder, "run");
+    join(path, run, "checkpoints/0000014.safetensors");
+    assert_int_equal(truncate(path, 5000), 0);
+    static listener l;
+    memset(&l, 0, sizeof l);
+    train_result result;
+    lull_error error = {0};
+    if (train_in(&f, "run", true, 2, &l, &result, &error)) fail_msg("%s", error.message);
+    assert_non_null(strstr(l.text, "damaged"));
+    assert_non_null(strstr(l.text, "resuming after step 7"));
+    same_runs(&f, "run", "whole");
+    /* A run is not begun over another. */
+    assert_int_equal(train_in(&f, "run", false, 1, NULL, &result, &error), LULL_INVALID);
+    assert_non_null(strstr(error.message, "--resume"));
+    tear_down(&f);
+}
+
+static double first_loss(const fixture *f, const char *name, int line) {
+    char path[TEST_PATH];
+    size_t size;
+    snprintf(path, sizeof path, "%.900s/%s/log.jsonl", f->folder, name);
+    char *text = read_all(path, &size), *at = text;
+    for (int i = 0; i < line; i++) at = strchr(at, '\n') + 1;
+    at = strstr(at, "\"loss\":");
+    assert_non_null(at);
+    double loss = strtod(at + 7, NULL);
+    free(text);
+    return loss;
+}
+
+/* Two batches of two crops are one batch of four, but for rounding. */
+static void accumulation(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    f.settings.max_steps = 6;
+    f.settings.samples = 0;
+    f.settings.batch = 4;
+    train_fine(&f, "four", false, 2);
+    f.settings.batch = 2;
+    f.settings.accumulate = 2;
+    train_fine(&f, "two", false, 2);
+    for (int i = 0; i < 6; i++)
+        assert_true(fabs(first_loss(&f, "four", i) / first_loss(&f, "two", i) - 1.0) < 1e-5);
+    tear_down(&f);
+}
+
+/* The network learns, in both precisions and with every objective. --init takes over what was
+ * learned. */
+static void learns(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    f.settings.max_steps = 150;
+    f.settings.samples = 0;
+    f.settings.batch = 4;
+    f.settings.rate = 5e-3;
+    f.settings.degrade = 0;
+    f.settings.eval_every = 0;
+    f.settings.checkpoint_steps = 150;
+    double first[2] = {0}, last[2] = {0};
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+        char name[32];
+        snprintf(name, sizeof name, "v-%d", bf16);
+        f.settings.bf16 = bf16 != 0;
+        train_fine(&f, name, false, 2);
+        for (int i = 0; i < 20; i++) {
+            first[bf16] += first_loss(&f, name, i) / 20;
+            last[bf16] += first_loss(&f, name, 130 + i) / 20;
+        }
+    }
+    print_message("  mean loss of the first and last 20 of 150 steps: float32 %.4f %.4f, bfloat16 "
+                  "%.4f %.4f\n",
+                  first[0], last[0], first[1], last[1]);
+    assert_true(last[0] < first[0] - 0.02 && fabs(last[1] - last[0]) < 0.01);
+    f.settings.bf16 = false;
+    snprintf(f.settings.init, sizeof f.settings.init, "%s/v-0/model.safetensors", f.folder);
+    f.settings.max_steps = 1;
+    train_fine(&f, "further", false, 2);
+    assert_true(first_loss(&f, "further", 0) < first_loss(&f, "v-0", 0) - 0.03);
+    f.settings.init[0] = '\0';
+    f.settings.max_steps = 40;
+    const struct {
+        diffusion_objective objective;
+        schedule_kind kind;
+        int loss;
+        double stft;
+    } others[] = {{DIFFUSION_FLOW, SCHEDULE_LINEAR, TRAIN_LOSS_L2, 0},
+                  {DIFFUSION_NOISE, SCHEDULE_BETAS, TRAIN_LOSS_L1, 0},
+                  {DIFFUSION_DATA, SCHEDULE_ANGLE, TRAIN_LOSS_L2, 0},
+                  {DIFFUSION_DATA, SCHEDULE_ANGLE, TRAIN_LOSS_L1, 0.5}};
+    for (int i = 0; i < 4; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "other-%d", i);
+        f.config.objective = others[i].objective;
+        f.config.schedule = (diffusion_schedule){others[i].kind, 50, 1e-4, 0.05};
+        f.config.sampler =
+            others[i].kind == SCHEDULE_LINEAR ? LULL_SAMPLER_EULER : LULL_SAMPLER_DDIM;
+        f.settings.loss = others[i].loss;
+        f.settings.stft = others[i].stft;
+        train_fine(&f, name, false, 2);
+        double early = 0.0, late = 0.0;
+        for (int k = 0; k < 8; k++) {
+            early += first_loss(&f, name, k);
+            late += first_loss(&f, name, 32 + k);
+        }
+        assert_true(isfinite(late) && late < early);
+    }
+    tear_down(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(killed_and_resumed),
+        cmocka_unit_test(any_number_of_threads),
+        cmocka_unit_test(stopped_by_a_signal),
+        cmocka_unit_test(full_disk),
+        cmocka_unit_test(full_disk_is_said),
+        cmocka_unit_test(numbers_run_out),
+        cmocka_unit_test(damaged_checkpoint),
+        cmocka_unit_test(accumulation),
+        cmocka_unit_test(learns),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
