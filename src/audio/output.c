@@ -19,6 +19,9 @@ enum { CONVERT_BLOCK = 1024, CONVERT_ROOM = 16384 };
  * one look counts for at most LOOK, so that being stopped or suspended is no loss. */
 static const double PATIENCE = 4.0, LOOK = 0.5;
 
+/* What is believed of a device's latency, and what is taken where it cannot be believed, seconds. */
+static const double MOST_LATENCY = 5.0, USUAL_LATENCY = 0.05;
+
 /* Silence before anything else, beside the device's latency, seconds. */
 static const double SETTLE = 0.02;
 
@@ -125,7 +128,10 @@ static lull_status open_stream(audio_output *o, int rate, lull_error *error) {
 
 static lull_status start_stream(audio_output *o, lull_error *error) {
     const PaStreamInfo *info = Pa_GetStreamInfo(o->stream);
-    o->latency = info && info->outputLatency > 0 ? info->outputLatency : 0.0;
+    o->latency = info ? info->outputLatency : 0.0;
+    /* JACK clients that name no latency make PortAudio wrap around below zero. */
+    if (!(o->latency > 0 && o->latency < MOST_LATENCY)) o->latency = o->device.high_latency;
+    if (!(o->latency > 0 && o->latency < MOST_LATENCY)) o->latency = USUAL_LATENCY;
     o->settling = (size_t)((o->latency + SETTLE) * o->rate);
     o->silence_wanted = (size_t)((1.5 * o->latency + 0.05) * o->rate);
     o->last_look = 0;

@@ -76,6 +76,10 @@ class Home:
     def path(self, name):
         return os.path.join(self.home, name)
 
+    def read(self, name):
+        with open(self.path(name), "rb") as file:
+            return floats(file.read())
+
 
 class Pulse(Home):
     """PulseAudio with a null sink of the given format; record() gives what reached it."""
@@ -120,7 +124,7 @@ class Pulse(Home):
         end(self.recorder)
         self.recorder = None
         self.recording.close()
-        return floats(open(self.path("recording.raw"), "rb").read())
+        return self.read("recording.raw")
 
     def stop(self):
         end(self.recorder)
@@ -140,7 +144,7 @@ ctl.!default { type hw; card 0 }
         self.asoundrc = self.asoundrc.replace("RATE", str(rate))
 
     def played(self):
-        return floats(open(self.path("played.raw"), "rb").read())
+        return self.read("played.raw")
 
 
 def floats(data):
@@ -157,3 +161,43 @@ def trim(samples):
     first = next((i for i, x in enumerate(samples) if x != 0.0), len(samples))
     last = next((i for i in range(len(samples), 0, -1) if samples[i - 1] != 0.0), 0)
     return samples[first:last]
+
+
+class Jack(Home):
+    """A JACK server of its own with the dummy driver, and a client that records what is played to it: the
+    output device "lullrec"."""
+
+    def __init__(self, rate, recorder, period=256):
+        need("jackd")
+        if not os.path.exists(recorder):
+            print("skipped: jack_record was not built (no JACK headers)")
+            sys.exit(77)
+        self.rate, self.period, self.program = rate, period, recorder
+        self.name = f"lull{os.getpid()}"
+        self.server = self.recorder = None
+
+    def start(self):
+        self.environment["JACK_DEFAULT_SERVER"] = self.name
+        self.environment["JACK_NO_AUDIO_RESERVATION"] = "1"
+        self.server = subprocess.Popen(
+            ["jackd", "-r", "-n", self.name, "-d", "dummy", "-r", str(self.rate), "-p", str(self.period)],
+            env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def begun():
+            self.recorder = subprocess.Popen([self.program], env=self.environment, stdin=subprocess.PIPE,
+                                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            line = self.recorder.stderr.readline()
+            while line and line != b"ready\n":
+                line = self.recorder.stderr.readline()
+            if not line:
+                self.recorder.communicate()
+            return line
+        wait_until("a JACK client connects", begun)
+
+    def recorded(self):
+        out, _ = self.recorder.communicate(b"")
+        return floats(out)
+
+    def stop(self):
+        end(self.recorder)
+        end(self.server)
