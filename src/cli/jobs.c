@@ -22,7 +22,7 @@ static bool is_folder(const char *path) {
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-static bool is_recording(const char *path) {
+bool cli_is_recording(const char *path) {
     const char *dot = strrchr(path, '.');
     for (int i = 0; dot != NULL && recording_endings[i] != NULL; i++)
         if (strcasecmp(dot, recording_endings[i]) == 0) return true;
@@ -54,7 +54,7 @@ static lull_status add_folder(cli_jobs *jobs, const char *folder, bool arrays, l
     for (int i = 0; i < count; i++) {
         char path[PATH_MAX];
         const char *name = entries[i]->d_name;
-        bool wanted = name[0] != '.' && (is_recording(name) || (arrays && is_array(name)));
+        bool wanted = name[0] != '.' && (cli_is_recording(name) || (arrays && is_array(name)));
         const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
         if (wanted && snprintf(path, sizeof path, "%s%s%s", folder, slash, name) < PATH_MAX &&
             !is_folder(path) && status == LULL_OK)
@@ -76,7 +76,7 @@ static lull_status name_output(cli_job *job, const char *folder, const char *end
     base = base != NULL ? base + 1 : job->input;
     const char *dot = strrchr(base, '.');
     int stem = dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base);
-    const char *mark = folder == NULL && is_recording(base) && is_recording(ending) ? "-lull" : "";
+    const char *mark = folder == NULL && cli_is_recording(base) && cli_is_recording(ending) ? "-lull" : "";
     const char *slash = folder == NULL || folder[strlen(folder) - 1] == '/' ? "" : "/";
     int length = snprintf(path, sizeof path, "%s%s%.*s%s%s", folder != NULL ? folder : "", slash,
                           stem, base, mark, ending);

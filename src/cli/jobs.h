@@ -25,4 +25,7 @@ lull_status cli_jobs_make(char **operands, int count, const char *output, const 
                           bool arrays, cli_jobs *jobs, lull_error *error);
 void cli_jobs_free(cli_jobs *jobs);
 
+/* Does the name end as recordings do? */
+bool cli_is_recording(const char *path);
+
 #endif

@@ -1,0 +1,272 @@
+/* Tables of scores: see table.h. */
+#include "eval/table.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+enum { NAME_WIDTH = 24 };
+
+static void row_free(eval_row *row) {
+    char *owned[] = {row->system, row->folder, row->name, row->reference, row->output, row->remark};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) base_free(owned[i]);
+}
+
+static bool copy(char **to, const char *from) {
+    *to = from ? base_strdup(from) : NULL;
+    return !from || *to;
+}
+
+lull_status eval_table_add(eval_table *table, const eval_row *row, lull_error *error) {
+    if (!base_grow((void **)&table->rows, &table->capacity, table->count + 1, sizeof *table->rows))
+        return base_no_memory(error);
+    eval_row *new_row = &table->rows[table->count];
+    *new_row = *row;
+    bool fine = copy(&new_row->system, row->system ? row->system : "");
+    fine &= copy(&new_row->folder, row->folder ? row->folder : "");
+    fine &= copy(&new_row->name, row->name ? row->name : "");
+    fine &= copy(&new_row->reference, row->reference);
+    fine &= copy(&new_row->output, row->output);
+    fine &= copy(&new_row->remark, row->remark);
+    if (!fine) {
+        row_free(new_row);
+        return base_no_memory(error);
+    }
+    table->count++;
+    return LULL_OK;
+}
+
+void eval_table_free(eval_table *table) {
+    for (size_t i = 0; i < table->count; i++) row_free(&table->rows[i]);
+    base_free(table->rows);
+    *table = (eval_table){NULL, 0, 0};
+}
+
+static bool matches(const eval_row *row, const char *system, const char *folder) {
+    return (!system || !strcmp(row->system, system)) && (!folder || !strcmp(row->folder, folder));
+}
+
+eval_mean eval_table_mean(const eval_table *table, eval_score score, const char *system,
+                          const char *folder) {
+    eval_mean result = {NAN, NAN, 0};
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        double value = table->rows[i].scores.value[score];
+        if (!matches(&table->rows[i], system, folder) || !isfinite(value)) continue;
+        sum += value;
+        result.n++;
+    }
+    if (!result.n) return result;
+    result.mean = sum / (double)result.n;
+    for (size_t i = 0; i < table->count; i++) {
+        double value = table->rows[i].scores.value[score];
+        if (matches(&table->rows[i], system, folder) && isfinite(value))
+            squares += (value - result.mean) * (value - result.mean);
+    }
+    if (result.n > 1)
+        result.interval = 1.96 * sqrt(squares / (double)(result.n - 1) / (double)result.n);
+    return result;
+}
+
+double eval_table_factor(const eval_table *table, const char *system, const char *folder) {
+    double work = 0, seconds = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        if (!matches(&table->rows[i], system, folder)) continue;
+        work += table->rows[i].work;
+        seconds += table->rows[i].seconds;
+    }
+    return work > 0 ? work / seconds : NAN;
+}
+
+const char *eval_table_system(const eval_table *table, size_t wanted) {
+    for (size_t i = 0; i < table->count; i++) {
+        bool seen = false;
+        for (size_t j = 0; j < i && !seen; j++)
+            seen = !strcmp(table->rows[j].system, table->rows[i].system);
+        if (!seen && wanted-- == 0) return table->rows[i].system;
+    }
+    return NULL;
+}
+
+const char *eval_table_folder(const eval_table *table, const char *system, size_t wanted) {
+    for (size_t i = 0; i < table->count; i++) {
+        if (!matches(&table->rows[i], system, NULL)) continue;
+        bool seen = false;
+        for (size_t j = 0; j < i && !seen; j++)
+            seen = matches(&table->rows[j], system, table->rows[i].folder);
+        if (!seen && wanted-- == 0) return table->rows[i].folder;
+    }
+    return NULL;
+}
+
+/* ---- text --------------------------------------------------------------------------------- */
+
+/* Columns of the table; the rest is in CSV and JSON. */
+static const eval_score COLUMNS[] = {SCORE_MCD,         SCORE_STFT,  SCORE_LSD_512,  SCORE_LSD_2048,
+                                     SCORE_MEL,         SCORE_F0,    SCORE_F0_GROSS, SCORE_VOICING,
+                                     SCORE_PERIODICITY, SCORE_ESTOI, SCORE_LEVEL};
+enum { COLUMN_COUNT = sizeof COLUMNS / sizeof *COLUMNS };
+
+static void print_number(FILE *to, double value) {
+    if (isnan(value))
+        fprintf(to, "%11s", "-");
+    else
+        fprintf(to, "%11.3f", value);
+}
+
+static void print_head(FILE *to) {
+    fprintf(to, "%-*s", NAME_WIDTH, "");
+    for (int i = 0; i < COLUMN_COUNT; i++) fprintf(to, "%11s", eval_score_title(COLUMNS[i]));
+    fprintf(to, "\n");
+}
+
+static void print_label(FILE *to, const char *label) {
+    size_t length = strlen(label);
+    /* The end of a long name tells more than its beginning. */
+    if (length >= NAME_WIDTH)
+        fprintf(to, "…%-*s", NAME_WIDTH - 1, label + length - NAME_WIDTH + 2);
+    else
+        fprintf(to, "%-*s", NAME_WIDTH, label);
+}
+
+static void print_means(const eval_table *table, FILE *to, const char *label, const char *system,
+                        const char *folder) {
+    print_label(to, label);
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        print_number(to, eval_table_mean(table, COLUMNS[i], system, folder).mean);
+    fprintf(to, "\n");
+}
+
+static void print_intervals(const eval_table *table, FILE *to, const char *system) {
+    print_label(to, "  95 % interval ±");
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        print_number(to, eval_table_mean(table, COLUMNS[i], system, NULL).interval);
+    fprintf(to, "\n");
+}
+
+void eval_table_print(const eval_table *table, FILE *to, bool every_file) {
+    const char *system, *folder;
+    for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++) {
+        if (*system) fprintf(to, "%s%s\n", s ? "\n" : "", system);
+        print_head(to);
+        for (size_t i = 0; every_file && i < table->count; i++) {
+            const eval_row *row = &table->rows[i];
+            if (strcmp(row->system, system)) continue;
+            print_label(to, row->name);
+            for (int j = 0; j < COLUMN_COUNT; j++) print_number(to, row->scores.value[COLUMNS[j]]);
+            fprintf(to, "%s%s\n", row->remark ? "  " : "", row->remark ? row->remark : "");
+        }
+        bool several = eval_table_folder(table, system, 1) != NULL;
+        for (size_t f = 0; several && (folder = eval_table_folder(table, system, f)) != NULL; f++) {
+            char label[64];
+            snprintf(label, sizeof label, "%s/", *folder ? folder : ".");
+            print_means(table, to, label, system, folder);
+        }
+        size_t files = eval_table_mean(table, SCORE_LEVEL, system, NULL).n;
+        char label[64];
+        snprintf(label, sizeof label, "mean of %zu", files);
+        print_means(table, to, label, system, NULL);
+        if (files > 1) print_intervals(table, to, system);
+        double factor = eval_table_factor(table, system, NULL);
+        if (!isnan(factor)) fprintf(to, "%.1f times faster than real time\n", 1 / factor);
+    }
+}
+
+/* ---- CSV, JSON ---------------------------------------------------------------------------- */
+
+/* Quoted where a comma, a quote or a line break is inside (RFC 4180). */
+static void print_csv_text(FILE *to, const char *text) {
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, to);
+        return;
+    }
+    fputc('"', to);
+    for (; *text; text++) {
+        if (*text == '"') fputc('"', to);
+        fputc(*text, to);
+    }
+    fputc('"', to);
+}
+
+void eval_table_print_csv(const eval_table *table, FILE *to) {
+    fprintf(to, "system,folder,name,seconds");
+    for (int j = 0; j < SCORE_COUNT; j++) fprintf(to, ",%s", eval_score_name((eval_score)j));
+    fprintf(to, "\n");
+    for (size_t i = 0; i < table->count; i++) {
+        const eval_row *row = &table->rows[i];
+        print_csv_text(to, row->system);
+        fputc(',', to);
+        print_csv_text(to, row->folder);
+        fputc(',', to);
+        print_csv_text(to, row->name);
+        fprintf(to, ",%.6g", row->seconds);
+        for (int j = 0; j < SCORE_COUNT; j++) {
+            double value = row->scores.value[j];
+            if (isfinite(value))
+                fprintf(to, ",%.9g", value);
+            else
+                fputc(',', to);
+        }
+        fputc('\n', to);
+    }
+}
+
+static void add_number(cJSON *object, const char *name, double value) {
+    if (isfinite(value))
+        cJSON_AddNumberToObject(object, name, value);
+    else
+        cJSON_AddNullToObject(object, name);
+}
+
+static cJSON *means_json(const eval_table *table, const char *system, const char *folder) {
+    cJSON *object = cJSON_CreateObject();
+    for (int j = 0; j < SCORE_COUNT; j++) {
+        eval_mean mean = eval_table_mean(table, (eval_score)j, system, folder);
+        cJSON *score = cJSON_AddObjectToObject(object, eval_score_name((eval_score)j));
+        add_number(score, "mean", mean.mean);
+        add_number(score, "interval", mean.interval);
+        add_number(score, "files", (double)mean.n);
+    }
+    add_number(object, "real_time_factor", eval_table_factor(table, system, folder));
+    return object;
+}
+
+static cJSON *system_json(const eval_table *table, const char *system) {
+    cJSON *object = cJSON_CreateObject(), *folders = cJSON_CreateObject(),
+          *files = cJSON_CreateArray();
+    const char *folder;
+    cJSON_AddItemToObject(object, "mean", means_json(table, system, NULL));
+    for (size_t f = 0; (folder = eval_table_folder(table, system, f)) != NULL; f++)
+        cJSON_AddItemToObject(folders, folder, means_json(table, system, folder));
+    for (size_t i = 0; i < table->count; i++) {
+        const eval_row *row = &table->rows[i];
+        if (strcmp(row->system, system)) continue;
+        cJSON *file = cJSON_CreateObject();
+        cJSON_AddStringToObject(file, "folder", row->folder);
+        cJSON_AddStringToObject(file, "name", row->name);
+        add_number(file, "seconds", row->seconds);
+        for (int j = 0; j < SCORE_COUNT; j++)
+            add_number(file, eval_score_name((eval_score)j), row->scores.value[j]);
+        if (row->remark) cJSON_AddStringToObject(file, "remark", row->remark);
+        cJSON_AddItemToArray(files, file);
+    }
+    cJSON_AddItemToObject(object, "folders", folders);
+    cJSON_AddItemToObject(object, "files", files);
+    return object;
+}
+
+bool eval_table_print_json(const eval_table *table, FILE *to) {
+    cJSON *root = cJSON_CreateObject();
+    const char *system;
+    for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++)
+        cJSON_AddItemToObject(root, *system ? system : "output", system_json(table, system));
+    char *text = cJSON_Print(root);
+    cJSON_Delete(root);
+    if (!text) return false;
+    fprintf(to, "%s\n", text);
+    cJSON_free(text);
+    return true;
+}
