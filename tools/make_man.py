@@ -35,7 +35,7 @@ def options(lines):
 
 
 def command(program, name, summary):
-    lines = ask(program, name).splitlines()
+    lines = ask(program, name, "--all").splitlines()
     usage = [line[7:].strip() for line in lines if line.startswith(("usage: ", "       lull "))]
     about = [line for line in lines[len(usage):]]
     first_option = next(i for i, line in enumerate(about) if re.match(r"^  (-\w, |    )--", line))

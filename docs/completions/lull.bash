@@ -9,7 +9,7 @@ _lull() {
         COMPREPLY=($(compgen -W "$help" -- "$word"))
         return
     fi
-    help=$("$program" help "$command" 2>/dev/null)
+    help=$("$program" help "$command" --all 2>/dev/null)
     case $before in
     -f | --format) [[ $help == *"--format "* ]] && { COMPREPLY=($(compgen -W "pcm16 pcm24 float" -- "$word")); return; } ;;
     --layout) COMPREPLY=($(compgen -W "bands-first frames-first" -- "$word")); return ;;

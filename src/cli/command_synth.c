@@ -21,7 +21,7 @@ enum { MAX_WORKERS = 64, INTERRUPTED = 130 };
 typedef struct synth_options {
     cli_synthesis synthesis;
     cli_input_options input;
-    const char *output, *noise, *convention;
+    const char *output, *noise, *convention, *trace;
     int griffin_lim, jobs, format, rate;
     bool wav, skip_existing, quiet;
 } synth_options;
@@ -180,6 +180,8 @@ static int check_combination(const synth_options *options, char **operands, int 
     if (!network && options->noise != NULL)
         return cli_usage_error(
             "synth", "--noise wants a model: --model none and --griffin-lim draw none of it");
+    if (!network && options->trace != NULL)
+        return cli_usage_error("synth", "--trace wants a model: the baselines have no steps");
     if (options->wav && (options->output == NULL || strcmp(options->output, "-") != 0))
         return cli_usage_error("synth", "--wav goes with -o -; files are WAV anyway");
     for (int i = 0; i < count; i++) {
@@ -228,6 +230,7 @@ static int synthesize(const synth_options *options, const cli_jobs *jobs) {
     batch b = {.jobs = jobs, .options = options};
     synthesis_settings settings = {.input = options->input,
                                    .griffin_lim = options->griffin_lim,
+                                   .trace = options->trace,
                                    .format = (audio_format)options->format,
                                    .wav = options->wav,
                                    .progress = report_progress,
@@ -269,6 +272,7 @@ int command_synth(int argc, char **argv) {
         CLI_FLAG('w', "wav", &asked.wav, "with -o -: WAV, not raw samples"),
         CLI_INPUT_OPTIONS(asked.input),
         CLI_TEXT('N', "noise", "NPY", &asked.noise, "noise to use, [draws, samples]"),
+        CLI_TEXT('T', "trace", "DIR", &asked.trace, "write every step's signal there (one input)"),
         CLI_INT('g', "griffin-lim", "N", &asked.griffin_lim, 1, 100000,
                 "baseline: Griffin-Lim, N iterations"),
         CLI_TEXT('c', "convention", "NAME", &asked.convention, "of the baselines' mels"),
@@ -299,7 +303,10 @@ int command_synth(int argc, char **argv) {
         LULL_OK)
         return error.status == LULL_INVALID ? cli_usage_error("synth", "%s", error.message)
                                             : cli_fail(&error);
-    code = synthesize(&asked, &jobs);
+    if (asked.trace != NULL && jobs.count > 1)
+        code = cli_usage_error("synth", "--trace wants one input");
+    else
+        code = synthesize(&asked, &jobs);
     cli_jobs_free(&jobs);
     return code;
 }

@@ -38,7 +38,7 @@ static int print_version(void) {
 }
 
 int main(int argc, char **argv) {
-    char help_option[] = "--help";
+    char help_option[] = "--help", all_option[] = "--help-all";
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, reported like any other; */
     signal(SIGXFSZ, SIG_IGN); /* so is a file that reaches the limit of its size */
     if (argc < 2) {
@@ -52,7 +52,8 @@ int main(int argc, char **argv) {
         if (argc == 2) return print_overview();
         const command *wanted = find_command(argv[2]);
         if (wanted == NULL) return cli_usage_error(NULL, "no command '%s'", argv[2]);
-        char *words[] = {argv[2], help_option, NULL};
+        bool all = argc > 3 && strcmp(argv[3], "--all") == 0;
+        char *words[] = {argv[2], all ? all_option : help_option, NULL};
         return wanted->run(2, words);
     }
     const command *wanted = find_command(name);

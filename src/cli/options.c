@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HELP_COLUMN = 28, SCREEN_WIDTH = 79, LONG_BASE = 1000, MAX_OPTIONS = 64 };
+enum { HELP_COLUMN = 28, SCREEN_WIDTH = 79, HELP_ALL = 999, LONG_BASE, MAX_OPTIONS = 64 };
 
 const char *const cli_sampler_choices[] = {"default", "ddpm", "fast", "ddim",
                                            "euler",   "heun", NULL};
@@ -136,12 +136,19 @@ static void print_usage(const char *name, const char *usage) {
     }
 }
 
-static void print_help(const cli_command_line *line) {
+static void print_help(const cli_command_line *line, bool all) {
+    int hidden = 0;
+    bool more = false;
     print_usage(line->name, line->usage);
     if (line->about != NULL) printf("%s\n", line->about);
     for (const cli_option *option = line->options; option->kind != CLI_KIND_END; option++) {
         const char *argument = option->argument;
         char joined[64] = "";
+        if (option->kind == CLI_KIND_MORE) more = true;
+        if (option->kind == CLI_KIND_MORE || (more && !all)) {
+            hidden += option->kind != CLI_KIND_MORE;
+            continue;
+        }
         if (option->kind == CLI_KIND_CHOICE && argument == NULL) {
             for (int i = 0; option->choices[i] != NULL; i++) {
                 size_t used = strlen(joined);
@@ -153,6 +160,11 @@ static void print_help(const cli_command_line *line) {
         print_option(option->letter, option->name, argument, option->help);
     }
     print_option('h', "help", NULL, "this text");
+    if (hidden > 0) {
+        char text[64];
+        snprintf(text, sizeof text, "this text with %d more options", hidden);
+        print_option(0, "help-all", NULL, text);
+    }
     if (line->ending != NULL) printf("%s\n", line->ending);
 }
 
@@ -208,6 +220,7 @@ static bool store(const cli_command_line *line, const cli_option *option, const 
     errno = 0;
     switch (option->kind) {
     case CLI_KIND_END:
+    case CLI_KIND_MORE:
         return false;
     case CLI_KIND_FLAG:
         *(bool *)option->value = true;
@@ -271,45 +284,59 @@ static bool store(const cli_command_line *line, const cli_option *option, const 
     return false;
 }
 
-bool cli_parse(const cli_command_line *line, int argc, char **argv, int *first, int *exit_code) {
-    struct option longs[MAX_OPTIONS + 2];
-    char shorts[2 * MAX_OPTIONS + 8];
-    size_t count = 0, used = 0;
-    memset(longs, 0, sizeof longs);
-    shorts[used++] = ':'; /* a missing argument is reported as ':' */
+/* The table in getopt's terms. An option's number is LONG_BASE + its row. */
+static void make_tables(const cli_command_line *line, struct option *longs, char *shorts) {
+    int count = 0;
+    *shorts++ = ':'; /* a missing argument is reported as ':' */
     for (const cli_option *option = line->options; option->kind != CLI_KIND_END; option++) {
         if (count == MAX_OPTIONS) break;
-        bool argument = option->kind != CLI_KIND_FLAG;
-        longs[count] = (struct option){option->name, argument ? required_argument : no_argument,
-                                       NULL, LONG_BASE + (int)count};
-        count++;
-        if (option->letter != 0) {
-            shorts[used++] = option->letter;
-            if (argument) shorts[used++] = ':';
-        }
+        if (option->kind == CLI_KIND_MORE) continue;
+        int argument = option->kind != CLI_KIND_FLAG ? required_argument : no_argument;
+        int number = LONG_BASE + (int)(option - line->options);
+        longs[count++] = (struct option){option->name, argument, NULL, number};
+        if (option->letter == 0) continue;
+        *shorts++ = option->letter;
+        if (argument == required_argument) *shorts++ = ':';
     }
-    longs[count] = (struct option){"help", no_argument, NULL, 'h'};
-    shorts[used++] = 'h';
-    shorts[used] = '\0';
+    longs[count++] = (struct option){"help", no_argument, NULL, 'h'};
+    longs[count++] = (struct option){"help-all", no_argument, NULL, HELP_ALL};
+    longs[count] = (struct option){NULL, 0, NULL, 0};
+    *shorts++ = 'h';
+    *shorts = '\0';
+}
 
+/* Says what getopt did not understand (c is '?' or ':'). */
+static int report_option(const cli_command_line *line, int c, const char *given) {
+    char letter[3] = {'-', (char)optopt, '\0'};
+    bool known = optopt >= HELP_ALL || optopt == 'h';
+    if (optopt > 0 && optopt < HELP_ALL && strncmp(given, "--", 2) != 0) given = letter;
+    if (c == ':') return cli_usage_error(line->name, "option '%s' wants a value", given);
+    if (known) return cli_usage_error(line->name, "option '%s' takes no value", given);
+    return unknown_option(line, given);
+}
+
+static int check_operands(const cli_command_line *line, int count, char **operands) {
+    if (count < line->least)
+        return cli_usage_error(line->name, count == 0 ? "no input given" : "too few inputs");
+    if (line->most >= 0 && count > line->most)
+        return cli_usage_error(line->name, "unexpected '%s'", operands[line->most]);
+    return CLI_OK;
+}
+
+bool cli_parse(const cli_command_line *line, int argc, char **argv, int *first, int *exit_code) {
+    struct option longs[MAX_OPTIONS + 3];
+    char shorts[2 * MAX_OPTIONS + 8];
+    make_tables(line, longs, shorts);
     optind = 0; /* glibc: begin anew */
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
-        if (c == 'h') {
-            print_help(line);
+        if (c == 'h' || c == HELP_ALL) {
+            print_help(line, c == HELP_ALL);
             *exit_code = cli_finish_stdout();
             return false;
         }
         if (c == '?' || c == ':') {
-            const char *given = argv[optind - 1];
-            char letter[3] = {'-', (char)optopt, '\0'};
-            if (optopt > 0 && optopt < LONG_BASE && strncmp(given, "--", 2) != 0) given = letter;
-            if (c == ':')
-                *exit_code = cli_usage_error(line->name, "option '%s' wants a value", given);
-            else if (optopt >= LONG_BASE || optopt == 'h')
-                *exit_code = cli_usage_error(line->name, "option '%s' takes no value", given);
-            else
-                *exit_code = unknown_option(line, given);
+            *exit_code = report_option(line, c, argv[optind - 1]);
             return false;
         }
         const cli_option *option = line->options;
@@ -323,18 +350,9 @@ bool cli_parse(const cli_command_line *line, int argc, char **argv, int *first, 
             return false;
         }
     }
-    int operands = argc - optind;
-    if (operands < line->least) {
-        *exit_code =
-            cli_usage_error(line->name, operands == 0 ? "no input given" : "too few inputs");
-        return false;
-    }
-    if (line->most >= 0 && operands > line->most) {
-        *exit_code = cli_usage_error(line->name, "unexpected '%s'", argv[optind + line->most]);
-        return false;
-    }
+    *exit_code = check_operands(line, argc - optind, argv + optind);
     *first = optind;
-    return true;
+    return *exit_code == CLI_OK;
 }
 
 /* ---- the model ---------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 typedef enum {
     CLI_KIND_END,
+    CLI_KIND_MORE,   /* not an option: what follows is shown by --help-all only */
     CLI_KIND_FLAG,   /* bool, set to true */
     CLI_KIND_TEXT,   /* const char *, into argv */
     CLI_KIND_INT,    /* int in minimum … maximum */
@@ -32,7 +33,8 @@ typedef struct cli_option {
     const char *help;           /* short; wrapped under its option at 79 columns */
 } cli_option;
 
-/* Rows of a table, to be ended by CLI_END. */
+/* Rows of a table, to be ended by CLI_END. So that --help fits a screen, rows that few need stand
+ * behind CLI_MORE. */
 #define CLI_FLAG(letter, name, variable, help)                                                     \
     { CLI_KIND_FLAG, letter, name, NULL, variable, 0, 0, NULL, help }
 #define CLI_TEXT(letter, name, argument, variable, help)                                           \
@@ -45,10 +47,12 @@ typedef struct cli_option {
     { CLI_KIND_NUMBER, letter, name, argument, variable, minimum, maximum, NULL, help }
 #define CLI_CHOICE(letter, name, argument, variable, choices, help)                                \
     { CLI_KIND_CHOICE, letter, name, argument, variable, 0, 0, choices, help }
+#define CLI_MORE                                                                                   \
+    { CLI_KIND_MORE, 0, NULL, NULL, NULL, 0, 0, NULL, NULL }
 #define CLI_END                                                                                    \
     { CLI_KIND_END, 0, NULL, NULL, NULL, 0, 0, NULL, NULL }
 
-/* A command's line. Every command gets -h, --help by itself. */
+/* A command's line. Every command gets -h, --help and --help-all by itself. */
 typedef struct cli_command_line {
     const char *name;   /* "synth" */
     const char *usage;  /* what follows "lull synth ": "[OPTIONS] INPUT..."; lines by \n */

@@ -3,7 +3,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/opening.h"
 #include "cli/options.h"
+#include "cli/trace.h"
 #include "mel/griffin_lim.h"
 #include "vocoder/vocoder.h"
 
@@ -133,8 +135,15 @@ static lull_status run_frames(synthesis_worker *worker, const char *name, const 
     if (settings->noise.data != NULL)
         status = vocoder_set_noise(worker->vocoder, settings->noise.data, settings->noise.shape[0],
                                    settings->noise.shape[1], error);
+    trace *steps = NULL;
+    if (status == LULL_OK && settings->trace != NULL)
+        status = trace_new(settings->model, worker->vocoder, frames, n, &steps, error);
     if (status == LULL_OK) status = push(worker, frames, n, error);
-    return status != LULL_OK ? status : finish(worker, error);
+    if (status == LULL_OK) status = finish(worker, error);
+    if (status == LULL_OK && steps != NULL)
+        status = trace_write(steps, settings->trace, settings->format, error);
+    trace_free(steps);
+    return status;
 }
 
 /* ---- frames on standard input ------------------------------------------------------------- */
@@ -230,32 +239,14 @@ static lull_status run_piped(synthesis_worker *worker, const unsigned char *begu
     return status;
 }
 
-/* The beginning of a stream, looked at again as it grows: a few frames say little about their
- * convention. */
-typedef struct opening {
-    float *frames; /* room for STREAM_FRAMES */
-    size_t n;
-} opening;
-
-static lull_status check_opening(const synthesis_worker *worker, opening *begun,
-                                 const float *frames, size_t n, lull_error *error) {
-    const synthesis_settings *settings = worker->settings;
-    size_t bands = (size_t)settings->convention.bands, room = STREAM_FRAMES - begun->n;
-    if (settings->input.from != CLI_FROM_MODEL || room == 0) return LULL_OK;
-    if (n > room) n = room;
-    memcpy(begun->frames + begun->n * bands, frames, n * bands * sizeof *frames);
-    begun->n += n;
-    return mel_convention_check_frames(&settings->convention, begun->frames, begun->n, stream_name,
-                                       error);
-}
-
 static lull_status take_frames(synthesis_worker *worker, const unsigned char *bytes, size_t n,
                                float *frames, opening *begun, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     decode(bytes, n * (size_t)settings->convention.bands, frames);
     lull_status status =
         cli_convert_frames(&settings->convention, &settings->input, stream_name, frames, n, error);
-    if (status == LULL_OK) status = check_opening(worker, begun, frames, n, error);
+    if (status == LULL_OK && settings->input.from == CLI_FROM_MODEL)
+        status = opening_check(begun, frames, n, stream_name, error);
     return status != LULL_OK ? status : push(worker, frames, n, error);
 }
 
@@ -264,9 +255,10 @@ static lull_status run_stream(synthesis_worker *worker, lull_error *error) {
     size_t frame_bytes = (size_t)worker->settings->convention.bands * 4;
     unsigned char *bytes = base_alloc(STREAM_FRAMES, frame_bytes);
     float *frames = base_alloc(STREAM_FRAMES, frame_bytes);
-    opening begun = {base_alloc(STREAM_FRAMES, frame_bytes), 0};
-    bool array = false, room = bytes != NULL && frames != NULL && begun.frames != NULL;
-    lull_status status = room ? LULL_OK : base_no_memory(error);
+    opening begun;
+    bool array = false;
+    lull_status status = opening_init(&begun, &worker->settings->convention, error);
+    if (status == LULL_OK && (bytes == NULL || frames == NULL)) status = base_no_memory(error);
     size_t have = 0, taken = 0;
     while (status == LULL_OK) {
         size_t got = 0;
@@ -292,7 +284,7 @@ static lull_status run_stream(synthesis_worker *worker, lull_error *error) {
         status = finish(worker, error);
     base_free(bytes);
     base_free(frames);
-    base_free(begun.frames);
+    opening_clear(&begun);
     return status;
 }
 
@@ -321,10 +313,11 @@ lull_status synthesis_run(synthesis_worker *worker, const cli_job *job, size_t *
     worker->sink = NULL;
     lull_status status = strcmp(job->output, "-") == 0 ? LULL_OK : open_sink(worker, error);
     if (status != LULL_OK) return status;
-    status = stream && settings->griffin_lim == 0 && settings->noise.data == NULL
-                 ? run_stream(worker, error)
-             : stream ? run_piped(worker, NULL, 0, error)
-                      : run_file(worker, job->input, error);
+    bool whole =
+        settings->griffin_lim > 0 || settings->noise.data != NULL || settings->trace != NULL;
+    status = stream && !whole ? run_stream(worker, error)
+             : stream         ? run_piped(worker, NULL, 0, error)
+                              : run_file(worker, job->input, error);
     *samples = worker->produced;
     if (worker->vocoder != NULL) *limited = lull_vocoder_limited(worker->vocoder);
     if (status == LULL_OK) return cli_sink_commit(worker->sink, error);

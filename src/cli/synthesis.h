@@ -14,8 +14,9 @@ typedef struct synthesis_settings {
     mel_convention convention;
     lull_options options;
     cli_input_options input;
-    npy_array noise; /* data NULL: the generator's */
-    int griffin_lim; /* iterations; 0 = not asked for */
+    npy_array noise;   /* data NULL: the generator's */
+    const char *trace; /* folder for the steps, or NULL */
+    int griffin_lim;   /* iterations; 0 = not asked for */
     audio_format format;
     bool wav; /* on standard output */
     /* Called as samples come out, from any worker: `done` of the job's `total` samples (0 = not

@@ -23,7 +23,7 @@ class Manual(Case):
         self.assertIn('"lull 1.2.3"', page)
         for name in commands_of(self.run_lull("help").out.decode()):
             section = page.split(".SS lull %s: " % name)[1].split(".SS ")[0]
-            options = re.findall(r"^  (?:-\w, |    )(--[\w-]+)", self.run_lull("help", name).out.decode(), re.M)
+            options = re.findall(r"^  (?:-\w, |    )(--[\w-]+)", self.run_lull("help", name, "--all").out.decode(), re.M)
             self.assertIn("--help", options)
             for option in options:
                 self.assertIn(option.replace("-", "\\-"), section)
@@ -90,7 +90,7 @@ class Readme(Case):
             self.assertIn(name, commands)
 
     def test_options_that_it_names_exist(self):
-        helps = "".join(self.run_lull("help", name).out.decode()
+        helps = "".join(self.run_lull("help", name, "--all").out.decode()
                         for name in commands_of(self.run_lull("help").out.decode()))
         for option in set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", self.text)) - {"--cflags", "--libs"}:
             self.assertRegex(helps, re.escape(option) + r"\b", option)

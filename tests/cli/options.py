@@ -7,7 +7,7 @@ import harness
 from harness import MODEL, SOURCE, Case, mel_bytes, speech_frames
 
 LINES_OF_A_SCREEN = 40
-COLUMNS_OF_A_SCREEN = 79
+COLUMNS_OF_A_SCREEN = 80
 
 
 def listed_commands(text):
