@@ -2,6 +2,8 @@
  * locks nothing and prints nothing. */
 #include "audio/output.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +41,7 @@ struct audio_output {
     size_t converted_at, converted_end;
     bool flushed;
     /* Of the callback: */
+    bool precedence;                /* has been taken */
     size_t settling;                /* samples of silence still to come before anything else */
     size_t silence, silence_wanted; /* samples of silence after the end, and how many leave the device empty */
     atomic_bool drained;
@@ -62,11 +65,20 @@ static bool render(audio_output *o, float *samples, size_t n) {
     return silent == n || playback_render(o->playback, samples + silent, n - silent);
 }
 
+/* Once a stream, from its own thread: before the busy programs of the machine, where the system allows it (one
+ * system call; JACK sees to its threads itself). */
+static void take_precedence(audio_output *o) {
+    struct sched_param parameters = {.sched_priority = sched_get_priority_min(SCHED_RR) + 4};
+    if (!o->precedence) pthread_setschedparam(pthread_self(), SCHED_RR, &parameters);
+    o->precedence = true;
+}
+
 static int callback(const void *in, void *out, unsigned long frames,
                     const PaStreamCallbackTimeInfo *time, PaStreamCallbackFlags flags, void *user) {
     (void)in, (void)time;
     audio_output *o = user;
     float *samples = out;
+    take_precedence(o);
     bool going = render(o, samples, frames);
     for (size_t i = frames; o->channels > 1 && i-- > 0;)
         for (int c = 0; c < o->channels; c++) samples[i * (size_t)o->channels + (size_t)c] = samples[i];
@@ -132,6 +144,7 @@ static lull_status start_stream(audio_output *o, lull_error *error) {
     /* JACK clients that name no latency make PortAudio wrap around below zero. */
     if (!(o->latency > 0 && o->latency < MOST_LATENCY)) o->latency = o->device.high_latency;
     if (!(o->latency > 0 && o->latency < MOST_LATENCY)) o->latency = USUAL_LATENCY;
+    o->precedence = strncmp(o->device.interface, "JACK", 4) == 0;
     o->settling = (size_t)((o->latency + SETTLE) * o->rate);
     o->silence_wanted = (size_t)((1.5 * o->latency + 0.05) * o->rate);
     o->last_look = 0;
