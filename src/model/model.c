@@ -81,8 +81,12 @@ static lull_status read_model(lull_model *model, const safetensors *file, const 
             "%s: not a lull model: a safetensors file without the metadata `lull`; DiffWave "
             "checkpoints are converted by tools/import_diffwave.py",
             name);
-    lull_status status = model_config_parse(json, name, &model->config, error);
-    if (!status) status = check_size(file, &model->config, name, error);
+    lull_error reason = {0};
+    lull_status status = model_config_parse(json, name, &model->config, &reason);
+    if (status) /* what is an invalid argument elsewhere is a broken file here */
+        return base_fail(error, status == LULL_INVALID ? LULL_FORMAT : status, "%s",
+                         reason.message);
+    status = check_size(file, &model->config, name, error);
     if (!status) status = model_parameters_new(&model->config, &model->parameters, error);
     if (!status) status = model_parameters_read(model->parameters, file, NULL, name, error);
     if (status) return status;

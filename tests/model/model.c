@@ -271,6 +271,15 @@ static void wrong_metadata(void **state) {
     expect_refusal(*state, &t, LULL_UNSUPPORTED, "reads format 1");
 }
 
+/* Well-formed, but not a network: the file is at fault. */
+static void impossible_configuration(void **state) {
+    tampered t = start();
+    t.config.patch = 15;
+    base_free(t.json);
+    t.json = model_config_print(&t.config);
+    expect_refusal(*state, &t, LULL_FORMAT, "does not divide the hop");
+}
+
 /* A configuration that asks for far more than the file has is refused before anything is allocated
  * for it. */
 static void huge_configuration(void **state) {
@@ -358,6 +367,7 @@ int main(void) {
         FILE_TEST(not_finite),
         FILE_TEST(wrong_dtype),
         FILE_TEST(wrong_metadata),
+        FILE_TEST(impossible_configuration),
         FILE_TEST(huge_configuration),
         FILE_TEST(truncated),
         FILE_TEST(no_file),
