@@ -44,7 +44,8 @@ static inline void v_store_n(float *p, vf x, int n) {
     _mm256_maskstore_ps(p, first_lanes(n), x);
 }
 
-/* Limited to ±126, so that 2^whole is a normal number; NaN stays (the second argument of min and max). */
+/* Limited to ±126, so that 2^whole is a normal number; NaN stays (the second argument of min and
+ * max). */
 static inline vf v_split(vf x, vf *whole) {
     vf limited = v_min(v_set1(126.0f), v_max(v_set1(-126.0f), x));
     *whole = _mm256_round_ps(limited, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -1,8 +1,9 @@
-/* Products by OpenBLAS: the portable choice where no own kernel fits. A library may round differently for
- * another number of rows, so it is only ever asked for ROWS rows (the last quantum is padded with zeros) and
- * for pieces of at most DEPTH × COLUMNS that depend on the operand alone. Nor may a row's place within its
- * quantum matter: OpenBLAS works on groups of four rows, and of twelve where there are as many, so a
- * quantum is two groups of four (tests/nn). The other kernels are the plain twins. */
+/* Products by OpenBLAS: the portable choice where no own kernel fits. A library may round
+ * differently for another number of rows, so it is only ever asked for ROWS rows (the last quantum
+ * is padded with zeros) and for pieces of at most DEPTH × COLUMNS that depend on the operand alone.
+ * Nor may a row's place within its quantum matter: OpenBLAS works on groups of four rows, and of
+ * twelve where there are as many, so a quantum is two groups of four (tests/nn). The other kernels
+ * are the plain twins. */
 #include "nn/round_bf16.h"
 #include "nn/tables.h"
 
@@ -72,8 +73,8 @@ static void quantum(int rows, int n, int k, const float *a, size_t lda, const fl
             for (int r = 0; r < rows; r++)
                 memcpy(c_whole + (size_t)r * columns, c + (size_t)r * ldc + first,
                        (size_t)columns * sizeof *c);
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, ROWS, columns, count, 1.0f, a_whole,
-                        count, b + (size_t)depth * n + first, n, 1.0f, c_whole, columns);
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, ROWS, columns, count, 1.0f,
+                        a_whole, count, b + (size_t)depth * n + first, n, 1.0f, c_whole, columns);
             for (int r = 0; r < rows; r++)
                 memcpy(c + (size_t)r * ldc + first, c_whole + (size_t)r * columns,
                        (size_t)columns * sizeof *c);
@@ -82,7 +83,8 @@ static void quantum(int rows, int n, int k, const float *a, size_t lda, const fl
 }
 
 static void product_f32(int rows, int n, int k, int taps, const float *const *a, size_t lda,
-                        const float *packed, const float *bias, bool accumulate, float *c, size_t ldc) {
+                        const float *packed, const float *bias, bool accumulate, float *c,
+                        size_t ldc) {
     pthread_once(&once, one_thread);
     begin(rows, n, bias, accumulate, c, ldc);
     for (int row = 0; row < rows; row += ROWS)
@@ -92,7 +94,8 @@ static void product_f32(int rows, int n, int k, int taps, const float *const *a,
 }
 
 static void product_bf16(int rows, int n, int k, int taps, const bf16 *const *a, size_t lda,
-                         const bf16 *packed, const float *bias, bool accumulate, float *c, size_t ldc) {
+                         const bf16 *packed, const float *bias, bool accumulate, float *c,
+                         size_t ldc) {
     float wide[ROWS * DEPTH];
     const float *b = (const float *)(const void *)packed;
     pthread_once(&once, one_thread);
@@ -116,13 +119,13 @@ static size_t outer_scratch(int m, int n, int rows) {
     return ((size_t)m + (size_t)n) * CHUNK * sizeof(float) + 64;
 }
 
-static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const float *b, size_t ldb,
-                      float *c, size_t ldc, void *scratch) {
+static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const float *b,
+                      size_t ldb, float *c, size_t ldc, void *scratch) {
     (void)scratch;
     pthread_once(&once, one_thread);
     if (rows > 0 && m > 0 && n > 0)
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, rows, 1.0f, a, (int)lda, b, (int)ldb,
-                    1.0f, c, (int)ldc);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, rows, 1.0f, a, (int)lda, b,
+                    (int)ldb, 1.0f, c, (int)ldc);
 }
 
 static void outer_bf16(int rows, int m, int n, const bf16 *a, size_t lda, const bf16 *b, size_t ldb,
@@ -151,8 +154,8 @@ static void gate(int channels, const float *h, const float *c0, float w0, const 
     nn_reference.gate(channels, h, c0, w0, c1, w1, z_f32, z_bf16, saved_f32, saved_bf16);
 }
 
-static void gate_backward(int channels, const float *dz, const float *saved_f32, const bf16 *saved_bf16,
-                          float *dp_f32, bf16 *dp_bf16) {
+static void gate_backward(int channels, const float *dz, const float *saved_f32,
+                          const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16) {
     nn_reference.gate_backward(channels, dz, saved_f32, saved_bf16, dp_f32, dp_bf16);
 }
 

@@ -1,4 +1,5 @@
-/* Chooses the table of kernels: the fastest that this CPU and operating system can run, or LULL_CPU's. */
+/* Chooses the table of kernels: the fastest that this CPU and operating system can run, or
+ * LULL_CPU's. */
 #include "nn/kernels.h"
 #include "nn/tables.h"
 

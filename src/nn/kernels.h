@@ -1,7 +1,8 @@
-/* The table of fast kernels, chosen once by what the CPU can do (LULL_CPU=reference|blas|avx2|avx512|
- * avx512bf16|neon forces one). Every kernel has a plain C twin in nn/reference.c, which is its definition and
- * what tests compare with. All arrays are row-major (frames, channels). A kernel adds in one fixed order for
- * each output element whatever the number of rows, so results do not depend on how work is cut. */
+/* The table of fast kernels, chosen once by what the CPU can do
+ * (LULL_CPU=reference|blas|avx2|avx512| avx512bf16|neon forces one). Every kernel has a plain C
+ * twin in nn/reference.c, which is its definition and what tests compare with. All arrays are
+ * row-major (frames, channels). A kernel adds in one fixed order for each output element whatever
+ * the number of rows, so results do not depend on how work is cut. */
 #ifndef NN_KERNELS_H
 #define NN_KERNELS_H
 
@@ -16,7 +17,8 @@ typedef struct nn_kernels {
     bool bf16_native; /* multiplies bfloat16 faster than float32 */
     int pack_width;   /* columns of a packed panel (N is padded to it with zeros) */
 
-    /* Packed size of a K × N operand, in floats (f32) or bf16s; K of the bf16 form is padded to even. */
+    /* Packed size of a K × N operand, in floats (f32) or bf16s; K of the bf16 form is padded to
+     * even. */
     size_t (*packed_f32)(int k, int n);
     size_t (*packed_bf16)(int k, int n);
     /* Packs element (i, j) = b[i·row_stride + j·column_stride]. */
@@ -25,19 +27,22 @@ typedef struct nn_kernels {
     void (*pack_bf16)(int k, int n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
                       bf16 *packed);
 
-    /* c[r][j] = (accumulate ? c[r][j] : bias ? bias[j] : 0) + Σ_taps Σ_i a[tap][r·lda + i]·B[tap·k + i][j],
-     * r < rows, j < n, i < k. B was packed with K = taps·k (bf16: k must be even; pad activations with
-     * zero channels). The bias comes first in the sum, then taps and i ascending (bf16: pairs). */
+    /* c[r][j] = (accumulate ? c[r][j] : bias ? bias[j] : 0) + Σ_taps Σ_i a[tap][r·lda + i]·B[tap·k
+     * + i][j], r < rows, j < n, i < k. B was packed with K = taps·k (bf16: k must be even; pad
+     * activations with zero channels). The bias comes first in the sum, then taps and i ascending
+     * (bf16: pairs). */
     void (*product_f32)(int rows, int n, int k, int taps, const float *const *a, size_t lda,
-                        const float *packed, const float *bias, bool accumulate, float *c, size_t ldc);
+                        const float *packed, const float *bias, bool accumulate, float *c,
+                        size_t ldc);
     void (*product_bf16)(int rows, int n, int k, int taps, const bf16 *const *a, size_t lda,
-                         const bf16 *packed, const float *bias, bool accumulate, float *c, size_t ldc);
+                         const bf16 *packed, const float *bias, bool accumulate, float *c,
+                         size_t ldc);
 
-    /* Gradient of a weight: c[i][j] += Σ_r a[r·lda + i]·b[r·ldb + j], i < m, j < n, r < rows. scratch: at
-     * least outer_scratch(m, n, rows) bytes, 64-byte aligned. */
+    /* Gradient of a weight: c[i][j] += Σ_r a[r·lda + i]·b[r·ldb + j], i < m, j < n, r < rows.
+     * scratch: at least outer_scratch(m, n, rows) bytes, 64-byte aligned. */
     size_t (*outer_scratch)(int m, int n, int rows);
-    void (*outer_f32)(int rows, int m, int n, const float *a, size_t lda, const float *b, size_t ldb,
-                      float *c, size_t ldc, void *scratch);
+    void (*outer_f32)(int rows, int m, int n, const float *a, size_t lda, const float *b,
+                      size_t ldb, float *c, size_t ldc, void *scratch);
     void (*outer_bf16)(int rows, int m, int n, const bf16 *a, size_t lda, const bf16 *b, size_t ldb,
                        float *c, size_t ldc, void *scratch);
 
@@ -45,16 +50,17 @@ typedef struct nn_kernels {
     void (*to_bf16)(const float *in, bf16 *out, size_t n);
     void (*from_bf16)(const bf16 *in, float *out, size_t n);
 
-    /* The gated unit (van den Oord et al. 2016, eq. 2) of one row: with p = h + w0·c0 + w1·c1 (2·channels
-     * values; c0, c1 may be NULL: then p = h), z = σ(p[0…C−1])·tanh(p[C…2C−1]). Exactly one of z_f32, z_bf16
-     * is non-NULL. When saved_f32 / saved_bf16 is non-NULL it gets [σ | tanh] (2C) for the backward pass.
-     * Error of σ and tanh against libm: at most 2e-7 absolute (tests/nn). */
+    /* The gated unit (van den Oord et al. 2016, eq. 2) of one row: with p = h + w0·c0 + w1·c1
+     * (2·channels values; c0, c1 may be NULL: then p = h), z = σ(p[0…C−1])·tanh(p[C…2C−1]). Exactly
+     * one of z_f32, z_bf16 is non-NULL. When saved_f32 / saved_bf16 is non-NULL it gets [σ | tanh]
+     * (2C) for the backward pass. Error of σ and tanh against libm: at most 2e-7 absolute
+     * (tests/nn). */
     void (*gate)(int channels, const float *h, const float *c0, float w0, const float *c1, float w1,
                  float *z_f32, bf16 *z_bf16, float *saved_f32, bf16 *saved_bf16);
-    /* Backward of the gate for one row: dz (C, float32) and saved [σ | tanh] → dp (2C): dp_σ = dz·t·σ(1−σ),
-     * dp_t = dz·σ·(1−t²). */
-    void (*gate_backward)(int channels, const float *dz, const float *saved_f32, const bf16 *saved_bf16,
-                          float *dp_f32, bf16 *dp_bf16);
+    /* Backward of the gate for one row: dz (C, float32) and saved [σ | tanh] → dp (2C): dp_σ =
+     * dz·t·σ(1−σ), dp_t = dz·σ·(1−t²). */
+    void (*gate_backward)(int channels, const float *dz, const float *saved_f32,
+                          const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16);
     /* SiLU forward (y may be x). */
     void (*silu)(const float *x, float *y, size_t n);
 } nn_kernels;

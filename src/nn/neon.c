@@ -9,7 +9,8 @@
 #define NN_BF16_NATIVE false
 #define V_LANES 8
 
-/* Two registers make a vector, so that a panel is 16 columns and a tile of 6 rows fills 24 registers. */
+/* Two registers make a vector, so that a panel is 16 columns and a tile of 6 rows fills 24
+ * registers. */
 typedef struct vf {
     float32x4_t a, b;
 } vf;
@@ -172,8 +173,10 @@ static inline vi v_interleave(const bf16 *p, const bf16 *q) {
 
 static inline vf v_dot(vf acc, vi x, vi y) {
     uint32x4_t mask = vdupq_n_u32(0xffff0000u);
-    vf x_upper = {vreinterpretq_f32_u32(vandq_u32(x.a, mask)), vreinterpretq_f32_u32(vandq_u32(x.b, mask))};
-    vf y_upper = {vreinterpretq_f32_u32(vandq_u32(y.a, mask)), vreinterpretq_f32_u32(vandq_u32(y.b, mask))};
+    vf x_upper = {vreinterpretq_f32_u32(vandq_u32(x.a, mask)),
+                  vreinterpretq_f32_u32(vandq_u32(x.b, mask))};
+    vf y_upper = {vreinterpretq_f32_u32(vandq_u32(y.a, mask)),
+                  vreinterpretq_f32_u32(vandq_u32(y.b, mask))};
     return v_fma(x_upper, y_upper, v_fma(upper_half(x), upper_half(y), acc));
 }
 

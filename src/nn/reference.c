@@ -1,4 +1,5 @@
-/* The definition of every kernel in plain C, one twin each. Slow, exact about its order of additions. */
+/* The definition of every kernel in plain C, one twin each. Slow, exact about its order of
+ * additions. */
 #include "nn/tables.h"
 #include "nn/round_bf16.h"
 
@@ -30,7 +31,8 @@ static void pack_bf16(int k, int n, const float *b, ptrdiff_t row_stride, ptrdif
 }
 
 static void product_f32(int rows, int n, int k, int taps, const float *const *a, size_t lda,
-                        const float *packed, const float *bias, bool accumulate, float *c, size_t ldc) {
+                        const float *packed, const float *bias, bool accumulate, float *c,
+                        size_t ldc) {
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < n; j++) {
             float sum = accumulate ? c[(size_t)r * ldc + j] : bias ? bias[j] : 0.0f;
@@ -42,7 +44,8 @@ static void product_f32(int rows, int n, int k, int taps, const float *const *a,
 }
 
 static void product_bf16(int rows, int n, int k, int taps, const bf16 *const *a, size_t lda,
-                         const bf16 *packed, const float *bias, bool accumulate, float *c, size_t ldc) {
+                         const bf16 *packed, const float *bias, bool accumulate, float *c,
+                         size_t ldc) {
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < n; j++) {
             float sum = accumulate ? c[(size_t)r * ldc + j] : bias ? bias[j] : 0.0f;
@@ -59,8 +62,8 @@ static size_t outer_scratch(int m, int n, int rows) {
     return 64;
 }
 
-static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const float *b, size_t ldb,
-                      float *c, size_t ldc, void *scratch) {
+static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const float *b,
+                      size_t ldb, float *c, size_t ldc, void *scratch) {
     (void)scratch;
     for (int i = 0; i < m; i++)
         for (int j = 0; j < n; j++) {
@@ -94,7 +97,8 @@ static float sigmoid(float x) {
     return 1.0f / (1.0f + expf(-x));
 }
 
-static float gate_input(const float *h, const float *c0, float w0, const float *c1, float w1, int i) {
+static float gate_input(const float *h, const float *c0, float w0, const float *c1, float w1,
+                        int i) {
     float p = h[i];
     if (c0) p += w0 * c0[i];
     if (c1) p += w1 * c1[i];
@@ -113,8 +117,8 @@ static void gate(int channels, const float *h, const float *c0, float w0, const 
     }
 }
 
-static void gate_backward(int channels, const float *dz, const float *saved_f32, const bf16 *saved_bf16,
-                          float *dp_f32, bf16 *dp_bf16) {
+static void gate_backward(int channels, const float *dz, const float *saved_f32,
+                          const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16) {
     for (int i = 0; i < channels; i++) {
         float s = saved_f32 ? saved_f32[i] : widen_bf16(saved_bf16[i]);
         float t = saved_f32 ? saved_f32[channels + i] : widen_bf16(saved_bf16[channels + i]);

@@ -1,5 +1,6 @@
-/* The tables of kernels that dispatch.c chooses from. Each is defined in the file of its name, which is
- * compiled with the flags of its instruction set: nothing that must run everywhere may be in that file. */
+/* The tables of kernels that dispatch.c chooses from. Each is defined in the file of its name,
+ * which is compiled with the flags of its instruction set: nothing that must run everywhere may be
+ * in that file. */
 #ifndef NN_TABLES_H
 #define NN_TABLES_H
 

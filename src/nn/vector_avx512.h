@@ -87,11 +87,13 @@ static inline vi v_pair(const bf16 *p) {
 }
 
 static inline vi interleave(__m256i p, __m256i q) {
-    return _mm512_or_si512(_mm512_cvtepu16_epi32(p), _mm512_slli_epi32(_mm512_cvtepu16_epi32(q), 16));
+    return _mm512_or_si512(_mm512_cvtepu16_epi32(p),
+                           _mm512_slli_epi32(_mm512_cvtepu16_epi32(q), 16));
 }
 
 static inline vi v_interleave(const bf16 *p, const bf16 *q) {
-    return interleave(_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)q));
+    return interleave(_mm256_loadu_si256((const __m256i *)p),
+                      _mm256_loadu_si256((const __m256i *)q));
 }
 
 static inline vi v_interleave_n(const bf16 *p, const bf16 *q, int n) {

@@ -1,21 +1,28 @@
-/* All kernels, written once over a small set of vector primitives; avx2.c, avx512.c, avx512bf16.c and neon.c
- * define the primitives for their instruction set and include this file, which then defines their table.
+/* All kernels, written once over a small set of vector primitives; avx2.c, avx512.c, avx512bf16.c
+ * and neon.c define the primitives for their instruction set and include this file, which then
+ * defines their table.
  *
  * A file defines before the inclusion
- *   NN_TABLE, NN_NAME, NN_BF16_NATIVE    the table's symbol, its name, whether v_dot is one instruction
- *   V_LANES                              floats of a vector; a packed panel is two vectors wide
- *   vf, vi                               a vector of floats, of pairs of bf16s
- *   TILE_F32, FOR_TILE_F32(X)            rows of the largest register tile, X(1) … X(TILE_F32)
- *   TILE_BF16, FOR_TILE_BF16(X)          the same for bf16
- *   v_zero v_set1 v_load v_store v_load_n v_store_n v_add v_sub v_mul v_div v_fma (a·b + c) v_min v_max
- *   v_split (x to whole + returned fraction, |fraction| ≤ 1/2) v_scale (x·2^whole, may stop near the ends)
- *   v_load_bf16 v_load_bf16_n v_store_bf16 v_store_bf16_n v_store_bf16_fast (denormals may become 0)
- *   v_pair (one pair to all lanes) v_pairs (V_LANES pairs) v_store_pairs v_interleave v_interleave_n
- *   v_dot (acc + a.lo·b.lo + a.hi·b.hi)
+ * - NN_TABLE, NN_NAME, NN_BF16_NATIVE: the table's symbol, its name, whether v_dot is one
+ * instruction;
+ * - V_LANES: floats of a vector (a packed panel is two vectors wide);
+ * - vf, vi: a vector of floats, a vector of pairs of bf16s;
+ * - TILE_F32, FOR_TILE_F32(X): rows of the largest register tile, X(1) … X(TILE_F32);
+ * - TILE_BF16, FOR_TILE_BF16(X): the same for bf16;
+ * - v_zero, v_set1, v_load, v_store, and v_load_n, v_store_n for the first n lanes, 0 ≤ n ≤
+ * V_LANES;
+ * - v_add, v_sub, v_mul, v_div, v_fma (a·b + c), v_min, v_max;
+ * - v_split (whole and returned fraction of x, |fraction| ≤ 1/2), v_scale (x·2^whole); they may
+ * limit what lies near the ends of the exponents;
+ * - v_load_bf16, v_load_bf16_n, v_store_bf16, v_store_bf16_n, and v_store_bf16_fast, for which a
+ *   denormal may become 0;
+ * - v_pair (one pair to all lanes), v_pairs (V_LANES pairs), v_store_pairs, v_interleave and
+ *   v_interleave_n (pairs out of two rows);
+ * - v_dot (acc + a.low·b.low + a.high·b.high).
  *
- * Order of additions: every element of an output has one accumulator that starts with the bias (or with what
- * is there) and goes through taps and channels in ascending order. Cutting rows or columns in other tiles
- * changes which register holds it and nothing else. */
+ * Order of additions: every element of an output has one accumulator that starts with the bias (or
+ * with what is there) and goes through taps and channels in ascending order. Cutting rows or
+ * columns in other tiles changes which register holds it and nothing else. */
 #include "nn/round_bf16.h"
 #include "nn/tables.h"
 
@@ -72,10 +79,10 @@ static void pack_bf16(int k, int n, const float *b, ptrdiff_t row_stride, ptrdif
         for (int i = 0; i < k; i += 2)
             for (int j = 0; j < PANEL; j++)
                 for (int half = 0; half < 2; half++)
-                    *packed++ = first + j < n && i + half < k
-                                    ? round_bf16(b[(i + half) * row_stride +
-                                                   (first + j) * column_stride])
-                                    : 0;
+                    *packed++ =
+                        first + j < n && i + half < k
+                            ? round_bf16(b[(i + half) * row_stride + (first + j) * column_stride])
+                            : 0;
 }
 
 /* A tile of the output, kept in registers: up to TILE_… rows of one panel. */
@@ -133,8 +140,8 @@ INLINE void tile_end(const vf *acc, const int mr, const product_call *call, floa
     }
 }
 
-/* Compilers would give each row of A a pointer of its own and run out of registers. So there is one for
- * STEP rows, whose relation to the others they cannot see. */
+/* Compilers would give each row of A a pointer of its own and run out of registers. So there is one
+ * for STEP rows, whose relation to the others they cannot see. */
 enum { STEP = 5 };
 #if defined(__GNUC__)
 #define OPAQUE(pointer) __asm__("" : "+r"(pointer))
@@ -149,7 +156,8 @@ INLINE void product_f32_tile(const int mr, const product_call *call, const float
     tile_begin(acc, mr, call, c);
     for (int tap = 0; tap < call->taps; tap++) {
         const float *p0 = a[tap] + offset;
-        const float *p1 = mr > STEP ? p0 + STEP * lda : p0, *p2 = mr > 2 * STEP ? p1 + STEP * lda : p0;
+        const float *p1 = mr > STEP ? p0 + STEP * lda : p0,
+                    *p2 = mr > 2 * STEP ? p1 + STEP * lda : p0;
         for (int i = 0; i < call->k; i++, p0++, p1++, p2++, b += PANEL) {
             OPAQUE(p0);
             OPAQUE(p1);
@@ -174,7 +182,8 @@ INLINE void product_bf16_tile(const int mr, const product_call *call, const bf16
     tile_begin(acc, mr, call, c);
     for (int tap = 0; tap < call->taps; tap++) {
         const bf16 *p0 = a[tap] + offset;
-        const bf16 *p1 = mr > STEP ? p0 + STEP * lda : p0, *p2 = mr > 2 * STEP ? p1 + STEP * lda : p0;
+        const bf16 *p1 = mr > STEP ? p0 + STEP * lda : p0,
+                   *p2 = mr > 2 * STEP ? p1 + STEP * lda : p0;
         for (int i = 0; i < call->k; i += 2, p0 += 2, p1 += 2, p2 += 2, b += 2 * PANEL) {
             OPAQUE(p0);
             OPAQUE(p1);
@@ -192,7 +201,8 @@ INLINE void product_bf16_tile(const int mr, const product_call *call, const bf16
     tile_end(acc, mr, call, c);
 }
 
-/* The gradient of a weight sums over rows: a is (count, mr) with stride lda (bf16: pairs of rows). */
+/* The gradient of a weight sums over rows: a is (count, mr) with stride lda (bf16: pairs of rows).
+ */
 
 INLINE void outer_f32_tile(const int mr, const product_call *call, int count, const float *a,
                            const float *b, float *c) {
@@ -270,15 +280,16 @@ static outer_f32_function *const outer_f32_tiles[] = {FOR_TILE_F32(NAME)};
 static outer_bf16_function *const outer_bf16_tiles[] = {FOR_TILE_BF16(NAME)};
 #undef NAME
 
-/* Rows of block number `block`, when `rows` are cut in as few blocks of at most `most` as will do, of even
- * size: a small last block would waste its loads of B. */
+/* Rows of block number `block`, when `rows` are cut in as few blocks of at most `most` as will do,
+ * of even size: a small last block would waste its loads of B. */
 INLINE int even_block(int rows, int most, int block) {
     int blocks = (rows + most - 1) / most;
     return rows / blocks + (block < rows % blocks);
 }
 
 static void product_f32(int rows, int n, int k, int taps, const float *const *a, size_t lda,
-                        const float *packed, const float *bias, bool accumulate, float *c, size_t ldc) {
+                        const float *packed, const float *bias, bool accumulate, float *c,
+                        size_t ldc) {
     for (int first = 0; first < n; first += PANEL) {
         product_call call = {.k = k,
                              .taps = taps,
@@ -291,13 +302,14 @@ static void product_f32(int rows, int n, int k, int taps, const float *const *a,
         for (int row = 0, block = 0, mr; row < rows; row += mr, block++) {
             mr = even_block(rows, TILE_F32, block);
             product_f32_tiles[mr - 1](&call, a, (size_t)row * lda, panel,
-                                            c + (size_t)row * ldc + first);
+                                      c + (size_t)row * ldc + first);
         }
     }
 }
 
 static void product_bf16(int rows, int n, int k, int taps, const bf16 *const *a, size_t lda,
-                         const bf16 *packed, const float *bias, bool accumulate, float *c, size_t ldc) {
+                         const bf16 *packed, const float *bias, bool accumulate, float *c,
+                         size_t ldc) {
     assert(k % 2 == 0);
     for (int first = 0; first < n; first += PANEL) {
         product_call call = {.k = k,
@@ -311,14 +323,14 @@ static void product_bf16(int rows, int n, int k, int taps, const bf16 *const *a,
         for (int row = 0, block = 0, mr; row < rows; row += mr, block++) {
             mr = even_block(rows, TILE_BF16, block);
             product_bf16_tiles[mr - 1](&call, a, (size_t)row * lda, panel,
-                                             c + (size_t)row * ldc + first);
+                                       c + (size_t)row * ldc + first);
         }
     }
 }
 
-/* A chunk of rows is brought into a dense order in scratch (b in panels, a as it is; bf16: pairs of rows
- * interleaved, both in panels), small enough to stay in the second-level cache. The sums wait in c from chunk
- * to chunk, so chunks do not show in the result. */
+/* A chunk of rows is brought into a dense order in scratch (b in panels, a as it is; bf16: pairs of
+ * rows interleaved, both in panels), small enough to stay in the second-level cache. The sums wait
+ * in c from chunk to chunk, so chunks do not show in the result. */
 enum { CHUNK = 256 }; /* rows; even, so that pairs do not depend on it */
 
 static size_t outer_scratch(int m, int n, int rows) {
@@ -342,21 +354,24 @@ INLINE vi interleave_some(const bf16 *p, const bf16 *q, int n) {
     return n >= V_LANES ? v_interleave(p, q) : v_interleave_n(p, q, n);
 }
 
-/* The same for pairs of rows, (panel, rows / 2, PANEL, 2); an odd last row is paired with zeros. */
-static void interleave_panels(int rows, int n, const bf16 *b, size_t ldb, bf16 *panels) {
-    static const bf16 zeros[PANEL];
-    for (int first = 0; first < n; first += PANEL) {
-        int left = least(n - first, V_LANES), right = least(n - first, PANEL) - left;
-        for (int r = 0; r < rows; r += 2, panels += 2 * PANEL) {
-            const bf16 *p = b + (size_t)r * ldb + first, *q = r + 1 < rows ? p + ldb : zeros;
-            v_store_pairs(panels, interleave_some(p, q, left));
-            v_store_pairs(panels + 2 * V_LANES, interleave_some(p + left, q + left, right));
-        }
-    }
+/* Pairs of rows beside each other, in panels (panel, rows / 2, width, 2), zero-padded; width is a
+ * multiple of PANEL. An odd last row is paired with zeros. */
+static void interleave_panels(int rows, int n, const bf16 *b, size_t ldb, int width, bf16 *panels) {
+    static const bf16 zeros[V_LANES];
+    for (int panel = 0; panel < n; panel += width)
+        for (int r = 0; r < rows; r += 2)
+            for (int first = panel; first < panel + width;
+                 first += V_LANES, panels += 2 * V_LANES) {
+                int left = first < n ? least(n - first, V_LANES) : 0;
+                const bf16 *p = left ? b + (size_t)r * ldb + first : zeros;
+                const bf16 *q = left && r + 1 < rows ? p + ldb : zeros;
+                v_store_pairs(panels,
+                              left == V_LANES ? v_interleave(p, q) : v_interleave_n(p, q, left));
+            }
 }
 
-static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const float *b, size_t ldb,
-                      float *c, size_t ldc, void *scratch) {
+static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const float *b,
+                      size_t ldb, float *c, size_t ldc, void *scratch) {
     float *panels = scratch;
     product_call call = {.lda = lda, .ldc = ldc, .accumulate = true};
     for (int row = 0; row < rows; row += CHUNK) {
@@ -367,7 +382,8 @@ static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const 
             for (int first = 0; first < n; first += PANEL) {
                 call.columns = least(n - first, PANEL);
                 outer_f32_tiles[mr - 1](&call, count, a + (size_t)row * lda + i,
-                                        panels + (size_t)first * count, c + (size_t)i * ldc + first);
+                                        panels + (size_t)first * count,
+                                        c + (size_t)i * ldc + first);
             }
         }
     }
@@ -375,23 +391,20 @@ static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const 
 
 static void outer_bf16(int rows, int m, int n, const bf16 *a, size_t lda, const bf16 *b, size_t ldb,
                        float *c, size_t ldc, void *scratch) {
-    bf16 *b_panels = scratch, *a_panels = b_panels + (size_t)panels_of(n) * PANEL * CHUNK;
-    product_call call = {.lda = 2 * PANEL, .ldc = ldc, .accumulate = true};
+    const int width = panels_of(m) * PANEL; /* of a, which is one panel */
+    bf16 *a_pairs = scratch, *b_panels = a_pairs + (size_t)width * CHUNK;
+    product_call call = {.lda = 2 * (size_t)width, .ldc = ldc, .accumulate = true};
     for (int row = 0; row < rows; row += CHUNK) {
         int count = least(rows - row, CHUNK), pairs = (count + 1) / 2;
-        interleave_panels(count, n, b + (size_t)row * ldb, ldb, b_panels);
-        interleave_panels(count, m, a + (size_t)row * lda, lda, a_panels);
-        for (int group = 0; group < m; group += PANEL) {
-            const bf16 *a_panel = a_panels + (size_t)group * 2 * pairs;
-            int most = least(m - group, PANEL);
-            for (int i = 0, block = 0, mr; i < most; i += mr, block++) {
-                mr = even_block(most, TILE_BF16, block);
-                for (int first = 0; first < n; first += PANEL) {
-                    call.columns = least(n - first, PANEL);
-                    outer_bf16_tiles[mr - 1](&call, pairs, a_panel + 2 * i,
-                                             b_panels + (size_t)first * 2 * pairs,
-                                             c + (size_t)(group + i) * ldc + first);
-                }
+        interleave_panels(count, m, a + (size_t)row * lda, lda, width, a_pairs);
+        interleave_panels(count, n, b + (size_t)row * ldb, ldb, PANEL, b_panels);
+        for (int i = 0, block = 0, mr; i < m; i += mr, block++) {
+            mr = even_block(m, TILE_BF16, block);
+            for (int first = 0; first < n; first += PANEL) {
+                call.columns = least(n - first, PANEL);
+                outer_bf16_tiles[mr - 1](&call, pairs, a_pairs + 2 * i,
+                                         b_panels + (size_t)first * 2 * pairs,
+                                         c + (size_t)i * ldc + first);
             }
         }
     }
@@ -409,8 +422,9 @@ static void from_bf16(const bf16 *in, float *out, size_t n) {
     if (i < n) v_store_n(out + i, v_load_bf16_n(in + i, (int)(n - i)), (int)(n - i));
 }
 
-/* 2^t = 2^whole·2^f, |f| ≤ 1/2, with 2^f = 1 + f·q(f) and q the interpolation of (2^f - 1) / f in the six
- * Chebyshev points of that interval: exact at 0, relative error below 1e-8 before rounding. */
+/* 2^t = 2^whole·2^f, |f| ≤ 1/2, with 2^f = 1 + f·q(f) and q the interpolation of (2^f - 1) / f in
+ * the six Chebyshev points of that interval: exact at 0, relative error below 1e-8 before rounding.
+ */
 INLINE vf power_of_2(vf t) {
     vf whole, f = v_split(t, &whole);
     vf p = v_fma(v_set1(0.000154531634f), f, v_set1(0.00133908633f));
@@ -518,8 +532,8 @@ INLINE void gate_backward_some(int channels, const float *dz, const float *saved
     }
 }
 
-static void gate_backward(int channels, const float *dz, const float *saved_f32, const bf16 *saved_bf16,
-                          float *dp_f32, bf16 *dp_bf16) {
+static void gate_backward(int channels, const float *dz, const float *saved_f32,
+                          const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16) {
     int i = 0;
     for (; i + V_LANES <= channels; i += V_LANES)
         gate_backward_some(channels, dz, saved_f32, saved_bf16, dp_f32, dp_bf16, i, V_LANES);
@@ -530,8 +544,8 @@ static void gate_backward(int channels, const float *dz, const float *saved_f32,
 static void silu(const float *x, float *y, size_t n) {
     for (size_t i = 0; i < n; i += V_LANES) {
         int left = n - i < V_LANES ? (int)(n - i) : V_LANES;
-        /* Below -87 the result is 0; σ may end above it, and then its product with x would not be small.
-         * v_max gives its second argument when that is not a number. */
+        /* Below -87 the result is 0; σ may end above it, and then its product with x would not be
+         * small. v_max gives its second argument when that is not a number. */
         vf p = v_max(v_set1(-87.0f), load_some(x + i, left));
         store_some(y + i, v_mul(p, sigmoid(p)), left);
     }

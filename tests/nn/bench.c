@@ -1,5 +1,5 @@
-/* Speed of the kernels at the shapes that the networks have, against the FMA peak measured just before. Not a
- * test: bench_nn [TABLE…] prints one line a shape; figures are of one core. */
+/* Speed of the kernels at the shapes that the networks have, against the FMA peak measured just
+ * before. Not a test: bench_nn [TABLE…] prints one line a shape; figures are of one core. */
 #include "nn/kernels.h"
 
 #include <stdio.h>
@@ -23,14 +23,15 @@ enum { LANES = 4 };
 #endif
 typedef float vector __attribute__((vector_size(LANES * 4)));
 
-/* Independent multiply-add chains, as many as hide the latency. */
+/* Independent multiply-add chains, as many as hide the latency; the best of short runs. */
 static double peak_f32(void) {
-    enum { CHAINS = 12, ROUNDS = 2000000 };
+    enum { CHAINS = 12, ROUNDS = 100000 };
     double best = 0;
-    for (int trial = 0; trial < 5; trial++) {
+    for (int trial = 0; trial < 100; trial++) {
         vector acc[CHAINS], x, y;
         for (int l = 0; l < LANES; l++) x[l] = 0.999f, y[l] = 1e-3f;
-        for (int i = 0; i < CHAINS; i++) acc[i] = y * (float)i; /* else they are one chain to the compiler */
+        for (int i = 0; i < CHAINS; i++)
+            acc[i] = y * (float)i; /* else they are one chain to the compiler */
         double start = now();
         for (int round = 0; round < ROUNDS; round++) {
 #pragma GCC unroll 12
@@ -48,9 +49,9 @@ static double peak_f32(void) {
 #ifdef __AVX512BF16__
 #include <immintrin.h>
 static double peak_bf16(void) {
-    enum { CHAINS = 16, ROUNDS = 2000000 };
+    enum { CHAINS = 16, ROUNDS = 100000 };
     double best = 0;
-    for (int trial = 0; trial < 5; trial++) {
+    for (int trial = 0; trial < 100; trial++) {
         __m512 acc[CHAINS];
         __m512i x = _mm512_set1_epi32(0x3f003f00);
         for (int i = 0; i < CHAINS; i++) acc[i] = _mm512_set1_ps((float)i);
@@ -100,12 +101,13 @@ typedef struct shape {
 
 static void bench_table(const nn_kernels *table, double f32, double bf16_peak) {
     static const shape shapes[] = {
-        {32, 96, 3, 192},  {128, 96, 3, 192}, {512, 96, 3, 192}, {128, 96, 1, 192}, {128, 192, 1, 96},
-        {128, 96, 1, 96},  {128, 64, 3, 128}, {128, 64, 1, 128}, {512, 64, 3, 128}, {128, 128, 3, 256},
-        {512, 128, 3, 256}, {128, 80, 1, 192}, {16, 96, 3, 192},
+        {32, 96, 3, 192},  {128, 96, 3, 192},  {512, 96, 3, 192},  {128, 96, 1, 192},
+        {128, 192, 1, 96}, {128, 96, 1, 96},   {128, 64, 3, 128},  {128, 64, 1, 128},
+        {512, 64, 3, 128}, {128, 128, 3, 256}, {512, 128, 3, 256}, {128, 80, 1, 192},
+        {16, 96, 3, 192},
     };
-    printf("%-11s %5s %4s x%4s %4s %9s %5s %9s %5s\n", table->name, "rows", "k", "taps", "n", "f32 GF/s",
-           "%", "bf16 GF/s", "%");
+    printf("%-11s %5s %4s x%4s %4s %9s %5s %9s %5s\n", table->name, "rows", "k", "taps", "n",
+           "f32 GF/s", "%", "bf16 GF/s", "%");
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         shape s = shapes[i];
         size_t rows = (size_t)s.rows + 64;
@@ -121,10 +123,10 @@ static void bench_table(const nn_kernels *table, double f32, double bf16_peak) {
         double seconds, seconds16, flops = 2.0 * s.rows * s.k * s.taps * s.n * 1e-9;
         TIME(seconds,
              table->product_f32(s.rows, s.n, s.k, s.taps, taps, s.k, packed, bias, false, c, s.n));
-        TIME(seconds16,
-             table->product_bf16(s.rows, s.n, s.k, s.taps, taps16, s.k, packed16, bias, false, c, s.n));
-        printf("product     %5d %4d x%4d %4d %9.1f %4.0f%% %9.1f %4.0f%%\n", s.rows, s.k, s.taps, s.n,
-               flops / seconds, 100 * flops / seconds / f32, flops / seconds16,
+        TIME(seconds16, table->product_bf16(s.rows, s.n, s.k, s.taps, taps16, s.k, packed16, bias,
+                                            false, c, s.n));
+        printf("product     %5d %4d x%4d %4d %9.1f %4.0f%% %9.1f %4.0f%%\n", s.rows, s.k, s.taps,
+               s.n, flops / seconds, 100 * flops / seconds / f32, flops / seconds16,
                bf16_peak > 0 ? 100 * flops / seconds16 / bf16_peak : 0);
         free(a), free(c), free(bias), free(h), free(w), free(packed), free(packed16);
     }
@@ -153,15 +155,18 @@ static void bench_table(const nn_kernels *table, double f32, double bf16_peak) {
     double plain, half, save, back, conversion, swish;
 #define ROWS_OF(call)                                                                              \
     for (int r = 0; r < ROWS; r++) call
-    TIME(plain, ROWS_OF(table->gate(C, h + r * 2 * C, c0, .5f, c0, .5f, z + r * C, NULL, NULL, NULL)));
-    TIME(half, ROWS_OF(table->gate(C, h + r * 2 * C, c0, .5f, c0, .5f, NULL, z16 + r * C, NULL, NULL)));
+    TIME(plain,
+         ROWS_OF(table->gate(C, h + r * 2 * C, c0, .5f, c0, .5f, z + r * C, NULL, NULL, NULL)));
+    TIME(half,
+         ROWS_OF(table->gate(C, h + r * 2 * C, c0, .5f, c0, .5f, NULL, z16 + r * C, NULL, NULL)));
     TIME(save, ROWS_OF(table->gate(C, h + r * 2 * C, c0, .5f, c0, .5f, NULL, z16 + r * C, NULL,
                                    saved16 + r * 2 * C)));
     TIME(back, ROWS_OF(table->gate_backward(C, z + r * C, NULL, saved16 + r * 2 * C, NULL,
                                             saved16 + r * 2 * C)));
     TIME(conversion, table->to_bf16(saved, saved16, ROWS * 2 * C));
     TIME(swish, table->silu(saved, saved, ROWS * 2 * C));
-    printf("ns a row of %d channels: gate %.1f, to bf16 %.1f, saving %.1f, backward %.1f; ns an element: "
+    printf("ns a row of %d channels: gate %.1f, to bf16 %.1f, saving %.1f, backward %.1f; ns an "
+           "element: "
            "to_bf16 %.3f, silu %.3f\n\n",
            C, 1e9 * plain / ROWS, 1e9 * half / ROWS, 1e9 * save / ROWS, 1e9 * back / ROWS,
            1e9 * conversion / (ROWS * 2 * C), 1e9 * swish / (ROWS * 2 * C));

@@ -1,5 +1,6 @@
-/* Every kernel of every table that this CPU can run against its plain twin, in the manner of dav1d's checkasm:
- * odd sizes, unaligned ends, guards around what is written, and the same bits however rows are cut. */
+/* Every kernel of every table that this CPU can run against its plain twin, in the manner of
+ * dav1d's checkasm: odd sizes, unaligned ends, guards around what is written, and the same bits
+ * however rows are cut. */
 #include "nn/kernels.h"
 
 #include <math.h>
@@ -23,8 +24,9 @@ static float uniform(void) {
     return (float)(int32_t)random_bits() * 0x1p-31f;
 }
 
-/* A buffer whose `size` bytes end at the last byte of the allocation (unless `slack`), with a guard on each
- * side that `intact` looks at. The start is unaligned for vectors, aligned for its elements. */
+/* A buffer whose `size` bytes end at the last byte of the allocation (unless `slack`), with a guard
+ * on each side that `intact` looks at. The start is unaligned for vectors, aligned for its
+ * elements. */
 enum { GUARD = 192 };
 typedef struct guarded {
     unsigned char *memory;
@@ -62,8 +64,8 @@ static bf16 *random_bf16(size_t n) {
     return b;
 }
 
-static void assert_close(float value, float expected, double bound, const char *table, const char *what,
-                         int row, int column) {
+static void assert_close(float value, float expected, double bound, const char *table,
+                         const char *what, int row, int column) {
     if (!(fabs((double)value - (double)expected) <= bound))
         fail_msg("%s %s: element (%d, %d) is %.9g, its twin's %.9g, bound %.2g", table, what, row,
                  column, (double)value, (double)expected, bound);
@@ -74,8 +76,8 @@ typedef struct shape {
 } shape;
 
 static const shape shapes[] = {
-    {1, 1, 2, 1},     {1, 17, 2, 3},   {2, 16, 4, 1},   {3, 31, 6, 3},   {5, 32, 10, 2},
-    {6, 33, 12, 1},   {7, 48, 64, 3},  {13, 64, 30, 3}, {14, 96, 96, 1}, {15, 192, 96, 3},
+    {1, 1, 2, 1},     {1, 17, 2, 3},   {2, 16, 4, 1},    {3, 31, 6, 3},    {5, 32, 10, 2},
+    {6, 33, 12, 1},   {7, 48, 64, 3},  {13, 64, 30, 3},  {14, 96, 96, 1},  {15, 192, 96, 3},
     {16, 128, 64, 3}, {29, 80, 22, 1}, {64, 96, 192, 1}, {131, 65, 16, 3}, {4, 7, 600, 1},
     {17, 300, 8, 1},  {0, 16, 4, 1},
 };
@@ -177,8 +179,8 @@ static void check_products(const nn_kernels *table, bool half) {
             double bound = 2e-7 * (o.s.taps * o.k + 8);
             for (int r = 0; r < o.s.rows; r++)
                 for (int j = 0; j < o.s.n; j++)
-                    assert_close(whole[(size_t)r * o.ldc + j], expected[(size_t)r * o.ldc + j], bound,
-                                 table->name, half ? "product_bf16" : "product_f32", r, j);
+                    assert_close(whole[(size_t)r * o.ldc + j], expected[(size_t)r * o.ldc + j],
+                                 bound, table->name, half ? "product_bf16" : "product_f32", r, j);
             static const int cuts[] = {1, 3, 5, 16, 23};
             for (size_t cut = 0; cut < sizeof cuts / sizeof cuts[0]; cut++) {
                 float *pieces = run_product(table, &o, half, cuts[cut]);
@@ -236,16 +238,17 @@ static void check_packing(const nn_kernels *table) {
 
 static void check_outer(const nn_kernels *table, bool half) {
     static const shape sizes[] = {/* rows, n, m, unused */
-                                  {1, 1, 1, 0},     {2, 17, 3, 0},    {3, 16, 15, 0},  {7, 33, 14, 0},
-                                  {129, 31, 29, 0}, {300, 64, 40, 0}, {64, 192, 96, 0}, {511, 48, 97, 0},
-                                  {0, 8, 8, 0}};
+                                  {1, 1, 1, 0},     {2, 17, 3, 0},    {3, 16, 15, 0},
+                                  {7, 33, 14, 0},   {129, 31, 29, 0}, {300, 64, 40, 0},
+                                  {64, 192, 96, 0}, {511, 48, 97, 0}, {0, 8, 8, 0}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         int rows = sizes[i].rows, n = sizes[i].n, m = sizes[i].k;
         size_t lda = (size_t)m + 3, ldb = (size_t)n + (rows & 1), ldc = (size_t)n + 2;
         size_t a_count = rows ? (size_t)(rows - 1) * lda + m : 0;
         size_t b_count = rows ? (size_t)(rows - 1) * ldb + n : 0;
         size_t c_count = (size_t)(m - 1) * ldc + n;
-        float *a = random_floats(a_count), *b = random_floats(b_count), *start = random_floats(c_count);
+        float *a = random_floats(a_count), *b = random_floats(b_count),
+              *start = random_floats(c_count);
         bf16 *a16 = random_bf16(a_count), *b16 = random_bf16(b_count);
         float *expected = random_floats(c_count);
         memcpy(expected, start, c_count * sizeof *start);
@@ -268,8 +271,9 @@ static void check_outer(const nn_kernels *table, bool half) {
             assert_int_equal(*p, 0xa5);
         for (int r = 0; r < m; r++) {
             for (int j = 0; j < n; j++)
-                assert_close(c[(size_t)r * ldc + j], expected[(size_t)r * ldc + j], 2e-7 * (rows + 8),
-                             table->name, half ? "outer_bf16" : "outer_f32", r, j);
+                assert_close(c[(size_t)r * ldc + j], expected[(size_t)r * ldc + j],
+                             2e-7 * (rows + 8), table->name, half ? "outer_bf16" : "outer_f32", r,
+                             j);
             for (size_t j = (size_t)n; j < ldc && r + 1 < m; j++)
                 assert_true(c[(size_t)r * ldc + j] == start[(size_t)r * ldc + j]);
         }
@@ -281,18 +285,19 @@ static void check_outer(const nn_kernels *table, bool half) {
 
 static void check_conversions(const nn_kernels *table) {
     static const uint32_t special[] = {
-        0x00000000, 0x80000000, 0x00000001, 0x00007fff, 0x00008000, 0x00008001, 0x00018000, 0x0000ffff,
-        0x3f808000, 0x3f818000, 0x3f808001, 0x3f817fff, 0xbf808000, 0xbf818000, 0x7f7fffff, 0xff7fffff,
-        0x7f7f7fff, 0x7f7f8000, 0x7f800000, 0xff800000, 0x7f800001, 0x7fc00000, 0xffffffff, 0x7fffffff,
-        0xff800001, 0x007fffff, 0x00800000, 0x80400000};
+        0x00000000, 0x80000000, 0x00000001, 0x00007fff, 0x00008000, 0x00008001, 0x00018000,
+        0x0000ffff, 0x3f808000, 0x3f818000, 0x3f808001, 0x3f817fff, 0xbf808000, 0xbf818000,
+        0x7f7fffff, 0xff7fffff, 0x7f7f7fff, 0x7f7f8000, 0x7f800000, 0xff800000, 0x7f800001,
+        0x7fc00000, 0xffffffff, 0x7fffffff, 0xff800001, 0x007fffff, 0x00800000, 0x80400000};
     enum { SPECIAL = sizeof special / sizeof special[0], N = 4099 };
-    static const bf16 rounded[SPECIAL] = {
-        0x0000, 0x8000, 0x0000, 0x0000, 0x0000, 0x0001, 0x0002, 0x0001, 0x3f80, 0x3f82,
-        0x3f81, 0x3f81, 0xbf80, 0xbf82, 0x7f80, 0xff80, 0x7f7f, 0x7f80, 0x7f80, 0xff80,
-        0x7fc0, 0x7fc0, 0xffff, 0x7fff, 0xffc0, 0x0080, 0x0080, 0x8040};
+    static const bf16 rounded[SPECIAL] = {0x0000, 0x8000, 0x0000, 0x0000, 0x0000, 0x0001, 0x0002,
+                                          0x0001, 0x3f80, 0x3f82, 0x3f81, 0x3f81, 0xbf80, 0xbf82,
+                                          0x7f80, 0xff80, 0x7f7f, 0x7f80, 0x7f80, 0xff80, 0x7fc0,
+                                          0x7fc0, 0xffff, 0x7fff, 0xffc0, 0x0080, 0x0080, 0x8040};
     uint32_t *in = malloc(N * sizeof *in);
     assert_non_null(in);
-    for (int i = 0; i < N; i++) in[i] = i < SPECIAL ? special[i] : (random_bits() << 7 ^ random_bits());
+    for (int i = 0; i < N; i++)
+        in[i] = i < SPECIAL ? special[i] : (random_bits() << 7 ^ random_bits());
     float *values = malloc(N * sizeof *values);
     assert_non_null(values);
     memcpy(values, in, N * sizeof *values);
@@ -311,7 +316,8 @@ static void check_conversions(const nn_kernels *table) {
             twin->to_bf16(values + i, &expected, 1);
             if (i < SPECIAL) assert_int_equal(expected, rounded[i]);
             if (out[i] != expected)
-                fail_msg("%s to_bf16: %08x gives %04x, not %04x", table->name, in[i], out[i], expected);
+                fail_msg("%s to_bf16: %08x gives %04x, not %04x", table->name, in[i], out[i],
+                         expected);
             memcpy(&bits, wide + i, sizeof bits);
             assert_int_equal(bits, (uint32_t)out[i] << 16);
         }
@@ -327,7 +333,8 @@ static double exact_sigmoid(double x) {
     return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
 }
 
-/* σ and tanh over the whole range of float32: a sweep, all magnitudes of both signs, and the ends. */
+/* σ and tanh over the whole range of float32: a sweep, all magnitudes of both signs, and the ends.
+ */
 static void check_accuracy(const nn_kernels *table) {
     enum { N = 4096 };
     static float x[2 * N], z[N], saved[2 * N];
@@ -370,7 +377,8 @@ static void check_gate(const nn_kernels *table) {
         for (int variant = 0; variant < 16; variant++) {
             int n = counts[i];
             bool half = variant & 1, save = variant & 2;
-            float *h = random_floats(2 * (size_t)n), *c0 = variant & 4 ? random_floats(2 * (size_t)n) : NULL;
+            float *h = random_floats(2 * (size_t)n),
+                  *c0 = variant & 4 ? random_floats(2 * (size_t)n) : NULL;
             float *c1 = variant & 8 ? random_floats(2 * (size_t)n) : NULL;
             for (int j = 0; j < 2 * n; j++) h[j] *= 6;
             float z[100], s[200];
@@ -384,8 +392,8 @@ static void check_gate(const nn_kernels *table) {
             /* Half a unit in the last of 8 places, for values up to 1. */
             double bound = half ? 0x1p-9 + 1e-6 : 1e-6;
             for (int j = 0; j < n; j++)
-                assert_close(half ? (float)0 : ((float *)out)[j], half ? 0 : z[j], bound, table->name,
-                             "gate", 0, j);
+                assert_close(half ? (float)0 : ((float *)out)[j], half ? 0 : z[j], bound,
+                             table->name, "gate", 0, j);
             if (half) {
                 float wide[200];
                 twin->from_bf16(out, wide, (size_t)n);
@@ -416,7 +424,8 @@ static void check_gate_backward(const nn_kernels *table) {
             float *dz = random_floats((size_t)n), *saved = random_floats(2 * (size_t)n);
             bf16 *saved16 = random_bf16(2 * (size_t)n);
             float expected[200], wide[200];
-            twin->gate_backward(n, dz, half_in ? NULL : saved, half_in ? saved16 : NULL, expected, NULL);
+            twin->gate_backward(n, dz, half_in ? NULL : saved, half_in ? saved16 : NULL, expected,
+                                NULL);
             guarded guard;
             size_t size = half_out ? sizeof(bf16) : sizeof(float);
             void *out = guarded_new(&guard, 2 * (size_t)n * size);
@@ -428,8 +437,8 @@ static void check_gate_backward(const nn_kernels *table) {
                 memcpy(wide, out, 2 * (size_t)n * sizeof *wide);
             for (int j = 0; j < 2 * n; j++)
                 assert_close(wide[j], expected[j],
-                             1e-6 + (half_out ? fabs((double)expected[j]) * 0x1p-8 : 0), table->name,
-                             "gate_backward", 0, j);
+                             1e-6 + (half_out ? fabs((double)expected[j]) * 0x1p-8 : 0),
+                             table->name, "gate_backward", 0, j);
             guarded_free(&guard);
             free(dz), free(saved), free(saved16);
         }
@@ -448,8 +457,8 @@ static void check_silu(const nn_kernels *table) {
         table->silu(in_place, in_place, n);
         for (size_t i = 0; i < n; i++) {
             double expected = x[i] * exact_sigmoid(x[i]);
-            assert_close(y[i], (float)expected, 1e-6 * fmax(1, fabs(expected)), table->name, "silu", 0,
-                         (int)i);
+            assert_close(y[i], (float)expected, 1e-6 * fmax(1, fabs(expected)), table->name, "silu",
+                         0, (int)i);
             assert_true(in_place[i] == y[i]);
         }
         free(in_place);
@@ -514,11 +523,11 @@ static int set_up(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_products_f32),  cmocka_unit_test(test_products_bf16),
-        cmocka_unit_test(test_columns),       cmocka_unit_test(test_packing),
-        cmocka_unit_test(test_outer_f32),     cmocka_unit_test(test_outer_bf16),
-        cmocka_unit_test(test_conversions),   cmocka_unit_test(test_accuracy),
-        cmocka_unit_test(test_gate),          cmocka_unit_test(test_gate_backward),
+        cmocka_unit_test(test_products_f32), cmocka_unit_test(test_products_bf16),
+        cmocka_unit_test(test_columns),      cmocka_unit_test(test_packing),
+        cmocka_unit_test(test_outer_f32),    cmocka_unit_test(test_outer_bf16),
+        cmocka_unit_test(test_conversions),  cmocka_unit_test(test_accuracy),
+        cmocka_unit_test(test_gate),         cmocka_unit_test(test_gate_backward),
         cmocka_unit_test(test_silu),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

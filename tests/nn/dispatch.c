@@ -1,0 +1,89 @@
+/* Which table is chosen: the first runnable one, LULL_CPU's when there is one, the same from every
+ * thread. */
+#include "nn/kernels.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* The choice is made once a process, so each question is asked in a process of its own. True when
+ * the table that `wanted` (NULL: unset) leads to is `expected`. */
+static bool leads_to(const char *wanted, const char *expected) {
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (wanted)
+            setenv("LULL_CPU", wanted, 1);
+        else
+            unsetenv("LULL_CPU");
+        _exit(strcmp(nn_kernels_get()->name, expected) == 0 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Fastest first. */
+static const char *const every_name[] = {"avx512bf16", "avx512", "avx2",
+                                         "neon",       "blas",   "reference"};
+
+static void test_environment(void **unused) {
+    (void)unused;
+    const char *best = NULL;
+    for (size_t i = 0; i < sizeof every_name / sizeof every_name[0] && !best; i++)
+        if (leads_to(every_name[i], every_name[i])) best = every_name[i];
+    assert_non_null(best);
+    assert_true(leads_to(NULL, best));
+    assert_true(leads_to("reference", "reference"));
+    assert_true(leads_to("blas", "blas"));
+    assert_true(leads_to("abacus", best));
+    assert_true(leads_to("", best));
+}
+
+static void *ask(void *unused) {
+    (void)unused;
+    return (void *)(uintptr_t)nn_kernels_get();
+}
+
+static void test_threads(void **unused) {
+    (void)unused;
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask, NULL), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *table;
+        assert_int_equal(pthread_join(threads[i], &table), 0);
+        assert_ptr_equal(table, nn_kernels_get());
+    }
+}
+
+static void test_names(void **unused) {
+    (void)unused;
+    const char *const *names = nn_kernels_names();
+    int runnable = 0;
+    for (; *names; names++) {
+        const nn_kernels *table = nn_kernels_named(*names);
+        if (!table) continue;
+        assert_string_equal(table->name, *names);
+        runnable++;
+    }
+    assert_true(runnable >= 2);
+    assert_null(nn_kernels_named("abacus"));
+    assert_non_null(nn_kernels_named("reference"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
