@@ -114,8 +114,8 @@ static lull_status condition_diffwave(const model_config *c, const model_paramet
              *model_parameters_get(parameters, "spectrogram_upsampler.conv1.bias"), mel, n, bands,
              half_way);
     upsample(model_parameters_get(parameters, "spectrogram_upsampler.conv2.weight"),
-             *model_parameters_get(parameters, "spectrogram_upsampler.conv2.bias"), half_way, 16 * n,
-             bands, out);
+             *model_parameters_get(parameters, "spectrogram_upsampler.conv2.bias"), half_way,
+             16 * n, bands, out);
     base_free(half_way);
     return LULL_OK;
 }
