@@ -1,8 +1,8 @@
-/* The table of fast kernels, chosen once by what the CPU can do
- * (LULL_CPU=reference|blas|avx2|avx512| avx512bf16|neon forces one). Every kernel has a plain C
- * twin in nn/reference.c, which is its definition and what tests compare with. All arrays are
- * row-major (frames, channels). A kernel adds in one fixed order for each output element whatever
- * the number of rows, so results do not depend on how work is cut. */
+/* The table of fast kernels, chosen once by what the CPU can do; LULL_CPU forces one (reference,
+ * blas, avx2, avx512, avx512bf16, neon). Every kernel has a plain C twin in nn/reference.c, which
+ * is its definition and what tests compare with. All arrays are row-major (frames, channels). A
+ * kernel adds in one fixed order for each output element whatever the number of rows, so results do
+ * not depend on how work is cut. */
 #ifndef NN_KERNELS_H
 #define NN_KERNELS_H
 
@@ -27,10 +27,12 @@ typedef struct nn_kernels {
     void (*pack_bf16)(int k, int n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
                       bf16 *packed);
 
-    /* c[r][j] = (accumulate ? c[r][j] : bias ? bias[j] : 0) + Σ_taps Σ_i a[tap][r·lda + i]·B[tap·k
-     * + i][j], r < rows, j < n, i < k. B was packed with K = taps·k (bf16: k must be even; pad
-     * activations with zero channels). The bias comes first in the sum, then taps and i ascending
-     * (bf16: pairs). */
+    /* c[r][j] = (accumulate ? c[r][j] : bias ? bias[j] : 0)
+     *           + Σ_taps Σ_i a[tap][r·lda + i]·B[tap·k + i][j],
+     *
+     * r < rows, j < n, i < k. B was packed with K = taps·k (bf16: k must be even; pad activations
+     * with zero channels). The bias comes first in the sum, then taps and i ascending (bf16:
+     * pairs). */
     void (*product_f32)(int rows, int n, int k, int taps, const float *const *a, size_t lda,
                         const float *packed, const float *bias, bool accumulate, float *c,
                         size_t ldc);
@@ -57,8 +59,8 @@ typedef struct nn_kernels {
      * (tests/nn). */
     void (*gate)(int channels, const float *h, const float *c0, float w0, const float *c1, float w1,
                  float *z_f32, bf16 *z_bf16, float *saved_f32, bf16 *saved_bf16);
-    /* Backward of the gate for one row: dz (C, float32) and saved [σ | tanh] → dp (2C): dp_σ =
-     * dz·t·σ(1−σ), dp_t = dz·σ·(1−t²). */
+    /* Backward of the gate for one row: dz (C, float32) and saved [σ | tanh] → dp (2C):
+     * dp_σ = dz·t·σ(1−σ), dp_t = dz·σ·(1−t²). */
     void (*gate_backward)(int channels, const float *dz, const float *saved_f32,
                           const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16);
     /* SiLU forward (y may be x). */
