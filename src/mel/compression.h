@@ -1,5 +1,5 @@
-/* Between linear mel magnitudes and the numbers that a convention writes. "Linear" is Σ weight·|S| of the
- * un-normalised transform of the windowed samples. */
+/* Between linear mel magnitudes and the numbers that a convention writes. "Linear" is Σ weight·|S|
+ * of the un-normalised transform of the windowed samples. */
 #ifndef MEL_COMPRESSION_H
 #define MEL_COMPRESSION_H
 

@@ -1,9 +1,10 @@
-/* Mel consistency on a sliding window (shared recipe; a relative of RTISI-LA, Zhu, Beauregard & Wyse 2007):
- * every frame opens with its windowed synthesis signal; the open frames (the newest and `window` behind it)
- * are iterated; the oldest is committed without momentum. One iteration of a frame: S = rfft(window ·
- * segment of the current signal), S ← S · E(wanted)/E(mel(S)), r = window·irfft(S), frame ← r + momentum ·
- * (r − r_previous); signal = Σ frames / max(Σ window², 0.01) over the frames committed or open. With
- * 0 iterations it is plain weighted overlap-add. Latency: `window` frames plus the overlap. */
+/* Mel consistency on a sliding window (shared recipe; a relative of RTISI-LA, Zhu, Beauregard &
+ * Wyse 2007): every frame opens with its windowed synthesis signal; the open frames (the newest and
+ * `window` behind it) are iterated; the oldest is committed without momentum. One iteration of a
+ * frame: S = rfft(window · segment of the current signal), S ← S · E(wanted)/E(mel(S)), r =
+ * window·irfft(S), frame ← r + momentum · (r − r_previous); signal = Σ frames / max(Σ window²,
+ * 0.01) over the frames committed or open. With 0 iterations it is plain weighted overlap-add.
+ * Latency: `window` frames plus the overlap. */
 #ifndef MEL_CONSISTENCY_H
 #define MEL_CONSISTENCY_H
 
@@ -13,21 +14,24 @@ typedef struct mel_consistency mel_consistency;
 
 lull_status mel_consistency_new(const mel_convention *convention, int iterations, int window,
                                 double momentum, mel_consistency **stage, lull_error *error);
-/* Opens the next frame: its mel (bands floats) and its windowed synthesis signal (n_fft floats). Any hop
- * that thereby became final is written to out (room for hop floats each, see return): returns the number of
- * samples written, 0 or hop. Allocates nothing. */
-size_t mel_consistency_push(mel_consistency *stage, const float *frame, const float *synthesis, float *out);
-/* After the last frame: writes the next remaining final hop; 0 when all frames × hop samples were written. */
+/* Opens the next frame: its mel (bands floats) and its windowed synthesis signal (n_fft floats).
+ * Any hop that thereby became final is written to out (room for hop floats each, see return):
+ * returns the number of samples written, 0 or hop. Allocates nothing. */
+size_t mel_consistency_push(mel_consistency *stage, const float *frame, const float *synthesis,
+                            float *out);
+/* After the last frame: writes the next remaining final hop; 0 when all frames × hop samples were
+ * written. */
 size_t mel_consistency_finish(mel_consistency *stage, float *out);
-/* Hops by which the output runs behind: with f frames opened, max(0, f − delay) hops have been written. */
+/* Hops by which the output runs behind: with f frames opened, max(0, f − delay) hops have been
+ * written. */
 int mel_consistency_delay(const mel_consistency *stage);
 void mel_consistency_reset(mel_consistency *stage);
 void mel_consistency_free(mel_consistency *stage);
 
-/* The same iteration on a whole signal of `count` samples at once: z ← r + momentum·(r − r_previous), r the
- * refined signal. out may be signal. */
+/* The same iteration on a whole signal of `count` samples at once: z ← r + momentum·(r −
+ * r_previous), r the refined signal. out may be signal. */
 lull_status mel_consistency_whole(const mel_convention *convention, const float *frames, size_t n,
-                                  const float *signal, size_t count, int iterations, double momentum,
-                                  float *out, lull_error *error);
+                                  const float *signal, size_t count, int iterations,
+                                  double momentum, float *out, lull_error *error);
 
 #endif

@@ -20,17 +20,16 @@ struct mel_envelope {
     float *whiten, *colour; /* [bins] TL·K and its reciprocal, times unity */
 };
 
-/* 1 up to fmax − 100 Hz, 0 from fmax + 300 Hz, a cosine between; 1 throughout when the mel reaches Nyquist. */
-static double below_fmax(const mel_convention *c, double hz)
-{
+/* 1 up to fmax − 100 Hz, 0 from fmax + 300 Hz, a cosine between; 1 throughout when the mel reaches
+ * Nyquist. */
+static double below_fmax(const mel_convention *c, double hz) {
     if (c->fmax >= c->sample_rate / 2.0) return 1;
     const double part = (hz - (c->fmax - 100)) / 400;
     if (part <= 0) return 1;
     return part >= 1 ? 0 : 0.5 + 0.5 * cos(M_PI * part);
 }
 
-static void fill_gains(mel_envelope *e, double tilt_hz)
-{
+static void fill_gains(mel_envelope *e, double tilt_hz) {
     const mel_convention *c = &e->convention;
     const int bins = e->filterbank->bins;
     const double norm = mel_window_norm(c), width = (double)c->sample_rate / c->n_fft;
@@ -52,14 +51,14 @@ static void fill_gains(mel_envelope *e, double tilt_hz)
     e->highest = (float)fmin(highest, 1e30);
 }
 
-lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz, mel_envelope **envelope,
-                             lull_error *error)
-{
+lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz,
+                             mel_envelope **envelope, lull_error *error) {
     *envelope = NULL;
     lull_status status = mel_convention_check(convention, error);
     if (status) return status;
     if (!(tilt_hz >= 0 && tilt_hz <= 1e6))
-        return base_fail(error, LULL_INVALID, "tilt of %g Hz: expected 0 (none) to 1000000", tilt_hz);
+        return base_fail(error, LULL_INVALID, "tilt of %g Hz: expected 0 (none) to 1000000",
+                         tilt_hz);
     mel_envelope *e = base_alloc(1, sizeof *e);
     if (!e) return base_no_memory(error);
     e->convention = *convention;
@@ -83,8 +82,7 @@ lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz, m
     return LULL_OK;
 }
 
-void mel_envelope_free(mel_envelope *envelope)
-{
+void mel_envelope_free(mel_envelope *envelope) {
     if (!envelope) return;
     mel_filterbank_free(envelope->filterbank);
     base_free(envelope->log_sum);
@@ -94,21 +92,18 @@ void mel_envelope_free(mel_envelope *envelope)
     base_free(envelope);
 }
 
-int mel_envelope_bins(const mel_envelope *envelope)
-{
+int mel_envelope_bins(const mel_envelope *envelope) {
     return envelope->filterbank->bins;
 }
 
 /* ln of the linear mels at the nodes less ln Σ weights; values has room for MEL_MAX_BANDS + 1. */
-static void node_values(const mel_envelope *e, const float *frame, float sign, float *values)
-{
+static void node_values(const mel_envelope *e, const float *frame, float sign, float *values) {
     mel_to_natural_log(&e->convention, frame, values);
     for (int b = 0; b < e->convention.bands; b++) values[b] = sign * (values[b] - e->log_sum[b]);
     mel_filterbank_to_nodes(e->filterbank, values);
 }
 
-void mel_envelope_log(const mel_envelope *envelope, const float *frame, float *log_envelope)
-{
+void mel_envelope_log(const mel_envelope *envelope, const float *frame, float *log_envelope) {
     const mel_filterbank *f = envelope->filterbank;
     float values[MEL_MAX_BANDS + 1];
     node_values(envelope, frame, 1, values);
@@ -118,37 +113,34 @@ void mel_envelope_log(const mel_envelope *envelope, const float *frame, float *l
     }
 }
 
-void mel_envelope_whitening_gain(const mel_envelope *envelope, const float *frame, float *gain)
-{
+void mel_envelope_whitening_gain(const mel_envelope *envelope, const float *frame, float *gain) {
     const mel_filterbank *f = envelope->filterbank;
     float values[MEL_MAX_BANDS + 1];
     node_values(envelope, frame, -1, values);
-    envelope->kernels->interpolated_gain(values, f->lower, f->fraction, envelope->whiten, gain, f->bins);
+    envelope->kernels->interpolated_gain(f, values, envelope->whiten, gain);
 }
 
-void mel_envelope_colouring_gain(const mel_envelope *envelope, const float *frame, float *gain)
-{
+void mel_envelope_colouring_gain(const mel_envelope *envelope, const float *frame, float *gain) {
     const mel_filterbank *f = envelope->filterbank;
     float values[MEL_MAX_BANDS + 1];
     node_values(envelope, frame, 1, values);
-    envelope->kernels->interpolated_gain(values, f->lower, f->fraction, envelope->colour, gain, f->bins);
+    envelope->kernels->interpolated_gain(f, values, envelope->colour, gain);
 }
 
-void mel_envelope_wanted(const mel_envelope *envelope, const float *frame, float *wanted)
-{
+void mel_envelope_wanted(const mel_envelope *envelope, const float *frame, float *wanted) {
     const float low = logf(envelope->lowest), high = logf(envelope->highest);
     mel_to_natural_log(&envelope->convention, frame, wanted);
-    for (int b = 0; b < envelope->convention.bands; b++) wanted[b] = fminf(fmaxf(wanted[b], low), high);
+    for (int b = 0; b < envelope->convention.bands; b++)
+        wanted[b] = fminf(fmaxf(wanted[b], low), high);
 }
 
-void mel_envelope_correction(const mel_envelope *envelope, const float *wanted, const float *magnitude,
-                             float *gain)
-{
+void mel_envelope_correction(const mel_envelope *envelope, const float *wanted,
+                             const float *magnitude, float *gain) {
     const mel_filterbank *f = envelope->filterbank;
     const mel_kernels *kernels = envelope->kernels;
     float mel[MEL_MAX_BANDS], values[MEL_MAX_BANDS + 1];
     kernels->bands(f, magnitude, mel);
     kernels->log_ratio(wanted, mel, envelope->lowest, envelope->highest, values, f->bands);
     mel_filterbank_to_nodes(f, values);
-    kernels->interpolated_gain(values, f->lower, f->fraction, envelope->unity, gain, f->bins);
+    kernels->interpolated_gain(f, values, envelope->unity, gain);
 }

@@ -1,7 +1,7 @@
-/* The spectral envelope that a mel frame implies, and the gains made of it (docs/how-it-works: the whitened
- * domain). E(f) = exp(linear interpolation over frequency of (ln mel − ln Σ filter weights) between band
- * centroids, held at the ends); above fmax a mel says nothing: every gain is 0 there (cosine ramp from
- * fmax − 100 Hz to fmax + 300 Hz, only where that lies below Nyquist). */
+/* The spectral envelope that a mel frame implies, and the gains made of it (docs/how-it-works: the
+ * whitened domain). E(f) = exp(linear interpolation over frequency of (ln mel − ln Σ filter
+ * weights) between band centroids, held at the ends); above fmax a mel says nothing: every gain is
+ * 0 there (cosine ramp from fmax − 100 Hz to fmax + 300 Hz, only where that lies below Nyquist). */
 #ifndef MEL_ENVELOPE_H
 #define MEL_ENVELOPE_H
 
@@ -10,8 +10,8 @@
 typedef struct mel_envelope mel_envelope;
 
 /* tilt_hz: TL(f)² ∝ 1/(1+f/tilt_hz) with mean 1 over the bins; 0 = none. */
-lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz, mel_envelope **envelope,
-                             lull_error *error);
+lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz,
+                             mel_envelope **envelope, lull_error *error);
 void mel_envelope_free(mel_envelope *envelope);
 int mel_envelope_bins(const mel_envelope *envelope); /* n_fft/2 + 1 */
 
@@ -20,12 +20,12 @@ void mel_envelope_log(const mel_envelope *envelope, const float *frame, float *l
 /* Gain that whitens (TL·K/E, K = √Σwindow²) and the one that colours (its reciprocal), per bin. */
 void mel_envelope_whitening_gain(const mel_envelope *envelope, const float *frame, float *gain);
 void mel_envelope_colouring_gain(const mel_envelope *envelope, const float *frame, float *gain);
-/* Mel consistency. What a frame wants: ln of its linear mels (bands floats), within what the convention can
- * tell apart. Then for a STFT frame of the signal exp(lnE(wanted) − lnE(mel of the magnitudes)) per bin, 0
- * above fmax. magnitude: bins floats |S| (un-normalised rFFT of the windowed signal), followed by 31 more that
- * are readable and finite. */
+/* Mel consistency. What a frame wants: ln of its linear mels (bands floats), within what the
+ * convention can tell apart. Then for a STFT frame of the signal exp(lnE(wanted) − lnE(mel of the
+ * magnitudes)) per bin, 0 above fmax. magnitude: bins floats |S| (un-normalised rFFT of the
+ * windowed signal), followed by 31 more that are readable and finite. */
 void mel_envelope_wanted(const mel_envelope *envelope, const float *frame, float *wanted);
-void mel_envelope_correction(const mel_envelope *envelope, const float *wanted, const float *magnitude,
-                             float *gain);
+void mel_envelope_correction(const mel_envelope *envelope, const float *wanted,
+                             const float *magnitude, float *gain);
 
 #endif

@@ -6,22 +6,26 @@
 
 typedef struct mel_filterbank {
     int bands, bins;
-    int *start, *count; /* band b is bins start[b] … start[b] + count[b] − 1; count 0: it holds no bin */
-    int *offset;        /* of its weights; each run is padded with zeros to a multiple of 16 */
+    int *start,
+        *count; /* band b is bins start[b] … start[b] + count[b] − 1; count 0: it holds no bin */
+    int *offset; /* of its weights; each run is padded with zeros to a multiple of 16 */
     float *weights;
     double *sum;      /* Σ weights, 0 for an empty band */
     double *centroid; /* Hz, Σ weights·frequency / Σ weights */
     int nodes, *node; /* the bands that are not empty */
-    int *lower;       /* [bins, padded to 16] interpolation over frequency between the nodes' centroids, */
-    float *fraction;  /* held at the ends: v = values[lower] + fraction·(values[lower + 1] − values[lower]) */
+    int *
+        lower; /* [bins, padded to 16] interpolation over frequency between the nodes' centroids, */
+    int *first;      /* [nodes + 1] bins first[j] … first[j + 1] − 1 have lower = j */
+    float *fraction; /* [bins, padded to 16] held at the ends: v = values[lower] +
+                        fraction·(values[lower + 1] − values[lower]) */
 } mel_filterbank;
 
 lull_status mel_filterbank_new(const mel_convention *convention, mel_filterbank **filterbank,
                                lull_error *error);
 void mel_filterbank_free(mel_filterbank *filterbank);
 
-/* Moves the values of the nodes to the front, in place, and repeats the last behind them; values has room for
- * bands + 1. What the interpolation above reads. */
+/* Moves the values of the nodes to the front, in place, and repeats the last behind them; values
+ * has room for bands + 1. What the interpolation above reads. */
 void mel_filterbank_to_nodes(const mel_filterbank *filterbank, float *values);
 
 /* magnitude: bins floats, followed by 31 readable finite ones. mel: bands floats. */

@@ -22,8 +22,9 @@ struct mel_front_end {
     plain_fft *plain; /* NULL for sizes that it cannot do */
     float *window, *magnitude, *mel;
     int lead;
-    /* The samples, reflected at both ends; the first of them is number `begin` of the extended signal, whose
-     * frame f begins at f·hop. Until the beginning has been reflected they are the bare samples. */
+    /* The samples, reflected at both ends; the first of them is number `begin` of the extended
+     * signal, whose frame f begins at f·hop. Until the beginning has been reflected they are the
+     * bare samples. */
     float *samples;
     size_t count, capacity;
     size_t begin, next_frame;
@@ -31,8 +32,7 @@ struct mel_front_end {
 };
 
 lull_status mel_front_end_new(const mel_convention *convention, mel_front_end **front_end,
-                              lull_error *error)
-{
+                              lull_error *error) {
     *front_end = NULL;
     lull_status status = mel_convention_check(convention, error);
     if (status) return status;
@@ -64,8 +64,7 @@ fail:
     return status;
 }
 
-void mel_front_end_free(mel_front_end *front_end)
-{
+void mel_front_end_free(mel_front_end *front_end) {
     if (!front_end) return;
     mel_filterbank_free(front_end->filterbank);
     fft_free(front_end->transform);
@@ -77,10 +76,9 @@ void mel_front_end_free(mel_front_end *front_end)
     base_free(front_end);
 }
 
-/* Index −i or count − 1 + i mirrored into a signal of `count` samples without repeating its ends, as often as
- * a short signal needs it. */
-static size_t mirrored(long index, size_t count)
-{
+/* Index −i or count − 1 + i mirrored into a signal of `count` samples without repeating its ends,
+ * as often as a short signal needs it. */
+static size_t mirrored(long index, size_t count) {
     if (count == 1) return 0;
     const long period = 2 * ((long)count - 1);
     long i = index % period;
@@ -89,8 +87,7 @@ static size_t mirrored(long index, size_t count)
 }
 
 /* Puts the reflection of the beginning before the samples. */
-static lull_status reflect_beginning(mel_front_end *e, lull_error *error)
-{
+static lull_status reflect_beginning(mel_front_end *e, lull_error *error) {
     const size_t lead = (size_t)e->lead;
     if (!base_grow((void **)&e->samples, &e->capacity, e->count + lead, sizeof(float)))
         return base_no_memory(error);
@@ -103,8 +100,7 @@ static lull_status reflect_beginning(mel_front_end *e, lull_error *error)
 }
 
 /* Forgets samples that neither a frame nor the reflection of the end can need. */
-static void drop_used(mel_front_end *e)
-{
+static void drop_used(mel_front_end *e) {
     const size_t keep = (size_t)e->lead + 1;
     if (!e->started || e->count < keep) return;
     const size_t wanted = e->next_frame * (size_t)e->convention.hop - e->begin;
@@ -116,15 +112,17 @@ static void drop_used(mel_front_end *e)
     e->count -= spare;
 }
 
-lull_status mel_front_end_push(mel_front_end *front_end, const float *samples, size_t n, lull_error *error)
-{
+lull_status mel_front_end_push(mel_front_end *front_end, const float *samples, size_t n,
+                               lull_error *error) {
     mel_front_end *e = front_end;
     if (e->finished)
-        return base_fail(error, LULL_FINISHED, "samples after the end of the recording was announced");
+        return base_fail(error, LULL_FINISHED,
+                         "samples after the end of the recording was announced");
     for (size_t i = 0; i < n; i++)
         if (!isfinite(samples[i]))
-            return base_fail(error, LULL_NOT_FINITE, "sample %zu of the %zu given is %s: expected finite numbers",
-                             i, n, isnan(samples[i]) ? "NaN" : "infinite");
+            return base_fail(error, LULL_NOT_FINITE,
+                             "sample %zu of the %zu given is %s: expected finite numbers", i, n,
+                             isnan(samples[i]) ? "NaN" : "infinite");
     if (n == 0) return LULL_OK;
     drop_used(e);
     if (n > SIZE_MAX / sizeof(float) - e->count ||
@@ -142,8 +140,7 @@ lull_status mel_front_end_push(mel_front_end *front_end, const float *samples, s
     return LULL_OK;
 }
 
-lull_status mel_front_end_finish(mel_front_end *front_end, lull_error *error)
-{
+lull_status mel_front_end_finish(mel_front_end *front_end, lull_error *error) {
     mel_front_end *e = front_end;
     if (e->finished || e->count == 0) {
         e->finished = true;
@@ -156,8 +153,8 @@ lull_status mel_front_end_finish(mel_front_end *front_end, lull_error *error)
     const size_t lead = (size_t)e->lead;
     if (!base_grow((void **)&e->samples, &e->capacity, e->count + lead, sizeof(float)))
         return base_no_memory(error);
-    /* A recording shorter than the reflection is here as a whole, behind its reflected beginning; of a longer
-     * one the last lead + 1 samples are enough. */
+    /* A recording shorter than the reflection is here as a whole, behind its reflected beginning;
+     * of a longer one the last lead + 1 samples are enough. */
     const size_t behind = e->begin == 0 ? lead : 0;
     const size_t available = e->count - behind;
     for (size_t i = 0; i < lead; i++)
@@ -167,21 +164,20 @@ lull_status mel_front_end_finish(mel_front_end *front_end, lull_error *error)
     return LULL_OK;
 }
 
-static void frame_at(mel_front_end *e, const float *samples, float *frame)
-{
+static void frame_at(mel_front_end *e, const float *samples, float *frame) {
     fft *t = e->transform;
     e->kernels->product(samples, e->window, t->real, t->size);
     if (e->plain)
         plain_fft_forward(e->plain, t->real, t->spectrum);
     else
         fft_forward(t);
-    e->kernels->magnitude(t->spectrum, (float)e->convention.magnitude_epsilon, e->magnitude, t->bins);
+    e->kernels->magnitude(t->spectrum, (float)e->convention.magnitude_epsilon, e->magnitude,
+                          t->bins);
     mel_filterbank_apply(e->filterbank, e->magnitude, e->mel);
     mel_compress(&e->convention, e->mel, frame);
 }
 
-size_t mel_front_end_pull(mel_front_end *front_end, float *frames, size_t n)
-{
+size_t mel_front_end_pull(mel_front_end *front_end, float *frames, size_t n) {
     mel_front_end *e = front_end;
     const size_t hop = (size_t)e->convention.hop, n_fft = (size_t)e->convention.n_fft;
     size_t given = 0;
@@ -196,8 +192,7 @@ size_t mel_front_end_pull(mel_front_end *front_end, float *frames, size_t n)
 }
 
 lull_status mel_from_samples(const mel_convention *convention, const float *samples, size_t count,
-                             float **frames, size_t *n, lull_error *error)
-{
+                             float **frames, size_t *n, lull_error *error) {
     *frames = NULL;
     *n = 0;
     mel_front_end *e = NULL;

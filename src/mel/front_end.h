@@ -8,7 +8,8 @@ typedef struct mel_front_end mel_front_end;
 
 lull_status mel_front_end_new(const mel_convention *convention, mel_front_end **front_end,
                               lull_error *error);
-lull_status mel_front_end_push(mel_front_end *front_end, const float *samples, size_t n, lull_error *error);
+lull_status mel_front_end_push(mel_front_end *front_end, const float *samples, size_t n,
+                               lull_error *error);
 size_t mel_front_end_pull(mel_front_end *front_end, float *frames, size_t n); /* frames given */
 lull_status mel_front_end_finish(mel_front_end *front_end, lull_error *error);
 void mel_front_end_free(mel_front_end *front_end);

@@ -26,8 +26,7 @@ typedef struct griffin {
     float *signal;    /* [count] */
 } griffin;
 
-static void griffin_clear(griffin *g)
-{
+static void griffin_clear(griffin *g) {
     mel_filterbank_free(g->filterbank);
     fft_free(g->transform);
     mel_overlap_free(g->overlap);
@@ -39,26 +38,23 @@ static void griffin_clear(griffin *g)
     base_free(g->signal);
 }
 
-static float weight_at(const mel_filterbank *f, int b, int k)
-{
+static float weight_at(const mel_filterbank *f, int b, int k) {
     const int i = k - f->start[b];
     return i < 0 || i >= f->count[b] ? 0 : f->weights[f->offset[b] + i];
 }
 
 /* Σ over bins of the weights of bands a and b. */
-static double product_of(const mel_filterbank *f, int a, int b)
-{
+static double product_of(const mel_filterbank *f, int a, int b) {
     double sum = 0;
     for (int i = 0; i < f->count[a]; i++)
         sum += (double)f->weights[f->offset[a] + i] * (double)weight_at(f, b, f->start[a] + i);
     return sum;
 }
 
-/* The pseudo-inverse of the filterbank W is Wᵀ(WWᵀ)⁻¹, and WWᵀ has three diagonals, because a filter overlaps
- * with its neighbours alone: y = (WWᵀ)⁻¹m by elimination, then magnitudes Wᵀy. A band that adds nothing to the
- * others (empty, or the same bins as its neighbour) is left out. */
-static void invert(const mel_filterbank *f, const double *mel, float *magnitude)
-{
+/* The pseudo-inverse of the filterbank W is Wᵀ(WWᵀ)⁻¹, and WWᵀ has three diagonals, because a
+ * filter overlaps with its neighbours alone: y = (WWᵀ)⁻¹m by elimination, then magnitudes Wᵀy. A
+ * band that adds nothing to the others (empty, or the same bins as its neighbour) is left out. */
+static void invert(const mel_filterbank *f, const double *mel, float *magnitude) {
     double pivot[MEL_MAX_BANDS], above[MEL_MAX_BANDS], y[MEL_MAX_BANDS];
     const int bands = f->bands;
     for (int b = 0; b < bands; b++) {
@@ -84,8 +80,7 @@ static void invert(const mel_filterbank *f, const double *mel, float *magnitude)
     for (int k = 0; k < f->bins; k++) magnitude[k] = (float)fmax(sum[k], 1e-5);
 }
 
-static void fill_magnitudes(griffin *g, const float *frames)
-{
+static void fill_magnitudes(griffin *g, const float *frames) {
     float logs[MEL_MAX_BANDS];
     double mel[MEL_MAX_BANDS];
     const size_t bands = (size_t)g->convention->bands;
@@ -96,8 +91,8 @@ static void fill_magnitudes(griffin *g, const float *frames)
     }
 }
 
-static lull_status griffin_init(griffin *g, const mel_convention *convention, size_t n, lull_error *error)
-{
+static lull_status griffin_init(griffin *g, const mel_convention *convention, size_t n,
+                                lull_error *error) {
     lull_status status = mel_convention_check(convention, error);
     if (status) return status;
     g->convention = convention;
@@ -123,8 +118,7 @@ static lull_status griffin_init(griffin *g, const mel_convention *convention, si
 }
 
 /* current → signal: spectra with the wanted magnitudes and current's phases, overlap-added. */
-static void to_signal(griffin *g)
-{
+static void to_signal(griffin *g) {
     fft *t = g->transform;
     for (size_t f = 0; f < g->n; f++) {
         const float *spectrum = g->current + 2 * f * g->bins, *wanted = g->magnitude + f * g->bins;
@@ -135,15 +129,15 @@ static void to_signal(griffin *g)
             t->spectrum[2 * k + 1] = im * gain;
         }
         fft_inverse(t);
-        for (int i = 0; i < t->size; i++) g->segment[i] = t->real[i] * g->window[i] / (float)t->size;
+        for (int i = 0; i < t->size; i++)
+            g->segment[i] = t->real[i] * g->window[i] / (float)t->size;
         mel_overlap_add(g->overlap, f, g->segment);
     }
     mel_overlap_take(g->overlap, g->signal);
 }
 
 /* signal → its spectra c; current = c + momentum·(c − the spectra before). */
-static void to_spectra(griffin *g, float momentum)
-{
+static void to_spectra(griffin *g, float momentum) {
     fft *t = g->transform;
     for (size_t f = 0; f < g->n; f++) {
         mel_overlap_segment(g->overlap, g->signal, f, g->segment);
@@ -158,11 +152,11 @@ static void to_spectra(griffin *g, float momentum)
     }
 }
 
-lull_status griffin_lim(const mel_convention *convention, const float *frames, size_t n, int iterations,
-                        uint64_t seed, float *out, lull_error *error)
-{
+lull_status griffin_lim(const mel_convention *convention, const float *frames, size_t n,
+                        int iterations, uint64_t seed, float *out, lull_error *error) {
     if (iterations < 0 || iterations > 100000)
-        return base_fail(error, LULL_INVALID, "%d Griffin-Lim iterations: expected 0 to 100000", iterations);
+        return base_fail(error, LULL_INVALID, "%d Griffin-Lim iterations: expected 0 to 100000",
+                         iterations);
     griffin g = {0};
     const lull_status status = griffin_init(&g, convention, n, error);
     if (status) goto end;

@@ -4,9 +4,9 @@
 
 #include "mel/convention.h"
 
-/* Magnitudes from the pseudo-inverse of the filterbank clamped at 1e-5, random start from `seed`, momentum
- * 0.99. out: n × hop samples. */
-lull_status griffin_lim(const mel_convention *convention, const float *frames, size_t n, int iterations,
-                        uint64_t seed, float *out, lull_error *error);
+/* Magnitudes from the pseudo-inverse of the filterbank clamped at 1e-5, random start from `seed`,
+ * momentum 0.99. out: n × hop samples. */
+lull_status griffin_lim(const mel_convention *convention, const float *frames, size_t n,
+                        int iterations, uint64_t seed, float *out, lull_error *error);
 
 #endif

@@ -1,4 +1,4 @@
-/* The inner loops of the mel code: one plain body, compiled for each instruction set that the machine may
+/* The inner loops of the mel code: one body, compiled for each instruction set that the machine may
  * have; the table is chosen once. */
 #ifndef MEL_KERNELS_H
 #define MEL_KERNELS_H
@@ -18,20 +18,34 @@ typedef struct mel_kernels {
     /* mel[b] = Σ weights·magnitude; behind magnitude[bins − 1] 31 more finite floats */
     void (*bands)(const mel_filterbank *filterbank, const float *magnitude, float *mel);
     /* out[b] = wanted[b] − ln(clamp(mel[b], lowest, highest)) */
-    void (*log_ratio)(const float *wanted, const float *mel, float lowest, float highest, float *out, int n);
-    /* gain[k] = scale[k]·exp(v[k]), v the line from values[lower[k]] to values[lower[k] + 1] */
-    void (*interpolated_gain)(const float *values, const int *lower, const float *fraction,
-                              const float *scale, float *gain, int bins);
+    void (*log_ratio)(const float *wanted, const float *mel, float lowest, float highest,
+                      float *out, int n);
+    /* gain[k] = scale[k]·exp(v[k]), v interpolated between the nodes' values (nodes + 1 of them) */
+    void (*interpolated_gain)(const mel_filterbank *filterbank, const float *values,
+                              const float *scale, float *gain);
     /* (re, im)[k] ·= gain[k] */
     void (*apply_gain)(float *spectrum, const float *gain, int bins);
-    /* r = window·x; frame = r + momentum·(r − previous); previous = r */
-    void (*momentum)(const float *window, const float *x, float momentum, float *previous, float *frame,
-                     int n);
+
+    /* Two real frames a and b in one complex transform of `size` points, a + ib. */
+    /* frames[i] = (window·a[i], window·b[i]) */
+    void (*pair_window)(const float *window, const float *a, const float *b, float *frames,
+                        int size);
+    /* √(re² + im² + epsilon) of the spectra of a and of b, bins 0 … size/2. Writes spectrum[size].
+     */
+    void (*pair_magnitude)(float *spectrum, float epsilon, float *a, float *b, int size);
+    /* The spectrum of (a filtered by its gain) + i(b filtered by its own). Writes spectrum[size].
+     */
+    void (*pair_gain)(float *spectrum, const float *a, const float *b, int size);
+    /* For one of the two, x = frames or frames + 1: r = window·x[2i]; frame = r + momentum·(r −
+     * previous); previous = r */
+    void (*pair_momentum)(const float *window, const float *x, float momentum, float *previous,
+                          float *frame, int size);
 } mel_kernels;
 
 const mel_kernels *mel_kernels_get(void);
 
-/* For tests: the table number i (0 is the plain one), or NULL when there is none or this CPU lacks it. */
+/* For tests: table number i (0 is the one for every CPU), or NULL when there is none or this CPU
+ * lacks it. */
 const mel_kernels *mel_kernels_at(int i);
 
 #endif

@@ -14,8 +14,7 @@ struct mel_overlap {
 };
 
 lull_status mel_overlap_new(const mel_convention *convention, size_t count, mel_overlap **overlap,
-                            lull_error *error)
-{
+                            lull_error *error) {
     *overlap = NULL;
     mel_overlap *o = base_alloc(1, sizeof *o);
     if (!o) return base_no_memory(error);
@@ -36,8 +35,7 @@ lull_status mel_overlap_new(const mel_convention *convention, size_t count, mel_
     return LULL_OK;
 }
 
-void mel_overlap_free(mel_overlap *overlap)
-{
+void mel_overlap_free(mel_overlap *overlap) {
     if (!overlap) return;
     base_free(overlap->sum);
     base_free(overlap->weight);
@@ -45,14 +43,13 @@ void mel_overlap_free(mel_overlap *overlap)
     base_free(overlap);
 }
 
-bool mel_overlap_reaches(const mel_overlap *overlap, size_t f)
-{
+bool mel_overlap_reaches(const mel_overlap *overlap, size_t f) {
     return f * overlap->hop < overlap->count + overlap->lead;
 }
 
-/* The part [*from, *to) of frame f that lies inside the signal, and where in the signal it begins. */
-static size_t inside(const mel_overlap *o, size_t f, size_t *from, size_t *to)
-{
+/* The part [*from, *to) of frame f that lies inside the signal, and where in the signal it begins.
+ */
+static size_t inside(const mel_overlap *o, size_t f, size_t *from, size_t *to) {
     const size_t begin = f * o->hop; /* in samples that start `lead` before the signal */
     *from = begin < o->lead ? o->lead - begin : 0;
     if (*from > o->size) *from = o->size;
@@ -62,8 +59,8 @@ static size_t inside(const mel_overlap *o, size_t f, size_t *from, size_t *to)
     return begin + *from - o->lead;
 }
 
-void mel_overlap_segment(const mel_overlap *overlap, const float *signal, size_t f, float *segment)
-{
+void mel_overlap_segment(const mel_overlap *overlap, const float *signal, size_t f,
+                         float *segment) {
     size_t from, to;
     const size_t begin = inside(overlap, f, &from, &to);
     memset(segment, 0, from * sizeof(float));
@@ -71,8 +68,7 @@ void mel_overlap_segment(const mel_overlap *overlap, const float *signal, size_t
     if (to > from) memcpy(segment + from, signal + begin, (to - from) * sizeof(float));
 }
 
-void mel_overlap_add(mel_overlap *overlap, size_t f, const float *synthesis)
-{
+void mel_overlap_add(mel_overlap *overlap, size_t f, const float *synthesis) {
     size_t from, to;
     const size_t begin = inside(overlap, f, &from, &to);
     for (size_t i = from; i < to; i++) {
@@ -81,8 +77,7 @@ void mel_overlap_add(mel_overlap *overlap, size_t f, const float *synthesis)
     }
 }
 
-void mel_overlap_take(mel_overlap *overlap, float *signal)
-{
+void mel_overlap_take(mel_overlap *overlap, float *signal) {
     for (size_t i = 0; i < overlap->count; i++) {
         const float weight = overlap->weight[i];
         signal[i] = overlap->sum[i] / (weight > 0.01f ? weight : 0.01f);

@@ -6,8 +6,9 @@
 
 #include <math.h>
 
-/* Decimation in time (Cooley & Tukey 1965) by four, by two once at the top where the size is no power of four.
- * A part of size n is the spectrum of n real samples: its bins 0 … n/2 as pairs, the others are conjugates. */
+/* Decimation in time (Cooley & Tukey 1965) by four, by two once at the top where the size is no
+ * power of four. A part of size n is the spectrum of n real samples: its bins 0 … n/2 as pairs, the
+ * others are conjugates. */
 struct plain_fft {
     int size;
     float *cosine, *sine; /* [size] of −2πj/size */
@@ -18,16 +19,15 @@ typedef struct pair {
     float re, im;
 } pair;
 
-bool plain_fft_can(int size)
-{
+bool plain_fft_can(int size) {
     return size >= 4 && (size & (size - 1)) == 0;
 }
 
-lull_status plain_fft_new(int size, plain_fft **transform, lull_error *error)
-{
+lull_status plain_fft_new(int size, plain_fft **transform, lull_error *error) {
     *transform = NULL;
     if (!plain_fft_can(size))
-        return base_fail(error, LULL_INVALID, "plain transform of %d samples: expected a power of two", size);
+        return base_fail(error, LULL_INVALID,
+                         "plain transform of %d samples: expected a power of two", size);
     plain_fft *t = base_alloc(1, sizeof *t);
     if (!t) return base_no_memory(error);
     const size_t n = (size_t)size;
@@ -47,8 +47,7 @@ lull_status plain_fft_new(int size, plain_fft **transform, lull_error *error)
     return LULL_OK;
 }
 
-void plain_fft_free(plain_fft *transform)
-{
+void plain_fft_free(plain_fft *transform) {
     if (!transform) return;
     base_free(transform->cosine);
     base_free(transform->sine);
@@ -56,26 +55,23 @@ void plain_fft_free(plain_fft *transform)
     base_free(transform);
 }
 
-static pair turned(const plain_fft *t, pair x, int j)
-{
+static pair turned(const plain_fft *t, pair x, int j) {
     const float c = t->cosine[j], s = t->sine[j];
     return (pair){c * x.re - s * x.im, c * x.im + s * x.re};
 }
 
 /* k = m/2: the parts' bins are real there, and their factors 1, √½(1 − i), −i and −√½(1 + i). */
-static void middle_of_four(const pair *parts, int row, int m, pair *out)
-{
+static void middle_of_four(const pair *parts, int row, int m, pair *out) {
     const float a = parts[0].re, b = parts[row].re, c = parts[2 * row].re, d = parts[3 * row].re;
     const float root = 0.707106781f, difference = root * (b - d), sum = root * (b + d);
     out[m] = (pair){a - difference, c - sum};
     out[0] = (pair){a + difference, -(c + sum)};
 }
 
-/* X[k] = (a + c) + (b + d), X[k + m] = (a − c) − i(b − d), X[k + 2m] = (a + c) − (b + d), X[k + 3m] =
- * (a − c) + i(b − d), of the four parts' bins k turned by the twiddle factors. The upper two are kept as the
- * conjugates that they are of bins 2m − k and m − k. */
-static void combine_four(const plain_fft *t, int n, const pair *parts, pair *out)
-{
+/* X[k] = (a + c) + (b + d), X[k + m] = (a − c) − i(b − d), X[k + 2m] = (a + c) − (b + d), X[k + 3m]
+ * = (a − c) + i(b − d), of the four parts' bins k turned by the twiddle factors. The upper two are
+ * kept as the conjugates that they are of bins 2m − k and m − k. */
+static void combine_four(const plain_fft *t, int n, const pair *parts, pair *out) {
     const int m = n / 4, row = m / 2 + 1, step = t->size / n;
     const int half = m % 2 == 0 ? m / 2 : m;
     for (int k = 0; k <= m / 2; k++) {
@@ -84,7 +80,8 @@ static void combine_four(const plain_fft *t, int n, const pair *parts, pair *out
             break;
         }
         const pair a = parts[k], b = turned(t, parts[row + k], k * step);
-        const pair c = turned(t, parts[2 * row + k], 2 * k * step), d = turned(t, parts[3 * row + k], 3 * k * step);
+        const pair c = turned(t, parts[2 * row + k], 2 * k * step),
+                   d = turned(t, parts[3 * row + k], 3 * k * step);
         const pair ac = {a.re + c.re, a.im + c.im}, bd = {b.re + d.re, b.im + d.im};
         const pair a_c = {a.re - c.re, a.im - c.im}, b_d = {b.re - d.re, b.im - d.im};
         out[m - k] = (pair){a_c.re - b_d.im, -(a_c.im + b_d.re)};
@@ -94,8 +91,7 @@ static void combine_four(const plain_fft *t, int n, const pair *parts, pair *out
     }
 }
 
-static void combine_two(const plain_fft *t, int n, const pair *parts, pair *out)
-{
+static void combine_two(const plain_fft *t, int n, const pair *parts, pair *out) {
     const int m = n / 2, row = m / 2 + 1, step = t->size / n;
     for (int k = 0; k <= m / 2; k++) {
         const pair a = parts[k], b = turned(t, parts[row + k], k * step);
@@ -105,8 +101,8 @@ static void combine_two(const plain_fft *t, int n, const pair *parts, pair *out)
 }
 
 /* Every stride-th of n·stride samples. */
-static void transform(const plain_fft *t, int n, int stride, const float *x, pair *out, pair *scratch)
-{
+static void transform(const plain_fft *t, int n, int stride, const float *x, pair *out,
+                      pair *scratch) {
     if (n == 1) {
         out[0] = (pair){x[0], 0};
         return;
@@ -121,7 +117,6 @@ static void transform(const plain_fft *t, int n, int stride, const float *x, pai
         combine_two(t, n, scratch, out);
 }
 
-void plain_fft_forward(plain_fft *transform_, const float *real, float *spectrum)
-{
+void plain_fft_forward(plain_fft *transform_, const float *real, float *spectrum) {
     transform(transform_, transform_->size, 1, real, (pair *)spectrum, (pair *)transform_->parts);
 }

@@ -1,7 +1,7 @@
-/* A real transform whose bits are the same on every machine: the textbook radix-4 algorithm in float32, one
- * fixed order of operations. Bands that hold almost nothing show the rounding of the transform: analysis
- * through this one gives the mels of other float32 radix-4 programs to 1e-4, and the same everywhere.
- * Synthesis, where speed matters and rounding does not, uses FFTW. */
+/* A real transform whose bits are the same on every machine: the textbook radix-4 algorithm in
+ * float32, one fixed order of operations. Bands that hold almost nothing show the rounding of the
+ * transform: analysis through this one gives the mels of other float32 radix-4 programs to 1e-4,
+ * and the same everywhere. Synthesis, where speed matters and rounding does not, uses FFTW. */
 #ifndef MEL_PLAIN_FFT_H
 #define MEL_PLAIN_FFT_H
 

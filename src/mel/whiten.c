@@ -15,8 +15,7 @@ struct mel_frame_filter {
 };
 
 lull_status mel_frame_filter_new(const mel_convention *convention, mel_frame_filter **filter,
-                                 lull_error *error)
-{
+                                 lull_error *error) {
     *filter = NULL;
     lull_status status = mel_convention_check(convention, error);
     if (status) return status;
@@ -41,8 +40,7 @@ fail:
     return status;
 }
 
-void mel_frame_filter_free(mel_frame_filter *filter)
-{
+void mel_frame_filter_free(mel_frame_filter *filter) {
     if (!filter) return;
     fft_free(filter->transform);
     base_free(filter->window);
@@ -51,8 +49,7 @@ void mel_frame_filter_free(mel_frame_filter *filter)
 }
 
 void mel_frame_filter_run(mel_frame_filter *filter, const float *gain, const float *segment,
-                          float *synthesis)
-{
+                          float *synthesis) {
     fft *t = filter->transform;
     filter->kernels->product(segment, filter->window, t->real, t->size);
     fft_forward(t);
@@ -61,9 +58,9 @@ void mel_frame_filter_run(mel_frame_filter *filter, const float *gain, const flo
     filter->kernels->product(t->real, filter->synthesis_window, synthesis, t->size);
 }
 
-lull_status mel_filter_whole(const mel_convention *convention, double tilt_hz, const float *frames, size_t n,
-                             const float *in, float *out, size_t count, bool colour, lull_error *error)
-{
+lull_status mel_filter_whole(const mel_convention *convention, double tilt_hz, const float *frames,
+                             size_t n, const float *in, float *out, size_t count, bool colour,
+                             lull_error *error) {
     mel_envelope *envelope = NULL;
     mel_frame_filter *filter = NULL;
     mel_overlap *overlap = NULL;

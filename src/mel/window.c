@@ -4,30 +4,26 @@
 #include <math.h>
 #include <string.h>
 
-int mel_window_first(const mel_convention *convention)
-{
+int mel_window_first(const mel_convention *convention) {
     return (convention->n_fft - convention->window) / 2;
 }
 
-void mel_window_fill(const mel_convention *convention, float *window)
-{
+void mel_window_fill(const mel_convention *convention, float *window) {
     memset(window, 0, (size_t)convention->n_fft * sizeof(float));
-    /* In float32 as the programs compute it that the mels come from: the rounding of the window leaks
-     * into bands that hold nothing else. */
+    /* In float32 as the programs compute it that the mels come from: the rounding of the window
+     * leaks into bands that hold nothing else. */
     const float step = (float)(2 * M_PI / convention->window);
     float *inner = window + mel_window_first(convention);
     for (int i = 0; i < convention->window; i++)
         inner[i] = (float)cos((double)((float)i * step)) * -0.5f + 0.5f;
 }
 
-double mel_window_norm(const mel_convention *convention)
-{
+double mel_window_norm(const mel_convention *convention) {
     /* Σ sin⁴(πi/w) over one period is 3w/8 exactly (w > 2). */
     if (convention->window > 2) return sqrt(0.375 * convention->window);
     return convention->window == 2 ? 1.0 : 0.0;
 }
 
-int mel_window_lead(const mel_convention *convention)
-{
+int mel_window_lead(const mel_convention *convention) {
     return convention->centred ? convention->n_fft / 2 : (convention->n_fft - convention->hop) / 2;
 }

@@ -10,7 +10,8 @@ void mel_window_fill(const mel_convention *convention, float *window);
 /* √Σwindow². */
 double mel_window_norm(const mel_convention *convention);
 
-/* Samples by which frame 0 begins before sample 0; frame f covers f·hop − lead … f·hop − lead + n_fft − 1. */
+/* Samples by which frame 0 begins before sample 0; frame f covers f·hop − lead … f·hop − lead +
+ * n_fft − 1. */
 int mel_window_lead(const mel_convention *convention);
 
 /* First sample of n_fft where the window may differ from zero. */

@@ -5,22 +5,19 @@
 
 #include "base/random.h"
 
-static mel_convention named(const char *name, int rate)
-{
+static mel_convention named(const char *name, int rate) {
     lull_error error;
     mel_convention c;
     assert_ok(mel_convention_named(name, rate, &c, &error), error);
     return c;
 }
 
-static void accept(const mel_convention *c, const float *frames, size_t n)
-{
+static void accept(const mel_convention *c, const float *frames, size_t n) {
     lull_error error;
     assert_ok(mel_convention_check_frames(c, frames, n, "in.npy", &error), error);
 }
 
-static void refuse(const mel_convention *c, const float *frames, size_t n, const char *word)
-{
+static void refuse(const mel_convention *c, const float *frames, size_t n, const char *word) {
     lull_error error;
     assert_int_equal(mel_convention_check_frames(c, frames, n, "in.npy", &error), LULL_MISMATCH);
     if (!strstr(error.message, word)) fail_msg("'%s' does not say '%s'", error.message, word);
@@ -31,12 +28,14 @@ static void refuse(const mel_convention *c, const float *frames, size_t n, const
 static const struct {
     const char *name;
     int rate;
-} cases[] = {{"hifigan", 16000}, {"hifigan", 22050}, {"tacotron2", 22050}, {"diffwave", 22050},
+} cases[] = {{"hifigan", 16000},
+             {"hifigan", 22050},
+             {"tacotron2", 22050},
+             {"diffwave", 22050},
              {"parallelwavegan", 24000}};
 
 /* Speech from −60 dB to +18 dB, whole, in short pieces and frame by frame. */
-static void speech_is_accepted(void **state)
-{
+static void speech_is_accepted(void **state) {
     (void)state;
     static const float gains[] = {1, 0.1f, 0.001f, 1e-6f, 8};
     for (size_t i = 0; i < 5 * 5; i++) {
@@ -55,8 +54,7 @@ static void speech_is_accepted(void **state)
 }
 
 /* Sounds that are not speech: noise of any level, a tone, an impulse, silence with one click. */
-static void other_sounds_are_accepted(void **state)
-{
+static void other_sounds_are_accepted(void **state) {
     (void)state;
     enum { count = 32000 };
     float *samples = base_alloc(count, sizeof(float)), *noise = base_alloc(count, sizeof(float));
@@ -67,11 +65,11 @@ static void other_sounds_are_accepted(void **state)
             const mel_convention c = named(cases[i].name, cases[i].rate);
             for (int j = 0; j < count; j++) {
                 const float tone = sinf(0.3f * (float)j);
-                samples[j] = which < 6    ? noise[j] * 0.3f * powf(0.1f, (float)which)
-                             : which == 6 ? tone
-                             : which == 7 ? 0.001f * tone
-                             : which == 8 ? 0.05f * noise[j] * (1 + sinf(0.001f * (float)j))
-                             : which == 9 ? (float)(j == 9000)
+                samples[j] = which < 6     ? noise[j] * 0.3f * powf(0.1f, (float)which)
+                             : which == 6  ? tone
+                             : which == 7  ? 0.001f * tone
+                             : which == 8  ? 0.05f * noise[j] * (1 + sinf(0.001f * (float)j))
+                             : which == 9  ? (float)(j == 9000)
                              : which == 10 ? (tone > 0 ? 0.1f : -0.1f)
                                            : 0;
             }
@@ -86,13 +84,13 @@ static void other_sounds_are_accepted(void **state)
 }
 
 /* What an acoustic model makes of a mel: smoothed, and off by a little. */
-static void smoothed_mels_are_accepted(void **state)
-{
+static void smoothed_mels_are_accepted(void **state) {
     (void)state;
     for (size_t i = 0; i < 5; i++) {
         const mel_convention c = named(cases[i].name, cases[i].rate);
         size_t n;
-        float *mel = golden_mel(cases[i].name, cases[i].rate, 80, &n), *smooth = base_alloc(n * 80, sizeof(float));
+        float *mel = golden_mel(cases[i].name, cases[i].rate, 80, &n),
+              *smooth = base_alloc(n * 80, sizeof(float));
         for (size_t f = 0; f < n; f++)
             for (size_t b = 0; b < 80; b++)
                 for (int u = -1; u <= 1; u++)
@@ -110,11 +108,11 @@ static void smoothed_mels_are_accepted(void **state)
 }
 
 /* Every convention's speech for every other scale. */
-static void other_scales_are_refused(void **state)
-{
+static void other_scales_are_refused(void **state) {
     (void)state;
     size_t n16, n22, n24, unit_n;
-    float *ln16 = golden_mel("hifigan", 16000, 80, &n16), *ln22 = golden_mel("tacotron2", 22050, 80, &n22);
+    float *ln16 = golden_mel("hifigan", 16000, 80, &n16),
+          *ln22 = golden_mel("tacotron2", 22050, 80, &n22);
     float *log24 = golden_mel("parallelwavegan", 24000, 80, &n24);
     float *unit = golden_mel("diffwave", 22050, 80, &unit_n);
     const mel_convention ln = named("hifigan", 0), log10s = named("parallelwavegan", 0);
@@ -146,8 +144,7 @@ static void other_scales_are_refused(void **state)
     base_free(other);
 }
 
-static void nonsense_is_refused(void **state)
-{
+static void nonsense_is_refused(void **state) {
     (void)state;
     lull_error error;
     mel_convention c = named("hifigan", 0);
@@ -161,7 +158,8 @@ static void nonsense_is_refused(void **state)
     frames[5 * 80 + 7] = 9;
     refuse(&c, frames, 20, "lie between");
     frames[5 * 80 + 7] = NAN;
-    assert_int_equal(mel_convention_check_frames(&c, frames, 20, "in.npy", &error), LULL_NOT_FINITE);
+    assert_int_equal(mel_convention_check_frames(&c, frames, 20, "in.npy", &error),
+                     LULL_NOT_FINITE);
     assert_non_null(strstr(error.message, "band 7 of frame 5"));
     frames[5 * 80 + 7] = -INFINITY;
     assert_int_equal(mel_convention_check_frames(&c, frames, 20, "in.npy", NULL), LULL_NOT_FINITE);
@@ -176,8 +174,7 @@ static void nonsense_is_refused(void **state)
     refuse(&c, frames, 20, "normalised");
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(speech_is_accepted),         cmocka_unit_test(other_sounds_are_accepted),
         cmocka_unit_test(smoothed_mels_are_accepted), cmocka_unit_test(other_scales_are_refused),

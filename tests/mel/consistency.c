@@ -9,12 +9,12 @@
 #include "base/random.h"
 #include <complex.h>
 
-/* The golden keeps the first 40 frames of its signals. Frames that begin before sample 10240 − 1024 are whole:
- * the first 37; what the first 34 of them become is known to the last bit when the window is 3. */
+/* The golden keeps the first 40 frames of its signals. Frames that begin before sample 10240 − 1024
+ * are whole: the first 37; what the first 34 of them become is known to the last bit when the
+ * window is 3. */
 enum { FRAMES = 40, COUNT = FRAMES * 256, SIZE = 1024, KNOWN = 33 * 256 };
 
-static mel_convention hifigan16(void)
-{
+static mel_convention hifigan16(void) {
     lull_error error;
     mel_convention c;
     assert_ok(mel_convention_named("hifigan", 16000, &c, &error), error);
@@ -22,8 +22,7 @@ static mel_convention hifigan16(void)
 }
 
 /* The golden's mel, frame after frame. */
-static float *golden_frames(void)
-{
+static float *golden_frames(void) {
     float *mel = golden_tensor("mel", 80 * 93), *frames = base_alloc(80 * FRAMES, sizeof(float));
     for (size_t b = 0; b < 80; b++)
         for (size_t f = 0; f < FRAMES; f++) frames[f * 80 + b] = mel[b * 93 + f];
@@ -32,8 +31,7 @@ static float *golden_frames(void)
 }
 
 /* Windowed synthesis frames of a signal: window²·segment. */
-static float *cut(const mel_convention *c, const float *signal, size_t count, size_t n)
-{
+static float *cut(const mel_convention *c, const float *signal, size_t count, size_t n) {
     const size_t size = (size_t)c->n_fft;
     float *frames = base_alloc(n * size, sizeof(float));
     const long lead = c->centred ? c->n_fft / 2 : (c->n_fft - c->hop) / 2;
@@ -42,23 +40,23 @@ static float *cut(const mel_convention *c, const float *signal, size_t count, si
         for (long i = 0; i < c->window; i++) {
             const long at = (long)f * c->hop - lead + first + i;
             const double w = 0.5 - 0.5 * cos(2 * M_PI * (double)i / c->window);
-            if (at >= 0 && at < (long)count) frames[f * size + (size_t)(first + i)] = (float)(w * w) * signal[at];
+            if (at >= 0 && at < (long)count)
+                frames[f * size + (size_t)(first + i)] = (float)(w * w) * signal[at];
         }
     return frames;
 }
 
 /* Runs the whole stage; checks that the delay is what it says. */
-static void run(const mel_convention *c, const float *mel, const float *open, size_t n, int iterations,
-                int window, double momentum, float *out)
-{
+static void run(const mel_convention *c, const float *mel, const float *open, size_t n,
+                int iterations, int window, double momentum, float *out) {
     lull_error error;
     mel_consistency *stage;
     assert_ok(mel_consistency_new(c, iterations, window, momentum, &stage, &error), error);
     const size_t hop = (size_t)c->hop, delay = (size_t)mel_consistency_delay(stage);
     size_t written = 0;
     for (size_t f = 0; f < n; f++) {
-        written += mel_consistency_push(stage, mel + f * (size_t)c->bands, open + f * (size_t)c->n_fft,
-                                        out + written);
+        written += mel_consistency_push(stage, mel + f * (size_t)c->bands,
+                                        open + f * (size_t)c->n_fft, out + written);
         assert_int_equal(written, f + 1 > delay ? (f + 1 - delay) * hop : 0);
     }
     for (size_t got; (got = mel_consistency_finish(stage, out + written)) > 0;) written += got;
@@ -67,10 +65,10 @@ static void run(const mel_convention *c, const float *mel, const float *open, si
     mel_consistency_free(stage);
 }
 
-/* The iteration on a whole signal, written as its definition with sums over everything, in double. */
-static void naive_whole(const mel_convention *c, const float *mel, size_t n, const float *signal, size_t count,
-                        int iterations, double momentum, double *z)
-{
+/* The iteration on a whole signal, written as its definition with sums over everything, in double.
+ */
+static void naive_whole(const mel_convention *c, const float *mel, size_t n, const float *signal,
+                        size_t count, int iterations, double momentum, double *z) {
     enum { bins = 33, size = 64 };
     lull_error error;
     mel_filterbank *f;
@@ -79,7 +77,8 @@ static void naive_whole(const mel_convention *c, const float *mel, size_t n, con
     for (int i = 0; i < size; i++) window[i] = 0.5 - 0.5 * cos(2 * M_PI * i / size);
     for (size_t i = 0; i < count; i++) z[i] = (double)signal[i];
     for (int k = 0; k < iterations; k++) {
-        double *sum = base_alloc(count, sizeof(double)), *weight = base_alloc(count, sizeof(double));
+        double *sum = base_alloc(count, sizeof(double)),
+               *weight = base_alloc(count, sizeof(double));
         for (size_t t = 0; t < n; t++) {
             const long begin = (long)t * 16 - 24;
             double complex spectrum[bins];
@@ -88,7 +87,8 @@ static void naive_whole(const mel_convention *c, const float *mel, size_t n, con
                 spectrum[j] = 0;
                 for (int i = 0; i < size; i++)
                     if (begin + i >= 0 && begin + i < (long)count)
-                        spectrum[j] += window[i] * z[begin + i] * cexp(-2 * M_PI * I * i * j / size);
+                        spectrum[j] +=
+                            window[i] * z[begin + i] * cexp(-2 * M_PI * I * i * j / size);
                 magnitude[j] = cabs(spectrum[j]);
             }
             double ratio[80];
@@ -106,7 +106,8 @@ static void naive_whole(const mel_convention *c, const float *mel, size_t n, con
             for (int i = 0; i < size; i++) {
                 if (begin + i < 0 || begin + i >= (long)count) continue;
                 double x = creal(spectrum[0]) + creal(spectrum[32]) * (i % 2 ? -1 : 1);
-                for (int j = 1; j < 32; j++) x += 2 * creal(spectrum[j] * cexp(2 * M_PI * I * i * j / size));
+                for (int j = 1; j < 32; j++)
+                    x += 2 * creal(spectrum[j] * cexp(2 * M_PI * I * i * j / size));
                 sum[begin + i] += window[i] * x / size;
                 weight[begin + i] += window[i] * window[i];
             }
@@ -123,8 +124,7 @@ static void naive_whole(const mel_convention *c, const float *mel, size_t n, con
     mel_filterbank_free(f);
 }
 
-static void whole_equals_its_definition(void **state)
-{
+static void whole_equals_its_definition(void **state) {
     (void)state;
     enum { n = 12, count = n * 16 };
     lull_error error;
@@ -144,12 +144,12 @@ static void whole_equals_its_definition(void **state)
     assert_within("whole signal, 4 iterations", worst, 1e-4);
 }
 
-static void window_matches_reference(void **state)
-{
+static void window_matches_reference(void **state) {
     (void)state;
     const mel_convention c = hifigan16();
     float *mel = golden_frames(), *audio = golden_tensor("audio_eta1", COUNT);
-    float *golden = golden_tensor("refined_window3_8", COUNT), *out = base_alloc(COUNT, sizeof(float));
+    float *golden = golden_tensor("refined_window3_8", COUNT),
+          *out = base_alloc(COUNT, sizeof(float));
     float *open = cut(&c, audio, COUNT, FRAMES);
     run(&c, mel, open, FRAMES, 8, 3, 0.9, out);
     assert_within("window of 3, 8 iterations", largest_difference(out, golden, KNOWN), 5e-3);
@@ -160,10 +160,9 @@ static void window_matches_reference(void **state)
     base_free(open);
 }
 
-/* Without iterations the stage adds windowed frames up: window²·segment gives the signal back, for every
- * convention, window and length, one frame included. */
-static void no_iterations_is_overlap_add(void **state)
-{
+/* Without iterations the stage adds windowed frames up: window²·segment gives the signal back, for
+ * every convention, window and length, one frame included. */
+static void no_iterations_is_overlap_add(void **state) {
     (void)state;
     static const char *const names[] = {"hifigan", "tacotron2", "diffwave", "parallelwavegan"};
     static const int windows[] = {0, 1, 5};
@@ -178,7 +177,8 @@ static void no_iterations_is_overlap_add(void **state)
         random_normal(5, 0, 0, signal, count);
         float *open = cut(&c, signal, count, n);
         run(&c, mel, open, n, 0, windows[i / 4 % 3], 0.9, out);
-        /* The last samples of a non-centred signal have less window over them, never less than the limit. */
+        /* The last samples of a non-centred signal have less window over them, never less than the
+         * limit. */
         assert_true(largest_difference(out, signal, count) < 1e-4);
         base_free(signal);
         base_free(out);
@@ -188,29 +188,31 @@ static void no_iterations_is_overlap_add(void **state)
 }
 
 /* Mean |ln mel − ln mel| between a signal and what was wanted. */
-static double mel_error(const mel_convention *c, const float *signal, size_t count, const float *wanted, size_t n)
-{
+static double mel_error(const mel_convention *c, const float *signal, size_t count,
+                        const float *wanted, size_t n) {
     lull_error error;
     float *frames;
     size_t got;
     assert_ok(mel_from_samples(c, signal, count, &frames, &got, &error), error);
     assert_true(got >= n);
     double sum = 0;
-    for (size_t i = 0; i < n * (size_t)c->bands; i++) sum += fabs((double)frames[i] - (double)wanted[i]);
+    for (size_t i = 0; i < n * (size_t)c->bands; i++)
+        sum += fabs((double)frames[i] - (double)wanted[i]);
     base_free(frames);
     return sum / (double)(n * (size_t)c->bands);
 }
 
-/* Noise opened through the colouring filter: the mel error falls with iterations and window, in every
- * convention. */
-static void refining_noise_reaches_the_mel(void **state)
-{
+/* Noise opened through the colouring filter: the mel error falls with iterations and window, in
+ * every convention. */
+static void refining_noise_reaches_the_mel(void **state) {
     (void)state;
     static const struct {
         const char *name;
         int rate;
         double unit; /* one natural logarithm in this convention */
-    } cases[] = {{"hifigan", 16000, 1}, {"tacotron2", 22050, 1}, {"diffwave", 22050, 0.2 / M_LN10},
+    } cases[] = {{"hifigan", 16000, 1},
+                 {"tacotron2", 22050, 1},
+                 {"diffwave", 22050, 0.2 / M_LN10},
                  {"parallelwavegan", 24000, 1 / M_LN10}};
     for (size_t i = 0; i < 4; i++) {
         lull_error error;
@@ -228,7 +230,8 @@ static void refining_noise_reaches_the_mel(void **state)
         const double narrow = mel_error(&c, out, count, mel, n) / cases[i].unit;
         run(&c, mel, open, n, 16, 4, 0.9, out);
         const double wide = mel_error(&c, out, count, mel, n) / cases[i].unit;
-        print_message("    %s: mel error %.3f, then %.3f, then %.3f\n", cases[i].name, raw, narrow, wide);
+        print_message("    %s: mel error %.3f, then %.3f, then %.3f\n", cases[i].name, raw, narrow,
+                      wide);
         assert_true(narrow < 0.7 * raw);
         assert_true(wide < 0.3 * raw);
         base_free(mel);
@@ -238,9 +241,9 @@ static void refining_noise_reaches_the_mel(void **state)
     }
 }
 
-/* The same object gives the same bits after a reset, and another object too; it allocates nothing. */
-static void reset_repeats(void **state)
-{
+/* The same object gives the same bits after a reset, and another object too; it allocates nothing.
+ */
+static void reset_repeats(void **state) {
     (void)state;
     lull_error error;
     const mel_convention c = hifigan16();
@@ -268,8 +271,7 @@ static void reset_repeats(void **state)
 }
 
 /* Silence in the mel makes silence, from any opening frame; nothing becomes NaN. */
-static void silence_stays_silent(void **state)
-{
+static void silence_stays_silent(void **state) {
     (void)state;
     const mel_convention c = hifigan16();
     enum { n = 20, count = n * 256 };
@@ -290,8 +292,7 @@ static void silence_stays_silent(void **state)
     base_free(open);
 }
 
-static void bad_options_are_refused(void **state)
-{
+static void bad_options_are_refused(void **state) {
     (void)state;
     lull_error error;
     mel_convention c = hifigan16();
@@ -307,8 +308,7 @@ static void bad_options_are_refused(void **state)
     mel_consistency_free(NULL);
 }
 
-static void failing_allocations(void **state)
-{
+static void failing_allocations(void **state) {
     (void)state;
     lull_error error;
     const mel_convention c = hifigan16();
@@ -331,8 +331,7 @@ static void failing_allocations(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_equals_its_definition),
         cmocka_unit_test(window_matches_reference),

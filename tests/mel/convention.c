@@ -3,8 +3,7 @@
 
 #include "goldens.h"
 
-static void names(void **state)
-{
+static void names(void **state) {
     (void)state;
     static const char *const known[] = {"hifigan", "tacotron2", "diffwave", "parallelwavegan"};
     static const int rates[] = {0, 8000, 16000, 22050, 24000, 44100, 48000};
@@ -28,15 +27,13 @@ static void names(void **state)
     assert_int_equal(mel_convention_named("hifigan", 999, &c, NULL), LULL_INVALID);
 }
 
-static void refuse(const mel_convention *changed, const char *word)
-{
+static void refuse(const mel_convention *changed, const char *word) {
     lull_error error;
     assert_int_equal(mel_convention_check(changed, &error), LULL_INVALID);
     if (!strstr(error.message, word)) fail_msg("'%s' does not say '%s'", error.message, word);
 }
 
-static void impossible_sizes(void **state)
-{
+static void impossible_sizes(void **state) {
     (void)state;
     lull_error error;
     mel_convention good, c;
@@ -75,8 +72,7 @@ static void impossible_sizes(void **state)
     assert_ok(mel_convention_check(&c, &error), error);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(names), cmocka_unit_test(impossible_sizes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,7 @@
 #include "base/random.h"
 #include <pthread.h>
 
-static void equals_the_sum(void **state)
-{
+static void equals_the_sum(void **state) {
     (void)state;
     static const int sizes[] = {2, 16, 50, 512, 1200};
     for (size_t i = 0; i < 5; i++) {
@@ -44,8 +43,7 @@ static void equals_the_sum(void **state)
     fft_free(NULL);
 }
 
-static void plain_equals_the_other(void **state)
-{
+static void plain_equals_the_other(void **state) {
     (void)state;
     for (int n = 4; n <= 16384; n *= 2) {
         lull_error error;
@@ -57,7 +55,8 @@ static void plain_equals_the_other(void **state)
         random_normal(1, 0, 0, t->real, (size_t)n);
         fft_forward(t);
         plain_fft_forward(plain, t->real, spectrum);
-        assert_true(largest_difference(spectrum, t->spectrum, 2 * (size_t)t->bins) < 2e-6 * sqrt(n) * log2(n));
+        assert_true(largest_difference(spectrum, t->spectrum, 2 * (size_t)t->bins) <
+                    2e-6 * sqrt(n) * log2(n));
         base_free(spectrum);
         plain_fft_free(plain);
         fft_free(t);
@@ -69,8 +68,7 @@ static void plain_equals_the_other(void **state)
     plain_fft_free(NULL);
 }
 
-static void *make_and_use(void *context)
-{
+static void *make_and_use(void *context) {
     float *sum = context;
     for (int i = 0; i < 30; i++) {
         fft *t;
@@ -83,12 +81,12 @@ static void *make_and_use(void *context)
     return context;
 }
 
-static void many_threads(void **state)
-{
+static void many_threads(void **state) {
     (void)state;
     pthread_t threads[4];
     float sums[4] = {0};
-    for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, make_and_use, &sums[i]), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, make_and_use, &sums[i]), 0);
     for (int i = 0; i < 4; i++) {
         void *result;
         pthread_join(threads[i], &result);
@@ -97,8 +95,7 @@ static void many_threads(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(equals_the_sum),
                                        cmocka_unit_test(plain_equals_the_other),
                                        cmocka_unit_test(many_threads)};

@@ -8,11 +8,13 @@
 static const struct {
     const char *name;
     int rate;
-} cases[] = {{"hifigan", 16000}, {"hifigan", 22050}, {"tacotron2", 22050}, {"diffwave", 22050},
+} cases[] = {{"hifigan", 16000},
+             {"hifigan", 22050},
+             {"tacotron2", 22050},
+             {"diffwave", 22050},
              {"parallelwavegan", 24000}};
 
-static void whole_matches_reference(void **state)
-{
+static void whole_matches_reference(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         lull_error error;
@@ -34,9 +36,8 @@ static void whole_matches_reference(void **state)
 }
 
 /* Pushes and pulls random pieces; returns the frames. */
-static float *stream(const mel_convention *convention, const float *samples, size_t count, uint64_t seed,
-                     size_t longest, size_t room, size_t *n)
-{
+static float *stream(const mel_convention *convention, const float *samples, size_t count,
+                     uint64_t seed, size_t longest, size_t room, size_t *n) {
     lull_error error;
     mel_front_end *e;
     assert_ok(mel_front_end_new(convention, &e, &error), error);
@@ -61,8 +62,7 @@ static float *stream(const mel_convention *convention, const float *samples, siz
     return frames;
 }
 
-static void stream_equals_whole(void **state)
-{
+static void stream_equals_whole(void **state) {
     (void)state;
     const size_t longest[] = {3, 300, 5000, 100000};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -74,7 +74,8 @@ static void stream_equals_whole(void **state)
         float *samples = golden_speech(cases[i].rate, &count);
         assert_ok(mel_from_samples(&convention, samples, count, &frames, &n, &error), error);
         for (size_t p = 0; p < sizeof longest / sizeof *longest; p++) {
-            float *streamed = stream(&convention, samples, count, 7 * i + p, longest[p], n, &streamed_n);
+            float *streamed =
+                stream(&convention, samples, count, 7 * i + p, longest[p], n, &streamed_n);
             assert_int_equal(streamed_n, n);
             assert_memory_equal(streamed, frames, n * 80 * sizeof(float));
             base_free(streamed);
@@ -84,9 +85,9 @@ static void stream_equals_whole(void **state)
     }
 }
 
-/* Recordings shorter than the reflection: the signal is mirrored as often as it takes, as NumPy pads. */
-static void short_recordings(void **state)
-{
+/* Recordings shorter than the reflection: the signal is mirrored as often as it takes, as NumPy
+ * pads. */
+static void short_recordings(void **state) {
     (void)state;
     lull_error error;
     size_t count, n, streamed_n;
@@ -94,7 +95,8 @@ static void short_recordings(void **state)
     for (int centred = 0; centred < 2; centred++)
         for (size_t length = 0; length < 1600; length += length < 8 ? 1 : 97) {
             mel_convention c;
-            assert_ok(mel_convention_named(centred ? "tacotron2" : "hifigan", 16000, &c, &error), error);
+            assert_ok(mel_convention_named(centred ? "tacotron2" : "hifigan", 16000, &c, &error),
+                      error);
             assert_ok(mel_from_samples(&c, samples + 8000, length, &frames, &n, &error), error);
             assert_int_equal(n, length == 0 ? 0 : centred ? length / 256 + 1 : length / 256);
             float *streamed = stream(&c, samples + 8000, length, length, 50, n, &streamed_n);
@@ -120,8 +122,7 @@ static void short_recordings(void **state)
     base_free(samples);
 }
 
-static void silence_is_the_floor(void **state)
-{
+static void silence_is_the_floor(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         lull_error error;
@@ -137,8 +138,7 @@ static void silence_is_the_floor(void **state)
     }
 }
 
-static void bad_samples_are_refused(void **state)
-{
+static void bad_samples_are_refused(void **state) {
     (void)state;
     lull_error error;
     mel_convention c;
@@ -159,8 +159,7 @@ static void bad_samples_are_refused(void **state)
     mel_front_end_free(NULL);
 }
 
-static void statistics_normalize(void **state)
-{
+static void statistics_normalize(void **state) {
     (void)state;
     lull_error error;
     mel_convention c;
@@ -182,8 +181,7 @@ static void statistics_normalize(void **state)
 }
 
 /* An hour of samples may pass through while the object stays small: it forgets what it has used. */
-static void memory_stays_flat(void **state)
-{
+static void memory_stays_flat(void **state) {
     (void)state;
     lull_error error;
     mel_convention c;
@@ -204,8 +202,7 @@ static void memory_stays_flat(void **state)
     mel_front_end_free(e);
 }
 
-static void failing_allocations(void **state)
-{
+static void failing_allocations(void **state) {
     (void)state;
     lull_error error;
     mel_convention c;
@@ -229,8 +226,7 @@ static void failing_allocations(void **state)
     base_free(frames);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_matches_reference), cmocka_unit_test(stream_equals_whole),
         cmocka_unit_test(short_recordings),        cmocka_unit_test(silence_is_the_floor),

@@ -18,20 +18,18 @@
 
 #include <cmocka.h>
 
-#define assert_ok(call, error)                                                                             \
-    do {                                                                                                   \
-        (error).message[0] = 0;                                                                            \
-        if ((call) != LULL_OK) fail_msg("%s: %s", #call, (error).message);                                 \
+#define assert_ok(call, error)                                                                     \
+    do {                                                                                           \
+        (error).message[0] = 0;                                                                    \
+        if ((call) != LULL_OK) fail_msg("%s: %s", #call, (error).message);                         \
     } while (0)
 
-static inline void golden_path(char path[1024], const char *name)
-{
+static inline void golden_path(char path[1024], const char *name) {
     const char *folder = getenv("LULL_GOLDENS");
     snprintf(path, 1024, "%s/%s", folder ? folder : "tests/goldens", name);
 }
 
-static inline float *golden_speech(int rate, size_t *count)
-{
+static inline float *golden_speech(int rate, size_t *count) {
     char name[64], path[1024];
     lull_error error;
     float *samples = NULL;
@@ -42,8 +40,7 @@ static inline float *golden_speech(int rate, size_t *count)
 }
 
 /* bands × frames on disk, frames × bands here. */
-static inline float *golden_mel(const char *convention, int rate, size_t bands, size_t *n)
-{
+static inline float *golden_mel(const char *convention, int rate, size_t bands, size_t *n) {
     char name[96], path[1024];
     lull_error error;
     npy_array array;
@@ -61,8 +58,7 @@ static inline float *golden_mel(const char *convention, int rate, size_t bands, 
 }
 
 /* A tensor of lull_bootstrap.safetensors. */
-static inline float *golden_tensor(const char *name, size_t count)
-{
+static inline float *golden_tensor(const char *name, size_t count) {
     char path[1024];
     lull_error error;
     safetensors *file = NULL;
@@ -74,8 +70,7 @@ static inline float *golden_tensor(const char *name, size_t count)
     return data;
 }
 
-static inline double largest_difference(const float *a, const float *b, size_t n)
-{
+static inline double largest_difference(const float *a, const float *b, size_t n) {
     double largest = 0;
     for (size_t i = 0; i < n; i++) {
         const double d = fabs((double)a[i] - (double)b[i]);
@@ -85,8 +80,7 @@ static inline double largest_difference(const float *a, const float *b, size_t n
 }
 
 /* assert_true(value <= limit) that prints the value. */
-static inline void assert_within(const char *what, double value, double limit)
-{
+static inline void assert_within(const char *what, double value, double limit) {
     if (!(value <= limit)) fail_msg("%s: %.3g, expected at most %.3g", what, value, limit);
     print_message("    %s: %.3g (limit %.3g)\n", what, value, limit);
 }

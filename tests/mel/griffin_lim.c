@@ -4,14 +4,15 @@
 
 #include "goldens.h"
 
-static void closer_with_iterations(void **state)
-{
+static void closer_with_iterations(void **state) {
     (void)state;
     static const struct {
         const char *name;
         int rate;
         double unit;
-    } cases[] = {{"hifigan", 16000, 1}, {"tacotron2", 22050, 1}, {"diffwave", 22050, 0.2 / M_LN10},
+    } cases[] = {{"hifigan", 16000, 1},
+                 {"tacotron2", 22050, 1},
+                 {"diffwave", 22050, 0.2 / M_LN10},
                  {"parallelwavegan", 24000, 1 / M_LN10}};
     for (size_t i = 0; i < 4; i++) {
         lull_error error;
@@ -26,10 +27,12 @@ static void closer_with_iterations(void **state)
             assert_ok(mel_from_samples(&c, out, n * (size_t)c.hop, &back, &m, &error), error);
             errors[round] = 0;
             for (size_t j = 0; j < n * 80; j++)
-                errors[round] += fabs((double)back[j] - (double)mel[j]) / (double)(n * 80) / cases[i].unit;
+                errors[round] +=
+                    fabs((double)back[j] - (double)mel[j]) / (double)(n * 80) / cases[i].unit;
             base_free(back);
         }
-        print_message("    %s: mel error %.3f, after 32 iterations %.3f\n", cases[i].name, errors[0], errors[1]);
+        print_message("    %s: mel error %.3f, after 32 iterations %.3f\n", cases[i].name,
+                      errors[0], errors[1]);
         assert_true(errors[1] < 0.35);
         assert_true(errors[1] < 0.6 * errors[0]);
         base_free(mel);
@@ -37,8 +40,7 @@ static void closer_with_iterations(void **state)
     }
 }
 
-static void seeds_and_bad_arguments(void **state)
-{
+static void seeds_and_bad_arguments(void **state) {
     (void)state;
     lull_error error;
     mel_convention c;
@@ -64,8 +66,7 @@ static void seeds_and_bad_arguments(void **state)
     assert_true(failed > 10);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(closer_with_iterations),
                                        cmocka_unit_test(seeds_and_bad_arguments)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,37 +5,36 @@
 
 #include "base/random.h"
 
-/* The golden keeps the signals' first 40 of 93 frames: KEPT samples, of which the first KNOWN do not depend on
- * what was left out. */
+/* The golden keeps the signals' first 40 of 93 frames: KEPT samples, of which the first KNOWN do
+ * not depend on what was left out. */
 enum { FRAMES = 93, COUNT = FRAMES * 256, BINS = 513, KEPT = 40 * 256, KNOWN = KEPT - 768 };
 static const double tilt = 500;
 
-static mel_convention hifigan16(void)
-{
+static mel_convention hifigan16(void) {
     lull_error error;
     mel_convention c;
     assert_ok(mel_convention_named("hifigan", 16000, &c, &error), error);
     return c;
 }
 
-static float *golden_frames(void)
-{
-    float *mel = golden_tensor("mel", 80 * FRAMES), *frames = base_alloc(80 * FRAMES, sizeof(float));
+static float *golden_frames(void) {
+    float *mel = golden_tensor("mel", 80 * FRAMES),
+          *frames = base_alloc(80 * FRAMES, sizeof(float));
     for (size_t b = 0; b < 80; b++)
         for (size_t f = 0; f < FRAMES; f++) frames[f * 80 + b] = mel[b * FRAMES + f];
     base_free(mel);
     return frames;
 }
 
-static void gains_match_reference(void **state)
-{
+static void gains_match_reference(void **state) {
     (void)state;
     lull_error error;
     const mel_convention c = hifigan16();
     mel_envelope *envelope;
     assert_ok(mel_envelope_new(&c, tilt, &envelope, &error), error);
     assert_int_equal(mel_envelope_bins(envelope), BINS);
-    float *frames = golden_frames(), *golden = golden_tensor("gain_color", 16 * BINS); /* frames 0, 6, … 90 */
+    float *frames = golden_frames(),
+          *golden = golden_tensor("gain_color", 16 * BINS); /* frames 0, 6, … 90 */
     float gain[BINS], inverse[BINS], logs[BINS];
     double worst = 0, reciprocal = 0, tilted = 0, first = 0;
     for (size_t f = 0; f < FRAMES; f++) {
@@ -46,7 +45,8 @@ static void gains_match_reference(void **state)
         for (int k = 0; k < BINS; k++) {
             reciprocal = fmax(reciprocal, fabs((double)gain[k] * (double)inverse[k] - 1));
             /* What the gain adds to the envelope is the tilt, the same in every frame. */
-            const double level = (double)gain[k] / exp((double)logs[k]) / sqrt(1 + k * 15.625 / tilt);
+            const double level =
+                (double)gain[k] / exp((double)logs[k]) / sqrt(1 + k * 15.625 / tilt);
             if (f == 0 && k == 0) first = level;
             tilted = fmax(tilted, fabs(level / first - 1));
         }
@@ -59,8 +59,7 @@ static void gains_match_reference(void **state)
     mel_envelope_free(envelope);
 }
 
-static void whitened_speech_matches_reference(void **state)
-{
+static void whitened_speech_matches_reference(void **state) {
     (void)state;
     lull_error error;
     const mel_convention c = hifigan16();
@@ -80,14 +79,14 @@ static void whitened_speech_matches_reference(void **state)
     base_free(out);
 }
 
-static void colouring_matches_reference(void **state)
-{
+static void colouring_matches_reference(void **state) {
     (void)state;
     lull_error error;
     const mel_convention c = hifigan16();
     float *frames = golden_frames(), *whitened = golden_tensor("whitened_eta1", KEPT);
     float *golden = golden_tensor("audio_eta1", KEPT);
-    assert_ok(mel_filter_whole(&c, tilt, frames, FRAMES, whitened, whitened, KEPT, true, &error), error);
+    assert_ok(mel_filter_whole(&c, tilt, frames, FRAMES, whitened, whitened, KEPT, true, &error),
+              error);
     assert_within("coloured signal", largest_difference(whitened, golden, KNOWN), 1e-3);
     base_free(frames);
     base_free(whitened);
@@ -95,13 +94,15 @@ static void colouring_matches_reference(void **state)
 }
 
 /* There and back in every convention: what lies below fmax returns. */
-static void there_and_back(void **state)
-{
+static void there_and_back(void **state) {
     (void)state;
     static const struct {
         const char *name;
         int rate;
-    } cases[] = {{"hifigan", 16000}, {"hifigan", 22050}, {"tacotron2", 22050}, {"diffwave", 22050},
+    } cases[] = {{"hifigan", 16000},
+                 {"hifigan", 22050},
+                 {"tacotron2", 22050},
+                 {"diffwave", 22050},
                  {"parallelwavegan", 24000}};
     for (size_t i = 0; i < 5; i++) {
         lull_error error;
@@ -109,7 +110,8 @@ static void there_and_back(void **state)
         size_t count, n;
         assert_ok(mel_convention_named(cases[i].name, cases[i].rate, &c, &error), error);
         float *mel = golden_mel(cases[i].name, cases[i].rate, 80, &n);
-        float *speech = golden_speech(cases[i].rate, &count), *back = base_alloc(count, sizeof(float));
+        float *speech = golden_speech(cases[i].rate, &count),
+              *back = base_alloc(count, sizeof(float));
         assert_ok(mel_filter_whole(&c, tilt, mel, n, speech, back, count, false, &error), error);
         assert_ok(mel_filter_whole(&c, tilt, mel, n, back, back, count, true, &error), error);
         double signal = 0, noise = 0;
@@ -127,8 +129,7 @@ static void there_and_back(void **state)
 }
 
 /* Frame by frame and overlap-added by hand: the same as whole. */
-static void frames_add_up_to_the_whole(void **state)
-{
+static void frames_add_up_to_the_whole(void **state) {
     (void)state;
     lull_error error;
     const mel_convention c = hifigan16();
@@ -140,7 +141,8 @@ static void frames_add_up_to_the_whole(void **state)
     mel_frame_filter *filter;
     assert_ok(mel_envelope_new(&c, tilt, &envelope, &error), error);
     assert_ok(mel_frame_filter_new(&c, &filter, &error), error);
-    double *sum = base_alloc(COUNT + 2048, sizeof(double)), *weight = base_alloc(COUNT + 2048, sizeof(double));
+    double *sum = base_alloc(COUNT + 2048, sizeof(double)),
+           *weight = base_alloc(COUNT + 2048, sizeof(double));
     for (size_t f = 0; f < FRAMES; f++) {
         float gain[BINS], segment[1024];
         mel_envelope_colouring_gain(envelope, frames + f * 80, gain);
@@ -167,9 +169,9 @@ static void frames_add_up_to_the_whole(void **state)
     mel_frame_filter_free(filter);
 }
 
-/* A mel says nothing above fmax: gains fall to exactly 0 there, and only where it ends below Nyquist. */
-static void nothing_above_fmax(void **state)
-{
+/* A mel says nothing above fmax: gains fall to exactly 0 there, and only where it ends below
+ * Nyquist. */
+static void nothing_above_fmax(void **state) {
     (void)state;
     lull_error error;
     mel_convention c;
@@ -197,8 +199,7 @@ static void nothing_above_fmax(void **state)
 }
 
 /* More bands than bins below 1 kHz: empty bands are passed over. */
-static void empty_bands(void **state)
-{
+static void empty_bands(void **state) {
     (void)state;
     lull_error error;
     mel_convention c = hifigan16();
@@ -217,8 +218,7 @@ static void empty_bands(void **state)
     assert_non_null(strstr(error.message, "fmax"));
 }
 
-static void bad_arguments(void **state)
-{
+static void bad_arguments(void **state) {
     (void)state;
     lull_error error;
     mel_convention c = hifigan16();
@@ -235,8 +235,7 @@ static void bad_arguments(void **state)
     mel_frame_filter_free(NULL);
 }
 
-static void failing_allocations(void **state)
-{
+static void failing_allocations(void **state) {
     (void)state;
     lull_error error;
     const mel_convention c = hifigan16();
@@ -244,7 +243,8 @@ static void failing_allocations(void **state)
     int failed = 0;
     for (size_t at = 1;; at++) {
         base_memory_fail_at(at);
-        const lull_status status = mel_filter_whole(&c, tilt, frames, 2, signal, signal, 512, true, &error);
+        const lull_status status =
+            mel_filter_whole(&c, tilt, frames, 2, signal, signal, 512, true, &error);
         base_memory_fail_at(0);
         if (status == LULL_OK) break;
         assert_int_equal(status, LULL_NO_MEMORY);
@@ -253,8 +253,7 @@ static void failing_allocations(void **state)
     assert_true(failed > 10);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gains_match_reference),
         cmocka_unit_test(whitened_speech_matches_reference),

@@ -1,0 +1,295 @@
+/* The loops of mel/kernels.h for vectors of WIDTH floats: included by kernels.c once for each
+ * instruction set, with WIDTH, NAME (which puts the set's suffix on a name) and ATTRIBUTES defined.
+ * Plain loops are left to the compiler; what it does not see by itself is written with vectors and
+ * shuffles. Products and sums are never contracted, and their order does not depend on WIDTH: every
+ * set gives the same bits. */
+
+typedef float NAME(lanes) __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+#define lanes NAME(lanes)
+
+/* Vectors at any address. */
+#define LOAD(p) (*(const lanes *)(p))
+#define STORE(p, v) (*(lanes *)(p) = (v))
+
+#define HELPER ATTRIBUTES static inline __attribute__((always_inline))
+#define FUNCTION ATTRIBUTES static
+
+/* Shuffles: elements 0, 2, … and 1, 3, … of (a, b); (a0, b0, a1, b1, …) of the lower and of the
+ * upper halves; complex numbers in reverse order. */
+#define SHUFFLE __builtin_shufflevector
+#if WIDTH == 16
+#define EVEN(a, b) SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#define ODD(a, b) SHUFFLE(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+#define ZIP_LOW(a, b) SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define ZIP_HIGH(a, b) SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#define REVERSED(a) SHUFFLE(a, a, 14, 15, 12, 13, 10, 11, 8, 9, 6, 7, 4, 5, 2, 3, 0, 1)
+#define CONJUGATE                                                                                  \
+    { 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1 }
+#elif WIDTH == 8
+#define EVEN(a, b) SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
+#define ODD(a, b) SHUFFLE(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
+#define ZIP_LOW(a, b) SHUFFLE(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define ZIP_HIGH(a, b) SHUFFLE(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#define REVERSED(a) SHUFFLE(a, a, 6, 7, 4, 5, 2, 3, 0, 1)
+#define CONJUGATE                                                                                  \
+    { 1, -1, 1, -1, 1, -1, 1, -1 }
+#else
+#define EVEN(a, b) SHUFFLE(a, b, 0, 2, 4, 6)
+#define ODD(a, b) SHUFFLE(a, b, 1, 3, 5, 7)
+#define ZIP_LOW(a, b) SHUFFLE(a, b, 0, 4, 1, 5)
+#define ZIP_HIGH(a, b) SHUFFLE(a, b, 2, 6, 3, 7)
+#define REVERSED(a) SHUFFLE(a, a, 2, 3, 0, 1)
+#define CONJUGATE                                                                                  \
+    { 1, -1, 1, -1 }
+#endif
+
+/* e^x: x = n·ln 2 + r, |r| ≤ ln 2/2, Taylor's series of e^r to r⁷ (next term below 6e-9), then the
+ * exponent n put into the float's bits. Clamped to normal numbers. */
+HELPER float NAME(fast_exp)(float x) {
+    x = x < -87.0f ? -87.0f : x;
+    x = x > 88.0f ? 88.0f : x;
+    /* Adding and subtracting 1.5·2²³ rounds to the nearest integer. */
+    const float shifter = 12582912.0f;
+    const float n = (x * 1.44269504f + shifter) - shifter;
+    float r = x - n * 0.693145752f;
+    r = r - n * 1.42860677e-6f;
+    float p = 1.0f / 5040;
+    p = p * r + 1.0f / 720;
+    p = p * r + 1.0f / 120;
+    p = p * r + 1.0f / 24;
+    p = p * r + 1.0f / 6;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    const int32_t bits = ((int32_t)n + 127) << 23;
+    float scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return p * scale;
+}
+
+/* ln x for positive normal x: x = 2^n·m, √½ ≤ m < √2; ln m = 2·artanh s, s = (m−1)/(m+1), to s⁹. */
+HELPER float NAME(fast_log)(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    /* 0x3f3504f3 is √½: what is above it carries into the exponent. */
+    const int32_t n = (int32_t)(bits - 0x3f3504f3u) >> 23;
+    bits -= (uint32_t)n << 23;
+    float m;
+    memcpy(&m, &bits, sizeof m);
+    const float s = (m - 1.0f) / (m + 1.0f);
+    const float q = s * s;
+    float p = 2.0f / 9;
+    p = p * q + 2.0f / 7;
+    p = p * q + 2.0f / 5;
+    p = p * q + 2.0f / 3;
+    p = p * q;
+    return (float)n * 0.693147181f + (s * 2.0f + s * p);
+}
+
+FUNCTION void NAME(product)(const float *restrict a, const float *restrict b, float *restrict out,
+                            int n) {
+    for (int i = 0; i < n; i++) out[i] = a[i] * b[i];
+}
+
+FUNCTION void NAME(add)(const float *restrict a, float *restrict out, int n) {
+    for (int i = 0; i < n; i++) out[i] += a[i];
+}
+
+FUNCTION void NAME(scale)(const float *restrict a, float *restrict out, int n) {
+    for (int i = 0; i < n; i++) out[i] *= a[i];
+}
+
+FUNCTION void NAME(magnitude)(const float *restrict spectrum, float epsilon,
+                              float *restrict magnitude, int bins) {
+    for (int k = 0; k < bins; k++) {
+        const float re = spectrum[2 * k], im = spectrum[2 * k + 1];
+        magnitude[k] = sqrtf(re * re + im * im + epsilon);
+    }
+}
+
+/* Sums of neighbours: of a in the lower half, of b in the upper. */
+#define FOLD(a, b) (EVEN(a, b) + ODD(a, b))
+
+/* One band's products go into 16 sums whatever the width, which are added up pairwise in a tree:
+ * first within the band down to one vector, then WIDTH bands together down to one vector of
+ * results. */
+FUNCTION void NAME(bands)(const mel_filterbank *f, const float *magnitude, float *mel) {
+    for (int b = 0; b < f->bands; b += WIDTH) {
+        lanes sum[WIDTH];
+        const int count = f->bands - b < WIDTH ? f->bands - b : WIDTH;
+        for (int j = 0; j < WIDTH; j++) {
+            const int band = b + (j < count ? j : 0);
+            const float *weights = f->weights + f->offset[band], *x = magnitude + f->start[band];
+            lanes part[16 / WIDTH];
+            for (int p = 0; p < 16 / WIDTH; p++) part[p] = (lanes){0};
+            for (int i = 0; i < f->count[band]; i += 16)
+                for (int p = 0; p < 16 / WIDTH; p++)
+                    part[p] += LOAD(weights + i + p * WIDTH) * LOAD(x + i + p * WIDTH);
+            for (int parts = 8 / WIDTH; parts > 0; parts /= 2)
+                for (int p = 0; p < parts; p++) part[p] = FOLD(part[2 * p], part[2 * p + 1]);
+            sum[j] = part[0];
+        }
+        for (int width = WIDTH / 2; width > 0; width /= 2)
+            for (int j = 0; j < width; j++) sum[j] = FOLD(sum[2 * j], sum[2 * j + 1]);
+        if (count == WIDTH)
+            STORE(mel + b, sum[0]);
+        else
+            memcpy(mel + b, &sum[0], (size_t)count * sizeof(float));
+    }
+}
+#undef FOLD
+
+FUNCTION void NAME(log_ratio)(const float *restrict wanted, const float *restrict mel, float lowest,
+                              float highest, float *restrict out, int n) {
+    for (int i = 0; i < n; i++) {
+        float m = mel[i];
+        m = m < lowest ? lowest : m;
+        m = m > highest ? highest : m;
+        out[i] = wanted[i] - NAME(fast_log)(m);
+    }
+}
+
+/* The interpolation goes node by node, in whole vectors that the next node's overwrite; then one
+ * pass for the exponential. */
+FUNCTION void NAME(interpolated_gain)(const mel_filterbank *f, const float *restrict values,
+                                      const float *restrict scale, float *restrict gain) {
+    const float *fraction = f->fraction;
+    for (int j = 0; j < f->nodes; j++) {
+        const float low = values[j], step = values[j + 1] - low;
+        const int end = f->first[j + 1];
+        int k = f->first[j];
+        for (; k < end && k + WIDTH <= f->bins; k += WIDTH)
+            STORE(gain + k, LOAD(fraction + k) * step + low);
+        for (; k < end; k++) gain[k] = fraction[k] * step + low;
+    }
+    for (int k = 0; k < f->bins; k++) gain[k] = scale[k] * NAME(fast_exp)(gain[k]);
+}
+
+FUNCTION void NAME(apply_gain)(float *restrict spectrum, const float *restrict gain, int bins) {
+    for (int k = 0; k < bins; k++) {
+        spectrum[2 * k] *= gain[k];
+        spectrum[2 * k + 1] *= gain[k];
+    }
+}
+
+FUNCTION void NAME(pair_window)(const float *restrict window, const float *a, const float *b,
+                                float *restrict frames, int size) {
+    int i = 0;
+    for (; i + WIDTH <= size; i += WIDTH) {
+        const lanes w = LOAD(window + i), x = LOAD(a + i) * w, y = LOAD(b + i) * w;
+        STORE(frames + 2 * i, ZIP_LOW(x, y));
+        STORE(frames + 2 * i + WIDTH, ZIP_HIGH(x, y));
+    }
+    for (; i < size; i++) {
+        frames[2 * i] = a[i] * window[i];
+        frames[2 * i + 1] = b[i] * window[i];
+    }
+}
+
+/* With Z the spectrum of a + ib, that of a is (Z[k] + Z*[n−k])/2, that of b (Z[k] − Z*[n−k])/2i. */
+FUNCTION void NAME(pair_magnitude)(float *restrict z, float epsilon, float *restrict a,
+                                   float *restrict b, int size) {
+    const int half = size / 2;
+    /* So that bin 0 is no exception. */
+    z[2 * size] = z[0];
+    z[2 * size + 1] = z[1];
+    const lanes conjugate = CONJUGATE;
+    int k = 0;
+    for (; k + WIDTH <= half; k += WIDTH) {
+        const lanes p0 = LOAD(z + 2 * k), p1 = LOAD(z + 2 * k + WIDTH);
+        const lanes r0 = LOAD(z + 2 * (size - k) + 2 - WIDTH),
+                    r1 = LOAD(z + 2 * (size - k) + 2 - 2 * WIDTH);
+        const lanes q0 = REVERSED(r0) * conjugate, q1 = REVERSED(r1) * conjugate;
+        const lanes a0 = p0 + q0, a1 = p1 + q1, b0 = p0 - q0, b1 = p1 - q1;
+        const lanes aa0 = a0 * a0, aa1 = a1 * a1, bb0 = b0 * b0, bb1 = b1 * b1;
+        STORE(a + k, EVEN(aa0, aa1) + ODD(aa0, aa1));
+        STORE(b + k, EVEN(bb0, bb1) + ODD(bb0, bb1));
+    }
+    for (; k <= half; k++) {
+        const float *p = z + 2 * k, *q = z + 2 * (size - k);
+        const float ar = p[0] + q[0], ai = p[1] - q[1], br = p[0] - q[0], bi = p[1] + q[1];
+        a[k] = ar * ar + ai * ai;
+        b[k] = br * br + bi * bi;
+    }
+    for (k = 0; k <= half; k++) a[k] = sqrtf(0.25f * a[k] + epsilon);
+    for (k = 0; k <= half; k++) b[k] = sqrtf(0.25f * b[k] + epsilon);
+}
+
+/* Z'[k] = s·Z[k] + d·Z*[n−k] and Z'[n−k] = s·Z[n−k] + d·Z*[k], s and d half the gains' sum and
+ * difference. */
+FUNCTION void NAME(pair_gain)(float *restrict z, const float *restrict a, const float *restrict b,
+                              int size) {
+    const int half = size / 2;
+    z[2 * size] = z[0];
+    z[2 * size + 1] = z[1];
+    const lanes conjugate = CONJUGATE;
+    int k = 0;
+    for (; k + WIDTH <= half; k += WIDTH) {
+        const lanes ga = LOAD(a + k) * 0.5f, gb = LOAD(b + k) * 0.5f;
+        const lanes sum = ga + gb, difference = ga - gb;
+        const lanes s0 = ZIP_LOW(sum, sum), s1 = ZIP_HIGH(sum, sum);
+        const lanes d0 = ZIP_LOW(difference, difference) * conjugate;
+        const lanes d1 = ZIP_HIGH(difference, difference) * conjugate;
+        float *low = z + 2 * k, *high = z + 2 * (size - k) + 2 - 2 * WIDTH;
+        const lanes p0 = LOAD(low), p1 = LOAD(low + WIDTH);
+        const lanes r1 = LOAD(high), r0 = LOAD(high + WIDTH);
+        const lanes q0 = REVERSED(r0), q1 = REVERSED(r1);
+        STORE(low, s0 * p0 + d0 * q0);
+        STORE(low + WIDTH, s1 * p1 + d1 * q1);
+        const lanes h0 = s0 * q0 + d0 * p0, h1 = s1 * q1 + d1 * p1;
+        STORE(high, REVERSED(h1));
+        STORE(high + WIDTH, REVERSED(h0));
+    }
+    for (; k <= half; k++) {
+        float *p = z + 2 * k, *q = z + 2 * (size - k);
+        const float s = 0.5f * a[k] + 0.5f * b[k], d = 0.5f * a[k] - 0.5f * b[k];
+        const float pr = p[0], pi = p[1], qr = q[0], qi = q[1];
+        p[0] = s * pr + d * qr;
+        p[1] = s * pi - d * qi;
+        q[0] = s * qr + d * pr;
+        q[1] = s * qi - d * pi;
+        if (k == half) { /* p and q are the same number: (ga·Re, gb·Im) */
+            p[0] = a[k] * pr;
+            p[1] = b[k] * pi;
+        }
+    }
+}
+
+FUNCTION void NAME(pair_momentum)(const float *restrict window, const float *restrict x,
+                                  float momentum, float *restrict previous, float *restrict frame,
+                                  int size) {
+    for (int i = 0; i < size; i++) {
+        const float r = window[i] * x[2 * i];
+        frame[i] = r + momentum * (r - previous[i]);
+        previous[i] = r;
+    }
+}
+
+static const mel_kernels NAME(kernels) = {
+    .name = NAME_STRING,
+    .product = NAME(product),
+    .add = NAME(add),
+    .scale = NAME(scale),
+    .magnitude = NAME(magnitude),
+    .bands = NAME(bands),
+    .log_ratio = NAME(log_ratio),
+    .interpolated_gain = NAME(interpolated_gain),
+    .apply_gain = NAME(apply_gain),
+    .pair_window = NAME(pair_window),
+    .pair_magnitude = NAME(pair_magnitude),
+    .pair_gain = NAME(pair_gain),
+    .pair_momentum = NAME(pair_momentum),
+};
+
+#undef lanes
+#undef LOAD
+#undef STORE
+#undef HELPER
+#undef FUNCTION
+#undef SHUFFLE
+#undef EVEN
+#undef ODD
+#undef ZIP_LOW
+#undef ZIP_HIGH
+#undef REVERSED
+#undef CONJUGATE
