@@ -54,6 +54,7 @@ bool stage_plan(stage *s, const denoiser_rows *rows, uint64_t available, uint64_
     int64_t end = s->in->end;
     if (s->number == 0) { /* draws its own input */
         line_compact(s->in, block_samples(s));
+        if (s->carry_in) line_compact(s->carry_in, block_samples(s));
         int64_t drawable = end + (int64_t)line_room(s->in);
         end = (int64_t)available < drawable ? (int64_t)available : drawable;
     }
