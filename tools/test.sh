@@ -38,7 +38,8 @@ ninja -C "$build" >"$log" 2>&1 || {
 # has failed too. Logs of failures are printed by Meson.
 results=$build/meson-logs/testlog.json
 rm -f "$results"
-meson test -C "$build" --no-rebuild --print-errorlogs
+# Machines that build others too are slow: limits are for tests that hang.
+meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 4
 meson introspect "$build" --tests >"$log" || give_up "Meson does not know its tests"
 python3 - "$results" "$log" <<'END'
 import json, sys
