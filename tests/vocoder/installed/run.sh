@@ -33,7 +33,8 @@ grep -v '^lull_' "$work/visible" && { echo "these symbols should not be visible"
 sed -n 's/^LULL_API.*[ *]\(lull_[a-z_]*\)(.*/\1/p' "$source/include/lull.h" | sort >"$work/declared"
 diff "$work/declared" "$work/visible"
 
-static=$(pkg-config --static --libs lull | strip)
+# The static library, with the libraries that it needs as the system has them.
 rm -f "$lib"/liblull.so*
-$cc -std=c11 $strict "$here/synth.c" -o "$work/synth-static" $(pkg-config --cflags lull) -L"$lib" $static -lm
+needs=$(pkg-config --libs sndfile soxr fftw3f openblas libcjson libpng)
+$cc -std=c11 $strict "$here/synth.c" -o "$work/synth-static" $flags -L"$lib" $needs -lm -lpthread
 "$work/synth-static" "$model"
