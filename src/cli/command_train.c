@@ -373,6 +373,9 @@ int command_train(int argc, char **argv) {
         return exit_code;
     if (!status && !resumed) status = change_config(&a, sets, set_count, &config, &error);
     if (!status) status = finish_settings(&a, resumed ? NULL : corpus, &error);
-    if (status) return cli_fail(&error);
+    if (status) {
+        cli_fail(&error);
+        return status == LULL_INVALID ? CLI_USAGE : CLI_FAILED;
+    }
     return run_it(&a, &config);
 }

@@ -52,6 +52,7 @@ typedef struct run {
     float loss_scale;
     /* Clocks. */
     double base_elapsed, started, last_line, last_checkpoint;
+    double norm; /* of the last step's gradient */
     double line_waited, line_audio, timing_waited, timing_audio, timing_started;
     uint64_t evaluated, saved; /* steps of the last evaluation and checkpoint */
     bool save_failed;
@@ -161,6 +162,7 @@ static lull_status take_step(run *r, double *waited, lull_error *error) {
     if (status) return status;
     double norm = train_norm(r->pool, r->sum, r->size, r->partial);
     bool skipped = !isfinite(loss) || !isfinite(norm);
+    r->norm = norm;
     p->step++;
     p->crops += (uint64_t)s->batch * (uint64_t)s->accumulate;
     p->audio_seconds += audio_per_step(r);
@@ -314,9 +316,10 @@ static void progress_line(run *r, double waited) {
         train_rate(r->settings->rate, r->state.progress.step, (uint64_t)r->settings->warm_up,
                    r->settings->course == TRAIN_COSINE, r->settings->last_rate, done);
     say(r, TRAIN_LINE_PROGRESS,
-        "step %llu%s  loss %.4f  rate %.2e  %.1f audio s/s  waiting %.1f %%  %s left",
-        (unsigned long long)r->state.progress.step, of, train_log_recent(r->log, 100), rate,
-        r->line_audio / spent, 100.0 * r->line_waited / spent, duration(rest, left, sizeof left));
+        "step %llu%s  loss %.4f  norm %.3f  rate %.2e  %.1f audio s/s  waiting %.1f %%  %s left",
+        (unsigned long long)r->state.progress.step, of, train_log_recent(r->log, 100), r->norm,
+        rate, r->line_audio / spent, 100.0 * r->line_waited / spent,
+        duration(rest, left, sizeof left));
     r->last_line = now;
     r->line_waited = r->line_audio = 0.0;
 }
