@@ -350,10 +350,6 @@ static void copy_panels(int rows, int n, const float *b, size_t ldb, float *pane
     }
 }
 
-INLINE vi interleave_some(const bf16 *p, const bf16 *q, int n) {
-    return n >= V_LANES ? v_interleave(p, q) : v_interleave_n(p, q, n);
-}
-
 /* Pairs of rows beside each other, in panels (panel, rows / 2, width, 2), zero-padded; width is a
  * multiple of PANEL. An odd last row is paired with zeros. */
 static void interleave_panels(int rows, int n, const bf16 *b, size_t ldb, int width, bf16 *panels) {
@@ -461,11 +457,11 @@ INLINE vf load_some_bf16(const bf16 *p, int n) {
 }
 
 typedef struct gate_call {
-    int channels;
-    const float *h, *c0, *c1;
     vf w0, w1;
+    const float *h, *c0, *c1;
     float *z_f32, *saved_f32;
     bf16 *z_bf16, *saved_bf16;
+    int channels;
 } gate_call;
 
 INLINE vf gate_input(const gate_call *g, int i, int n) {

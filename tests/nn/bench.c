@@ -85,12 +85,14 @@ static void *room(size_t bytes) {
 /* Best of several runs, each long enough for the clock. */
 #define TIME(best, work)                                                                           \
     do {                                                                                           \
-        best = 1e9;                                                                                \
+        (best) = 1e9;                                                                              \
         for (int trial_ = 0, repeat_ = 1; trial_ < 12; trial_++) {                                 \
             double start_ = now();                                                                 \
-            for (int i_ = 0; i_ < repeat_; i_++) work;                                             \
+            for (int i_ = 0; i_ < repeat_; i_++) {                                                 \
+                work;                                                                              \
+            }                                                                                      \
             double each_ = (now() - start_) / repeat_;                                             \
-            if (each_ < best) best = each_;                                                        \
+            if (each_ < (best)) (best) = each_;                                                    \
             if (each_ * repeat_ < 4e-3) repeat_ = (int)(4e-3 / each_) + 1;                         \
         }                                                                                          \
     } while (0)

@@ -46,21 +46,21 @@ static void test_environment(void **unused) {
     assert_true(leads_to("", best));
 }
 
-static void *ask(void *unused) {
-    (void)unused;
-    return (void *)(uintptr_t)nn_kernels_get();
+static void *ask(void *answer) {
+    *(const nn_kernels **)answer = nn_kernels_get();
+    return NULL;
 }
 
 static void test_threads(void **unused) {
     (void)unused;
     enum { THREADS = 8 };
-    pthread_t threads[THREADS];
+    pthread_t asking[THREADS];
+    const nn_kernels *answers[THREADS] = {NULL};
     for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, ask, NULL), 0);
+        assert_int_equal(pthread_create(&asking[i], NULL, ask, (void *)&answers[i]), 0);
     for (int i = 0; i < THREADS; i++) {
-        void *table;
-        assert_int_equal(pthread_join(threads[i], &table), 0);
-        assert_ptr_equal(table, nn_kernels_get());
+        assert_int_equal(pthread_join(asking[i], NULL), 0);
+        assert_ptr_equal(answers[i], nn_kernels_get());
     }
 }
 

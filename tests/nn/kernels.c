@@ -184,7 +184,7 @@ static void check_products(const nn_kernels *table, bool half) {
             static const int cuts[] = {1, 3, 5, 16, 23};
             for (size_t cut = 0; cut < sizeof cuts / sizeof cuts[0]; cut++) {
                 float *pieces = run_product(table, &o, half, cuts[cut]);
-                if (memcmp(pieces, whole, c_size(&o) * sizeof *whole))
+                if (memcmp(pieces, whole, c_size(&o) * sizeof *whole) != 0)
                     fail_msg("%s product_%s: other bits in blocks of %d rows (%d, %d, %d, %d)",
                              table->name, half ? "bf16" : "f32", cuts[cut], o.s.rows, o.s.n, o.s.k,
                              o.s.taps);
@@ -258,7 +258,7 @@ static void check_outer(const nn_kernels *table, bool half) {
         guarded scratch_guard;
         size_t scratch_size = table->outer_scratch(m, n, rows);
         char *scratch = guarded_new(&scratch_guard, scratch_size + 64);
-        char *aligned = (char *)(((uintptr_t)scratch + 63) / 64 * 64);
+        char *aligned = scratch + (64 - (uintptr_t)scratch % 64) % 64;
         if (half) {
             twin->outer_bf16(rows, m, n, a16, lda, b16, ldb, expected, ldc, NULL);
             table->outer_bf16(rows, m, n, a16, lda, b16, ldb, c, ldc, aligned);
@@ -350,7 +350,8 @@ static void check_accuracy(const nn_kernels *table) {
         }
         table->gate(N, x, NULL, 0, NULL, 0, z, NULL, saved, NULL);
         for (int i = 0; i < N; i++) {
-            double s = fabs(saved[i] - exact_sigmoid(x[i])), t = fabs(saved[N + i] - tanh(x[i]));
+            double s = fabs(saved[i] - exact_sigmoid(x[i])),
+                   t = fabs(saved[N + i] - tanh((double)x[i]));
             if (!(s <= 2e-7) || !(t <= 2e-7))
                 fail_msg("%s gate: at %.9g errors of %.3g (sigmoid) and %.3g (tanh)", table->name,
                          (double)x[i], s, t);
@@ -365,7 +366,7 @@ static void check_accuracy(const nn_kernels *table) {
     x[1] = -1.46871912f;
     table->gate(1, x, NULL, 0, NULL, 0, z, NULL, saved, NULL);
     worst_sigmoid = fmax(worst_sigmoid, fabs(saved[0] - exact_sigmoid(x[0])));
-    worst_tanh = fmax(worst_tanh, fabs(saved[1] - tanh(x[1])));
+    worst_tanh = fmax(worst_tanh, fabs(saved[1] - tanh((double)x[1])));
     assert_true(worst_sigmoid <= 2e-7 && worst_tanh <= 2e-7);
     print_message("%s: worst error of sigmoid %.3g, of tanh %.3g\n", table->name, worst_sigmoid,
                   worst_tanh);
