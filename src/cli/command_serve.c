@@ -260,9 +260,9 @@ int command_serve(int argc, char **argv) {
         CLI_END};
     const cli_command_line line = {
         "serve", "[OPTIONS] --socket PATH",
-        "Takes streams of mel frames from other programs and gives samples back, many at a\n"
-        "time (docs/serve.md has the protocol). Options of synthesis are what clients get\n"
-        "that do not ask for others. Ends on SIGINT or SIGTERM.",
+        "Takes streams of mel frames from other programs and gives samples back, many at\n"
+        "a time (docs/serve.md has the protocol). Options of synthesis are what clients\n"
+        "get that do not ask for others. Ends on SIGINT or SIGTERM.",
         NULL, options, 0, 0};
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
     if (!asked.socket && !asked.listen)
