@@ -58,6 +58,8 @@ void mel_to_natural_log(const mel_convention *convention, const float *frame, fl
             value = (value * 100.0f - 80.0f) * (ln10 / 20.0f);
             break;
         }
+        /* Far beyond any sound (full scale is near 3): finite input never becomes infinite. */
+        value = value < -70.0f ? -70.0f : value > 16.0f ? 16.0f : value;
         natural_log[b] = value + log_scale;
     }
 }

@@ -11,7 +11,7 @@ void mel_linear_range(const mel_convention *convention, double *lowest, double *
 /* bands linear mels → one frame of the convention. */
 void mel_compress(const mel_convention *convention, const float *linear, float *frame);
 
-/* One frame of the convention → natural logarithm of the linear mels. */
+/* One frame of the convention → natural logarithm of the linear mels, held within −70 and 16. */
 void mel_to_natural_log(const mel_convention *convention, const float *frame, float *natural_log);
 
 #endif

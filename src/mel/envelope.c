@@ -48,7 +48,7 @@ static void fill_gains(mel_envelope *e, double tilt_hz) {
     double lowest, highest;
     mel_linear_range(c, &lowest, &highest);
     e->lowest = (float)lowest;
-    e->highest = (float)fmin(highest, 1e30);
+    e->highest = (float)fmin(highest, 1e9);
 }
 
 lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz,

@@ -292,6 +292,31 @@ static void silence_stays_silent(void **state) {
     base_free(open);
 }
 
+/* Any finite mel, however absurd, leaves finite samples: opened through its own colouring gain,
+ * too. */
+static void absurd_mels_stay_finite(void **state) {
+    (void)state;
+    static const char *const names[] = {"hifigan", "diffwave", "parallelwavegan"};
+    enum { n = 24 };
+    for (int which = 0; which < 3; which++) {
+        lull_error error;
+        mel_convention c;
+        assert_ok(mel_convention_named(names[which], 0, &c, &error), error);
+        const size_t count = n * (size_t)c.hop;
+        float mel[n * 80], *signal = base_alloc(count, sizeof(float));
+        static const float values[] = {1e30f, -1e30f, 3e38f, 0, 50, -3e38f, 1e-38f};
+        for (int i = 0; i < n * 80; i++) mel[i] = values[i / 80 % 7];
+        random_normal(2, 0, 0, signal, count);
+        assert_ok(mel_filter_whole(&c, 500, mel, n, signal, signal, count, true, &error), error);
+        for (size_t i = 0; i < count; i++) assert_true(isfinite(signal[i]));
+        float *open = cut(&c, signal, count, n);
+        run(&c, mel, open, n, 32, 3, 0.9, signal);
+        for (size_t i = 0; i < count; i++) assert_true(isfinite(signal[i]));
+        base_free(signal);
+        base_free(open);
+    }
+}
+
 static void bad_options_are_refused(void **state) {
     (void)state;
     lull_error error;
@@ -339,6 +364,7 @@ int main(void) {
         cmocka_unit_test(refining_noise_reaches_the_mel),
         cmocka_unit_test(reset_repeats),
         cmocka_unit_test(silence_stays_silent),
+        cmocka_unit_test(absurd_mels_stay_finite),
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(failing_allocations),
     };
