@@ -15,7 +15,7 @@ static void drop_partial_utf8(char *text, size_t length) {
     if (length - (start - 1) < wanted) text[start - 1] = '\0';
 }
 
-lull_status base_fail(lull_error *error, lull_status status, const char *format, ...) {
+lull_status(base_fail)(lull_error *error, lull_status status, const char *format, ...) {
     if (!error) return status;
     error->status = status;
     va_list arguments;
@@ -34,7 +34,7 @@ lull_status base_fail(lull_error *error, lull_status status, const char *format,
     return status;
 }
 
-lull_status base_no_memory(lull_error *error) {
+lull_status(base_no_memory)(lull_error *error) {
     return base_fail(error, LULL_NO_MEMORY, "out of memory");
 }
 

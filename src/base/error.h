@@ -11,4 +11,14 @@ lull_status base_fail(lull_error *error, lull_status status, const char *format,
 /* The usual line for an allocation that failed. */
 lull_status base_no_memory(lull_error *error);
 
+/* The same functions, in a form that shows a compiler or analyser which status comes back: without it they
+ * take every failure for a possible success, and warn of what is not set then. */
+static inline lull_status base_known_status(lull_status returned, lull_status status) {
+    (void)returned;
+    return status;
+}
+#define base_fail(error, status, ...)                                                              \
+    base_known_status((base_fail)((error), (status), __VA_ARGS__), (status))
+#define base_no_memory(error) base_known_status((base_no_memory)(error), LULL_NO_MEMORY)
+
 #endif
