@@ -105,8 +105,9 @@ static inline vi v_interleave_n(const bf16 *p, const bf16 *q, int n) {
                            _mm256_slli_epi32(_mm256_cvtepu16_epi32(load_16(q, n)), 16));
 }
 
-static inline vi v_interleave(const bf16 *p, const bf16 *q) {
-    return v_interleave_n(p, q, V_LANES);
+static inline void v_interleave_panel(const bf16 *p, const bf16 *q, bf16 *pairs) {
+    v_store_pairs(pairs, v_interleave_n(p, q, V_LANES));
+    v_store_pairs(pairs + 2 * V_LANES, v_interleave_n(p + V_LANES, q + V_LANES, V_LANES));
 }
 
 static inline vf lower(vi x) {

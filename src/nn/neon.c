@@ -167,8 +167,9 @@ static inline vi v_interleave_n(const bf16 *p, const bf16 *q, int n) {
     return (vi){vreinterpretq_u32_u16(pairs.val[0]), vreinterpretq_u32_u16(pairs.val[1])};
 }
 
-static inline vi v_interleave(const bf16 *p, const bf16 *q) {
-    return v_interleave_n(p, q, V_LANES);
+static inline void v_interleave_panel(const bf16 *p, const bf16 *q, bf16 *pairs) {
+    v_store_pairs(pairs, v_interleave_n(p, q, V_LANES));
+    v_store_pairs(pairs + 2 * V_LANES, v_interleave_n(p + V_LANES, q + V_LANES, V_LANES));
 }
 
 static inline vf v_dot(vf acc, vi x, vi y) {

@@ -86,17 +86,20 @@ static inline vi v_pair(const bf16 *p) {
     return _mm512_set1_epi32(pair);
 }
 
-static inline vi interleave(__m256i p, __m256i q) {
-    return _mm512_or_si512(_mm512_cvtepu16_epi32(p),
-                           _mm512_slli_epi32(_mm512_cvtepu16_epi32(q), 16));
-}
-
-static inline vi v_interleave(const bf16 *p, const bf16 *q) {
-    return interleave(_mm256_loadu_si256((const __m256i *)p),
-                      _mm256_loadu_si256((const __m256i *)q));
-}
-
 static inline vi v_interleave_n(const bf16 *p, const bf16 *q, int n) {
-    return interleave(_mm256_maskz_loadu_epi16(first_lanes(n), p),
-                      _mm256_maskz_loadu_epi16(first_lanes(n), q));
+    __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first_lanes(n), p));
+    __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first_lanes(n), q));
+    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
+static inline void v_interleave_panel(const bf16 *p, const bf16 *q, bf16 *pairs) {
+    /* Lane i of the first vector takes word i of p and word i of q; words of q count from 32. */
+    const __m512i ascending =
+        _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const __m512i left = _mm512_or_si512(
+        ascending, _mm512_slli_epi32(_mm512_or_si512(ascending, _mm512_set1_epi32(32)), 16));
+    const __m512i right = _mm512_or_si512(left, _mm512_set1_epi16(16));
+    __m512i x = _mm512_loadu_si512(p), y = _mm512_loadu_si512(q);
+    _mm512_storeu_si512(pairs, _mm512_permutex2var_epi16(x, left, y));
+    _mm512_storeu_si512(pairs + 2 * V_LANES, _mm512_permutex2var_epi16(x, right, y));
 }

@@ -16,8 +16,9 @@
  * limit what lies near the ends of the exponents;
  * - v_load_bf16, v_load_bf16_n, v_store_bf16, v_store_bf16_n, and v_store_bf16_fast, for which a
  *   denormal may become 0;
- * - v_pair (one pair to all lanes), v_pairs (V_LANES pairs), v_store_pairs, v_interleave and
- *   v_interleave_n (pairs out of two rows);
+ * - v_pair (one pair to all lanes), v_pairs (V_LANES pairs), v_store_pairs;
+ * - v_interleave_n (pairs out of n columns of two rows), v_interleave_panel (of PANEL columns,
+ * stored);
  * - v_dot (acc + a.low·b.low + a.high·b.high).
  *
  * Order of additions: every element of an output has one accumulator that starts with the bias (or
@@ -353,16 +354,21 @@ static void copy_panels(int rows, int n, const float *b, size_t ldb, float *pane
 /* Pairs of rows beside each other, in panels (panel, rows / 2, width, 2), zero-padded; width is a
  * multiple of PANEL. An odd last row is paired with zeros. */
 static void interleave_panels(int rows, int n, const bf16 *b, size_t ldb, int width, bf16 *panels) {
-    static const bf16 zeros[V_LANES];
+    static const bf16 zeros[PANEL];
     for (int panel = 0; panel < n; panel += width)
         for (int r = 0; r < rows; r += 2)
-            for (int first = panel; first < panel + width;
-                 first += V_LANES, panels += 2 * V_LANES) {
-                int left = first < n ? least(n - first, V_LANES) : 0;
-                const bf16 *p = left ? b + (size_t)r * ldb + first : zeros;
-                const bf16 *q = left && r + 1 < rows ? p + ldb : zeros;
-                v_store_pairs(panels,
-                              left == V_LANES ? v_interleave(p, q) : v_interleave_n(p, q, left));
+            for (int first = panel; first < panel + width; first += PANEL, panels += 2 * PANEL) {
+                int columns = first < n ? least(n - first, PANEL) : 0;
+                const bf16 *p = columns ? b + (size_t)r * ldb + first : zeros;
+                const bf16 *q = columns && r + 1 < rows ? p + ldb : zeros;
+                if (columns == PANEL) {
+                    v_interleave_panel(p, q, panels);
+                } else {
+                    int left = least(columns, V_LANES);
+                    v_store_pairs(panels, v_interleave_n(p, q, left));
+                    v_store_pairs(panels + 2 * V_LANES,
+                                  v_interleave_n(p + left, q + left, columns - left));
+                }
             }
 }
 
