@@ -96,13 +96,22 @@ class Readme(Case):
             self.assertRegex(helps, re.escape(option) + r"\b", option)
 
     def test_c_program(self):
-        """The C program compiles without a warning against the public header."""
+        """The C program compiles without a warning and does what `lull synth - -o -` does."""
         program = re.search(r"^```c\n(.*?)^```", self.text, re.M | re.S).group(1)
-        path = self.write("program.c", program.encode())
+        self.write("program.c", program.encode())
+        library = os.environ["LULL_LIBRARY"]
         command = [os.environ.get("CC", "cc"), "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
-                   "-I", os.path.join(SOURCE, "include"), "-fsyntax-only", path]
-        done = subprocess.run(command, capture_output=True, text=True)
+                   "-I", os.path.join(SOURCE, "include"), "program.c", library,
+                   "-Wl,-rpath," + os.path.dirname(library), "-o", "program"]
+        if os.environ.get("LULL_SANITIZE", "none") != "none":
+            command.append("-fsanitize=" + os.environ["LULL_SANITIZE"])
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+        os.symlink(os.path.join(SOURCE, "models"), self.path("models"))
+        mel = self.run_lull("mel", harness.RECORDING, "-o", "-").out
+        done = subprocess.run([self.path("program")], input=mel, capture_output=True, cwd=self.folder)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assert_same(done.stdout, self.run_lull("synth", "-", "-o", "-", stdin=mel).out)
 
 
 if __name__ == "__main__":

@@ -266,6 +266,66 @@ class Folders(Case):
         self.assertEqual(self.outputs(), [])
 
 
+class Terminal(Case):
+    def test_progress_with_time_left_and_speed(self):
+        import pty
+        import subprocess
+        self.write("long.npy", mel_bytes(speech_frames(70) * 300))
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([harness.PROGRAM, "synth", "long.npy", "-o", "out.wav", "-m", harness.MODEL,
+                               "--refine", "50"], cwd=self.folder, stderr=theirs) as child:
+            os.close(theirs)
+            seen = b""
+            deadline = time.monotonic() + 60
+            while b"times real time" not in seen and time.monotonic() < deadline:
+                seen += os.read(ours, 4096)
+            child.terminate()
+            with self.assertRaises(OSError):  # the terminal ends with the program
+                while True:
+                    os.read(ours, 4096)
+        os.close(ours)
+        self.assertRegex(seen.decode(), r"synth \[[#.]+\] +\d+ %  [\d:]+ left  [\d.]+ s of audio, [\d.]+ times")
+        self.assertEqual(child.returncode, 130)
+        self.assertEqual(self.files(), ["long.npy"])
+
+
+class Trace(Case):
+    def setUp(self):
+        super().setUp()
+        self.write("in.npy", mel_bytes(SPEECH))
+
+    def test_every_step(self):
+        import json
+        self.assert_fine(self.run_lull("synth", "in.npy", "-o", "out.wav", "--trace", "steps", "--steps", "3",
+                                       "--refine", "0"))
+        with open(self.path("steps", "steps.json")) as file:
+            steps = json.load(file)["steps"]
+        self.assertEqual(len(steps), 4)
+        times = [step["time"] for step in steps[:-1]]
+        self.assertEqual(times, sorted(times))
+        named = [step[key] for step in steps for key in ("x", "x0") if key in step]
+        self.assertEqual(sorted(os.listdir(self.path("steps"))), sorted(named + ["steps.json"]))
+        signals = [self.wav("steps/" + step["x"])[1] for step in steps]
+        self.assertEqual({len(signal) for signal in signals}, {FRAMES * HOP})
+        # Without refinement the last signal is what came out (two overlap-adds differ by rounding).
+        out = self.wav("out.wav")[1]
+        self.assertLessEqual(max(abs(a - b) for a, b in zip(signals[-1], out)), 3)
+        self.assertGreater(max(abs(a - b) for a, b in zip(signals[0], out)), 100)
+
+    def test_the_output_is_the_same(self):
+        self.assert_fine(self.run_lull("synth", "in.npy", "-o", "with.wav", "--trace", "steps", *FAST))
+        self.assert_fine(self.run_lull("synth", "in.npy", "-o", "without.wav", *FAST))
+        self.assert_same(self.read("with.wav"), self.read("without.wav"))
+
+    def test_what_cannot_be_traced(self):
+        self.assert_fails(self.run_lull("synth", "in.npy", "-o", "out.wav", "--trace", "no/steps", *FAST),
+                          "no/steps")
+        self.assertEqual(self.files(), ["in.npy"])
+        self.assert_fails(self.run_lull("synth", "in.npy", "-o", "out.wav", "--trace", "s", "--model", "none"),
+                          "--trace", code=2)
+        self.assert_fails(self.run_lull("synth", "in.npy", "in.npy", "-o", ".", "--trace", "s"), code=2)
+
+
 class Baselines(Case):
     def setUp(self):
         super().setUp()
