@@ -8,12 +8,12 @@
 
 static const double PI = 3.14159265358979323846;
 
-/* c_1 … c_13 of one frame of ln magnitudes; power is twice that. */
+/* c_1 … c_13 of one frame of ln magnitudes. */
 static void cepstrum(const float *frame, int bands, double *c) {
     for (int i = 1; i <= CEPSTRAL_ORDER; i++) {
         double sum = 0;
-        for (int b = 0; b < bands; b++) sum += 2.0 * frame[b] * cos(PI * i * (b + 0.5) / bands);
-        c[i - 1] = sum * sqrt(2.0 / bands);
+        for (int b = 0; b < bands; b++) sum += frame[b] * cos(PI * i * (b + 0.5) / bands);
+        c[i - 1] = sum * 2.0 / bands;
     }
 }
 

@@ -18,11 +18,17 @@ static void fill_window(float *window) {
         window[i] = (float)(0.5 - 0.5 * cos(2 * PI * (i + 1) / (FRAME + 1)));
 }
 
+/* Frames that begin before the last FRAME samples: as in the authors' program, one that ends with
+ * the signal is left out. */
+static size_t frames_in(size_t count) {
+    return count > FRAME ? (count - FRAME - 1) / HOP + 1 : 0;
+}
+
 /* Keeps the frames of both signals whose reference is loud enough, overlap-added closely again;
  * returns the new number of samples. */
 static size_t remove_silence(const float *window, const float *x, const float *y, size_t count,
                              float *x_out, float *y_out, double *levels) {
-    size_t frames = count >= FRAME ? (count - FRAME) / HOP + 1 : 0, kept = 0;
+    size_t frames = frames_in(count), kept = 0;
     double loudest = -INFINITY;
     for (size_t f = 0; f < frames; f++) {
         double sum = 0;
@@ -120,7 +126,7 @@ static lull_status at_10_khz(const float *x, const float *y, size_t count, doubl
     if (status == LULL_OK) {
         fill_window(window);
         size_t kept = remove_silence(window, x, y, count, x_kept, y_kept, levels);
-        size_t frames = kept >= FRAME ? (kept - FRAME) / HOP + 1 : 0;
+        size_t frames = frames_in(kept);
         bands_of(transform, window, x_kept, frames, x_bands);
         bands_of(transform, window, y_kept, frames, y_bands);
         *score = mean_correlation(x_bands, y_bands, frames);

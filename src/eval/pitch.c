@@ -10,21 +10,25 @@ static const double LOWEST = 60, HIGHEST = 500, THRESHOLD = 0.15, QUIET = 1e-4, 
 
 typedef struct yin {
     int window, shortest, longest; /* samples */
+    float *squares;                /* d(τ), longest + 2 */
     double *difference;            /* d'(τ), longest + 2 */
 } yin;
 
 /* de Cheveigné & Kawahara 2002, eqs. 6 and 8. at: window + longest + 1 samples. */
 static void normalized_difference(yin *y, const float *at) {
     double sum = 0;
-    y->difference[0] = 1;
-    for (int lag = 1; lag <= y->longest + 1; lag++) {
-        double d = 0;
-        for (int i = 0; i < y->window; i++) {
-            double e = (double)at[i] - at[i + lag];
-            d += e * e;
+    float *restrict squares = y->squares;
+    int lags = y->longest + 2;
+    for (int lag = 0; lag < lags; lag++) squares[lag] = 0;
+    for (int i = 0; i < y->window; i++) /* lags inside: compilers make vectors of this */
+        for (int lag = 0; lag < lags; lag++) {
+            float e = at[i] - at[i + lag];
+            squares[lag] += e * e;
         }
-        sum += d;
-        y->difference[lag] = sum > 0 ? d * lag / sum : 1;
+    y->difference[0] = 1;
+    for (int lag = 1; lag < lags; lag++) {
+        sum += squares[lag];
+        y->difference[lag] = sum > 0 ? squares[lag] * (double)lag / sum : 1;
     }
 }
 
@@ -41,11 +45,11 @@ static int choose_lag(const yin *y) {
     return best;
 }
 
-/* Parabola through the dip and its neighbours (§II.E). */
+/* Parabola through the dip and its neighbours (§II.E). At the ends of the range the "dip" may be
+ * the foot of a slope, whose parabola says nothing. */
 static double refine_lag(const yin *y, int lag) {
     double a = y->difference[lag - 1], b = y->difference[lag], c = y->difference[lag + 1];
-    double curvature = a - 2 * b + c;
-    return curvature > 0 ? lag + 0.5 * (a - c) / curvature : lag;
+    return a >= b && c >= b && a + c > 2 * b ? lag + 0.5 * (a - c) / (a - 2 * b + c) : lag;
 }
 
 static pitch_frame analyse(yin *y, const float *at, int rate) {
@@ -62,14 +66,16 @@ static pitch_frame analyse(yin *y, const float *at, int rate) {
 
 lull_status pitch_track(const float *signal, size_t count, int rate, pitch_frame **frames,
                         size_t *n, lull_error *error) {
-    yin y = {(int)(0.025 * rate), (int)(rate / HIGHEST), (int)(rate / LOWEST), NULL};
+    yin y = {(int)(0.025 * rate), (int)(rate / HIGHEST), (int)(rate / LOWEST), NULL, NULL};
     size_t hop = (size_t)rate / 200, span = (size_t)(y.window + y.longest + 1);
     if (y.shortest < 2) y.shortest = 2;
     *n = count < span || hop == 0 ? 0 : 1 + (count - span) / hop;
     *frames = base_alloc(*n, sizeof(pitch_frame));
+    y.squares = base_alloc((size_t)y.longest + 2, sizeof(float));
     y.difference = base_alloc((size_t)y.longest + 2, sizeof(double));
-    if (!*frames || !y.difference) {
+    if (!*frames || !y.squares || !y.difference) {
         base_free(*frames);
+        base_free(y.squares);
         base_free(y.difference);
         *frames = NULL;
         return base_no_memory(error);
@@ -81,6 +87,7 @@ lull_status pitch_track(const float *signal, size_t count, int rate, pitch_frame
     }
     for (size_t f = 0; f < *n; f++)
         if ((*frames)[f].power < QUIET * loudest) (*frames)[f].f0 = 0;
+    base_free(y.squares);
     base_free(y.difference);
     return LULL_OK;
 }

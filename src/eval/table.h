@@ -28,7 +28,7 @@ lull_status eval_table_add(eval_table *table, const eval_row *row, lull_error *e
 void eval_table_free(eval_table *table);
 
 typedef struct eval_mean {
-    double mean, interval; /* mean ± interval: 1.96·s/√n; NaN without values */
+    double mean, interval; /* mean ± interval: t·s/√n, Student's t; NaN without enough values */
     size_t n;
 } eval_mean;
 
