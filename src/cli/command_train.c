@@ -169,23 +169,26 @@ static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZ
 /* ---- the command line --------------------------------------------------------------------- */
 
 /* --set may stand any number of times: it is taken out of argv before the rest is parsed. */
-static int take_sets(int argc, char **argv, char (*sets)[ASSIGNMENT_SIZE], size_t *count) {
+static bool take_sets(int *argc, char **argv, char (*sets)[ASSIGNMENT_SIZE], size_t *count) {
     int kept = 0;
-    bool options = true;
+    bool options = true, fits = true;
     *count = 0;
-    for (int i = 0; i < argc; i++) {
+    for (int i = 0; i < *argc; i++) {
         const char *value = NULL;
         if (strcmp(argv[i], "--") == 0) options = false;
         if (options && strncmp(argv[i], "--set=", 6) == 0) value = argv[i] + 6;
-        if (options && strcmp(argv[i], "--set") == 0 && i + 1 < argc) value = argv[++i];
-        if (value == NULL) {
+        if (options && strcmp(argv[i], "--set") == 0 && i + 1 < *argc) value = argv[++i];
+        size_t size = value != NULL ? strlen(value) + 1 : 0;
+        if (value == NULL)
             argv[kept++] = argv[i];
-        } else if (*count < MOST_ASSIGNMENTS && strlen(value) < ASSIGNMENT_SIZE) {
-            strcpy(sets[(*count)++], value);
-        }
+        else if (*count < MOST_ASSIGNMENTS && size <= ASSIGNMENT_SIZE)
+            memcpy(sets[(*count)++], value, size);
+        else
+            fits = false;
     }
     argv[kept] = NULL;
-    return kept;
+    *argc = kept;
+    return fits;
 }
 
 static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_code) {
@@ -351,7 +354,11 @@ int command_train(int argc, char **argv) {
     lull_error error = {0};
     size_t set_count;
     int first, exit_code;
-    argc = take_sets(argc, argv, sets, &set_count);
+    if (!take_sets(&argc, argv, sets, &set_count))
+        return cli_usage_error(
+            "train",
+            "at most %d --set of %d characters are possible; put more into a --config file",
+            MOST_ASSIGNMENTS, ASSIGNMENT_SIZE - 1);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     a.threads = cores < 1 ? 1 : cores > 64 ? 64 : (int)cores;
     train_settings_default(&a.settings);

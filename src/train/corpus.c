@@ -113,11 +113,6 @@ static lull_status scan(const char *folder, const char *prefix, int depth, found
 
 /* ---- measuring ---------------------------------------------------------------------------- */
 
-static char *reason(const char *text) {
-    char *copy = base_strdup(text);
-    return copy ? copy : NULL;
-}
-
 /* Windows of 20 ms, their powers in dB in a histogram of 1 dB, so that memory does not grow with
  * the file. */
 typedef struct level_meter {
@@ -161,7 +156,7 @@ static void measure(found_file *file) {
     audio_info info = {0};
     if (audio_file_info(file->path, &info, &error)) {
         file->other = !named_like_audio(file->name);
-        file->reason = reason(error.message);
+        file->reason = base_strdup(error.message);
         return;
     }
     file->rate = info.rate;
@@ -176,18 +171,18 @@ static void measure(found_file *file) {
     for (size_t first = 0; samples != NULL && chunk > 0 && first < info.frames; first += chunk) {
         size_t n = info.frames - first < chunk ? info.frames - first : chunk;
         if (audio_file_read_part(file->path, first, n, samples, &error)) {
-            file->reason = reason(error.message);
+            file->reason = base_strdup(error.message);
             break;
         }
         for (size_t i = 0; i < n; i += window)
             meter_window(&meter, samples + i, n - i < window ? n - i : window);
     }
-    if (samples == NULL) file->reason = reason("out of memory");
+    if (samples == NULL) file->reason = base_strdup("out of memory");
     base_free(samples);
     file->peak = meter.peak;
     meter_result(&meter, &file->level, &file->silence);
     if (file->reason == NULL && !isfinite(file->peak + file->level))
-        file->reason = reason("has samples that are not finite");
+        file->reason = base_strdup("has samples that are not finite");
 }
 
 typedef struct measure_task {
@@ -314,14 +309,14 @@ static bool other_side(const found_file *file, const train_corpus_options *optio
 static void judge(found_file *file, const train_corpus_options *options) {
     char text[160];
     if (file->reason != NULL) return;
-    if (file->frames == 0) {
-        file->reason = reason("holds no samples");
+    if (file->frames == 0 || file->rate < 1) {
+        file->reason = base_strdup("holds no samples");
     } else if (samples_at(file, options->rate) < options->least_samples) {
         snprintf(text, sizeof text, "too short: %.3g s, a crop needs %.3g s",
                  (double)file->frames / file->rate, (double)options->least_samples / options->rate);
-        file->reason = reason(text);
+        file->reason = base_strdup(text);
     } else if (file->peak < 1e-4) {
-        file->reason = reason("silent: its loudest sample is 80 dB below full scale");
+        file->reason = base_strdup("silent: its loudest sample is 80 dB below full scale");
     }
 }
 
@@ -478,7 +473,7 @@ static lull_status make_resident(train_corpus *corpus, train_recording *recordin
  * the resampler's filter. */
 static lull_status read_part(const train_corpus *corpus, const train_recording *recording,
                              size_t first, size_t count, float *out, lull_error *error) {
-    if (recording->rate == corpus->rate)
+    if (recording->rate == corpus->rate || recording->rate < 1)
         return audio_file_read_part(recording->path, first, count, out, error);
     size_t divisor = greatest_divisor((size_t)recording->rate, (size_t)corpus->rate);
     size_t in_unit = (size_t)recording->rate / divisor, out_unit = (size_t)corpus->rate / divisor;

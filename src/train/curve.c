@@ -121,14 +121,16 @@ static void number(double value, double step, char *out, size_t size) {
 static void axes(canvas *c) {
     char label[32];
     double step = nice_step(c->y_high - c->y_low);
-    for (double v = ceil(c->y_low / step) * step; v <= c->y_high + 1e-9 * step; v += step) {
+    for (int i = (int)ceil(c->y_low / step); i * step <= c->y_high + 1e-9 * step; i++) {
+        double v = i * step;
         int y = (int)lround(y_at(c, v));
         line(c, LEFT, y, RIGHT, y, 1, GRID);
         number(v, step, label, sizeof label);
         text(c, LEFT - 8 - 8 * (int)strlen(label), y - 5, label, INK);
     }
     step = nice_step(c->x_last);
-    for (double v = 0.0; v <= c->x_last + 1e-9 * step; v += step) {
+    for (int i = 0; i * step <= c->x_last + 1e-9 * step; i++) {
+        double v = i * step;
         int x = (int)lround(x_at(c, v));
         line(c, x, TOP, x, BOTTOM, 1, GRID);
         number(v, step, label, sizeof label);

@@ -573,7 +573,7 @@ static lull_status prepare_buffers(run *r, lull_error *error) {
     lull_status status = model_gradient_new(r->config, s->batch, s->crop_frames, s->bf16, r->pool,
                                             &r->engine, error);
     if (status || s->stft <= 0.0) return status;
-    r->stft = base_alloc(crops, sizeof *r->stft);
+    r->stft = base_alloc(crops, sizeof(train_stft_loss *));
     if (r->stft == NULL) return base_no_memory(error);
     for (size_t i = 0; i < crops && !status; i++)
         status = train_stft_loss_new(r->config->mel.sample_rate,

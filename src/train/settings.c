@@ -170,7 +170,7 @@ static lull_status parse_member(train_settings *settings, const member *m, const
     switch (m->kind) {
     case MEMBER_TEXT:
         if (!cJSON_IsString(item) || strlen(item->valuestring) >= TRAIN_PATH_SIZE) break;
-        strcpy(value, item->valuestring);
+        memcpy(value, item->valuestring, strlen(item->valuestring) + 1);
         return LULL_OK;
     case MEMBER_INT:
         if (!cJSON_IsNumber(item) || item->valuedouble != floor(item->valuedouble)) break;
@@ -264,7 +264,7 @@ lull_status train_settings_read(const char *path, train_settings *settings, mode
     char *text = base_alloc(bytes.size + 1, 1);
     status = text ? json_parse(bytes.data, bytes.size, path, &root, error) : base_no_memory(error);
     if (status) goto done;
-    memcpy(text, bytes.data, bytes.size);
+    if (bytes.size > 0) memcpy(text, bytes.data, bytes.size);
     const cJSON *model = cJSON_GetObjectItemCaseSensitive(root, "model");
     const cJSON *training = cJSON_GetObjectItemCaseSensitive(root, "training");
     if (!cJSON_IsObject(model) || !cJSON_IsObject(training)) {

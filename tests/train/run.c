@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "base/thread_pool.h"
 #include "model/model.h"
 #include "train/checkpoint.h"
@@ -473,6 +474,35 @@ static void learns(void **state) {
     tear_down(&f);
 }
 
+/* Wherever memory runs out, the run fails and says so, and can be begun or resumed afterwards. */
+static void memory_runs_out(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    f.settings.max_steps = 1;
+    f.settings.samples = 0;
+    int failures = 0;
+    for (size_t n = 1; n < 2000; n += 1 + n / 6) {
+        char name[32], run[TEST_PATH], log[TEST_PATH];
+        snprintf(name, sizeof name, "run-%zu", n);
+        train_result result;
+        lull_error error = {0};
+        base_memory_fail_at(n);
+        lull_status status = train_in(&f, name, false, 1, NULL, &result, &error);
+        base_memory_fail_at(0);
+        if (status != LULL_OK) {
+            assert_true(error.status == status && error.message[0] != '\0');
+            failures++;
+        }
+        if (status == LULL_OK) break;
+        join(run, f.folder, name);
+        snprintf(log, sizeof log, "%.1000s/log.jsonl", run);
+        train_fine(&f, name, access(log, F_OK) == 0, 1);
+    }
+    assert_true(failures > 10);
+    tear_down(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_and_resumed),
@@ -484,6 +514,7 @@ int main(void) {
         cmocka_unit_test(damaged_checkpoint),
         cmocka_unit_test(accumulation),
         cmocka_unit_test(learns),
+        cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
