@@ -5,10 +5,10 @@
 #ifndef MODEL_DENOISER_H
 #define MODEL_DENOISER_H
 
-#include "model/model.h"
+#include "model/denoiser_shelf.h"
+#include "model/parameters.h"
 
 /* ---- weights, packed for this CPU ---- */
-typedef struct denoiser_weights denoiser_weights;
 lull_status denoiser_weights_new(const model_config *config, const model_parameters *parameters, bool bf16,
                                  denoiser_weights **weights, lull_error *error);
 void denoiser_weights_free(denoiser_weights *weights);

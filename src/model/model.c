@@ -100,6 +100,7 @@ static lull_status open_parsed(safetensors *file, const char *name, lull_model *
                                lull_error *error) {
     lull_model *model = base_alloc(1, sizeof *model);
     lull_status status = model ? read_model(model, file, name, error) : base_no_memory(error);
+    if (!status) status = denoiser_shelf_new(&model->shelf, error);
     safetensors_close(file);
     if (status)
         lull_model_close(model);
@@ -130,6 +131,7 @@ lull_status lull_model_open_memory(const void *data, size_t size, const char *na
 
 void lull_model_close(lull_model *model) {
     if (!model) return;
+    denoiser_shelf_free(model->shelf);
     model_parameters_free(model->parameters);
     base_free(model->training_json);
     base_free(model);

@@ -2,6 +2,7 @@
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 
+#include "model/denoiser_shelf.h"
 #include "model/parameters.h"
 
 struct lull_model {
@@ -9,6 +10,7 @@ struct lull_model {
     model_parameters *parameters;
     char *training_json; /* facts of training from the file, "" when none */
     lull_model_info info;
+    denoiser_shelf *shelf; /* packed weights, made when a vocoder first wants them */
 };
 
 /* Writes a model file; bf16 chooses the dtype on disk; training_json may be NULL. */

@@ -42,8 +42,8 @@ enum { PART_FRONT, PART_FINISH, PART_NOISE, OTHER_PARTS };
 struct lull_vocoder {
     const lull_model *model; /* NULL: no network */
     mel_convention convention;
-    lull_options options; /* complete */
-    denoiser_weights *weights;
+    lull_options options;            /* complete */
+    const denoiser_weights *weights; /* the model's */
     diffusion_plan *plan;
     stage *stages;
     int stage_count, block;
@@ -80,8 +80,8 @@ static lull_status new_network(lull_vocoder *v, lull_error *error) {
     bool native = nn_kernels_get()->bf16_native;
     if (v->options.precision == LULL_PRECISION_AUTO)
         v->options.precision = native ? LULL_PRECISION_BF16 : LULL_PRECISION_F32;
-    status = denoiser_weights_new(config, v->model->parameters,
-                                  v->options.precision == LULL_PRECISION_BF16, &v->weights, error);
+    status = denoiser_shelf_get(v->model->shelf, config, v->model->parameters,
+                                v->options.precision == LULL_PRECISION_BF16, &v->weights, error);
     if (status) return status;
     v->block = config->patch == 1 ? BLOCK_SAMPLES : BLOCK_PATCHES;
     v->stages = base_alloc((size_t)v->plan->count, sizeof *v->stages);
@@ -232,7 +232,6 @@ void lull_vocoder_free(lull_vocoder *v) {
     front_clear(&v->front);
     finish_clear(&v->finish);
     frame_queue_free(v->queue);
-    denoiser_weights_free(v->weights);
     diffusion_plan_free(v->plan);
     base_free(v->parts);
     base_free(v->seconds);

@@ -25,6 +25,7 @@ static inline lull_model *random_model(const model_config *config) {
     assert_non_null(model);
     model->config = *config;
     if (model_parameters_new(config, &model->parameters, &error)) fail_msg("%s", error.message);
+    if (denoiser_shelf_new(&model->shelf, &error)) fail_msg("%s", error.message);
     model_parameters_initialize(model->parameters, config, 3);
     /* The last projection starts at zero: give it something to do. */
     normal(9, model_parameters_get(model->parameters, "output_projection.weight"),
