@@ -6,8 +6,10 @@
 #include "base/progress.h"
 #include "cli/options.h"
 #include "cli/synthesis.h"
+#include "cli/trace_page.h"
 #include "model/model.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -259,6 +261,22 @@ static int synthesize(const synth_options *options, const cli_jobs *jobs) {
     return code;
 }
 
+static lull_status make_folder(const char *path, lull_error *error) {
+    if (mkdir(path, 0777) == 0 || errno == EEXIST) return LULL_OK;
+    return base_fail(error, LULL_IO, "%s: %s", path, strerror(errno));
+}
+
+/* The page that links to the traces of all inputs. */
+static lull_status write_contents(const synth_options *options, const cli_jobs *jobs,
+                                  lull_error *error) {
+    const char **names = base_alloc(jobs->count, sizeof *names);
+    if (names == NULL) return base_no_memory(error);
+    for (size_t i = 0; i < jobs->count; i++) names[i] = strrchr(jobs->list[i].trace, '/') + 1;
+    lull_status status = trace_contents_write(options->trace, names, jobs->count, error);
+    base_free(names);
+    return status;
+}
+
 int command_synth(int argc, char **argv) {
     synth_options asked = {.synthesis = CLI_SYNTHESIS_DEFAULT, .jobs = 1, .format = -1};
     int first = 0, code = CLI_OK;
@@ -272,7 +290,8 @@ int command_synth(int argc, char **argv) {
         CLI_FLAG('w', "wav", &asked.wav, "with -o -: WAV, not raw samples"),
         CLI_INPUT_OPTIONS(asked.input),
         CLI_TEXT('N', "noise", "NPY", &asked.noise, "noise to use, [draws, samples]"),
-        CLI_TEXT('T', "trace", "DIR", &asked.trace, "write every step's signal there (one input)"),
+        CLI_TEXT('T', "trace", "DIR", &asked.trace,
+                 "write the signal at every step there, with a page"),
         CLI_INT('g', "griffin-lim", "N", &asked.griffin_lim, 1, 100000,
                 "baseline: Griffin-Lim, N iterations"),
         CLI_TEXT('c', "convention", "NAME", &asked.convention, "of the baselines' mels"),
@@ -303,10 +322,15 @@ int command_synth(int argc, char **argv) {
         LULL_OK)
         return error.status == LULL_INVALID ? cli_usage_error("synth", "%s", error.message)
                                             : cli_fail(&error);
-    if (asked.trace != NULL && jobs.count > 1)
-        code = cli_usage_error("synth", "--trace wants one input");
+    if (asked.trace != NULL && jobs.count > 1 &&
+        (make_folder(asked.trace, &error) != LULL_OK ||
+         cli_jobs_trace(&jobs, asked.trace, &error) != LULL_OK))
+        code = cli_fail(&error);
     else
         code = synthesize(&asked, &jobs);
+    if (asked.trace != NULL && jobs.count > 1 && code == CLI_OK &&
+        write_contents(&asked, &jobs, &error) != LULL_OK)
+        code = cli_fail(&error);
     cli_jobs_free(&jobs);
     return code;
 }

@@ -38,7 +38,7 @@ static lull_status add_input(cli_jobs *jobs, const char *path, lull_error *error
     if (!base_grow((void **)&jobs->list, &jobs->capacity, jobs->count + 1, sizeof *jobs->list))
         return base_no_memory(error);
     cli_job *job = &jobs->list[jobs->count];
-    job->output = NULL;
+    job->output = job->trace = NULL;
     job->input = base_strdup(path);
     if (job->input == NULL) return base_no_memory(error);
     jobs->count++;
@@ -76,7 +76,8 @@ static lull_status name_output(cli_job *job, const char *folder, const char *end
     base = base != NULL ? base + 1 : job->input;
     const char *dot = strrchr(base, '.');
     int stem = dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base);
-    const char *mark = folder == NULL && cli_is_recording(base) && cli_is_recording(ending) ? "-lull" : "";
+    const char *mark =
+        folder == NULL && cli_is_recording(base) && cli_is_recording(ending) ? "-lull" : "";
     const char *slash = folder == NULL || folder[strlen(folder) - 1] == '/' ? "" : "/";
     int length = snprintf(path, sizeof path, "%s%s%.*s%s%s", folder != NULL ? folder : "", slash,
                           stem, base, mark, ending);
@@ -165,10 +166,26 @@ lull_status cli_jobs_make(char **operands, int count, const char *output, const 
     return status;
 }
 
+lull_status cli_jobs_trace(cli_jobs *jobs, const char *folder, lull_error *error) {
+    for (size_t i = 0; i < jobs->count; i++) {
+        char path[PATH_MAX];
+        const char *base = strrchr(jobs->list[i].output, '/');
+        base = base != NULL ? base + 1 : jobs->list[i].output;
+        const char *dot = strrchr(base, '.');
+        int stem = dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base);
+        if (snprintf(path, sizeof path, "%s/%.*s", folder, stem, base) >= (int)sizeof path)
+            return base_fail(error, LULL_INVALID, "%s: the name is too long", folder);
+        jobs->list[i].trace = base_strdup(path);
+        if (jobs->list[i].trace == NULL) return base_no_memory(error);
+    }
+    return LULL_OK;
+}
+
 void cli_jobs_free(cli_jobs *jobs) {
     for (size_t i = 0; i < jobs->count; i++) {
         base_free(jobs->list[i].input);
         base_free(jobs->list[i].output);
+        base_free(jobs->list[i].trace);
     }
     base_free(jobs->list);
     *jobs = (cli_jobs){NULL, 0, 0};

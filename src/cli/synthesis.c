@@ -18,7 +18,7 @@ enum { PULL = 4096, STREAM_FRAMES = 64 };
 struct synthesis_worker {
     const synthesis_settings *settings;
     lull_vocoder *vocoder; /* NULL for Griffin-Lim */
-    const char *output;    /* of the job at hand */
+    const char *output, *trace_folder; /* of the job at hand */
     cli_sink *sink;
     size_t total, produced;
     float pulled[PULL];
@@ -141,7 +141,7 @@ static lull_status run_frames(synthesis_worker *worker, const char *name, const 
     if (status == LULL_OK) status = push(worker, frames, n, error);
     if (status == LULL_OK) status = finish(worker, error);
     if (status == LULL_OK && steps != NULL)
-        status = trace_write(steps, settings->trace, settings->format, error);
+        status = trace_write(steps, worker->trace_folder, name, error);
     trace_free(steps);
     return status;
 }
@@ -310,6 +310,7 @@ lull_status synthesis_run(synthesis_worker *worker, const cli_job *job, size_t *
     *limited = 0;
     if (worker->vocoder != NULL) lull_vocoder_reset(worker->vocoder, settings->options.seed);
     worker->output = job->output;
+    worker->trace_folder = job->trace != NULL ? job->trace : settings->trace;
     worker->sink = NULL;
     lull_status status = strcmp(job->output, "-") == 0 ? LULL_OK : open_sink(worker, error);
     if (status != LULL_OK) return status;

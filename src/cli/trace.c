@@ -1,12 +1,14 @@
 /* The signal at every step of the reverse process. */
 #include "cli/trace.h"
 
-#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/mel_picture.h"
+#include "cli/trace_page.h"
+#include "io/audio_file.h"
+#include "mel/front_end.h"
 #include "mel/whiten.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -67,82 +69,95 @@ void trace_free(trace *t) {
     base_free(t);
 }
 
-static lull_status write_signal(const trace *t, const char *path, const float *signal,
-                                float *coloured, audio_format format, lull_error *error) {
-    const model_config *config = &t->model->config;
+/* ---- one signal --------------------------------------------------------------------------- */
+
+static lull_status write_recording(const char *path, int rate, const float *samples, size_t count,
+                                   lull_error *error) {
     audio_writer *writer = NULL;
-    lull_status status = LULL_OK;
-    if (config->whitened)
-        status = mel_filter_whole(&config->mel, config->tilt_hz, t->frames, t->n, signal, coloured,
-                                  t->samples, true, error);
-    if (status == LULL_OK)
-        status = audio_writer_open(path, config->mel.sample_rate, format, &writer, error);
+    lull_status status = audio_writer_open(path, rate, AUDIO_PCM16, &writer, error);
     if (status != LULL_OK) return status;
-    status = audio_writer_write(writer, config->whitened ? coloured : signal, t->samples, error);
+    status = audio_writer_write(writer, samples, count, error);
     if (status == LULL_OK) return audio_writer_commit(writer, error);
     audio_writer_abandon(writer);
     return status;
 }
 
-static lull_status write_text(const char *path, const char *text, lull_error *error) {
-    atomic_file *file = NULL;
-    lull_status status = atomic_file_open(path, &file, error);
-    if (status != LULL_OK) return status;
-    status = atomic_file_write(file, text, strlen(text), error);
-    if (status == LULL_OK) return atomic_file_commit(file, error);
-    atomic_file_abandon(file);
-    return status;
-}
-
-/* steps.json: what each pair of recordings is. */
-static lull_status write_list(const trace *t, const char *folder, lull_error *error) {
-    char path[PATH_MAX], name[64];
-    const model_config *config = &t->model->config;
-    cJSON *root = cJSON_CreateObject(), *steps = cJSON_AddArrayToObject(root, "steps");
-    cJSON_AddStringToObject(root, "model", config->name);
-    cJSON_AddStringToObject(root, "objective", diffusion_objective_name(config->objective));
-    for (int i = 0; i <= t->stages; i++) {
-        cJSON *step = cJSON_CreateObject();
-        bool last = i == t->stages;
-        diffusion_levels levels = diffusion_schedule_levels(&config->schedule, t->time[i]);
-        cJSON_AddNumberToObject(step, "step", i);
-        if (!last) {
-            cJSON_AddNumberToObject(step, "time", t->time[i]);
-            cJSON_AddNumberToObject(step, "speech_level", levels.a);
-            cJSON_AddNumberToObject(step, "noise_level", levels.s);
-        }
-        snprintf(name, sizeof name, "step-%02d-x.wav", i);
-        cJSON_AddStringToObject(step, "x", name);
-        snprintf(name, sizeof name, "step-%02d-x0.wav", i);
-        if (!last) cJSON_AddStringToObject(step, "x0", name);
-        cJSON_AddItemToArray(steps, step);
+/* All pictures share the wanted mel's scale, so that they can be compared. */
+static lull_status write_picture(const trace *t, const char *path, const float *samples,
+                                 lull_error *error) {
+    const mel_convention *mel = &t->model->config.mel;
+    size_t values = t->n * (size_t)mel->bands, n = 0;
+    float lowest = t->frames[0], highest = t->frames[0], *frames = NULL;
+    for (size_t i = 0; i < values; i++) {
+        if (t->frames[i] < lowest) lowest = t->frames[i];
+        if (t->frames[i] > highest) highest = t->frames[i];
     }
-    char *text = cJSON_Print(root);
-    cJSON_Delete(root);
-    if (text == NULL) return base_no_memory(error);
-    snprintf(path, sizeof path, "%s/steps.json", folder);
-    lull_status status = write_text(path, text, error);
-    cJSON_free(text);
+    lull_status status = mel_from_samples(mel, samples, t->samples, &frames, &n, error);
+    if (status == LULL_OK)
+        status = mel_picture_write(path, frames, n, (size_t)mel->bands, lowest, highest, error);
+    base_free(frames);
     return status;
 }
 
-lull_status trace_write(const trace *t, const char *folder, audio_format format,
-                        lull_error *error) {
+/* FOLDER/step-NN-KIND.wav and .png. `coloured` is room for a signal. */
+static lull_status write_signal(const trace *t, const char *folder, int step, const char *kind,
+                                const float *signal, float *coloured, lull_error *error) {
     char path[PATH_MAX];
+    const model_config *config = &t->model->config;
+    if (config->whitened) {
+        lull_status status = mel_filter_whole(&config->mel, config->tilt_hz, t->frames, t->n,
+                                              signal, coloured, t->samples, true, error);
+        if (status != LULL_OK) return status;
+        signal = coloured;
+    }
+    snprintf(path, sizeof path, "%s/step-%02d-%s.wav", folder, step, kind);
+    lull_status status = write_recording(path, config->mel.sample_rate, signal, t->samples, error);
+    if (status != LULL_OK) return status;
+    snprintf(path, sizeof path, "%s/step-%02d-%s.png", folder, step, kind);
+    return write_picture(t, path, signal, error);
+}
+
+/* ---- all of them -------------------------------------------------------------------------- */
+
+/* x = a·x0 + s·ε (Ho et al. 2020, eq. 4, and its relatives) with the end result and the start
+ * noise. */
+static void mix_forward(const trace *t, diffusion_levels levels, float *mixed) {
+    const float *end = t->x + (size_t)t->stages * t->samples;
+    for (size_t i = 0; i < t->samples; i++)
+        mixed[i] = (float)(levels.a * end[i] + levels.s * t->x[i]);
+}
+
+static lull_status write_step(const trace *t, const char *folder, int step, trace_row *row,
+                              float *mixed, float *coloured, lull_error *error) {
+    size_t at = (size_t)step * t->samples;
+    row->last = step == t->stages;
+    row->time = t->time[step];
+    row->levels = diffusion_schedule_levels(&t->model->config.schedule, row->time);
+    lull_status status = write_signal(t, folder, step, "x", t->x + at, coloured, error);
+    if (status != LULL_OK || row->last) return status;
+    status = write_signal(t, folder, step, "x0", t->x0 + at, coloured, error);
+    if (status != LULL_OK) return status;
+    mix_forward(t, row->levels, mixed);
+    return write_signal(t, folder, step, "forward", mixed, coloured, error);
+}
+
+lull_status trace_write(const trace *t, const char *folder, const char *title, lull_error *error) {
+    int signals = t->stages + 1;
+    if (strlen(folder) + 64 > PATH_MAX)
+        return base_fail(error, LULL_INVALID, "%s: the name is too long", folder);
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return base_fail(error, LULL_IO, "%s: %s", folder, strerror(errno));
-    if (strlen(folder) + 32 > sizeof path)
-        return base_fail(error, LULL_INVALID, "%s: the name is too long", folder);
+    trace_row *rows = base_alloc((size_t)signals, sizeof *rows);
+    float *mixed = base_alloc(t->samples, sizeof *mixed);
     float *coloured = base_alloc(t->samples, sizeof *coloured);
-    lull_status status = coloured != NULL ? LULL_OK : base_no_memory(error);
-    for (int i = 0; i <= t->stages && status == LULL_OK; i++) {
-        size_t at = (size_t)i * t->samples;
-        snprintf(path, sizeof path, "%s/step-%02d-x.wav", folder, i);
-        status = write_signal(t, path, t->x + at, coloured, format, error);
-        if (status != LULL_OK || i == t->stages) continue;
-        snprintf(path, sizeof path, "%s/step-%02d-x0.wav", folder, i);
-        status = write_signal(t, path, t->x0 + at, coloured, format, error);
-    }
+    lull_status status = LULL_OK;
+    if (rows == NULL || mixed == NULL || coloured == NULL) status = base_no_memory(error);
+    for (int i = 0; i < signals && status == LULL_OK; i++)
+        status = write_step(t, folder, i, &rows[i], mixed, coloured, error);
+    if (status == LULL_OK) status = trace_page_write(folder, title, t->model, rows, signals, error);
+    if (status == LULL_OK) status = trace_list_write(folder, t->model, rows, signals, error);
+    base_free(rows);
+    base_free(mixed);
     base_free(coloured);
-    return status != LULL_OK ? status : write_list(t, folder, error);
+    return status;
 }

@@ -1,8 +1,7 @@
-/* The signal at every step of the reverse process, as recordings: lull synth --trace. */
+/* The signal at every step of the reverse process, to hear and to see: lull synth --trace. */
 #ifndef CLI_TRACE_H
 #define CLI_TRACE_H
 
-#include "io/audio_file.h"
 #include "model/model.h"
 #include "vocoder/vocoder.h"
 
@@ -14,10 +13,12 @@ typedef struct trace trace;
 lull_status trace_new(const lull_model *model, lull_vocoder *vocoder, const float *frames, size_t n,
                       trace **t, lull_error *error);
 
-/* Writes FOLDER/step-NN-x.wav (the input of network evaluation NN; the last is what came out),
- * FOLDER/step-NN-x0.wav (the speech that the network believes in there) and FOLDER/steps.json. The
- * folder is made when missing. */
-lull_status trace_write(const trace *t, const char *folder, audio_format format, lull_error *error);
+/* Writes into `folder` (made when missing) for each step NN a recording and a picture of
+ *   step-NN-x        the input of network evaluation NN; the last is what sampling ended with
+ *   step-NN-x0       the speech that the network believes in there
+ *   step-NN-forward  the end result with the start noise mixed in at that step's levels
+ * and index.html, which shows them, and steps.json, which lists them. `title` is the page's. */
+lull_status trace_write(const trace *t, const char *folder, const char *title, lull_error *error);
 
 /* NULL is allowed. The vocoder must still be there: it forgets the trace. */
 void trace_free(trace *t);

@@ -303,8 +303,17 @@ class Trace(Case):
         self.assertEqual(len(steps), 4)
         times = [step["time"] for step in steps[:-1]]
         self.assertEqual(times, sorted(times))
-        named = [step[key] for step in steps for key in ("x", "x0") if key in step]
-        self.assertEqual(sorted(os.listdir(self.path("steps"))), sorted(named + ["steps.json"]))
+        named = [step[key] for step in steps for key in ("x", "x0", "forward") if key in step]
+        self.assertEqual(len(named), 3 * 3 + 1)
+        pictures = [name.replace(".wav", ".png") for name in named]
+        self.assertEqual(sorted(os.listdir(self.path("steps"))),
+                         sorted(named + pictures + ["index.html", "steps.json"]))
+        page = self.read("steps/index.html").decode()
+        for name in named + pictures:
+            self.assertIn('src="%s"' % name, page)
+        for name in pictures:
+            width, height = struct.unpack(">II", self.read("steps/" + name)[16:24])
+            self.assertEqual((width, height), (3 * FRAMES, 3 * BANDS))
         signals = [self.wav("steps/" + step["x"])[1] for step in steps]
         self.assertEqual({len(signal) for signal in signals}, {FRAMES * HOP})
         # Without refinement the last signal is what came out (two overlap-adds differ by rounding).
@@ -317,13 +326,21 @@ class Trace(Case):
         self.assert_fine(self.run_lull("synth", "in.npy", "-o", "without.wav", *FAST))
         self.assert_same(self.read("with.wav"), self.read("without.wav"))
 
+    def test_several_inputs(self):
+        self.write("a & b.npy", mel_bytes(SPEECH))
+        os.mkdir(self.path("out"))
+        self.assert_fine(self.run_lull("synth", "in.npy", "a & b.npy", "-o", "out", "--trace", "t", *FAST))
+        page = self.read("t/index.html").decode()
+        self.assertIn('<a href="in/index.html">in</a>', page)
+        self.assertIn('<a href="a%20%26%20b/index.html">a &amp; b</a>', page)
+        self.assertIn("a &amp; b.npy</h1>", self.read("t/a & b/index.html").decode())
+
     def test_what_cannot_be_traced(self):
         self.assert_fails(self.run_lull("synth", "in.npy", "-o", "out.wav", "--trace", "no/steps", *FAST),
                           "no/steps")
         self.assertEqual(self.files(), ["in.npy"])
         self.assert_fails(self.run_lull("synth", "in.npy", "-o", "out.wav", "--trace", "s", "--model", "none"),
                           "--trace", code=2)
-        self.assert_fails(self.run_lull("synth", "in.npy", "in.npy", "-o", ".", "--trace", "s"), code=2)
 
 
 class Baselines(Case):
