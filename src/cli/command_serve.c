@@ -18,7 +18,7 @@
 #include "cli/options.h"
 #include "cli/serve_stream.h"
 
-enum { MOST_LISTENERS = 2 };
+enum { MOST_LISTENERS = 2, MOST_REFUSED = 32 };
 
 typedef struct serve_options {
     cli_synthesis synthesis;
@@ -36,14 +36,15 @@ typedef struct server {
     int wake[2]; /* the second end closed: all streams end */
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t left;
-    int clients;
-    uint64_t served; /* numbers the clients in messages */
+    int clients, refused;
+    uint64_t seen; /* numbers the clients in messages */
 } server;
 
 typedef struct client {
     server *server;
     int descriptor;
     uint64_t number;
+    bool refused;
 } client;
 
 /* The signal's way into poll: the handler may only write. */
@@ -71,6 +72,7 @@ static void catch_signals(void) {
 
 static void report(const server *s, const client *c, const serve_result *result) {
     const lull_model_info *info = lull_model_get_info(s->limits.model);
+    if (result->error.status && !*result->error.message) return; /* it said nothing at all */
     if (result->error.status && !s->options->quiet)
         cli_note("client %llu: %s", (unsigned long long)c->number, result->error.message);
     else if (s->options->verbose)
@@ -79,22 +81,47 @@ static void report(const server *s, const client *c, const serve_result *result)
                  (double)result->samples / (double)info->sample_rate);
 }
 
-static void leave(server *s) {
+/* Counts a client in, as one that is served or, while the server is full, as one that is told so; false when
+ * there are too many of these, too. */
+static bool enter(server *s, client *c) {
     pthread_mutex_lock(&s->lock);
-    s->clients--;
+    c->number = ++s->seen;
+    c->refused = s->clients >= s->options->most_clients;
+    bool room = !c->refused || s->refused < MOST_REFUSED;
+    if (room) ++*(c->refused ? &s->refused : &s->clients);
+    pthread_mutex_unlock(&s->lock);
+    return room;
+}
+
+/* Takes the client back out and closes; the server may be gone when this returns. */
+static void leave(server *s, const client *c) {
+    int descriptor = c->descriptor;
+    pthread_mutex_lock(&s->lock);
+    --*(c->refused ? &s->refused : &s->clients);
     pthread_cond_signal(&s->left);
     pthread_mutex_unlock(&s->lock);
+    close(descriptor); /* last: who sees it can come again */
+}
+
+static void refuse(const server *s, const client *c) {
+    lull_error error;
+    base_fail(&error, LULL_UNSUPPORTED, "the server is full: %d clients at a time",
+              s->options->most_clients);
+    if (!s->options->quiet) cli_note("client %llu: refused, %s", (unsigned long long)c->number, error.message);
+    serve_refuse(c->descriptor, &s->limits, &error);
 }
 
 static void *serve_client(void *argument) {
     client *c = argument;
-    server *s = c->server;
     serve_result result;
-    serve_stream(c->descriptor, &s->limits, &result);
-    close(c->descriptor);
-    report(s, c, &result);
+    if (c->refused) {
+        refuse(c->server, c);
+    } else {
+        serve_stream(c->descriptor, &c->server->limits, &result);
+        report(c->server, c, &result);
+    }
+    leave(c->server, c);
     base_free(c);
-    leave(s); /* the last thing that touches the server */
     return NULL;
 }
 
@@ -108,37 +135,18 @@ static bool start_thread(client *c) {
     return started;
 }
 
-static bool enter(server *s, uint64_t *number) {
-    pthread_mutex_lock(&s->lock);
-    bool room = s->clients < s->options->most_clients;
-    if (room) s->clients++;
-    *number = ++s->served;
-    pthread_mutex_unlock(&s->lock);
-    return room;
-}
-
-/* Takes in a client or tells it why not. */
-static void welcome(server *s, int descriptor) {
-    lull_error error;
-    uint64_t number;
+static void take_in(server *s, int descriptor) {
     int yes = 1;
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* no harm on a Unix socket */
-    if (!enter(s, &number)) {
-        base_fail(&error, LULL_UNSUPPORTED, "the server is full: %d clients at a time",
-                  s->options->most_clients);
-        serve_refuse(descriptor, &error);
-        close(descriptor);
-        if (!s->options->quiet) cli_note("client %llu: refused, %s", (unsigned long long)number, error.message);
-        return;
-    }
     client *c = base_alloc(1, sizeof *c);
-    if (c) *c = (client){s, descriptor, number};
-    if (c && start_thread(c)) return;
-    base_no_memory(&error);
-    serve_refuse(descriptor, &error);
-    close(descriptor);
+    if (c) *c = (client){.server = s, .descriptor = descriptor};
+    bool counted = c && enter(s, c);
+    if (counted && start_thread(c)) return;
+    if (counted)
+        leave(s, c);
+    else
+        close(descriptor);
     base_free(c);
-    leave(s);
 }
 
 /* ---- the server ----------------------------------------------------------------------------- */
@@ -146,7 +154,7 @@ static void welcome(server *s, int descriptor) {
 static void accept_from(server *s, int listening) {
     int descriptor = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
     if (descriptor >= 0) {
-        welcome(s, descriptor);
+        take_in(s, descriptor);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
         poll(NULL, 0, 100); /* the client waits in the queue until another has left */
     }
@@ -171,7 +179,7 @@ static void shut_down(server *s) {
     for (int i = 0; i < s->listener_count; i++) listener_close(&s->listeners[i]);
     close(s->wake[1]);
     pthread_mutex_lock(&s->lock);
-    while (s->clients > 0) pthread_cond_wait(&s->left, &s->lock);
+    while (s->clients + s->refused > 0) pthread_cond_wait(&s->left, &s->lock);
     pthread_mutex_unlock(&s->lock);
     close(s->wake[0]);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -80,7 +81,8 @@ lull_status listener_open_file(const char *path, listener *l, lull_error *error)
 /* Cuts "HOST:PORT" and "[HOST]:PORT". */
 static bool cut(const char *text, char *host, size_t size, const char **port) {
     const char *colon = strrchr(text, ':');
-    if (!colon || strspn(colon + 1, "0123456789") != strlen(colon + 1) || !colon[1]) return false;
+    if (!colon || strspn(colon + 1, "0123456789") != strlen(colon + 1)) return false;
+    if (!colon[1] || strlen(colon + 1) > 5 || strtol(colon + 1, NULL, 10) > 65535) return false;
     const char *from = text;
     size_t n = (size_t)(colon - text);
     if (n >= 2 && *text == '[' && text[n - 1] == ']') from++, n -= 2;

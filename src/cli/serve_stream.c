@@ -131,6 +131,7 @@ static bool wants_input(const stream *s) {
 }
 
 static lull_status end_of_input(stream *s, lull_error *error) {
+    if (!s->vocoder && s->have == 0) return base_fail(error, LULL_FINISHED, "%s", "");
     if (!s->vocoder || s->have > 0 || s->in_payload)
         return base_fail(error, LULL_FORMAT, "the client went away inside a %s",
                          !s->vocoder ? "hello" : "message");
@@ -259,21 +260,11 @@ static void linger(int client, int shutdown_descriptor) {
     }
 }
 
-static void say_error(stream *s, const lull_error *error) {
-    unsigned char bytes[SERVE_HEADER_SIZE + 4 + LULL_MESSAGE_SIZE];
-    /* Behind a message that was sent in part, another could not be told apart from its payload. */
-    if (s->sent > 0) return;
-    size_t size = serve_put_error(error, bytes);
-    if (send(s->client, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size)
-        linger(s->client, s->limits->shutdown);
-}
-
-void serve_refuse(int client, const lull_error *error) {
+void serve_refuse(int client, const serve_limits *limits, const lull_error *error) {
     unsigned char bytes[SERVE_HEADER_SIZE + 4 + LULL_MESSAGE_SIZE];
     size_t size = serve_put_error(error, bytes);
-    if (send(client, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size) shutdown(client, SHUT_WR);
-    /* What it has already sent must not lie unread when the socket closes. */
-    while (recv(client, bytes, sizeof bytes, MSG_DONTWAIT) == (ssize_t)sizeof bytes) continue;
+    if (send(client, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size)
+        linger(client, limits->shutdown);
 }
 
 static lull_status prepare(stream *s, lull_error *error) {
@@ -296,7 +287,8 @@ void serve_stream(int client, const serve_limits *limits, serve_result *result) 
     lull_error *error = &result->error;
     *result = (serve_result){.error = {LULL_OK, ""}};
     if (prepare(&s, error) == LULL_OK) run(&s, error);
-    if (error->status) say_error(&s, error);
+    /* Behind a message that was sent in part, another could not be told apart from its payload. */
+    if (error->status && s.sent == 0) serve_refuse(client, limits, error);
     lull_vocoder_free(s.vocoder);
     opening_clear(&s.begun);
     base_free(s.in);

@@ -18,14 +18,14 @@ typedef struct serve_limits {
 
 typedef struct serve_result {
     uint64_t frames, samples;
-    lull_error error; /* LULL_OK when the stream ended as it should */
+    lull_error error; /* LULL_OK when the stream ended as it should; no message: it never began */
 } serve_result;
 
 /* Serves the client until its stream ends or fails; the caller closes the socket (non-blocking mode is set
  * here). Whatever the client does, this returns, and nothing outside the stream is touched. */
 void serve_stream(int client, const serve_limits *limits, serve_result *result);
 
-/* Tells a client that it cannot be served, without waiting for it. */
-void serve_refuse(int client, const lull_error *error);
+/* Tells a client that it cannot be served; waits two seconds at most for it to have read that. */
+void serve_refuse(int client, const serve_limits *limits, const lull_error *error);
 
 #endif

@@ -68,6 +68,26 @@ class PulseAudio(unittest.TestCase):
             self.assertIn(f"played {len(sound)} silent 0 gaps 0 ", out)
         self.assertAlmostEqual(sum(heard), 2 * sum(sound), delta=1e-3 * abs(sum(sound)))
 
+    def test_other_rate(self):
+        """A device opened at another rate: the tone keeps its pitch, level and length."""
+        tone = [0.5 * math.sin(2 * math.pi * 440 * i / 16000) for i in range(32000)]
+        with live.Pulse(48000) as server:
+            server.recorder_begin()
+            code, out, err = play(server, tone, 16000, "", 48000)
+            heard = live.trim(server.recorder_end())
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("rate 48000 ", out)
+        self.assertLess(abs(len(heard) - 96000), 400)
+        middle = heard[24000:72000]
+        crossings = sum(1 for a, b in zip(middle, middle[1:]) if a < 0 <= b)
+        self.assertLess(abs(crossings - 440), 2)
+        level = math.sqrt(sum(x * x for x in middle) / len(middle))
+        self.assertAlmostEqual(level, 0.5 / math.sqrt(2), delta=1e-4)
+
+
+class PulseAudioLate(unittest.TestCase):
+    """Producers that stall or die."""
+
     def test_stalled_producer(self):
         """Sound, a stall, sound: a gap between complementary fades, and every sample around it."""
         rate, fade = 16000, 80
@@ -125,21 +145,9 @@ class PulseAudio(unittest.TestCase):
             file.write(live.raw(samples))
         return path
 
-    def test_other_rate(self):
-        """A device opened at another rate: the tone keeps its pitch, level and length."""
-        tone = [0.5 * math.sin(2 * math.pi * 440 * i / 16000) for i in range(32000)]
-        with live.Pulse(48000) as server:
-            server.recorder_begin()
-            code, out, err = play(server, tone, 16000, "", 48000)
-            heard = live.trim(server.recorder_end())
-        self.assertEqual((code, err), (0, ""))
-        self.assertIn("rate 48000 ", out)
-        self.assertLess(abs(len(heard) - 96000), 400)
-        middle = heard[24000:72000]
-        crossings = sum(1 for a, b in zip(middle, middle[1:]) if a < 0 <= b)
-        self.assertLess(abs(crossings - 440), 2)
-        level = math.sqrt(sum(x * x for x in middle) / len(middle))
-        self.assertAlmostEqual(level, 0.5 / math.sqrt(2), delta=1e-4)
+
+class PulseAudioLost(unittest.TestCase):
+    """The sound server goes away."""
 
     def test_lost_and_back(self):
         """The sound server dies and a new one comes: the rest is played there."""
@@ -163,7 +171,9 @@ class PulseAudio(unittest.TestCase):
             err = process.stderr.read().decode()
             process.stdout.close()
             process.stderr.close()
-            self.assertEqual((process.wait(60), err), (0, ""))
+            # PortAudio itself reports what failed inside it ("Expression '…' failed"); we say nothing.
+            ours = [line for line in err.splitlines() if not line.startswith("Expression '")]
+            self.assertEqual((process.wait(60), ours), (0, []))
             heard = live.trim(server.recorder_end())
         self.assertIn(f"played {len(sound)} ", out)
         self.assertGreater(len(heard), 60000)
@@ -174,7 +184,7 @@ class PulseAudio(unittest.TestCase):
         """Without patience: the device that goes away ends it, with its position."""
         with live.Pulse(16000) as server:
             process = subprocess.Popen(command(16000), env=server.environment, stdin=subprocess.PIPE,
-                                       stdout=subprocess.PIPE)
+                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             process.stdout.readline()
             process.stdin.write(live.raw(signal(2.0, 16000)))
             process.stdin.flush()
@@ -200,7 +210,7 @@ class JackServer(unittest.TestCase):
     def test_its_own_rate(self):
         """JACK has one rate: the signal is converted to it."""
         tone = [0.5 * math.sin(2 * math.pi * 440 * i / 16000) for i in range(32000)]
-        with live.Jack(48000, JACK_RECORD, 512) as server:
+        with live.Jack(48000, JACK_RECORD, 4096) as server:
             code, out, err = play(server, tone, 16000, "lullrec")
             heard = live.trim(server.recorded())
         self.assertEqual((code, err), (0, ""))
@@ -212,7 +222,7 @@ class AlsaFile(unittest.TestCase):
     def test_exact(self):
         sound = signal(1.0, 16000)
         with live.AlsaFile(16000) as server:
-            code, out, err = play(server, sound, 16000, "default")
+            code, out, err = play(server, sound, 16000, "tofile")
             heard = live.trim(server.played())
         self.assertEqual((code, err), (0, ""))
         self.assertIn(f"played {len(sound)} ", out)
@@ -233,4 +243,4 @@ class NoDevice(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=1)
+    live.main()
