@@ -17,7 +17,7 @@ enum { PULL = 4096, STREAM_FRAMES = 64 };
 
 struct synthesis_worker {
     const synthesis_settings *settings;
-    lull_vocoder *vocoder; /* NULL for Griffin-Lim */
+    lull_vocoder *vocoder;             /* NULL for Griffin-Lim */
     const char *output, *trace_folder; /* of the job at hand */
     cli_sink *sink;
     size_t total, produced;
@@ -140,8 +140,9 @@ static lull_status run_frames(synthesis_worker *worker, const char *name, const 
         status = trace_new(settings->model, worker->vocoder, frames, n, &steps, error);
     if (status == LULL_OK) status = push(worker, frames, n, error);
     if (status == LULL_OK) status = finish(worker, error);
+    const char *slash = strrchr(name, '/');
     if (status == LULL_OK && steps != NULL)
-        status = trace_write(steps, worker->trace_folder, name, error);
+        status = trace_write(steps, worker->trace_folder, slash != NULL ? slash + 1 : name, error);
     trace_free(steps);
     return status;
 }
