@@ -29,6 +29,10 @@ static double macs_per_mel_frame(const model_config *c) {
     return sum + c->layers * 2.0 * c->channels * wide;
 }
 
+double model_network_flops(const model_config *config) {
+    return 2.0 * config->mel.sample_rate / config->patch * macs_per_frame(config);
+}
+
 static lull_status fill_info(lull_model *model, lull_error *error) {
     const model_config *c = &model->config;
     diffusion_plan *plan = NULL;

@@ -1,80 +1,11 @@
 /* Speed of the kernels at the shapes that the networks have, against the FMA peak measured just
  * before. Not a test: bench_nn [TABLE…] prints one line a shape; figures are of one core. */
 #include "nn/kernels.h"
+#include "nn/peak.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-/* Time of this thread, so that other programs disturb less. */
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* Vectors of the compiler; the build compiles this file for the machine that it builds on. */
-#if defined(__AVX512F__)
-enum { LANES = 16 };
-#elif defined(__AVX__)
-enum { LANES = 8 };
-#else
-enum { LANES = 4 };
-#endif
-typedef float vector __attribute__((vector_size(LANES * 4)));
-
-/* Independent multiply-add chains, as many as hide the latency; the best of short runs. */
-static double peak_f32(void) {
-    enum { CHAINS = 12, ROUNDS = 100000 };
-    double best = 0;
-    for (int trial = 0; trial < 100; trial++) {
-        vector acc[CHAINS], x, y;
-        for (int l = 0; l < LANES; l++) x[l] = 0.999f, y[l] = 1e-3f;
-        for (int i = 0; i < CHAINS; i++)
-            acc[i] = y * (float)i; /* else they are one chain to the compiler */
-        double start = now();
-        for (int round = 0; round < ROUNDS; round++) {
-#pragma GCC unroll 12
-            for (int i = 0; i < CHAINS; i++) acc[i] = acc[i] * x + y;
-            __asm__ volatile("" : "+m"(*(char *)&round));
-        }
-        double seconds = now() - start, rate = 2.0 * LANES * CHAINS * ROUNDS / seconds * 1e-9;
-        volatile float sink = 0;
-        for (int i = 0; i < CHAINS; i++) sink = sink + acc[i][0];
-        if (rate > best) best = rate;
-    }
-    return best;
-}
-
-#ifdef __AVX512BF16__
-#include <immintrin.h>
-static double peak_bf16(void) {
-    enum { CHAINS = 16, ROUNDS = 100000 };
-    double best = 0;
-    for (int trial = 0; trial < 100; trial++) {
-        __m512 acc[CHAINS];
-        __m512i x = _mm512_set1_epi32(0x3f003f00);
-        for (int i = 0; i < CHAINS; i++) acc[i] = _mm512_set1_ps((float)i);
-        double start = now();
-        for (int round = 0; round < ROUNDS; round++) {
-#pragma GCC unroll 16
-            for (int i = 0; i < CHAINS; i++)
-                acc[i] = _mm512_dpbf16_ps(acc[i], (__m512bh)x, (__m512bh)x);
-            __asm__ volatile("" : "+m"(*(char *)&round));
-        }
-        double seconds = now() - start, rate = 64.0 * CHAINS * ROUNDS / seconds * 1e-9;
-        volatile float sink = 0;
-        for (int i = 0; i < CHAINS; i++) sink = sink + acc[i][0];
-        if (rate > best) best = rate;
-    }
-    return best;
-}
-#else
-static double peak_bf16(void) {
-    return 0;
-}
-#endif
 
 static void *room(size_t bytes) {
     void *p = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
@@ -88,11 +19,11 @@ static void *room(size_t bytes) {
     do {                                                                                           \
         (best) = 1e9;                                                                              \
         for (int trial_ = 0, repeat_ = 1; trial_ < 12; trial_++) {                                 \
-            double start_ = now();                                                                 \
+            double start_ = nn_thread_seconds();                                                   \
             for (int i_ = 0; i_ < repeat_; i_++) {                                                 \
                 work;                                                                              \
             }                                                                                      \
-            double each_ = (now() - start_) / repeat_;                                             \
+            double each_ = (nn_thread_seconds() - start_) / repeat_;                               \
             if (each_ < (best)) (best) = each_;                                                    \
             if (each_ * repeat_ < 4e-3) repeat_ = (int)(4e-3 / each_) + 1;                         \
         }                                                                                          \
@@ -177,7 +108,7 @@ static void bench_table(const nn_kernels *table, double f32, double bf16_peak) {
 }
 
 int main(int argc, char **argv) {
-    double f32 = peak_f32(), half = peak_bf16();
+    double f32 = nn_peak_f32(0.2), half = nn_peak_bf16(0.2);
     printf("peak of one core: float32 %.0f GFLOP/s, bfloat16 %.0f GFLOP/s\n", f32, half);
     if (argc < 2) bench_table(nn_kernels_get(), f32, half);
     for (int i = 1; i < argc; i++) {

@@ -1,0 +1,65 @@
+"""lull bench: its figures are those of real runs, as text and as JSON."""
+
+import json
+
+from harness import MEL, Case
+
+
+class Bench(Case):
+    def facts(self, *words):
+        out = self.assert_fine(self.run_lull("bench", "--json", "--rounds", "2", "--seconds", "0.3", *words)).out
+        return json.loads(out)
+
+    def test_json(self):
+        facts = self.facts("--stream", "0.01", "--steps", "2")
+        rows = {row["name"]: row for row in facts["rows"]}
+        first = facts["rows"][0]
+        self.assertEqual((first["name"], first["steps"], first["threads"]), ("as given", 2, 1))
+        for row in rows.values():
+            self.assertEqual(len(row["rounds"]), 2)
+            self.assertGreaterEqual(row["real_time_factor"], min(row["rounds"]))
+            self.assertLessEqual(row["real_time_factor"], max(row["rounds"]))
+            # One thread cannot use more processor time than passes; the parts are in that time.
+            if row["threads"] == 1 and row["utterances"] == 1:
+                self.assertLess(row["cpu_per_second"], 1.2 * row["real_time_factor"] + 0.05)
+                self.assertLess(sum(row["parts"].values()), 1.2 * row["real_time_factor"] + 0.05)
+                self.assertGreater(row["network_gflops"], 0)
+        self.assertLess(rows["1 step"]["parts"]["network"], rows["12 steps"]["parts"]["network"])
+        self.assertEqual(rows["no refinement"]["refine"], 0)
+        self.assertEqual(rows["frame by frame"]["push_frames"], 1)
+        self.assertGreater(facts["latency"]["first_sound_seconds"], facts["latency"]["milliseconds"] / 1e3 - 0.02)
+        self.assertEqual(facts["memory"]["minutes"][0], 0)
+        self.assertLessEqual(max(facts["memory"]["resident_bytes"]), facts["memory"]["most_bytes"])
+        self.assertGreater(facts["start"]["program_seconds"], facts["start"]["one_second_seconds"] / 10)
+        # bfloat16 is close to float32, and not the same.
+        self.assertTrue(10 < facts["bfloat16_snr_db"] < 80, facts["bfloat16_snr_db"])
+
+    def test_given_input(self):
+        facts = self.facts("--brief", "--precision", "f32", "--refine", "0", MEL)
+        self.assertEqual(len(facts["rows"]), 1)
+        self.assertEqual(facts["rows"][0]["precision"], "float32")
+        self.assertNotIn("memory", facts)
+        self.assertGreater(facts["audio_seconds"], 0.5)
+
+    def test_text(self):
+        out = self.assert_fine(self.run_lull("bench", "--brief", "--rounds", "1", "--seconds", "0.2")).out.decode()
+        for words in ("lull-speech-16k", "times real time", "as given", "of peak"):
+            self.assertIn(words, out)
+
+    def test_failures(self):
+        self.assert_fails(self.run_lull("bench", "nowhere.npy"), "nowhere.npy")
+        self.assert_fails(self.run_lull("bench", "--model", "nowhere"), "nowhere")
+        self.assert_fails(self.run_lull("bench", "--rounds", "0"), "rounds", code=2)
+
+    def test_training(self):
+        facts = json.loads(self.assert_fine(
+            self.run_lull("bench", "train", "--json", "--seconds", "0", "--batch", "1", "--crop-frames", "8")).out)
+        self.assertGreater(facts["audio_seconds_per_second"], 0)
+        self.assertEqual(facts["batch"], 1)
+        self.assertEqual(set(facts["seconds"]), {"products", "weight gradients", "gates", "other passes", "packing",
+                                                 "step embedding", "gathering"})
+
+
+if __name__ == "__main__":
+    import harness
+    harness.main()
