@@ -154,7 +154,8 @@ static int print_text(const char *path, const lull_model *model, const settings_
         config->channels, config->kernel, config->patch > 1 ? "patches" : "frames", config->patch,
         config->patch > 1 ? "s" : "");
     row("", "looks %.2f ms ahead, %s",
-        milliseconds(model, (size_t)(model_config_network_look_ahead(config) * config->patch)),
+        milliseconds(model,
+                     (size_t)model_config_network_look_ahead(config) * (size_t)config->patch),
         config->whitened ? "works on the whitened waveform" : "works on the waveform");
     row("process", "predicts %s, sampler %s, eta %g", diffusion_objective_name(config->objective),
         diffusion_sampler_name(config->sampler), config->eta);

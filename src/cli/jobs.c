@@ -88,7 +88,7 @@ static lull_status name_output(cli_job *job, const char *folder, const char *end
 }
 
 static int by_output(const void *a, const void *b) {
-    return strcmp((*(cli_job *const *)a)->output, (*(cli_job *const *)b)->output);
+    return strcmp(((const cli_job *)a)->output, ((const cli_job *)b)->output);
 }
 
 static bool same_file(const char *a, const char *b) {
@@ -99,19 +99,19 @@ static bool same_file(const char *a, const char *b) {
 
 static lull_status check_outputs(const cli_jobs *jobs, lull_error *error) {
     lull_status status = LULL_OK;
-    cli_job **sorted = base_alloc(jobs->count, sizeof *sorted);
+    cli_job *sorted = base_alloc(jobs->count, sizeof *sorted);
     if (sorted == NULL) return base_no_memory(error);
     for (size_t i = 0; i < jobs->count; i++) {
-        sorted[i] = &jobs->list[i];
-        if (same_file(sorted[i]->input, sorted[i]->output) && status == LULL_OK)
+        sorted[i] = jobs->list[i];
+        if (same_file(sorted[i].input, sorted[i].output) && status == LULL_OK)
             status = base_fail(error, LULL_INVALID, "%s: the output would replace its own input",
-                               sorted[i]->input);
+                               sorted[i].input);
     }
     qsort(sorted, jobs->count, sizeof *sorted, by_output);
     for (size_t i = 1; i < jobs->count && status == LULL_OK; i++) {
-        if (strcmp(sorted[i - 1]->output, sorted[i]->output) == 0)
+        if (strcmp(sorted[i - 1].output, sorted[i].output) == 0)
             status = base_fail(error, LULL_INVALID, "%s and %s would both become %s",
-                               sorted[i - 1]->input, sorted[i]->input, sorted[i]->output);
+                               sorted[i - 1].input, sorted[i].input, sorted[i].output);
     }
     base_free(sorted);
     return status;

@@ -196,10 +196,10 @@ static int unknown_option(const cli_command_line *line, const char *given) {
     int best = 4;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
     if (strncmp(name, "--", 2) == 0) {
-        size_t length = strlen(name + 2);
         for (const cli_option *option = line->options; option->kind != CLI_KIND_END; option++) {
-            int d =
-                strncmp(option->name, name + 2, length) == 0 ? 1 : distance(option->name, name + 2);
+            int d = strstr(option->name, name + 2) == option->name
+                        ? 1
+                        : distance(option->name, name + 2);
             if (d < best) best = d, nearest = option->name;
         }
     }
