@@ -197,6 +197,7 @@ static int unknown_option(const cli_command_line *line, const char *given) {
     snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
     if (strncmp(name, "--", 2) == 0) {
         for (const cli_option *option = line->options; option->kind != CLI_KIND_END; option++) {
+            if (option->kind == CLI_KIND_MORE) continue;
             int d = strstr(option->name, name + 2) == option->name
                         ? 1
                         : distance(option->name, name + 2);

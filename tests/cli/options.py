@@ -68,6 +68,12 @@ class Usage(Case):
         self.wrong("synth", "in.npy", "--xyzzy", says=["--xyzzy"])
         self.wrong("synth", "in.npy", "-Z", says=["-Z"])
 
+    def test_every_command_refuses_unknown_options(self):
+        for name in listed_commands(self.run_lull("help").out.decode()):
+            self.wrong(name, "--xyzzy", says=["--xyzzy", "lull help " + name])
+            self.wrong(name, "--hlep", says=["--hlep"])
+            self.wrong(name, "-Z", says=["-Z"])
+
     def test_value_missing(self):
         self.wrong("synth", "in.npy", "--seed", says=["--seed", "value"])
         self.wrong("synth", "in.npy", "-o", says=["-o", "value"])
