@@ -3,6 +3,7 @@
 
 #include <png.h>
 
+#include "base/memory.h"
 #include "io/png_file.h"
 
 static lull_error error;
@@ -22,6 +23,38 @@ static void round_trip(void **state) {
     assert_int_equal(image.format, PNG_FORMAT_RGB);
     assert_int_equal(png_image_finish_read(&image, NULL, out, 0, NULL), 1);
     assert_memory_equal(in, out, sizeof in);
+}
+
+/* Few colours become a palette; the 257th is one too many. In memory they are the same bytes. */
+static void palettes(void **state) {
+    (void)state;
+    enum { WIDTH = 257, HEIGHT = 3, BYTES = WIDTH * HEIGHT * 3 };
+    for (int colours = 255; colours <= 257; colours++) {
+        uint8_t in[BYTES], out[BYTES], *bytes = NULL;
+        size_t size = 0;
+        for (int i = 0; i < WIDTH * HEIGHT; i++) {
+            int index = i % colours;
+            in[3 * i] = (uint8_t)(index * 37);
+            in[3 * i + 1] = (uint8_t)(index >> 1);
+            in[3 * i + 2] = (uint8_t)(index * 5 + (index == 256));
+        }
+        assert_int_equal(png_encode(in, WIDTH, HEIGHT, &bytes, &size, &error), LULL_OK);
+        png_image image = {.version = PNG_IMAGE_VERSION};
+        assert_int_equal(png_image_begin_read_from_memory(&image, bytes, size), 1);
+        assert_int_equal((image.format & PNG_FORMAT_FLAG_COLORMAP) != 0, colours <= 256);
+        image.format = PNG_FORMAT_RGB;
+        assert_int_equal(png_image_finish_read(&image, NULL, out, 0, NULL), 1);
+        assert_memory_equal(in, out, BYTES);
+        const char *path = temporary_path("picture.png");
+        assert_int_equal(png_file_write(path, in, WIDTH, HEIGHT, &error), LULL_OK);
+        FILE *file = fopen(path, "rb");
+        uint8_t *stored = malloc(size + 1);
+        assert_int_equal(fread(stored, 1, size + 1, file), size);
+        assert_memory_equal(stored, bytes, size);
+        fclose(file);
+        free(stored);
+        base_free(bytes);
+    }
 }
 
 static void failures_leave_nothing(void **state) {
@@ -44,6 +77,7 @@ static void failures_leave_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_here(round_trip),
+        test_here(palettes),
         test_here(failures_leave_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
