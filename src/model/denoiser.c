@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TILE = 48, MAX_TAPS = 64 };
+enum { TILE = 64, MAX_TAPS = 64 };
 
 /* Rows of network frames origin … end−1, the last `keep` of which are still needed. */
 typedef struct rows_window {
