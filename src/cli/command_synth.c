@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,11 +41,11 @@ typedef struct batch {
     progress bar;
 } batch;
 
-static volatile sig_atomic_t interrupted;
+static atomic_bool interrupted; /* lock-free, so the handler may set it */
 
 static void interrupt(int number) {
     (void)number;
-    interrupted = 1;
+    interrupted = true;
 }
 
 static void catch_interrupts(void) {
