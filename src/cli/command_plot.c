@@ -194,9 +194,9 @@ int command_plot(int argc, char **argv) {
     const cli_command_line line = {
         "plot",
         "[OPTIONS] FILE... [-o OUTPUT]",
-        "Draws spectrograms of recordings, and mel spectrograms (.npy), as PNG: seconds to\n"
-        "the right, frequency upwards, levels in dB as colours. A folder stands for the\n"
-        "files in it.",
+        "Draws spectrograms of recordings, and mel spectrograms (.npy), as PNG: seconds\n"
+        "to the right, frequency upwards, levels in dB as colours. A folder stands for\n"
+        "the files in it.",
         "lull plot speech.wav                     # speech.png\n"
         "lull plot --reference voice.wav copy.wav # both, and their difference\n"
         "lull plot --stack mel.npy speech.wav     # what went in above what came out",
