@@ -33,10 +33,11 @@ int main(int argc, char **argv) {
     }
     printf("lull %s: %s, %zu samples, level %.4f\n", lull_version(), info->name, total,
            sqrt(power / (double)total));
+    int complete = total == frames * (size_t)info->hop;
     free(frame);
     lull_vocoder_free(vocoder);
     lull_model_close(model);
-    return total == frames * (size_t)info->hop && power > 0 ? 0 : 1;
+    return complete && power > 0 ? 0 : 1;
 fail:
     fprintf(stderr, "%s\n", error.message);
     lull_vocoder_free(vocoder);
