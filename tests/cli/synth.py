@@ -13,7 +13,7 @@ from harness import read_npy, speech_frames, wav_bytes
 
 FRAMES = 24
 SPEECH = speech_frames(FRAMES)
-FAST = ("--steps", "2", "--refine", "2")
+FAST = ("--steps", "2", "--refine", "2", "--live")
 
 
 def raw_frames(frames):
