@@ -49,6 +49,7 @@ static void catch_signals(void) {
     action.sa_flags = SA_RESTART;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL); /* mpirun passes it on and does not end the ranks for it */
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is then a failed write like a full disk */
 }
 
@@ -301,10 +302,23 @@ static lull_status absolute(const char *path, char *out, lull_error *error) {
                                : base_fail(error, LULL_INVALID, "%s: the path is too long", path);
 }
 
-static lull_status resume_settings(arguments *a, model_config *config, lull_error *error) {
+/* With several machines the first one reads; the others need not see the run's folder. */
+static lull_status resume_settings(arguments *a, train_ranks *ranks, model_config *config,
+                                   lull_error *error) {
     char path[TRAIN_PATH_SIZE + 32];
     snprintf(path, sizeof path, "%s/config.json", a->resume);
-    return train_settings_read(path, &a->settings, config, error);
+    file_bytes bytes = {0};
+    bool first = train_ranks_rank(ranks) == 0;
+    lull_status status = first ? file_bytes_read(path, &bytes, error) : LULL_OK;
+    status = train_ranks_agree(ranks, status, error);
+    if (status) return status;
+    void *data = (void *)bytes.data;
+    size_t size = bytes.size;
+    status = train_ranks_share(ranks, &data, &size, error);
+    if (!status) status = train_settings_parse(data, size, path, &a->settings, config, error);
+    if (!first) base_free(data);
+    file_bytes_free(&bytes);
+    return status;
 }
 
 static lull_status finish_settings(arguments *a, const char *corpus, lull_error *error) {
@@ -326,16 +340,17 @@ static lull_status finish_settings(arguments *a, const char *corpus, lull_error 
 
 /* ---- the command -------------------------------------------------------------------------- */
 
-static int run_it(const arguments *a, const model_config *config) {
+static int run_it(const arguments *a, train_ranks *ranks, const model_config *config) {
     speaker talk = {isatty(STDERR_FILENO) == 1, a->quiet, false};
     const char *folder = a->resume ? a->resume : a->output ? a->output : "run";
-    const train_run_options options = {folder, a->resume != NULL, a->threads, &stop_asked, speak,
-                                       &talk};
+    const train_run_options options = {folder, a->resume != NULL, a->threads, &stop_asked,
+                                       speak,  &talk,             ranks};
     train_result result;
     lull_error error = {0};
     catch_signals();
     lull_status status = train_run(config, &a->settings, &options, &result, &error);
     if (talk.drawn) fputs("\r\033[K", stderr);
+    if (train_ranks_rank(ranks) > 0) return status ? CLI_FAILED : CLI_OK; /* the first one speaks */
     if (status) return cli_fail(&error);
     if (result.interrupted && !a->quiet)
         cli_note("stopped after step %llu; 'lull train --resume %s' continues",
@@ -359,8 +374,7 @@ int command_train(int argc, char **argv) {
             "train",
             "at most %d --set of %d characters are possible; put more into a --config file",
             MOST_ASSIGNMENTS, ASSIGNMENT_SIZE - 1);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    a.threads = cores < 1 ? 1 : cores > 64 ? 64 : (int)cores;
+    a.threads = train_ranks_cores();
     train_settings_default(&a.settings);
     if (!parse(&a, argc, argv, &first, &exit_code)) return exit_code;
     const char *corpus = first < argc ? argv[first] : NULL;
@@ -372,17 +386,28 @@ int command_train(int argc, char **argv) {
         return cli_usage_error(
             "train",
             "--resume continues a run as it is: only limits and training options may change");
-    lull_status status =
-        resumed ? resume_settings(&a, &config, &error) : base_config(&a, &config, &error);
+    train_ranks *ranks = NULL;
+    lull_status status = train_ranks_join(&ranks, &error);
+    if (status) return cli_fail(&error);
+    /* What they say to each other depends on it. */
+    status = train_ranks_same_text(ranks, "beginning", resumed ? "--resume" : "a new run", &error);
+    if (!status)
+        status = resumed ? resume_settings(&a, ranks, &config, &error)
+                         : base_config(&a, &config, &error);
     if (!status && a.config != NULL) status = read_config(a.config, &a, &config, &error);
     /* Again over what the files said: options win. */
-    if (!status && (resumed || a.config != NULL) && !parse(&a, argc, argv, &first, &exit_code))
-        return exit_code;
-    if (!status && !resumed) status = change_config(&a, sets, set_count, &config, &error);
-    if (!status) status = finish_settings(&a, resumed ? NULL : corpus, &error);
+    bool usage = !status && (resumed || a.config != NULL) &&
+                 !parse(&a, argc, argv, &first, &exit_code);
+    if (!status && !usage && !resumed)
+        status = change_config(&a, sets, set_count, &config, &error);
+    if (!status && !usage) status = finish_settings(&a, resumed ? NULL : corpus, &error);
+    status = train_ranks_agree(ranks, status, &error);
     if (status) {
-        cli_fail(&error);
-        return status == LULL_INVALID ? CLI_USAGE : CLI_FAILED;
+        if (train_ranks_rank(ranks) == 0) cli_fail(&error);
+        exit_code = status == LULL_INVALID ? CLI_USAGE : CLI_FAILED;
+    } else if (!usage) {
+        exit_code = run_it(&a, ranks, &config);
     }
-    return run_it(&a, &config);
+    train_ranks_leave(ranks, true);
+    return exit_code;
 }

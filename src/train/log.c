@@ -154,6 +154,14 @@ void train_log_timing(train_log *log, uint64_t step, double seconds, double audi
             (unsigned long long)step, seconds, audio_per_second, wait);
 }
 
+void train_log_exchange(train_log *log, uint64_t step, int ranks, double bytes, double busy,
+                        double exposed) {
+    fprintf(log->timing,
+            "{\"step\":%llu,\"ranks\":%d,\"exchange_bytes\":%.0f,\"exchange_seconds\":%.6f,"
+            "\"exposed_seconds\":%.6f}\n",
+            (unsigned long long)step, ranks, bytes, busy, exposed);
+}
+
 lull_status train_log_sync(train_log *log, uint64_t *bytes, lull_error *error) {
     fflush(log->timing); /* only for people: its loss is no failure */
     clearerr(log->timing);

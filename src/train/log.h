@@ -18,6 +18,9 @@ void train_log_step(train_log *log, uint64_t step, double loss, double norm, dou
 void train_log_evaluation(train_log *log, uint64_t step, double valid, double degraded);
 void train_log_timing(train_log *log, uint64_t step, double seconds, double audio_per_second,
                       double wait);
+/* What several machines have exchanged since the start: means of a step. */
+void train_log_exchange(train_log *log, uint64_t step, int ranks, double bytes, double busy,
+                        double exposed);
 /* Lines so far into the file; false when it cannot be written now: they are kept for the next time.
  */
 bool train_log_flush(train_log *log);

@@ -96,7 +96,7 @@ struct train_reader {
     const train_settings *settings;
     int rank, ranks;
     train_batch *ring[RING];
-    uint64_t first_batch;   /* numbered from 0: step·accumulate + part */
+    uint64_t first_step, drawn; /* crops drawn before the first step */
     uint64_t filled, taken; /* batches put in and given out since the start */
     bool stopping, started;
     lull_status status; /* of the thread: it ends at the first failure */
@@ -115,16 +115,17 @@ static double thread_seconds(void) {
 }
 
 /* Crop numbers of a step: batch · accumulate · ranks in a row; part by part, and within a part rank
- * by rank, so that N machines with batches of B crops draw what one with N·B draws. */
+ * by rank, so that N machines with batches of B crops draw what one with N·B draws. They go on
+ * where the steps before have ended, of however many crops and ranks those were. */
 static lull_status fill(train_reader *reader, uint64_t number, train_batch *batch,
                         lull_error *error) {
     const train_settings *settings = reader->settings;
     uint64_t accumulate = (uint64_t)settings->accumulate;
     int all = settings->batch * settings->accumulate * reader->ranks;
-    batch->step = number / accumulate + 1;
+    batch->step = reader->first_step + number / accumulate;
     batch->part = (int)(number % accumulate);
     int offset = (batch->part * reader->ranks + reader->rank) * settings->batch;
-    uint64_t first = (batch->step - 1) * (uint64_t)all + (uint64_t)offset;
+    uint64_t first = reader->drawn + number / accumulate * (uint64_t)all + (uint64_t)offset;
     return train_batch_fill(reader->crops, reader->config, settings, first, offset, all, batch,
                             error);
 }
@@ -142,7 +143,7 @@ static void *work(void *context) {
         pthread_mutex_unlock(&reader->lock);
         lull_error error = {0};
         lull_status status =
-            fill(reader, reader->first_batch + number, reader->ring[number % RING], &error);
+            fill(reader, number, reader->ring[number % RING], &error);
         double busy = thread_seconds();
         pthread_mutex_lock(&reader->lock);
         reader->busy = busy;
@@ -157,8 +158,9 @@ static void *work(void *context) {
 }
 
 lull_status train_reader_new(train_crops *crops, const model_config *config,
-                             const train_settings *settings, int margin, uint64_t step, int rank,
-                             int ranks, train_reader **result, lull_error *error) {
+                             const train_settings *settings, int margin, uint64_t step,
+                             uint64_t drawn, int rank, int ranks, train_reader **result,
+                             lull_error *error) {
     train_reader *reader = base_alloc(1, sizeof *reader);
     *result = NULL;
     if (reader == NULL) return base_no_memory(error);
@@ -167,7 +169,8 @@ lull_status train_reader_new(train_crops *crops, const model_config *config,
     reader->settings = settings;
     reader->rank = rank;
     reader->ranks = ranks;
-    reader->first_batch = (step - 1) * (uint64_t)settings->accumulate;
+    reader->first_step = step;
+    reader->drawn = drawn;
     pthread_mutex_init(&reader->lock, NULL);
     pthread_cond_init(&reader->changed, NULL);
     lull_status status = LULL_OK;

@@ -33,12 +33,13 @@ double train_time(const diffusion_schedule *schedule, train_density density, dou
 
 typedef struct train_reader train_reader;
 
-/* Starts at the batches of step `step`. With several machines, this one (rank of ranks) prepares
- * its share of every step's batch · accumulate · ranks crops. Everything is borrowed; crops belongs
- * to the reader's thread until it is freed. */
+/* Starts at the batches of step `step`, before which `drawn` crops were drawn. With several
+ * machines, this one (rank of ranks) prepares its share of every step's batch · accumulate · ranks
+ * crops. Everything is borrowed; crops belongs to the reader's thread until it is freed. */
 lull_status train_reader_new(train_crops *crops, const model_config *config,
-                             const train_settings *settings, int margin, uint64_t step, int rank,
-                             int ranks, train_reader **reader, lull_error *error);
+                             const train_settings *settings, int margin, uint64_t step,
+                             uint64_t drawn, int rank, int ranks, train_reader **reader,
+                             lull_error *error);
 /* The next batch, valid until the next call. Waits for it when it is not ready; adds the seconds to
  * *waited. */
 lull_status train_reader_next(train_reader *reader, const train_batch **batch, double *waited,

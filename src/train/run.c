@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,16 +15,18 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/thread_pool.h"
+#include "io/file_bytes.h"
 #include "model/gradient.h"
 #include "model/model.h"
 #include "train/adamw.h"
 #include "train/checkpoint.h"
+#include "train/exchange.h"
 #include "train/log.h"
 #include "train/loss.h"
 #include "train/reader.h"
 #include "train/samples.h"
 
-enum { PATH_SIZE = 4352, MOST_SKIPPED_IN_A_ROW = 10, TIMING_EVERY = 100 };
+enum { PATH_SIZE = 4352, MOST_SKIPPED_IN_A_ROW = 10, TIMING_EVERY = 100, COMPARE_EVERY = 20 };
 
 /* Validation crops and their noise are the same for every run, so that runs can be compared. */
 static const uint64_t VALID_SEED = 0x76616c6964;
@@ -55,6 +58,11 @@ typedef struct run {
     double norm; /* of the last step's gradient */
     double line_waited, line_audio, timing_waited, timing_audio, timing_started;
     uint64_t evaluated, saved; /* steps of the last evaluation and checkpoint */
+    /* Several machines. */
+    train_ranks *ranks;
+    train_exchange *exchange; /* NULL when alone */
+    double agreed_elapsed;    /* rank 0's clock, for all */
+    bool agreed_stop;
     bool save_failed;
 } run;
 
@@ -89,8 +97,21 @@ static const char *duration(double seconds, char *text, size_t size) {
 
 /* ---- the clock and the course ------------------------------------------------------------- */
 
-static double elapsed(const run *r) {
+static double own_elapsed(const run *r) {
     return r->base_elapsed + progress_now() - r->started;
+}
+
+static double elapsed(const run *r) {
+    return r->ranks != NULL ? r->agreed_elapsed : own_elapsed(r);
+}
+
+static bool is_first(const run *r) {
+    return train_ranks_rank(r->ranks) == 0;
+}
+
+/* Crops of a step, on all machines together. */
+static double crops_per_step(const run *r) {
+    return (double)r->settings->batch * r->settings->accumulate * train_ranks_count(r->ranks);
 }
 
 /* 0 … 1: what is done of the run, by whichever of its limits is nearer. */
@@ -104,8 +125,7 @@ static double progress_of(const run *r) {
 
 static double audio_per_step(const run *r) {
     const train_settings *s = r->settings;
-    return (double)s->batch * s->accumulate * s->crop_frames * r->config->mel.hop /
-           r->config->mel.sample_rate;
+    return crops_per_step(r) * s->crop_frames * r->config->mel.hop / r->config->mel.sample_rate;
 }
 
 /* ---- loss and gradient -------------------------------------------------------------------- */
@@ -128,27 +148,89 @@ static double run_batch(run *r, const train_batch *batch, const model_parameters
     const model_gradient_batch given = {batch->crops, batch->x, batch->t, batch->mel};
     double sum = 0.0;
     r->target = batch->target;
-    r->loss_scale = (float)(1.0 / ((double)r->settings->batch * r->settings->accumulate));
+    r->loss_scale = (float)(1.0 / crops_per_step(r));
     model_gradient_run(r->engine, weights, &given, crop_loss, r, r->losses, gradient);
     for (int i = 0; i < batch->crops; i++) sum += r->losses[i];
     return sum;
 }
 
+static bool asked_to_stop(const run *r) {
+    if (r->ranks != NULL) return r->agreed_stop;
+    return r->options->stop != NULL && *r->options->stop;
+}
+
+/* A number that stands for the weights: 42 bits of a hash (FNV-1a on 32-bit words), so that up to
+ * 2048 of them add up exactly in a double. Ranks with equal weights get the sum count × mark. */
+static double weights_mark(const run *r) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    const float *weights = r->state.weights->data;
+    for (size_t i = 0; i < r->size; i++) {
+        uint32_t word;
+        memcpy(&word, &weights[i], sizeof word);
+        hash = (hash ^ word) * 0x100000001b3u;
+        hash ^= hash >> 29;
+    }
+    return (double)(hash >> 22);
+}
+
+/* What all ranks learn of each other with every step. */
+enum { SHARED_LOSS, SHARED_FAILED, SHARED_STOP, SHARED_CLOCK, SHARED_MARK, SHARED };
+
+/* The mean over all ranks of loss and gradient; `status` is this rank's so far, and becomes that of
+ * all. */
+static lull_status exchange(run *r, lull_status status, double *loss, lull_error *error) {
+    bool compare = r->state.progress.step % COMPARE_EVERY == 0;
+    double mark = compare ? weights_mark(r) : 0.0, values[SHARED] = {0};
+    if (status) train_exchange_begin(r->exchange, r->sum, NULL);
+    values[SHARED_LOSS] = status ? 0.0 : *loss;
+    values[SHARED_FAILED] = status != LULL_OK;
+    values[SHARED_STOP] = r->options->stop != NULL && *r->options->stop;
+    values[SHARED_CLOCK] = is_first(r) ? own_elapsed(r) : 0.0;
+    values[SHARED_MARK] = mark;
+    lull_status problem =
+        train_exchange_finish(r->exchange, status != LULL_OK, r->sum, values, SHARED, error);
+    if (problem) return problem;
+    *loss = values[SHARED_LOSS];
+    r->agreed_stop = values[SHARED_STOP] > 0.0;
+    r->agreed_elapsed = values[SHARED_CLOCK];
+    if (values[SHARED_FAILED] > 0.0) return train_ranks_agree(r->ranks, status, error);
+    if (!compare) return LULL_OK;
+    if (values[SHARED_MARK] != mark * train_ranks_count(r->ranks))
+        status = base_fail(error, LULL_MISMATCH,
+                           "before step %llu its weights are not those of the other ranks; "
+                           "continue from the last checkpoint with --resume",
+                           (unsigned long long)r->state.progress.step + 1);
+    return train_ranks_agree(r->ranks, status, error);
+}
+
+/* One batch of a step: its gradient joins r->sum; of the last one the parts are sent on their way
+ * to the other ranks while the rest is computed. */
+static double step_part(run *r, const train_batch *batch) {
+    bool first = batch->part == 0, last = batch->part == r->settings->accumulate - 1;
+    float *gradient = first ? r->sum : r->gradient;
+    if (last && r->exchange != NULL) {
+        train_exchange_begin(r->exchange, gradient, first ? NULL : r->sum);
+        model_gradient_on_ready(r->engine, train_exchange_ready, r->exchange);
+    }
+    double loss = run_batch(r, batch, r->state.weights, gradient);
+    model_gradient_on_ready(r->engine, NULL, NULL);
+    if (!first && !(last && r->exchange != NULL))
+        for (size_t i = 0; i < r->size; i++) r->sum[i] += gradient[i];
+    return loss;
+}
+
 /* All parts of a step: mean loss, gradient in r->sum. */
 static lull_status step_gradient(run *r, double *loss, double *waited, lull_error *error) {
-    int accumulate = r->settings->accumulate;
+    lull_status status = LULL_OK;
     *loss = 0.0;
-    for (int part = 0; part < accumulate; part++) {
+    for (int part = 0; part < r->settings->accumulate && !status; part++) {
         const train_batch *batch = NULL;
-        lull_status status = train_reader_next(r->reader, &batch, waited, error);
-        if (status) return status;
-        float *gradient = part == 0 ? r->sum : r->gradient;
-        *loss += run_batch(r, batch, r->state.weights, gradient);
-        if (part > 0)
-            for (size_t i = 0; i < r->size; i++) r->sum[i] += gradient[i];
+        status = train_reader_next(r->reader, &batch, waited, error);
+        if (!status) *loss += step_part(r, batch);
     }
-    *loss /= (double)accumulate * r->settings->batch;
-    return LULL_OK;
+    if (r->exchange != NULL) status = exchange(r, status, loss, error);
+    *loss /= crops_per_step(r);
+    return status;
 }
 
 /* One step of the optimizer, or none when the numbers are not finite. */
@@ -164,7 +246,7 @@ static lull_status take_step(run *r, double *waited, lull_error *error) {
     bool skipped = !isfinite(loss) || !isfinite(norm);
     r->norm = norm;
     p->step++;
-    p->crops += (uint64_t)s->batch * (uint64_t)s->accumulate;
+    p->crops += (uint64_t)crops_per_step(r);
     p->audio_seconds += audio_per_step(r);
     if (skipped) {
         p->skipped++;
@@ -180,7 +262,7 @@ static lull_status take_step(run *r, double *waited, lull_error *error) {
                          r->sum, r->state.weights->data, r->state.m->data, r->state.v->data,
                          r->state.average->data, train_average_decay(s->average, p->updates));
     }
-    train_log_step(r->log, p->step, loss, norm, rate, skipped);
+    if (r->log != NULL) train_log_step(r->log, p->step, loss, norm, rate, skipped);
     if (p->skipped_in_a_row < MOST_SKIPPED_IN_A_ROW) return LULL_OK;
     return base_fail(error, LULL_NOT_FINITE,
                      "%d steps in a row were not finite; the last checkpoint is untouched: resume "
@@ -229,7 +311,7 @@ static void evaluate(run *r) {
     char path[PATH_SIZE], more[64] = "";
     lull_error error = {0};
     r->evaluated = step;
-    if (r->valid == NULL) return;
+    if (r->valid == NULL) return; /* as on all ranks but the first */
     double valid = valid_loss(r, r->valid);
     double degraded = r->valid_degraded ? valid_loss(r, r->valid_degraded) : NAN;
     train_log_evaluation(r->log, step, valid, degraded);
@@ -260,6 +342,10 @@ static void save(run *r) {
     lull_error error = {0};
     unsigned long long step = r->state.progress.step;
     r->last_checkpoint = progress_now();
+    if (!is_first(r)) {
+        r->saved = step;
+        return;
+    }
     if (!train_state_finite(&r->state)) {
         r->save_failed = true;
         say(r, TRAIN_LINE_WARNING,
@@ -288,10 +374,6 @@ static bool save_is_due(const run *r) {
 
 /* ---- the loop ----------------------------------------------------------------------------- */
 
-static bool asked_to_stop(const run *r) {
-    return r->options->stop != NULL && *r->options->stop;
-}
-
 static bool at_end(const run *r) {
     const train_settings *s = r->settings;
     if (s->max_steps > 0 && r->state.progress.step >= s->max_steps) return true;
@@ -300,6 +382,7 @@ static bool at_end(const run *r) {
 
 static void progress_line(run *r, double waited) {
     double now = progress_now(), spent = now - r->last_line;
+    if (!is_first(r)) return;
     r->line_waited += waited;
     r->line_audio += audio_per_step(r);
     if (spent < 1.0) return;
@@ -324,19 +407,53 @@ static void progress_line(run *r, double waited) {
     r->line_waited = r->line_audio = 0.0;
 }
 
+/* Means of a step since the start. */
+static void exchange_timing(run *r) {
+    if (r->exchange == NULL) return;
+    train_exchange_times times = train_exchange_get_times(r->exchange);
+    double n = (double)(times.steps > 0 ? times.steps : 1);
+    train_log_exchange(r->log, r->state.progress.step, train_ranks_count(r->ranks), times.bytes / n,
+                       times.busy / n, times.exposed / n);
+}
+
 static void timing_line(run *r, double waited) {
+    if (!is_first(r)) return;
     r->timing_waited += waited;
     r->timing_audio += audio_per_step(r);
     if (r->state.progress.step % TIMING_EVERY != 0) return;
     double now = progress_now(), spent = now - r->timing_started;
     train_log_timing(r->log, r->state.progress.step, elapsed(r), r->timing_audio / spent,
                      r->timing_waited / spent);
+    exchange_timing(r);
     r->timing_started = now;
     r->timing_waited = r->timing_audio = 0.0;
 }
 
+/* How much of the exchange was hidden behind the backward pass. */
+static void say_exchange(run *r) {
+    if (r->exchange == NULL) return;
+    train_exchange_times times = train_exchange_get_times(r->exchange);
+    if (times.steps == 0) return;
+    double n = (double)times.steps;
+    say(r, TRAIN_LINE_EVENT,
+        "%d ranks exchanged %.3f MB of gradient a step: %.4f s under way, %.4f s of them after the "
+        "backward pass",
+        train_ranks_count(r->ranks), times.bytes / n / 1e6, times.busy / n, times.exposed / n);
+    if (is_first(r)) exchange_timing(r);
+}
+
+/* Clock and wish to stop before the first step. */
+static lull_status agree_first(run *r, lull_error *error) {
+    double values[] = {r->options->stop != NULL && *r->options->stop,
+                       is_first(r) ? own_elapsed(r) : 0.0};
+    lull_status status = train_ranks_sum(r->ranks, values, 2, error);
+    r->agreed_stop = values[0] > 0.0;
+    r->agreed_elapsed = values[1];
+    return status;
+}
+
 static lull_status loop(run *r, train_result *result, lull_error *error) {
-    lull_status status = LULL_OK;
+    lull_status status = agree_first(r, error);
     const train_settings *s = r->settings;
     double begun = progress_now(), waited_all = 0.0, audio = r->state.progress.audio_seconds;
     uint64_t first = r->state.progress.step;
@@ -367,6 +484,7 @@ static lull_status loop(run *r, train_result *result, lull_error *error) {
             (unsigned long long)(r->state.progress.step - first), spent,
             (r->state.progress.audio_seconds - audio) / spent, 100.0 * waited_all / spent,
             100.0 * train_reader_busy(r->reader) / spent);
+    if (moved && !status) say_exchange(r);
     return status;
 }
 
@@ -466,6 +584,76 @@ static lull_status open_corpus(run *r, index_bar *bar, const char *folder, const
     return train_corpus_open(folder, &options, r->pool, corpus, error);
 }
 
+/* Rank 0's measurements in a file of this rank's own, so that nothing is measured twice. */
+static lull_status receive_index(run *r, char *path, lull_error *error) {
+    const char *folder = getenv("TMPDIR");
+    char own[PATH_SIZE];
+    file_bytes bytes = {0};
+    lull_status status = LULL_OK;
+    path[0] = '\0';
+    run_path(r, "corpus-index.json", own);
+    /* Without it they measure themselves. */
+    if (is_first(r)) (void)file_bytes_read(own, &bytes, NULL);
+    void *data = (void *)bytes.data;
+    size_t size = bytes.size;
+    status = train_ranks_share(r->ranks, &data, &size, error);
+    if (!status && !is_first(r) && size > 0) {
+        snprintf(path, PATH_SIZE, "%s/lull-index-XXXXXX", folder != NULL ? folder : "/tmp");
+        int file = mkstemp(path);
+        if (file < 0 || write(file, data, size) != (ssize_t)size) path[0] = '\0';
+        if (file >= 0) close(file);
+    }
+    if (!status && !is_first(r)) base_free(data);
+    file_bytes_free(&bytes);
+    return status;
+}
+
+/* One line a recording: what the choice of crops depends on. */
+static char *corpus_text(const train_corpus *corpus) {
+    char *text = NULL;
+    size_t capacity = 0, used = 0;
+    if (!base_grow((void **)&text, &capacity, 64, 1)) return NULL;
+    for (size_t i = 0; i < corpus->count; i++) {
+        const train_recording *one = &corpus->recordings[i];
+        size_t longest = strlen(one->name) + 128;
+        if (!base_grow((void **)&text, &capacity, used + longest, 1)) {
+            base_free(text);
+            return NULL;
+        }
+        int n = snprintf(text + used, longest, "%s, %zu samples at level %.17g%s\n", one->name,
+                         one->samples, one->level, one->resident ? " in memory" : "");
+        used += n > 0 ? (size_t)n : 0;
+    }
+    return text;
+}
+
+/* The corpus of the ranks that write nothing: with rank 0's measurements, and the same. */
+static lull_status open_shared_corpus(run *r, lull_error *error) {
+    const train_settings *s = r->settings;
+    char index[PATH_SIZE];
+    lull_status status = receive_index(r, index, error);
+    if (status) return status;
+    if (!is_first(r)) {
+        const train_corpus_options options = {
+            .rate = r->config->mel.sample_rate,
+            .least_samples = (size_t)s->crop_frames * (size_t)r->config->mel.hop,
+            .part = s->valid[0] == '\0' ? TRAIN_PART_TRAIN : TRAIN_PART_ALL,
+            .valid_share = s->valid_share,
+            .cache_bytes = (size_t)(s->cache_mb * 1048576.0),
+            .index_path = index[0] != '\0' ? index : NULL,
+        };
+        status = train_corpus_open(s->corpus, &options, r->pool, &r->corpus, error);
+        if (index[0] != '\0') unlink(index);
+    }
+    status = train_ranks_agree(r->ranks, status, error);
+    if (status) return status;
+    char *text = corpus_text(r->corpus);
+    status = train_ranks_agree(r->ranks, text ? LULL_OK : base_no_memory(error), error);
+    if (!status) status = train_ranks_same_text(r->ranks, "corpus", text, error);
+    base_free(text);
+    return status;
+}
+
 static lull_status open_corpora(run *r, lull_error *error) {
     const train_settings *s = r->settings;
     index_bar bar = {r, progress_now(), NULL, 0};
@@ -542,11 +730,10 @@ static lull_status begin_weights(run *r, lull_error *error) {
     return LULL_OK;
 }
 
-static lull_status prepare_state(run *r, lull_error *error) {
+/* The newest checkpoint, or the first weights. */
+static lull_status find_state(run *r, lull_error *error) {
     bool found = false;
-    lull_status status = train_state_new(r->config, &r->state, error);
-    if (status) return status;
-    r->size = r->state.weights->size;
+    lull_status status = LULL_OK;
     if (r->options->resume)
         status = train_checkpoint_read(r->options->folder, &r->state, &found, warn, r, error);
     if (status) return status;
@@ -556,9 +743,23 @@ static lull_status prepare_state(run *r, lull_error *error) {
     else if (r->options->resume)
         say(r, TRAIN_LINE_EVENT, "no checkpoint yet: beginning at the first step");
     if (!found) status = begin_weights(r, error);
-    r->base_elapsed = r->state.progress.elapsed;
     if (!status)
         status = train_log_open(r->options->folder, r->state.progress.log_bytes, &r->log, error);
+    return status;
+}
+
+static lull_status prepare_state(run *r, lull_error *error) {
+    lull_status status = train_state_new(r->config, &r->state, error);
+    if (!status) r->size = r->state.weights->size;
+    if (!status && is_first(r)) status = find_state(r, error);
+    status = train_ranks_agree(r->ranks, status, error);
+    model_parameters *const all[] = {r->state.weights, r->state.average, r->state.m, r->state.v};
+    for (int i = 0; i < 4 && !status; i++)
+        status = train_ranks_broadcast(r->ranks, all[i]->data, r->size * sizeof(float), error);
+    if (!status)
+        status = train_ranks_broadcast(r->ranks, &r->state.progress, sizeof r->state.progress,
+                                       error);
+    r->base_elapsed = r->state.progress.elapsed;
     return status;
 }
 
@@ -572,6 +773,8 @@ static lull_status prepare_buffers(run *r, lull_error *error) {
     if (!r->sum || !r->gradient || !r->partial || !r->losses) return base_no_memory(error);
     lull_status status = model_gradient_new(r->config, s->batch, s->crop_frames, s->bf16, r->pool,
                                             &r->engine, error);
+    if (!status && r->ranks != NULL)
+        status = train_exchange_new(r->ranks, r->state.weights, &r->exchange, error);
     if (status || s->stft <= 0.0) return status;
     r->stft = base_alloc(crops, sizeof(train_stft_loss *));
     if (r->stft == NULL) return base_no_memory(error);
@@ -588,8 +791,9 @@ static lull_status prepare_reader(run *r, lull_error *error) {
                                          s->degrade};
     lull_status status = train_crops_new(r->config, r->corpus, &options, &r->crops, error);
     if (status) return status;
-    return train_reader_new(r->crops, r->config, s, r->margin, r->state.progress.step + 1, 0, 1,
-                            &r->reader, error);
+    return train_reader_new(r->crops, r->config, s, r->margin, r->state.progress.step + 1,
+                            r->state.progress.crops, train_ranks_rank(r->ranks),
+                            train_ranks_count(r->ranks), &r->reader, error);
 }
 
 /* What the run will cost: measured on one batch, whose result is thrown away. */
@@ -617,6 +821,10 @@ static void announce(run *r) {
     say(r, TRAIN_LINE_EVENT,
         "step: %d × %d crops of %d frames = %.2f s of audio, %.1f GFLOP; %.0f MB of memory",
         s->accumulate, s->batch, s->crop_frames, audio_per_step(r), step_flops / 1e9, memory / 1e6);
+    if (r->ranks != NULL)
+        say(r, TRAIN_LINE_EVENT,
+            "ranks: %d, each with such batches: %.0f crops a step; GFLOP and memory are of one",
+            train_ranks_count(r->ranks), crops_per_step(r));
     if (train_batch_new(c, s->batch, s->crop_frames, r->margin, &batch, NULL)) return;
     run_batch(r, batch, r->state.weights, r->sum); /* the first run touches fresh memory */
     double begun = progress_now();
@@ -632,20 +840,45 @@ static void announce(run *r) {
         step, audio_per_step(r) / step, step_flops / step / 1e9, duration(left, text, sizeof text));
 }
 
-static lull_status prepare(run *r, lull_error *error) {
+/* All ranks are the same program with the same configuration. */
+static lull_status compare_ranks(run *r, lull_error *error) {
+    if (r->ranks == NULL) return LULL_OK;
+    lull_status status = train_ranks_same_program(r->ranks, error);
+    if (status) return status;
+    char *text = train_settings_print(r->settings, r->config);
+    status = train_ranks_agree(r->ranks, text ? LULL_OK : base_no_memory(error), error);
+    if (!status) status = train_ranks_same_text(r->ranks, "configuration", text, error);
+    base_free(text);
+    return status;
+}
+
+/* What only the first rank does: folders, measuring, validation, the run's files. */
+static lull_status prepare_first(run *r, lull_error *error) {
     char path[PATH_SIZE];
-    lull_status status = model_config_check(r->config, "the model's configuration", error);
-    if (!status) status = train_settings_check(r->settings, r->config, error);
-    if (!status) status = make_folders(r, error);
-    if (!status) status = thread_pool_new(r->options->threads, &r->pool, error);
-    r->margin = model_gradient_margin(r->config);
+    lull_status status = make_folders(r, error);
     if (!status) status = open_corpora(r, error);
     if (!status) status = prepare_valid(r, error);
     run_path(r, "config.json", path);
     if (!status) status = train_settings_write(path, r->settings, r->config, error);
+    return status;
+}
+
+static lull_status prepare(run *r, lull_error *error) {
+    lull_status status = model_config_check(r->config, "the model's configuration", error);
+    if (!status) status = train_settings_check(r->settings, r->config, error);
+    if (!status) status = thread_pool_new(r->options->threads, &r->pool, error);
+    status = train_ranks_agree(r->ranks, status, error);
+    if (!status) status = compare_ranks(r, error);
+    if (status) return status;
+    r->margin = model_gradient_margin(r->config);
+    if (is_first(r)) status = prepare_first(r, error);
+    status = train_ranks_agree(r->ranks, status, error);
+    if (!status && r->ranks != NULL) status = open_shared_corpus(r, error);
     if (!status) status = prepare_state(r, error);
-    if (!status) status = prepare_buffers(r, error);
+    if (status) return status;
+    status = prepare_buffers(r, error);
     if (!status) status = prepare_reader(r, error);
+    status = train_ranks_agree(r->ranks, status, error);
     if (!status) announce(r);
     r->started = progress_now();
     return status;
@@ -662,6 +895,7 @@ static void clean_up(run *r) {
         train_stft_loss_free(r->stft[i]);
     base_free(r->stft);
     train_state_free(&r->state);
+    train_exchange_free(r->exchange);
     train_log_free(r->log);
     train_corpus_free(r->corpus);
     train_corpus_free(r->valid_corpus);
@@ -674,10 +908,14 @@ static void clean_up(run *r) {
 
 lull_status train_run(const model_config *config, const train_settings *settings,
                       const train_run_options *options, train_result *result, lull_error *error) {
-    run r = {.config = config, .settings = settings, .options = options};
+    train_run_options own = *options;
+    run r = {.config = config, .settings = settings, .options = &own, .ranks = options->ranks};
+    lull_error none = {0};
+    if (error == NULL) error = &none;
+    if (!is_first(&r)) own.say = NULL;
     memset(result, 0, sizeof *result);
     lull_status status = prepare(&r, error);
-    if (!status) status = loop(&r, result, error);
+    if (!status) status = train_ranks_agree(r.ranks, loop(&r, result, error), error);
     result->steps = r.state.progress.step;
     result->skipped = r.state.progress.skipped;
     clean_up(&r);

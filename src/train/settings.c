@@ -221,10 +221,9 @@ char *train_settings_facts(const train_settings *settings, uint64_t steps, doubl
     return copy;
 }
 
-lull_status train_settings_write(const char *path, const train_settings *settings,
-                                 const model_config *config, lull_error *error) {
+char *train_settings_print(const train_settings *settings, const model_config *config) {
     char *model_text = model_config_print(config);
-    if (model_text == NULL) return base_no_memory(error);
+    if (model_text == NULL) return NULL;
     cJSON *root = cJSON_CreateObject();
     cJSON_AddNumberToObject(root, "format", 1);
     cJSON_AddItemToObject(root, "model", cJSON_Parse(model_text));
@@ -232,6 +231,14 @@ lull_status train_settings_write(const char *path, const train_settings *setting
     base_free(model_text);
     char *text = cJSON_Print(root);
     cJSON_Delete(root);
+    char *copy = text ? base_strdup(text) : NULL;
+    cJSON_free(text);
+    return copy;
+}
+
+lull_status train_settings_write(const char *path, const train_settings *settings,
+                                 const model_config *config, lull_error *error) {
+    char *text = train_settings_print(settings, config);
     if (text == NULL) return base_no_memory(error);
     atomic_file *file = NULL;
     lull_status status = atomic_file_open(path, &file, error);
@@ -243,7 +250,7 @@ lull_status train_settings_write(const char *path, const train_settings *setting
         else
             status = atomic_file_commit(file, error);
     }
-    cJSON_free(text);
+    base_free(text);
     return status;
 }
 
@@ -255,16 +262,15 @@ static uint64_t exact_number(const char *text, const char *name, uint64_t fallba
     return at ? strtoull(at + strlen(quoted), NULL, 10) : fallback;
 }
 
-lull_status train_settings_read(const char *path, train_settings *settings, model_config *config,
-                                lull_error *error) {
-    file_bytes bytes = {0};
-    lull_status status = file_bytes_read(path, &bytes, error);
-    if (status) return status;
+lull_status train_settings_parse(const void *bytes, size_t size, const char *path,
+                                 train_settings *settings, model_config *config,
+                                 lull_error *error) {
     cJSON *root = NULL;
-    char *text = base_alloc(bytes.size + 1, 1);
-    status = text ? json_parse(bytes.data, bytes.size, path, &root, error) : base_no_memory(error);
+    char *text = base_alloc(size + 1, 1);
+    lull_status status =
+        text ? json_parse(bytes, size, path, &root, error) : base_no_memory(error);
     if (status) goto done;
-    if (bytes.size > 0) memcpy(text, bytes.data, bytes.size);
+    if (size > 0) memcpy(text, bytes, size);
     const cJSON *model = cJSON_GetObjectItemCaseSensitive(root, "model");
     const cJSON *training = cJSON_GetObjectItemCaseSensitive(root, "training");
     if (!cJSON_IsObject(model) || !cJSON_IsObject(training)) {
@@ -293,6 +299,15 @@ lull_status train_settings_read(const char *path, train_settings *settings, mode
 done:
     cJSON_Delete(root);
     base_free(text);
+    return status;
+}
+
+lull_status train_settings_read(const char *path, train_settings *settings, model_config *config,
+                                lull_error *error) {
+    file_bytes bytes = {0};
+    lull_status status = file_bytes_read(path, &bytes, error);
+    if (!status)
+        status = train_settings_parse(bytes.data, bytes.size, path, settings, config, error);
     file_bytes_free(&bytes);
     return status;
 }

@@ -48,6 +48,10 @@ lull_status train_settings_write(const char *path, const train_settings *setting
                                  const model_config *config, lull_error *error);
 lull_status train_settings_read(const char *path, train_settings *settings, model_config *config,
                                 lull_error *error);
+/* The text of config.json (base_free), and from it; name stands in messages. */
+char *train_settings_print(const train_settings *settings, const model_config *config);
+lull_status train_settings_parse(const void *bytes, size_t size, const char *name,
+                                 train_settings *settings, model_config *config, lull_error *error);
 /* The "training" member alone, as facts for a model file (no paths of this machine). base_free. */
 char *train_settings_facts(const train_settings *settings, uint64_t steps, double audio_seconds);
 

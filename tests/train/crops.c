@@ -207,8 +207,8 @@ static void batches(void **state) {
             train_reader *reader;
             lull_error error;
             assert_int_equal(train_crops_new(&f.config, f.corpus, &options, &crops, NULL), LULL_OK);
-            assert_int_equal(train_reader_new(crops, &f.config, &settings, MARGIN, 5, rank, ranks,
-                                              &reader, NULL),
+            assert_int_equal(train_reader_new(crops, &f.config, &settings, MARGIN, 5, 4 * 12, rank,
+                                              ranks, &reader, NULL),
                              LULL_OK);
             for (int part = 0; part < settings.accumulate; part++) {
                 const train_batch *batch;
