@@ -20,13 +20,45 @@ static int print_table(const eval_table *table, const eval_options *options) {
     return cli_finish_stdout();
 }
 
+/* What the page is about, as its heading. */
+static void make_title(const eval_options *options, char **operands, char *title, size_t size) {
+    if (options->corpus)
+        snprintf(title, size, "Copies of %.900s by %.900s", options->corpus,
+                 options->synthesis.model ? options->synthesis.model : "the default model");
+    else
+        snprintf(title, size, "%.900s against %.900s", operands[1], operands[0]);
+}
+
+static int evaluate(eval_options *options, char **operands) {
+    lull_error error = {LULL_OK, ""};
+    eval_table table = {NULL, 0, 0};
+    char title[2048];
+    lull_status status = LULL_OK;
+    if (options->html) status = eval_page_new(options->html_files, &options->page, &error);
+    if (status == LULL_OK)
+        status = options->corpus ? eval_model(options, &table, &error)
+                                 : eval_pairs(operands[0], operands[1], options, &table, &error);
+    make_title(options, operands, title, sizeof title);
+    if (status == LULL_OK && options->page)
+        status = eval_page_write(options->page, &table, title, options->html, &error);
+    int code = status == LULL_OK ? print_table(&table, options) : cli_fail(&error);
+    eval_page_free(options->page);
+    eval_table_free(&table);
+    return code;
+}
+
 int command_eval(int argc, char **argv) {
-    eval_options options = {.synthesis = CLI_SYNTHESIS_DEFAULT, .griffin_lim = 32};
+    eval_options options = {
+        .synthesis = CLI_SYNTHESIS_DEFAULT, .griffin_lim = 32, .html_files = 12};
     int first = 0, code = CLI_OK;
     const cli_option rows[] = {
         CLI_FLAG('j', "json", &options.json, "print JSON"),
         CLI_FLAG('c', "csv", &options.csv, "print CSV, a line a file"),
         CLI_FLAG('f', "files", &options.files, "a line for every file in the table, too"),
+        CLI_TEXT('H', "html", "FILE", &options.html,
+                 "also write a page with tables, pictures and players"),
+        CLI_INT(0, "html-files", "N", &options.html_files, 0, 1000,
+                "files with pictures and players (default 12)"),
         CLI_TEXT('C', "corpus", "DIR", &options.corpus, "recordings to copy with the model"),
         CLI_TEXT('o', "output", "DIR", &options.output, "keep what is synthesized, as WAV files"),
         CLI_INT(0, "limit", "N", &options.limit, 1, 1000000, "only N recordings of each folder"),
@@ -48,6 +80,7 @@ int command_eval(int argc, char **argv) {
         rows,
         0,
         2};
+    options.synthesis.use = LULL_OFFLINE;
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
     int operands = argc - first;
     if (options.corpus && operands > 1)
@@ -55,13 +88,6 @@ int command_eval(int argc, char **argv) {
     if (!options.corpus && operands != 2)
         return cli_usage_error("eval", "REFERENCE and OUTPUT are needed, or --corpus DIR");
 
-    lull_error error = {LULL_OK, ""};
-    eval_table table = {NULL, 0, 0};
     if (options.corpus && operands == 1) options.synthesis.model = argv[first];
-    lull_status status = options.corpus
-                             ? eval_model(&options, &table, &error)
-                             : eval_pairs(argv[first], argv[first + 1], &options, &table, &error);
-    code = status == LULL_OK ? print_table(&table, &options) : cli_fail(&error);
-    eval_table_free(&table);
-    return code;
+    return evaluate(&options, argv + first);
 }

@@ -12,7 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SETTINGS = 2 }; /* as shipped, low latency */
+enum { SETTINGS = LULL_OFFLINE + 1 };
+
+static const char *const use_titles[] = {"live", "low latency", "offline"}; /* of lull_use */
+static const char *const use_names[] = {"live", "low_latency", "offline"};
 
 /* What depends on the settings of synthesis. */
 typedef struct settings_facts {
@@ -22,20 +25,21 @@ typedef struct settings_facts {
     double flops;   /* in one second of audio */
 } settings_facts;
 
-static lull_status find_settings(const lull_model *model, bool low_latency, settings_facts *facts,
+static lull_status find_settings(const lull_model *model, lull_use use, settings_facts *facts,
                                  lull_error *error) {
     const model_config *config = &model->config;
+    model_settings settings = model_config_settings(config, use);
     lull_options options;
     lull_vocoder *vocoder = NULL;
     lull_options_init(&options);
-    options.low_latency = low_latency;
+    options.use = use;
     options.queue_frames = 1;
     lull_status status = lull_vocoder_new(model, &options, &vocoder, error);
     if (status != LULL_OK) return status;
-    facts->name = low_latency ? "low latency" : "as shipped";
-    facts->steps = low_latency ? config->low_latency_steps : config->steps;
-    facts->refine = low_latency ? config->low_latency_refine : config->refine;
-    facts->refine_window = low_latency ? config->low_latency_refine_window : config->refine_window;
+    facts->name = use_titles[use];
+    facts->steps = settings.steps;
+    facts->refine = settings.refine;
+    facts->refine_window = settings.refine_window;
     facts->latency = lull_vocoder_latency(vocoder);
     facts->flops = model->info.flops_per_second * facts->steps / config->steps;
     lull_vocoder_free(vocoder);
@@ -90,8 +94,8 @@ static int print_json(const char *path, const lull_model *model, const settings_
     cJSON_AddNumberToObject(root, "sample_rate", info->sample_rate);
     cJSON_AddNumberToObject(root, "bands", info->bands);
     cJSON_AddNumberToObject(root, "hop", info->hop);
-    cJSON_AddItemToObject(root, "default", settings_json(model, &facts[0]));
-    cJSON_AddItemToObject(root, "low_latency", settings_json(model, &facts[1]));
+    for (int i = 0; i < SETTINGS; i++)
+        cJSON_AddItemToObject(root, use_names[i], settings_json(model, &facts[i]));
     cJSON_AddItemToObject(root, "config", config != NULL ? cJSON_Parse(config) : NULL);
     cJSON *training = cJSON_Parse(model->training_json);
     cJSON_AddItemToObject(root, "training", training != NULL ? training : cJSON_CreateObject());
@@ -195,7 +199,7 @@ int command_info(int argc, char **argv) {
         cli_find_model(first < argc ? argv[first] : option, path, sizeof path, &error);
     if (status == LULL_OK) status = lull_model_open(path, &model, &error);
     for (int i = 0; i < SETTINGS && status == LULL_OK; i++)
-        status = find_settings(model, i == 1, &facts[i], &error);
+        status = find_settings(model, (lull_use)i, &facts[i], &error);
     code = status != LULL_OK ? cli_fail(&error)
            : json            ? print_json(path, model, facts)
                              : print_text(path, model, facts);

@@ -314,6 +314,9 @@ int command_synth(int argc, char **argv) {
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
     code = check_combination(&asked, argv + first, argc - first);
     if (code != CLI_OK) return code;
+    /* Who pipes frames in waits for the sound of each; files can have the longer window. */
+    bool stream = argc - first == 1 && strcmp(argv[first], "-") == 0;
+    asked.synthesis.use = stream ? LULL_LIVE : LULL_OFFLINE;
     bool to_stdout = asked.output != NULL && strcmp(asked.output, "-") == 0;
     if (asked.format < 0) asked.format = to_stdout && !asked.wav ? AUDIO_FLOAT : AUDIO_PCM16;
 

@@ -113,7 +113,7 @@ static lull_status run_system(copier *c, int system, const char *relative, const
                     .output = *kept ? kept : NULL,
                     .work = work};
     return eval_add_pair(samples, sample_count, mel->sample_rate, out, count, mel->sample_rate,
-                         &row, c->table, error);
+                         &row, c->options, c->table, error);
 }
 
 static bool wanted(const copier *c, int system) {
@@ -168,10 +168,9 @@ static lull_status copier_open(copier *c, lull_error *error) {
     if (status != LULL_OK || !c->options->noise) return status;
     /* The noise gets what the model gets. */
     const model_config *config = &c->model->config;
-    bool low = options.low_latency;
-    if (options.refine < 0) options.refine = low ? config->low_latency_refine : config->refine;
-    if (options.refine_window < 0)
-        options.refine_window = low ? config->low_latency_refine_window : config->refine_window;
+    model_settings settings = model_config_settings(config, options.use);
+    if (options.refine < 0) options.refine = settings.refine;
+    if (options.refine_window < 0) options.refine_window = settings.refine_window;
     return vocoder_new_noise(&config->mel, &options, &c->vocoders[NOISE], error);
 }
 

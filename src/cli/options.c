@@ -410,7 +410,10 @@ void cli_synthesis_options(const cli_synthesis *synthesis, lull_options *options
     options->eta = (float)synthesis->eta;
     options->refine = synthesis->refine;
     options->refine_window = synthesis->refine_window;
-    options->low_latency = synthesis->low_latency;
+    options->use = synthesis->low_latency ? LULL_LOW_LATENCY
+                   : synthesis->live      ? LULL_LIVE
+                   : synthesis->offline   ? LULL_OFFLINE
+                                          : synthesis->use;
     options->threads = synthesis->threads;
     options->precision = (lull_precision)synthesis->precision;
 }

@@ -61,7 +61,7 @@ static lull_status make_vocoder(stream *s, const serve_hello *hello, lull_error 
                          "server allows %d of both", (int)hello->refine, (int)hello->refine_window,
                          MOST_REFINE);
     options.seed = hello->seed;
-    if (hello->flags & SERVE_LOW_LATENCY) options.low_latency = true;
+    if (hello->flags & SERVE_LOW_LATENCY) options.use = LULL_LOW_LATENCY;
     if (hello->steps != 0) options.steps = (int)hello->steps;
     if (hello->refine != -1) options.refine = hello->refine;
     if (hello->refine_window != -1) options.refine_window = hello->refine_window;

@@ -26,15 +26,17 @@ void model_config_default(model_config *config) {
     config->channels = 96;
     config->kernel = 3;
     set_layers(config, 12, 6);
-    for (int i = 0; i < config->layers; i++) config->look_ahead[i] = 1;
+    /* The three short dilations of each cycle look ahead, so that six steps take six patches each.
+     */
+    for (int i = 0; i < config->layers; i++) config->look_ahead[i] = i % 6 < 3 ? 1 : 0;
     config->embedding_frequencies = 64;
     config->embedding_hidden = 512;
     config->embedding_from = 1;
     config->embedding_to = 100;
-    config->conditioner_channels = 96;
+    config->conditioner_channels = 128;
     config->conditioner_kernel = 3;
-    config->conditioner_layers = 2;
-    config->conditioner_look_ahead = 1;
+    config->conditioner_layers = 3;
+    config->conditioner_look_ahead = 0;
     config->mel_offset = 5;
     config->mel_scale = 1.0 / 3;
     config->whitened = true;
@@ -45,11 +47,14 @@ void model_config_default(model_config *config) {
     config->steps = 6;
     config->eta = 1;
     config->refine = 16;
-    config->refine_window = 6;
+    config->refine_window = 5;
     config->refine_momentum = 0.9;
-    config->low_latency_steps = 3;
-    config->low_latency_refine = 4;
-    config->low_latency_refine_window = 0;
+    config->low_latency_steps = 2;
+    config->low_latency_refine = 16;
+    config->low_latency_refine_window = 1;
+    config->offline_steps = 6;
+    config->offline_refine = 8;
+    config->offline_refine_window = 32;
 }
 
 void model_config_diffwave(model_config *config) {
@@ -76,6 +81,7 @@ void model_config_diffwave(model_config *config) {
     config->steps = 6;
     config->refine_momentum = 0.9;
     config->low_latency_steps = 6;
+    config->offline_steps = 6;
 }
 
 /* ---- the members of each JSON object, as a table that reads and writes ---- */
@@ -166,6 +172,12 @@ static const member synthesis_members[] = {
     {"refine", INTEGER, AT(refine), 0, 1000, NULL},
     {"refine_window", INTEGER, AT(refine_window), 0, 256, NULL},
     {"refine_momentum", NUMBER, AT(refine_momentum), 0, 1, NULL},
+    {0},
+};
+static const member offline_members[] = {
+    {"steps", INTEGER, AT(offline_steps), 1, 1000, NULL},
+    {"refine", INTEGER, AT(offline_refine), 0, 1000, NULL},
+    {"refine_window", INTEGER, AT(offline_refine_window), 0, 256, NULL},
     {0},
 };
 static const member low_latency_members[] = {
@@ -382,7 +394,7 @@ static lull_status read_mel(const reader *r, const cJSON *json) {
 static lull_status read_all(const reader *r, const cJSON *json) {
     static const char *const groups[] = {"format", "mel", "network", "process", "synthesis", NULL};
     static const char *const process_others[] = {"schedule", NULL};
-    static const char *const synthesis_others[] = {"low_latency", NULL};
+    static const char *const synthesis_others[] = {"low_latency", "offline", NULL};
     const cJSON *format = cJSON_GetObjectItemCaseSensitive(json, "format");
     if (format && (!cJSON_IsNumber(format) || format->valuedouble != 1)) {
         return base_fail(
@@ -415,6 +427,10 @@ static lull_status read_all(const reader *r, const cJSON *json) {
         status = read_group(r, "synthesis.low_latency",
                             cJSON_GetObjectItemCaseSensitive(synthesis, "low_latency"),
                             low_latency_members, NULL);
+    if (!status)
+        status = read_group(r, "synthesis.offline",
+                            cJSON_GetObjectItemCaseSensitive(synthesis, "offline"), offline_members,
+                            NULL);
     return status;
 }
 
@@ -505,25 +521,36 @@ static lull_status check_conditioner(const model_config *c, const char *name, lu
     return LULL_OK;
 }
 
+model_settings model_config_settings(const model_config *c, lull_use use) {
+    switch (use) {
+    case LULL_LOW_LATENCY:
+        return (model_settings){c->low_latency_steps, c->low_latency_refine,
+                                c->low_latency_refine_window};
+    case LULL_OFFLINE:
+        return (model_settings){c->offline_steps, c->offline_refine, c->offline_refine_window};
+    case LULL_LIVE:
+        break;
+    }
+    return (model_settings){c->steps, c->refine, c->refine_window};
+}
+
 static lull_status check_synthesis(const model_config *c, const char *name, lull_error *error) {
     if (!(c->tilt_hz >= 0 && c->tilt_hz <= 192000))
         REFUSE("%s: a tilt of %g Hz; 0 (none) to 192000 are possible", name, c->tilt_hz);
-    if (c->refine < 0 || c->refine > 1000 || c->low_latency_refine < 0 ||
-        c->low_latency_refine > 1000)
-        REFUSE("%s: %d refinements (low latency %d); 0 to 1000 are possible", name, c->refine,
-               c->low_latency_refine);
-    if (c->refine_window < 0 || c->refine_window > 256 || c->low_latency_refine_window < 0 ||
-        c->low_latency_refine_window > 256)
-        REFUSE("%s: a refinement window of %d frames (low latency %d); 0 to 256 are possible", name,
-               c->refine_window, c->low_latency_refine_window);
     if (!(c->refine_momentum >= 0 && c->refine_momentum <= 1))
         REFUSE("%s: a refinement momentum of %g; 0 to 1 are possible", name, c->refine_momentum);
-    const int steps[] = {c->steps, c->low_latency_steps};
-    for (int i = 0; i < 2; i++) { /* the sampler itself says what it can do */
+    for (int use = LULL_LIVE; use <= LULL_OFFLINE; use++) {
+        model_settings settings = model_config_settings(c, (lull_use)use);
+        if (settings.refine < 0 || settings.refine > 1000)
+            REFUSE("%s: %d refinements; 0 to 1000 are possible", name, settings.refine);
+        if (settings.refine_window < 0 || settings.refine_window > 256)
+            REFUSE("%s: a refinement window of %d frames; 0 to 256 are possible", name,
+                   settings.refine_window);
+        /* The sampler itself says how many steps it can do. */
         diffusion_plan *plan = NULL;
         lull_error reason = {0};
-        lull_status status = diffusion_plan_new(c->sampler, c->objective, &c->schedule, steps[i],
-                                                c->eta, &plan, &reason);
+        lull_status status = diffusion_plan_new(c->sampler, c->objective, &c->schedule,
+                                                settings.steps, c->eta, &plan, &reason);
         diffusion_plan_free(plan);
         if (status) return base_fail(error, status, "%s: %s", name, reason.message);
     }
@@ -600,7 +627,8 @@ static bool print_all(cJSON *json, const model_config *c) {
            print_group(cJSON_AddObjectToObject(process, "schedule"), c, schedule_members);
     cJSON *synthesis = fine ? cJSON_AddObjectToObject(json, "synthesis") : NULL;
     return print_group(synthesis, c, synthesis_members) &&
-           print_group(cJSON_AddObjectToObject(synthesis, "low_latency"), c, low_latency_members);
+           print_group(cJSON_AddObjectToObject(synthesis, "low_latency"), c, low_latency_members) &&
+           print_group(cJSON_AddObjectToObject(synthesis, "offline"), c, offline_members);
 }
 
 char *model_config_print(const model_config *config) {

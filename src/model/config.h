@@ -19,19 +19,22 @@ typedef struct model_config {
     int patch, channels, layers, kernel;
     int dilation[MODEL_MAX_LAYERS];   /* of every layer (the JSON gives a cycle) */
     int look_ahead[MODEL_MAX_LAYERS]; /* of every layer, network frames: tap k of K reads frame
-                                         t + (k−(K−1))·dilation + look_ahead. DiffWave: dilation·(K−1)/2 */
+                                         t + (k−(K−1))·dilation + look_ahead. DiffWave:
+                                         dilation·(K−1)/2 */
     bool input_relu;                  /* DiffWave: true */
 
-    /* Step embedding. lull: sin(t·ω), cos(t·ω), `frequencies` ω geometric from…to. DiffWave: the table of
-     * its training steps (64 frequencies 10^(4j/63)), interpolated. Then two linear layers with SiLU. */
+    /* Step embedding. lull: sin(t·ω), cos(t·ω), `frequencies` ω geometric from…to. DiffWave: the
+     * table of its training steps (64 frequencies 10^(4j/63)), interpolated. Then two linear layers
+     * with SiLU. */
     int embedding_frequencies, embedding_hidden;
     double embedding_from, embedding_to;
 
     /* Conditioner, lull: `conditioner_layers` convolutions at the mel rate (SiLU after each), input
-     * (mel + offset)·scale, each layer's projection interpolated linearly from frame centres to patch
-     * centres, ends held. DiffWave: two transposed 2-D convolutions ×16, LeakyReLU 0.4. */
+     * (mel + offset)·scale, each layer's projection interpolated linearly from frame centres to
+     * patch centres, ends held. DiffWave: two transposed 2-D convolutions ×16, LeakyReLU 0.4. */
     int conditioner_channels, conditioner_kernel, conditioner_layers;
-    int conditioner_look_ahead; /* mel frames each convolution sees ahead, 0…(K−1)/2; (K−1)/2 = centred */
+    int conditioner_look_ahead; /* mel frames each convolution sees ahead, 0…(K−1)/2; (K−1)/2 =
+                                   centred */
     double mel_offset, mel_scale;
 
     /* Domain. */
@@ -47,6 +50,7 @@ typedef struct model_config {
     int refine, refine_window;
     double refine_momentum;
     int low_latency_steps, low_latency_refine, low_latency_refine_window;
+    int offline_steps, offline_refine, offline_refine_window;
 } model_config;
 
 /* The shipped recipe (family lull) and the `diffwave` base preset (30×64, cycle 10). */
@@ -56,9 +60,17 @@ void model_config_diffwave(model_config *config);
 /* Everything in range and consistent (patch divides hop, odd kernel, …), or the reason. */
 lull_status model_config_check(const model_config *config, const char *name, lull_error *error);
 
-/* JSON both ways. Parsing starts from the preset of the "family" member; unknown members are refused by name. */
-lull_status model_config_parse(const char *json, const char *name, model_config *config, lull_error *error);
+/* JSON both ways. Parsing starts from the preset of the "family" member; unknown members are
+ * refused by name. */
+lull_status model_config_parse(const char *json, const char *name, model_config *config,
+                               lull_error *error);
 char *model_config_print(const model_config *config); /* base_free; NULL = out of memory */
+
+/* The settings of synthesis for a use. */
+typedef struct model_settings {
+    int steps, refine, refine_window;
+} model_settings;
+model_settings model_config_settings(const model_config *config, lull_use use);
 
 /* Network frames of look-ahead of one evaluation, and mel frames of the conditioner's. */
 int model_config_network_look_ahead(const model_config *config);

@@ -30,6 +30,7 @@ static lull_status check(const lull_options *o, lull_error *error) {
     if (!status)
         status = check_range("refine_window", o->refine_window, -1, VOCODER_MAX_WINDOW, error);
     if (!status) status = check_range("threads", o->threads, 1, VOCODER_MAX_THREADS, error);
+    if (!status) status = check_range("use", (int)o->use, LULL_LIVE, LULL_OFFLINE, error);
     if (!status)
         status = check_range("precision", (int)o->precision, 0, LULL_PRECISION_BF16, error);
     if (!status)
@@ -52,13 +53,12 @@ static lull_status copy_given(const lull_options *given, lull_options *options, 
 }
 
 static void fill_from_model(const model_config *c, lull_options *o) {
-    bool low = o->low_latency;
+    model_settings settings = model_config_settings(c, o->use);
     if (o->sampler == LULL_SAMPLER_DEFAULT) o->sampler = c->sampler;
-    if (o->steps == 0) o->steps = low ? c->low_latency_steps : c->steps;
+    if (o->steps == 0) o->steps = settings.steps;
     if (o->eta < 0) o->eta = (float)c->eta;
-    if (o->refine < 0) o->refine = low ? c->low_latency_refine : c->refine;
-    if (o->refine_window < 0)
-        o->refine_window = low ? c->low_latency_refine_window : c->refine_window;
+    if (o->refine < 0) o->refine = settings.refine;
+    if (o->refine_window < 0) o->refine_window = settings.refine_window;
 }
 
 lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,

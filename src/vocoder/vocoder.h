@@ -8,7 +8,7 @@
 enum { VOCODER_NOISE_REFINE = 32, VOCODER_NOISE_REFINE_WINDOW = 6 };
 
 /* A vocoder without a network: noise coloured by the mel, then mel consistency. The classical baseline. steps,
- * sampler, eta, low_latency and precision of the options are not used. */
+ * sampler, eta, use and precision of the options are not used. */
 lull_status vocoder_new_noise(const mel_convention *convention, const lull_options *options,
                               lull_vocoder **vocoder, lull_error *error);
 

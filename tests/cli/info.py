@@ -28,16 +28,17 @@ class Info(Case):
         self.assertEqual(facts["convention"], "hifigan")
         self.assertGreater(facts["parameters"], 1e6)
         self.assertIn("minutes", facts["training"])
-        for settings in (facts["default"], facts["low_latency"]):
+        for settings in (facts["live"], facts["low_latency"], facts["offline"]):
             self.assertGreater(settings["flops_per_second"], 1e8)
             self.assertAlmostEqual(settings["latency_ms"], settings["latency_samples"] / 16.0, places=6)
-        self.assertLess(facts["low_latency"]["latency_ms"], facts["default"]["latency_ms"])
+        self.assertLess(facts["low_latency"]["latency_ms"], facts["live"]["latency_ms"])
 
     def test_latency_is_what_a_stream_shows(self):
         """Frames that arrive one by one: before the input ends, all but `latency` samples have come out."""
         facts = json.loads(self.run_lull("info", "--json").out)
-        frames = 40
-        for options, settings in (((), facts["default"]), (("--low-latency",), facts["low_latency"])):
+        frames = 60
+        for options, settings in (((), facts["live"]), (("--low-latency",), facts["low_latency"]),
+                                  (("--offline",), facts["offline"])):
             produced = self.stream_without_end(frames, options)
             self.assertEqual(produced, frames * facts["hop"] - settings["latency_samples"])
 
