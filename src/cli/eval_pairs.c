@@ -14,7 +14,7 @@
 
 lull_status eval_add_pair(const float *reference, size_t reference_count, int reference_rate,
                           const float *output, size_t output_count, int output_rate, eval_row *row,
-                          eval_table *table, lull_error *error) {
+                          const eval_options *options, eval_table *table, lull_error *error) {
     float *resampled = NULL;
     char remark[160] = "";
     int rate = reference_rate < output_rate ? reference_rate : output_rate;
@@ -46,6 +46,8 @@ lull_status eval_add_pair(const float *reference, size_t reference_count, int re
     row->seconds = (double)count / rate;
     row->remark = *remark ? remark : NULL;
     if (status == LULL_OK) status = eval_table_add(table, row, error);
+    if (status == LULL_OK && options->page)
+        status = eval_page_add(options->page, row, reference, output, count, rate, error);
     row->remark = NULL;
     base_free(resampled);
     return status;
@@ -59,7 +61,7 @@ static void split_name(const char *relative, char *folder, size_t size, const ch
 }
 
 static lull_status pair(const char *reference, const char *output, const char *relative,
-                        eval_table *table, lull_error *error) {
+                        const eval_options *options, eval_table *table, lull_error *error) {
     float *a = NULL, *b = NULL;
     size_t na = 0, nb = 0;
     audio_info ia, ib;
@@ -74,7 +76,7 @@ static lull_status pair(const char *reference, const char *output, const char *r
         row.name = (char *)name;
         row.reference = (char *)reference;
         row.output = (char *)output;
-        status = eval_add_pair(a, na, ia.rate, b, nb, ib.rate, &row, table, error);
+        status = eval_add_pair(a, na, ia.rate, b, nb, ib.rate, &row, options, table, error);
     }
     base_free(a);
     base_free(b);
@@ -83,13 +85,14 @@ static lull_status pair(const char *reference, const char *output, const char *r
 
 static lull_status pair_in_folders(const char *reference, const char *output,
                                    const char *reference_name, const char *output_name,
-                                   eval_table *table, lull_error *error) {
+                                   const eval_options *options, eval_table *table,
+                                   lull_error *error) {
     char a[PATH_MAX], b[PATH_MAX];
     if (snprintf(a, sizeof a, "%s/%s", reference, reference_name) >= PATH_MAX ||
         snprintf(b, sizeof b, "%s/%s", output, output_name) >= PATH_MAX)
         return base_fail(error, LULL_INVALID, "%s/%s: the path is too long", reference,
                          reference_name);
-    return pair(a, b, reference_name, table, error);
+    return pair(a, b, reference_name, options, table, error);
 }
 
 lull_status eval_pairs(const char *reference, const char *output, const eval_options *options,
@@ -100,7 +103,8 @@ lull_status eval_pairs(const char *reference, const char *output, const eval_opt
                          "%s is a %s and %s is a %s: give two files or two folders", reference,
                          folder ? "folder" : "file", output, folder ? "file" : "folder");
     const char *slash = strrchr(reference, '/');
-    if (!folder) return pair(reference, output, slash ? slash + 1 : reference, table, error);
+    if (!folder)
+        return pair(reference, output, slash ? slash + 1 : reference, options, table, error);
 
     cli_tree references = {NULL, 0, 0}, outputs = {NULL, 0, 0};
     progress bar;
@@ -112,7 +116,8 @@ lull_status eval_pairs(const char *reference, const char *output, const eval_opt
         const char *match = cli_tree_match(&outputs, references.names[i]);
         progress_update(&bar, (double)i / (double)references.count, NULL);
         if (match)
-            status = pair_in_folders(reference, output, references.names[i], match, table, error);
+            status = pair_in_folders(reference, output, references.names[i], match, options, table,
+                                     error);
         else
             missing++;
     }

@@ -2,6 +2,7 @@
 #ifndef CLI_EVAL_SUBJECTS_H
 #define CLI_EVAL_SUBJECTS_H
 
+#include "cli/eval_page.h"
 #include "cli/options.h"
 #include "eval/table.h"
 
@@ -12,6 +13,9 @@ typedef struct eval_options {
     int mel;   /* 0 exact, 1 smoothed */
     int griffin_lim;
     bool json, csv, files, noise, quiet;
+    const char *html;
+    int html_files;
+    eval_page *page; /* gets every pair's signals; NULL without --html */
 } eval_options;
 
 /* Two files, or two folders matched by name. */
@@ -21,10 +25,10 @@ lull_status eval_pairs(const char *reference, const char *output, const eval_opt
 /* Copy-synthesis of a corpus with a model, scored. */
 lull_status eval_model(const eval_options *options, eval_table *table, lull_error *error);
 
-/* Scores one pair of signals that may differ in rate and length, and adds the row; `row` says who
- * and where. */
+/* Scores one pair of signals that may differ in rate and length, and adds the row to the table and
+ * the page; `row` says who and where. */
 lull_status eval_add_pair(const float *reference, size_t reference_count, int reference_rate,
                           const float *output, size_t output_count, int output_rate, eval_row *row,
-                          eval_table *table, lull_error *error);
+                          const eval_options *options, eval_table *table, lull_error *error);
 
 #endif

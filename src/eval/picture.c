@@ -269,7 +269,7 @@ static lull_status draw_panel(canvas *c, const panel *p, int top, double low, do
         int room = (p->width + RIGHT - 12) / CANVAS_LETTER;
         snprintf(title, sizeof title, "%.*s", room < 255 ? room : 255, p->source->title);
         canvas_text(c, LEFT, top - TITLE + 8, title, INK);
-    } else if (!p->source) {
+    } else if (!p->source && top > TITLE) { /* not where it is alone */
         canvas_text(c, LEFT, top - TITLE + 8, "difference", INK);
     }
     if (p->convention)
@@ -353,37 +353,76 @@ static void hold_at_floor(panel *p, double low) {
         if (p->levels[i] < low) p->levels[i] = (float)low;
 }
 
+/* Levels of all sources, and the upper end of the scale of each kind: panels of one kind share it.
+ */
+static lull_status fill_sources(panel *panels, int count, const picture_options *o, double top[2],
+                                lull_error *error) {
+    lull_status status = LULL_OK;
+    top[0] = top[1] = -150;
+    for (int i = 0; i < count && status == LULL_OK; i++) {
+        status = fill_panel(&panels[i], panels, o, error);
+        if (status == LULL_OK) loudest(&panels[i], &top[panels[i].convention != NULL]);
+    }
+    for (int kind = 0; kind < 2; kind++) {
+        top[kind] = 10 * ceil(top[kind] / 10);
+        if (o->top_db) top[kind] = *o->top_db;
+    }
+    return status;
+}
+
+static void free_panels(panel *panels, int count) {
+    for (int i = 0; i < count; i++) base_free(panels[i].levels);
+}
+
+static lull_status draw_panels(canvas *c, panel *panels, int first, int count, const double top[2],
+                               double range, lull_error *error) {
+    lull_status status = LULL_OK;
+    int y = TITLE;
+    for (int i = first; i < count && status == LULL_OK; i++) {
+        double loud = panels[i].source ? top[panels[i].convention != NULL] : DIFFERENCE_DB;
+        double quiet = panels[i].source ? loud - range : -DIFFERENCE_DB;
+        status = draw_panel(c, &panels[i], y, quiet, loud, error);
+        times(c, &panels[i], y + panels[i].height + 1, i == count - 1);
+        y += panels[i].height + TITLE;
+    }
+    return status;
+}
+
+static const picture_options USUAL = {0, 0, 0, 0, 0, false, false, NULL};
+
 lull_status picture_draw(const picture_source *sources, int count, const picture_options *options,
                          canvas *c, lull_error *error) {
-    const picture_options usual = {0, 0, 0, 0, 0, false}, *o = options ? options : &usual;
+    const picture_options *o = options ? options : &USUAL;
     panel panels[PICTURE_MOST_SOURCES + 1] = {{0}};
-    double range = o->range_db > 0 ? o->range_db : 80;
-    int top = TITLE;
+    double range = o->range_db > 0 ? o->range_db : 80, top[2];
     *c = (canvas){NULL, 0, 0};
     lull_status status = check(sources, count, o, error);
     if (status != LULL_OK) return status;
-    int all = count + o->difference, height = arrange(sources, count, o, panels);
+    int all = count + o->difference, first = o->difference && o->only_difference ? count : 0;
+    int height = arrange(sources, count, o, panels);
+    for (int i = 0; i < first; i++) height -= panels[i].height + TITLE;
     status = canvas_new(c, panels[0].width + LEFT + RIGHT, height, PAPER, error);
-    /* Panels of one kind share one scale. */
-    double high[2] = {-INFINITY, -INFINITY};
-    for (int i = 0; i < count && status == LULL_OK; i++) {
-        status = fill_panel(&panels[i], panels, o, error);
-        if (status != LULL_OK) break;
-        loudest(&panels[i], &high[!sources[i].samples]);
-    }
-    for (int kind = 0; kind < 2; kind++) high[kind] = fmax(10 * ceil(high[kind] / 10), -150);
+    if (status == LULL_OK) status = fill_sources(panels, count, o, top, error);
     for (int i = 0; i < count && status == LULL_OK; i++)
-        hold_at_floor(&panels[i], high[!sources[i].samples] - range);
+        hold_at_floor(&panels[i], top[panels[i].convention != NULL] - range);
     if (o->difference && status == LULL_OK) status = fill_panel(&panels[count], panels, o, error);
-    for (int i = 0; i < all && status == LULL_OK; i++) {
-        double loud = i < count ? high[!sources[i].samples] : DIFFERENCE_DB;
-        double quiet = i < count ? loud - range : -DIFFERENCE_DB;
-        status = draw_panel(c, &panels[i], top, quiet, loud, error);
-        times(c, &panels[i], top + panels[i].height + 1, i == all - 1);
-        top += panels[i].height + TITLE;
-    }
-    for (int i = 0; i < all; i++) base_free(panels[i].levels);
+    if (status == LULL_OK) status = draw_panels(c, panels, first, all, top, range, error);
+    free_panels(panels, all);
     if (status != LULL_OK) canvas_free(c);
+    return status;
+}
+
+lull_status picture_top(const picture_source *sources, int count, const picture_options *options,
+                        double *top_db, lull_error *error) {
+    const picture_options *o = options ? options : &USUAL;
+    panel panels[PICTURE_MOST_SOURCES + 1] = {{0}};
+    double top[2];
+    lull_status status = check(sources, count, o, error);
+    if (status != LULL_OK) return status;
+    arrange(sources, count, o, panels);
+    status = fill_sources(panels, count, o, top, error);
+    *top_db = top[sources[0].samples == NULL];
+    free_panels(panels, count);
     return status;
 }
 

@@ -18,12 +18,14 @@ typedef struct picture_source {
 } picture_source;
 
 typedef struct picture_options {
-    int width;        /* of the whole picture; 0: 1000 */
-    int panel_height; /* 0: 280 (mels: the next multiple of their bands below) */
-    int n_fft;        /* of recordings: even; 0: the power of two nearest to 46 ms */
-    double range_db;  /* shown below the loudest; 0: 80 */
-    double max_hz;    /* of recordings: 0: half the rate */
-    bool difference;  /* a panel more: the second minus the first, of the same kind */
+    int width;            /* of the whole picture; 0: 1000 */
+    int panel_height;     /* 0: 280 (mels: the next multiple of their bands below) */
+    int n_fft;            /* of recordings: even; 0: the power of two nearest to 46 ms */
+    double range_db;      /* shown below the loudest; 0: 80 */
+    double max_hz;        /* of recordings: 0: half the rate */
+    bool difference;      /* a panel more: the second minus the first, of the same kind */
+    bool only_difference; /* that panel alone */
+    const double *top_db; /* upper end of the scale (NULL: the loudest, up to the next 10 dB) */
 } picture_options;
 
 enum { PICTURE_MOST_SOURCES = 16 };
@@ -31,6 +33,11 @@ enum { PICTURE_MOST_SOURCES = 16 };
 /* Draws into a new canvas, to be freed by the caller. NULL options: all defaults. */
 lull_status picture_draw(const picture_source *sources, int count, const picture_options *options,
                          canvas *c, lull_error *error);
+
+/* The upper end of the scale that picture_draw would choose for sources of one kind, so that
+ * several pictures can share it. */
+lull_status picture_top(const picture_source *sources, int count, const picture_options *options,
+                        double *top_db, lull_error *error);
 
 /* The same as a PNG file, or as the bytes of one (freed with base_free). */
 lull_status picture_write(const char *path, const picture_source *sources, int count,

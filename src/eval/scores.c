@@ -10,25 +10,37 @@
 #include "eval/spectral.h"
 
 typedef struct score_words {
-    const char *name, *title;
+    const char *name, *title, *about;
     bool higher_is_better;
 } score_words;
 
 static const score_words WORDS[SCORE_COUNT] = {
-    [SCORE_MCD] = {"mcd", "MCD dB", false},
-    [SCORE_STFT] = {"stft", "MR-STFT", false},
-    [SCORE_LSD_512] = {"lsd_512", "LSD 512", false},
-    [SCORE_LSD_2048] = {"lsd_2048", "LSD 2048", false},
-    [SCORE_MEL] = {"mel", "mel", false},
-    [SCORE_F0] = {"f0_cents", "F0 cents", false},
-    [SCORE_F0_GROSS] = {"f0_gross", "F0 gross %", false},
-    [SCORE_VOICING] = {"voicing", "voicing %", false},
-    [SCORE_PERIODICITY] = {"periodicity", "period.", false},
-    [SCORE_ESTOI] = {"estoi", "ESTOI", true},
-    [SCORE_LEVEL] = {"level_db", "level dB", false},
-    [SCORE_DC] = {"dc", "DC", false},
-    [SCORE_CLIPPED] = {"clipped", "clipped %", false},
+    [SCORE_MCD] = {"mcd", "MCD dB",
+                   "mel-cepstral distortion: how far the spectra's outlines differ", false},
+    [SCORE_STFT] = {"stft", "MR-STFT", "multi-resolution STFT distance, as vocoders are trained on",
+                    false},
+    [SCORE_LSD_512] = {"lsd_512", "LSD 512",
+                       "mean |difference of ln magnitude|, windows of 512 samples", false},
+    [SCORE_LSD_2048] = {"lsd_2048", "LSD 2048", "the same at 2048: harmonics, not only outlines",
+                        false},
+    [SCORE_MEL] = {"mel", "mel", "mean |difference| of the ln mel spectrograms", false},
+    [SCORE_F0] = {"f0_cents", "F0 cents",
+                  "root mean square error of the pitch where both are voiced", false},
+    [SCORE_F0_GROSS] = {"f0_gross", "F0 gross %",
+                        "frames voiced in both whose pitch is more than 20 % off", false},
+    [SCORE_VOICING] = {"voicing", "voicing %", "frames voiced in one of the two only", false},
+    [SCORE_PERIODICITY] = {"periodicity", "period.",
+                           "root mean square error of how periodic voiced frames are", false},
+    [SCORE_ESTOI] = {"estoi", "ESTOI", "extended short-time objective intelligibility; 1 is best",
+                     true},
+    [SCORE_LEVEL] = {"level_db", "level dB", "level of the output over the reference's", false},
+    [SCORE_DC] = {"dc", "DC", "mean of the output minus mean of the reference", false},
+    [SCORE_CLIPPED] = {"clipped", "clipped %", "samples of the output at full scale", false},
 };
+
+const char *eval_score_about(eval_score score) {
+    return WORDS[score].about;
+}
 
 const char *eval_score_name(eval_score score) {
     return WORDS[score].name;

@@ -30,6 +30,7 @@ typedef struct eval_scores {
 
 const char *eval_score_name(eval_score score);  /* "mcd", … as in JSON and CSV */
 const char *eval_score_title(eval_score score); /* "MCD dB", … as in tables */
+const char *eval_score_about(eval_score score); /* what it measures, in half a sentence */
 bool eval_score_higher_is_better(eval_score score);
 
 /* Fails only for want of memory or on fewer than 512 samples. */

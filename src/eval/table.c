@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-enum { NAME_WIDTH = 24 };
+enum { NAME_WIDTH = 16 };
 
 static void row_free(eval_row *row) {
     char *owned[] = {row->system, row->folder, row->name, row->reference, row->output, row->remark};
@@ -118,75 +118,108 @@ const char *eval_table_folder(const eval_table *table, const char *system, size_
 
 /* ---- text --------------------------------------------------------------------------------- */
 
-/* Columns of the table; the rest is in CSV and JSON. */
-static const eval_score COLUMNS[] = {SCORE_MCD,         SCORE_STFT,  SCORE_LSD_512,  SCORE_LSD_2048,
-                                     SCORE_MEL,         SCORE_F0,    SCORE_F0_GROSS, SCORE_VOICING,
+/* Columns of the lines for single files; the rest is in CSV and JSON. */
+static const eval_score COLUMNS[] = {SCORE_MCD,         SCORE_STFT,  SCORE_F0,   SCORE_VOICING,
                                      SCORE_PERIODICITY, SCORE_ESTOI, SCORE_LEVEL};
-enum { COLUMN_COUNT = sizeof COLUMNS / sizeof *COLUMNS };
+enum { COLUMN_COUNT = sizeof COLUMNS / sizeof *COLUMNS, NUMBER = 9, MEAN = 22, TITLE = 14 };
 
 static void print_number(FILE *to, double value) {
-    if (isnan(value))
-        fprintf(to, "%11s", "-");
+    if (isfinite(value))
+        fprintf(to, " %*.3f", NUMBER - 1, value);
     else
-        fprintf(to, "%11.3f", value);
+        fprintf(to, " %*s", NUMBER - 1, "-");
 }
 
-static void print_head(FILE *to) {
-    fprintf(to, "%-*s", NAME_WIDTH, "");
-    for (int i = 0; i < COLUMN_COUNT; i++) fprintf(to, "%11s", eval_score_title(COLUMNS[i]));
+/* Characters, not bytes, in `width` columns; of a long name the end, which tells more. */
+static void print_name(FILE *to, const char *name, int width) {
+    int letters = 0;
+    for (const char *c = name; *c; c++) letters += ((unsigned char)*c & 0xC0) != 0x80;
+    bool cut = letters > width;
+    for (; letters > width - cut && *name; letters--) do
+            name++;
+        while (((unsigned char)*name & 0xC0) == 0x80);
+    fprintf(to, "%s%s%*s", cut ? "…" : "", name, width - letters - cut, "");
+}
+
+static void print_files(const eval_table *table, FILE *to, const char *system) {
+    print_name(to, system, NAME_WIDTH);
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        fprintf(to, " %*s", NUMBER - 1, eval_score_title(COLUMNS[i]));
+    fprintf(to, "\n");
+    for (size_t i = 0; i < table->count; i++) {
+        const eval_row *row = &table->rows[i];
+        if (strcmp(row->system, system)) continue;
+        print_name(to, row->name, NAME_WIDTH);
+        for (int j = 0; j < COLUMN_COUNT; j++) print_number(to, row->scores.value[COLUMNS[j]]);
+        fprintf(to, "%s%s\n", row->remark ? "  " : "", row->remark ? row->remark : "");
+    }
     fprintf(to, "\n");
 }
 
-static void print_label(FILE *to, const char *label) {
-    size_t length = strlen(label);
-    /* The end of a long name tells more than its beginning. */
-    if (length >= NAME_WIDTH)
-        fprintf(to, "…%-*s", NAME_WIDTH - 1, label + length - NAME_WIDTH + 2);
+/* The last one of a line has no spaces behind it. */
+static void print_cell(FILE *to, const char *text, bool last) {
+    if (last) {
+        fprintf(to, " %s\n", text);
+    } else {
+        fprintf(to, " ");
+        print_name(to, text, MEAN - 1);
+    }
+}
+
+/* "0.123 ± 0.045" */
+static void print_mean(FILE *to, eval_mean mean, bool last) {
+    char text[64];
+    int digits = fabs(mean.mean) > 0 && fabs(mean.mean) < 0.001 ? 5 : 3;
+    if (!isfinite(mean.mean))
+        snprintf(text, sizeof text, "-");
+    else if (isfinite(mean.interval))
+        snprintf(text, sizeof text, "%.*f ± %.*f", digits, mean.mean, digits, mean.interval);
     else
-        fprintf(to, "%-*s", NAME_WIDTH, label);
+        snprintf(text, sizeof text, "%.*f", digits, mean.mean);
+    print_cell(to, text, last);
 }
 
-static void print_means(const eval_table *table, FILE *to, const char *label, const char *system,
-                        const char *folder) {
-    print_label(to, label);
-    for (int i = 0; i < COLUMN_COUNT; i++)
-        print_number(to, eval_table_mean(table, COLUMNS[i], system, folder).mean);
-    fprintf(to, "\n");
+static size_t rows_of(const eval_table *table, const char *system, const char *folder) {
+    size_t count = 0;
+    for (size_t i = 0; i < table->count; i++) count += matches(&table->rows[i], system, folder);
+    return count;
 }
 
-static void print_intervals(const eval_table *table, FILE *to, const char *system) {
-    print_label(to, "  95 % interval ±");
-    for (int i = 0; i < COLUMN_COUNT; i++)
-        print_number(to, eval_table_mean(table, COLUMNS[i], system, NULL).interval);
-    fprintf(to, "\n");
+/* Scores downwards, systems to the right. */
+static void print_means(const eval_table *table, FILE *to, const char *folder) {
+    const char *system, *first = eval_table_system(table, 0);
+    char label[64];
+    if (folder) fprintf(to, "\n%s/\n", *folder ? folder : ".");
+    print_name(to, "", TITLE);
+    for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++) {
+        size_t files = rows_of(table, system, folder);
+        snprintf(label, sizeof label, "%.30s%s%zu file%s", system, *system ? ", " : "", files,
+                 files == 1 ? "" : "s");
+        print_cell(to, label, !eval_table_system(table, s + 1));
+    }
+    for (int i = 0; i < SCORE_COUNT && first; i++) {
+        print_name(to, eval_score_title((eval_score)i), TITLE);
+        for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++)
+            print_mean(to, eval_table_mean(table, (eval_score)i, system, folder),
+                       !eval_table_system(table, s + 1));
+    }
+    if (isnan(eval_table_factor(table, NULL, folder))) return;
+    print_name(to, "times real", TITLE);
+    for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++)
+        print_mean(to, (eval_mean){1 / eval_table_factor(table, system, folder), NAN, 1},
+                   !eval_table_system(table, s + 1));
 }
 
 void eval_table_print(const eval_table *table, FILE *to, bool every_file) {
     const char *system, *folder;
-    for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++) {
-        if (*system) fprintf(to, "%s%s\n", s ? "\n" : "", system);
-        print_head(to);
-        for (size_t i = 0; every_file && i < table->count; i++) {
-            const eval_row *row = &table->rows[i];
-            if (strcmp(row->system, system)) continue;
-            print_label(to, row->name);
-            for (int j = 0; j < COLUMN_COUNT; j++) print_number(to, row->scores.value[COLUMNS[j]]);
-            fprintf(to, "%s%s\n", row->remark ? "  " : "", row->remark ? row->remark : "");
-        }
-        bool several = eval_table_folder(table, system, 1) != NULL;
-        for (size_t f = 0; several && (folder = eval_table_folder(table, system, f)) != NULL; f++) {
-            char label[64];
-            snprintf(label, sizeof label, "%s/", *folder ? folder : ".");
-            print_means(table, to, label, system, folder);
-        }
-        size_t files = eval_table_mean(table, SCORE_LEVEL, system, NULL).n;
-        char label[64];
-        snprintf(label, sizeof label, "mean of %zu", files);
-        print_means(table, to, label, system, NULL);
-        if (files > 1) print_intervals(table, to, system);
-        double factor = eval_table_factor(table, system, NULL);
-        if (!isnan(factor)) fprintf(to, "%.1f times faster than real time\n", 1 / factor);
-    }
+    if (table->count == 0) return;
+    for (size_t s = 0; every_file && (system = eval_table_system(table, s)) != NULL; s++)
+        print_files(table, to, system);
+    print_means(table, to, NULL);
+    const char *first = eval_table_system(table, 0);
+    bool several = eval_table_folder(table, first, 1) != NULL;
+    for (size_t f = 0; several && (folder = eval_table_folder(table, first, f)) != NULL; f++)
+        print_means(table, to, folder);
 }
 
 /* ---- CSV, JSON ---------------------------------------------------------------------------- */

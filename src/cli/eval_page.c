@@ -1,0 +1,302 @@
+/* lull eval --html: see eval_page.h. */
+#include "cli/eval_page.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "cli/page.h"
+#include "eval/picture.h"
+
+enum { LONGEST = 15 /* seconds of a file that are shown */, WIDTH = 700, HEIGHT = 220 };
+
+struct eval_page {
+    page files;      /* the sections so far */
+    int left;        /* files that may still be shown */
+    char *shown;     /* folder/name of the section at the end of files, or NULL */
+    double top_db;   /* of its pictures */
+    size_t sections; /* so far */
+};
+
+lull_status eval_page_new(int files, eval_page **made, lull_error *error) {
+    eval_page *p = base_alloc(1, sizeof *p);
+    if (!p) return base_no_memory(error);
+    p->left = files;
+    *made = p;
+    return LULL_OK;
+}
+
+void eval_page_free(eval_page *p) {
+    if (!p) return;
+    page_free(&p->files);
+    base_free(p->shown);
+    base_free(p);
+}
+
+/* ---- one file ----------------------------------------------------------------------------- */
+
+typedef struct pair {
+    const float *reference, *output;
+    size_t count;
+    int rate;
+} pair;
+
+static picture_source source_of(const float *samples, const pair *signals) {
+    return (picture_source){
+        .title = "", .samples = samples, .count = signals->count, .rate = signals->rate};
+}
+
+static lull_status add_picture(eval_page *p, const picture_source *sources, int count,
+                               const char *words, lull_error *error) {
+    const picture_options options = {.width = WIDTH,
+                                     .panel_height = HEIGHT,
+                                     .difference = count == 2,
+                                     .only_difference = true,
+                                     .top_db = &p->top_db};
+    canvas c;
+    lull_status status = picture_draw(sources, count, &options, &c, error);
+    if (status != LULL_OK) return status;
+    page_add(&p->files, "<img alt=\"%s\" width=\"%d\" height=\"%d\" src=\"", words, c.width,
+             c.height);
+    page_add_picture(&p->files, &c);
+    page_add_raw(&p->files, "\">\n");
+    canvas_free(&c);
+    return LULL_OK;
+}
+
+static void add_player(eval_page *p, const float *samples, const pair *signals) {
+    page_add_raw(&p->files, "<audio controls preload=\"metadata\" src=\"");
+    page_add_recording(&p->files, samples, signals->count, signals->rate);
+    page_add_raw(&p->files, "\"></audio>\n");
+}
+
+static void end_section(eval_page *p) {
+    if (p->shown) page_add_raw(&p->files, "</div>\n</section>\n");
+    base_free(p->shown);
+    p->shown = NULL;
+}
+
+static lull_status begin_section(eval_page *p, const eval_row *row, const char *key,
+                                 const pair *signals, lull_error *error) {
+    picture_source reference = source_of(signals->reference, signals);
+    const picture_options options = {.width = WIDTH, .panel_height = HEIGHT};
+    end_section(p);
+    p->shown = base_strdup(key);
+    if (!p->shown) return base_no_memory(error);
+    p->left--;
+    lull_status status = picture_top(&reference, 1, &options, &p->top_db, error);
+    if (status != LULL_OK) return status;
+    page_add(&p->files, "<section id=\"file-%zu\">\n<h3>", ++p->sections);
+    page_add_escaped(&p->files, key);
+    page_add_raw(&p->files, "</h3>\n");
+    if (row->remark) {
+        page_add_raw(&p->files, "<p>");
+        page_add_escaped(&p->files, row->remark);
+        page_add_raw(&p->files, ".</p>\n");
+    }
+    if (row->seconds > LONGEST)
+        page_add(&p->files, "<p>The first %d of %.1f s are shown.</p>\n", LONGEST, row->seconds);
+    page_add_raw(&p->files, "<div class=\"row\">\n<figure><figcaption>reference</figcaption>\n");
+    status = add_picture(p, &reference, 1, "spectrogram of the reference", error);
+    add_player(p, signals->reference, signals);
+    page_add_raw(&p->files, "</figure>\n");
+    return status;
+}
+
+static void add_scores(eval_page *p, const eval_row *row) {
+    static const eval_score SHOWN[] = {SCORE_MCD, SCORE_STFT, SCORE_F0, SCORE_VOICING, SCORE_ESTOI};
+    page_add_raw(&p->files, "<div class=\"quiet\">");
+    for (size_t i = 0; i < sizeof SHOWN / sizeof *SHOWN; i++) {
+        double value = row->scores.value[SHOWN[i]];
+        page_add(&p->files, "%s%s ", i ? " · " : "", eval_score_title(SHOWN[i]));
+        if (isfinite(value))
+            page_add(&p->files, "%.3g", value);
+        else
+            page_add_raw(&p->files, "–");
+    }
+    page_add_raw(&p->files, "</div>\n");
+}
+
+lull_status eval_page_add(eval_page *p, const eval_row *row, const float *reference,
+                          const float *output, size_t count, int rate, lull_error *error) {
+    char key[1024];
+    pair signals = {reference, output, count, rate};
+    if (signals.count > (size_t)LONGEST * (size_t)rate)
+        signals.count = (size_t)LONGEST * (size_t)rate;
+    snprintf(key, sizeof key, "%s%s%s", row->folder ? row->folder : "",
+             row->folder && *row->folder ? "/" : "", row->name ? row->name : "");
+    bool same = p->shown && !strcmp(p->shown, key);
+    if (!same && p->left == 0) {
+        end_section(p);
+        return LULL_OK;
+    }
+    lull_status status = same ? LULL_OK : begin_section(p, row, key, &signals, error);
+    if (status != LULL_OK) return status;
+    const picture_source both[2] = {source_of(reference, &signals), source_of(output, &signals)};
+    const char *system = row->system && *row->system ? row->system : "output";
+    page_add_raw(&p->files, "<figure><figcaption>");
+    page_add_escaped(&p->files, system);
+    page_add_raw(&p->files, "</figcaption>\n");
+    status = add_picture(p, &both[1], 1, "spectrogram of the output", error);
+    if (status != LULL_OK) return status;
+    add_player(p, output, &signals);
+    add_scores(p, row);
+    page_add_raw(&p->files, "<div>");
+    page_add_escaped(&p->files, system);
+    page_add_raw(&p->files, " minus reference:</div>\n");
+    status = add_picture(p, both, 2, "difference of the spectrograms", error);
+    page_add_raw(&p->files, "</figure>\n");
+    return status;
+}
+
+/* ---- tables ------------------------------------------------------------------------------- */
+
+static void add_value(page *t, double value, double interval, bool best) {
+    if (!isfinite(value)) {
+        page_add_raw(t, "<td class=\"quiet\">–</td>");
+        return;
+    }
+    int digits = fabs(value) > 0 && fabs(value) < 0.001 ? 5 : 3;
+    page_add(t, "<td%s>%.*f", best ? " class=\"best\"" : "", digits, value);
+    if (isfinite(interval)) page_add(t, " <span class=\"quiet\">± %.*f</span>", digits, interval);
+    page_add_raw(t, "</td>");
+}
+
+/* The system whose mean is best; NULL where there is none, or nothing to choose from. */
+static const char *best_system(const eval_table *table, eval_score score, const char *folder) {
+    const char *system, *best = NULL;
+    double value = 0, worst = INFINITY;
+    if (!eval_table_system(table, 1)) return NULL;
+    for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++) {
+        double mean = eval_table_mean(table, score, system, folder).mean;
+        double worth = eval_score_higher_is_better(score) ? mean : -fabs(mean);
+        if (!isfinite(mean)) continue;
+        if (!best || worth > value) best = system, value = worth;
+        worst = fmin(worst, worth);
+    }
+    return value > worst ? best : NULL;
+}
+
+/* Scores downwards, systems to the right. */
+static void add_means(page *t, const eval_table *table, const char *folder) {
+    const char *system;
+    page_add_raw(t, "<div class=\"wide\"><table>\n<tr><th>score</th>");
+    for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++) {
+        page_add_raw(t, "<th>");
+        page_add_escaped(t, *system ? system : "mean");
+        page_add_raw(t, "</th>");
+    }
+    page_add_raw(t, "<th style=\"text-align: left\">what it is</th></tr>\n");
+    for (int i = 0; i < SCORE_COUNT; i++) {
+        eval_score score = (eval_score)i;
+        const char *best = best_system(table, score, folder);
+        page_add(t, "<tr><td>%s</td>", eval_score_title(score));
+        for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++) {
+            eval_mean mean = eval_table_mean(table, score, system, folder);
+            add_value(t, mean.mean, mean.interval, best && !strcmp(best, system));
+        }
+        page_add_raw(t, "<td style=\"text-align: left\" class=\"quiet\">");
+        page_add_escaped(t, eval_score_about(score));
+        page_add_raw(t, "</td></tr>\n");
+    }
+    bool timed = isfinite(eval_table_factor(table, NULL, folder));
+    if (timed) page_add_raw(t, "<tr><td>real-time factor</td>");
+    for (size_t s = 0; timed && (system = eval_table_system(table, s)) != NULL; s++)
+        add_value(t, eval_table_factor(table, system, folder), NAN, false);
+    if (timed)
+        page_add_raw(t, "<td style=\"text-align: left\" class=\"quiet\">seconds of work for a "
+                        "second of sound, on this machine</td></tr>\n");
+    page_add_raw(t, "</table></div>\n");
+}
+
+static void add_cell(page *t, const char *text) {
+    page_add_raw(t, "<td style=\"text-align: left\">");
+    page_add_escaped(t, text);
+    page_add_raw(t, "</td>");
+}
+
+static void add_rows(page *t, const eval_table *table) {
+    bool systems = eval_table_system(table, 1) != NULL;
+    page_add_raw(t, "<div class=\"wide\"><table id=\"files\">\n<thead><tr><th>file</th>");
+    if (systems) page_add_raw(t, "<th>system</th>");
+    for (int i = 0; i < SCORE_COUNT; i++)
+        page_add(t, "<th>%s</th>", eval_score_title((eval_score)i));
+    page_add_raw(t, "</tr></thead>\n<tbody>\n");
+    for (size_t r = 0; r < table->count; r++) {
+        const eval_row *row = &table->rows[r];
+        page_add_raw(t, "<tr><td>");
+        page_add_escaped(t, row->folder);
+        if (*row->folder) page_add_raw(t, "/");
+        page_add_escaped(t, row->name);
+        page_add_raw(t, "</td>");
+        if (systems) add_cell(t, row->system);
+        for (int i = 0; i < SCORE_COUNT; i++) add_value(t, row->scores.value[i], NAN, false);
+        page_add_raw(t, "</tr>\n");
+    }
+    page_add_raw(t, "</tbody></table></div>\n");
+}
+
+/* Clicking a heading sorts by it, clicking again the other way round; what has no value is last. */
+static const char SORTING[] =
+    "<script>\n"
+    "const table = document.getElementById('files'), body = table.tBodies[0];\n"
+    "let sorted = -1, up = true;\n"
+    "for (const head of table.tHead.rows[0].cells) {\n"
+    "  head.style.cursor = 'pointer';\n"
+    "  head.onclick = () => {\n"
+    "    const at = head.cellIndex;\n"
+    "    up = sorted == at ? !up : true, sorted = at;\n"
+    "    const value = row => parseFloat(row.cells[at].textContent);\n"
+    "    const text = row => row.cells[at].textContent;\n"
+    "    const rows = [...body.rows];\n"
+    "    const numbers = rows.some(row => !isNaN(value(row)) && head.cellIndex > 0);\n"
+    "    rows.sort((a, b) => numbers\n"
+    "      ? isNaN(value(a)) - isNaN(value(b)) || (up ? 1 : -1) * (value(a) - value(b))\n"
+    "      : (up ? 1 : -1) * text(a).localeCompare(text(b)));\n"
+    "    body.append(...rows);\n"
+    "  };\n"
+    "}\n"
+    "</script>\n";
+
+static size_t count_files(const eval_table *table) {
+    size_t systems = 0;
+    while (eval_table_system(table, systems)) systems++;
+    return systems ? table->count / systems : 0;
+}
+
+lull_status eval_page_write(eval_page *p, const eval_table *table, const char *title,
+                            const char *path, lull_error *error) {
+    page t = {NULL, 0, 0, false};
+    const char *folder;
+    size_t files = count_files(table);
+    double seconds = 0;
+    for (size_t i = 0; i < table->count; i++) seconds += table->rows[i].seconds;
+    end_section(p);
+    page_begin(&t, title);
+    page_add(&t, "<p>%zu file%s, %.1f s. ", files, files == 1 ? "" : "s",
+             files ? seconds * (double)files / (double)table->count : 0);
+    page_add_raw(&t, "Lower is better, except for ESTOI; level and DC are best at 0. "
+                     "± is the 95 % interval of the mean. Written by lull eval.</p>\n");
+    add_means(&t, table, NULL);
+    const char *first = eval_table_system(table, 0);
+    for (size_t f = 0; first && eval_table_folder(table, first, 1) &&
+                       (folder = eval_table_folder(table, first, f)) != NULL;
+         f++) {
+        page_add_raw(&t, "<h2>");
+        page_add_escaped(&t, *folder ? folder : ".");
+        page_add_raw(&t, "</h2>\n");
+        add_means(&t, table, folder);
+    }
+    if (p->sections) {
+        page_add_raw(&t, "<h2>To hear and see</h2>\n");
+        if (p->sections < files)
+            page_add(&t, "<p>The first %zu of %zu files.</p>\n", p->sections, files);
+        page_add_page(&t, &p->files);
+    }
+    page_add_raw(&t, "<h2>Every file</h2>\n<p class=\"quiet\">A click on a heading sorts.</p>\n");
+    add_rows(&t, table);
+    page_add_raw(&t, SORTING);
+    return page_write(&t, path, error);
+}
