@@ -6,7 +6,9 @@
  *
  * Build: cc -o serve_client serve_client.c. The protocol is in docs/serve.md. Frames are sent as they come, and
  * samples are written as they come, so the sound follows its frames. */
-#define _GNU_SOURCE
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* poll and getaddrinfo with -std=c11 */
+#endif
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
