@@ -65,7 +65,8 @@ lull_status cli_convert_frames(const mel_convention *convention, const cli_input
         float *frame = frames + f * bands;
         for (size_t b = 0; b < bands; b++) {
             double linear = to_linear(frame[b], options->from);
-            if (!isfinite(linear))
+            float scaled = (float)(linear * scale);
+            if (!isfinite(scaled))
                 return base_fail(
                     error, LULL_NOT_FINITE,
                     "%s: band %zu of frame %zu is %g, which --from %s makes no finite number", name,
@@ -76,7 +77,7 @@ lull_status cli_convert_frames(const mel_convention *convention, const cli_input
                     "%s: band %zu of frame %zu is %g: linear mels are not below 0; they may "
                     "be logarithms (--from ln or log10)",
                     name, b, f, (double)frame[b]);
-            frame[b] = (float)(linear * scale);
+            frame[b] = scaled;
         }
         mel_compress(convention, frame, frame);
     }

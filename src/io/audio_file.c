@@ -18,6 +18,8 @@
 enum {
     BLOCK_FLOATS = 32768, /* read at once, all channels together */
     MAX_CHANNELS = 1024,  /* libsndfile's own limit */
+    /* A byte of a file that says 1 Hz would become sixty kilobytes at 16 kHz. */
+    MIN_FILE_RATE = 1000,
     MAX_FILE_RATE = 10000000
 };
 
@@ -48,12 +50,12 @@ static lull_status open_recording(const char *path, SNDFILE **file, audio_info *
         return base_fail(error, code == SF_ERR_SYSTEM ? LULL_IO : LULL_FORMAT,
                          "cannot read '%s' as a recording: %s", path, sf_strerror(NULL));
     }
-    if (header.channels < 1 || header.channels > MAX_CHANNELS || header.samplerate < 1 ||
+    if (header.channels < 1 || header.channels > MAX_CHANNELS || header.samplerate < MIN_FILE_RATE ||
         header.samplerate > MAX_FILE_RATE || header.frames < 0) {
         sf_close(*file);
         *file = NULL;
         return base_fail(error, LULL_FORMAT,
-                         "'%s': its header says %d channels at %d Hz, which cannot be", path,
+                         "'%s': its header says %d channels at %d Hz, which is no recording of speech", path,
                          header.channels, header.samplerate);
     }
     *info = (audio_info){header.samplerate, header.channels, (size_t)header.frames};

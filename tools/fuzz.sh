@@ -1,0 +1,61 @@
+#!/bin/sh
+# Runs every fuzzer of tests/fuzz for some seconds under AddressSanitizer and UBSan: sh tools/fuzz.sh [SECONDS [NAME…]]
+# (60 each when nothing is said; two at a time). What it finds is left in build-fuzz/found; copy it to
+# tests/fuzz/corpus/NAME/regression-WHAT once it is mended. FUZZ_JOBS changes how many run at a time.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+seconds=${1:-60}
+[ $# -gt 0 ] && shift
+names=${*:-npy model config audio frames serve vocoder}
+build=${FUZZ_BUILD:-build-fuzz}
+clang=$(command -v clang || command -v clang-14 || command -v clang-19) || {
+    echo "tools/fuzz.sh: clang is not installed (Debian: clang, libclang-rt-14-dev)" >&2
+    exit 1
+}
+if [ ! -f "$build/build.ninja" ]; then
+    CC=$clang meson setup "$build" -Dfuzz=true -Dmpi=disabled -Db_sanitize=address,undefined -Db_lundef=false \
+        -Dbuildtype=debugoptimized -Doptimization=1 >/dev/null || exit 1
+fi
+targets=
+for name in $names; do targets="$targets tests/fuzz/fuzz_$name"; done
+# shellcheck disable=SC2086
+ninja -C "$build" $targets >"$build/fuzz-build.log" 2>&1 || {
+    tail -n 30 "$build/fuzz-build.log"
+    exit 1
+}
+
+mkdir -p "$build/found"
+export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+fuzz_one() {
+    name=$1
+    mkdir -p "$build/corpus-$name"
+    most=4096
+    [ "$name" = npy ] && most=1024
+    [ "$name" = vocoder ] && most=1024
+    "$build/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -max_len=$most -timeout=60 -rss_limit_mb=2048 \
+        -print_final_stats=1 -artifact_prefix="$build/found/$name-" "$build/corpus-$name" \
+        "tests/fuzz/corpus/$name" >"$build/fuzz-$name.log" 2>&1
+    status=$?
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$build/fuzz-$name.log")
+    reached=$(grep -o 'cov: [0-9]*' "$build/fuzz-$name.log" | tail -n 1)
+    if [ $status -eq 0 ]; then
+        echo "$name: $seconds s, ${runs:-0} runs, ${reached:-cov: 0}, nothing found"
+    else
+        echo "$name: FOUND something (or could not run): $build/fuzz-$name.log"
+        grep -E 'ERROR|SUMMARY|not so|runtime error|Test unit written' "$build/fuzz-$name.log" | head -n 6
+        : >"$build/failed"
+    fi
+}
+
+rm -f "$build/failed"
+running=0
+for name in $names; do
+    fuzz_one "$name" &
+    running=$((running + 1))
+    if [ $running -ge "${FUZZ_JOBS:-2}" ]; then
+        wait
+        running=0
+    fi
+done
+wait
+[ ! -f "$build/failed" ]
