@@ -30,7 +30,7 @@ typedef struct train_exchange_times {
     uint64_t steps;
     double bytes;   /* of gradient that a rank gave into the sums */
     double busy;    /* seconds in which sums were under way */
-    double exposed; /* of them: after the backward pass was done */
+    double exposed; /* seconds from the end of the backward pass to the sum at hand */
 } train_exchange_times;
 train_exchange_times train_exchange_get_times(const train_exchange *exchange);
 

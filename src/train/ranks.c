@@ -456,6 +456,7 @@ static const char *one_line(const char *text, char *line, size_t size) {
     size_t n = strcspn(text, "\n");
     if (n > 0 && text[n - 1] == ',') n--;
     snprintf(line, size, "%.*s", (int)(n < size ? n : size - 1), text);
+    for (char *tab = line; (tab = strchr(tab, '\t')) != NULL;) *tab = ' ';
     return *line ? line : "nothing";
 }
 

@@ -436,8 +436,8 @@ static void say_exchange(run *r) {
     if (times.steps == 0) return;
     double n = (double)times.steps;
     say(r, TRAIN_LINE_EVENT,
-        "%d ranks exchanged %.3f MB of gradient a step: %.4f s under way, %.4f s of them after the "
-        "backward pass",
+        "%d ranks exchanged %.3f MB of gradient a step: under way for %.4f s, waited for after the "
+        "backward pass for %.4f s",
         train_ranks_count(r->ranks), times.bytes / n / 1e6, times.busy / n, times.exposed / n);
     if (is_first(r)) exchange_timing(r);
 }
