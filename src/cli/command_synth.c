@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "cli/options.h"
+#include "cli/share_jobs.h"
 #include "cli/synthesis.h"
 #include "cli/trace_page.h"
 #include "model/model.h"
@@ -26,7 +27,7 @@ typedef struct synth_options {
     cli_input_options input;
     const char *output, *noise, *convention, *trace;
     int griffin_lim, jobs, format, rate;
-    bool wav, skip_existing, quiet;
+    bool wav, skip_existing, quiet, plot;
 } synth_options;
 
 /* What the workers share. */
@@ -34,6 +35,8 @@ typedef struct batch {
     const synthesis_settings *settings;
     const cli_jobs *jobs;
     const synth_options *options;
+    train_ranks *ranks;   /* of several machines, each with its own batch */
+    size_t total;         /* jobs of all ranks */
     pthread_mutex_t lock; /* of everything below */
     size_t next, finished, failed, skipped;
     double parts; /* finished files and parts of files */
@@ -98,7 +101,7 @@ static void account(batch *b, const cli_job *job, lull_status status, const lull
     if (!quiet && limited > 0)
         cli_note("%s: %llu samples were too loud and were limited", job->input,
                  (unsigned long long)limited);
-    if (!quiet && b->jobs->count == 1)
+    if (!quiet && b->total == 1)
         cli_note("%s: %.2f s of audio in %.2f s, %.1f times real time", job->output,
                  audio_seconds(b, samples), spent,
                  audio_seconds(b, samples) / (spent > 1e-9 ? spent : 1e-9));
@@ -144,24 +147,26 @@ static void *run_worker(void *context) {
     return NULL;
 }
 
-static int run_batch(batch *b) {
-    lull_error error = {LULL_OK, ""};
-    synthesis_worker *worker = NULL;
-    pthread_t threads[MAX_WORKERS];
-    int started = 0, wanted = b->options->jobs;
-    if (synthesis_worker_new(b->settings, &worker, &error) != LULL_OK) return cli_fail(&error);
-    if ((size_t)wanted > b->jobs->count) wanted = (int)b->jobs->count;
-    progress_begin(&b->bar, "synth", (double)b->jobs->count, b->options->quiet);
-    while (started < wanted - 1 && pthread_create(&threads[started], NULL, run_worker, b) == 0)
-        started++;
-    run_jobs(b, worker);
-    for (int i = 0; i < started; i++) pthread_join(threads[i], NULL);
-    synthesis_worker_free(worker);
-    progress_end(&b->bar);
+/* What all ranks have done; each of them waits here for the others. */
+static lull_status add_up(batch *b, lull_error *error) {
+    double counts[] = {(double)b->finished, (double)b->failed, (double)b->skipped,
+                       (double)b->samples, interrupted ? 1.0 : 0.0};
+    if (b->ranks == NULL) return LULL_OK;
+    lull_status status = train_ranks_sum(b->ranks, counts, 5, error);
+    b->finished = (size_t)counts[0];
+    b->failed = (size_t)counts[1];
+    b->skipped = (size_t)counts[2];
+    b->samples = (size_t)counts[3];
+    if (counts[4] > 0.0) interrupted = true;
+    return status;
+}
+
+static int report(const batch *b) {
+    if (train_ranks_rank(b->ranks) > 0) return CLI_OK; /* the first one speaks */
     double spent = progress_now() - b->bar.started;
-    if (!b->options->quiet && b->jobs->count > 1)
+    if (!b->options->quiet && b->total > 1)
         cli_note("%zu of %zu files done%s, %.1f s of audio in %.1f s, %.1f times real time",
-                 b->finished - b->failed - b->skipped, b->jobs->count,
+                 b->finished - b->failed - b->skipped, b->total,
                  b->skipped > 0 ? " (those that exist skipped)" : "", audio_seconds(b, b->samples),
                  spent, audio_seconds(b, b->samples) / (spent > 1e-9 ? spent : 1e-9));
     if (interrupted) {
@@ -169,6 +174,27 @@ static int run_batch(batch *b) {
         return INTERRUPTED;
     }
     return b->failed > 0 ? CLI_FAILED : CLI_OK;
+}
+
+static lull_status run_batch(batch *b, lull_error *error) {
+    synthesis_worker *worker = NULL;
+    pthread_t threads[MAX_WORKERS];
+    int started = 0, wanted = b->options->jobs;
+    bool quiet = b->options->quiet || train_ranks_rank(b->ranks) > 0;
+    lull_status status = synthesis_worker_new(b->settings, &worker, error);
+    status = train_ranks_agree(b->ranks, status, error);
+    if (status != LULL_OK) goto done;
+    if ((size_t)wanted > b->jobs->count) wanted = (int)b->jobs->count;
+    progress_begin(&b->bar, "synth", (double)b->jobs->count, quiet);
+    while (started < wanted - 1 && pthread_create(&threads[started], NULL, run_worker, b) == 0)
+        started++;
+    run_jobs(b, worker);
+    for (int i = 0; i < started; i++) pthread_join(threads[i], NULL);
+    progress_end(&b->bar);
+    status = add_up(b, error);
+done:
+    synthesis_worker_free(worker);
+    return status;
 }
 
 /* ---- settings ----------------------------------------------------------------------------- */
@@ -187,6 +213,8 @@ static int check_combination(const synth_options *options, char **operands, int 
         return cli_usage_error("synth", "--trace wants a model: the baselines have no steps");
     if (options->wav && (options->output == NULL || strcmp(options->output, "-") != 0))
         return cli_usage_error("synth", "--wav goes with -o -; files are WAV anyway");
+    if (options->plot && options->output != NULL && strcmp(options->output, "-") == 0)
+        return cli_usage_error("synth", "--plot wants an output file, not -");
     for (int i = 0; i < count; i++) {
         if (count > 1 && strcmp(operands[i], "-") == 0)
             return cli_usage_error("synth", "standard input ('-') must be the only input");
@@ -227,12 +255,29 @@ static lull_status open_model(const synth_options *options, lull_model **model, 
     return LULL_OK;
 }
 
-static int synthesize(const synth_options *options, const cli_jobs *jobs) {
+/* Several machines: all must be the same program with the same orders and model. */
+static lull_status compare_ranks(train_ranks *ranks, const char *orders, const lull_model *model,
+                                 lull_error *error) {
+    if (ranks == NULL) return LULL_OK;
+    lull_status status = train_ranks_same_program(ranks, error);
+    if (status == LULL_OK) status = train_ranks_same_text(ranks, "command line", orders, error);
+    if (status != LULL_OK) return status;
+    char *text = model != NULL ? model_config_print(&model->config) : base_strdup("no model");
+    status = train_ranks_agree(ranks, text != NULL ? LULL_OK : base_no_memory(error), error);
+    if (status == LULL_OK) status = train_ranks_same_text(ranks, "model", text, error);
+    base_free(text);
+    return status;
+}
+
+static int synthesize(const synth_options *options, const cli_jobs *all, train_ranks *ranks,
+                      const char *orders) {
     lull_error error = {LULL_OK, ""};
     lull_model *model = NULL;
-    batch b = {.jobs = jobs, .options = options};
+    cli_jobs mine = {NULL, 0, 0};
+    batch b = {.jobs = &mine, .options = options, .ranks = ranks};
     synthesis_settings settings = {.input = options->input,
                                    .griffin_lim = options->griffin_lim,
+                                   .plot = options->plot,
                                    .trace = options->trace,
                                    .format = (audio_format)options->format,
                                    .wav = options->wav,
@@ -245,18 +290,27 @@ static int synthesize(const synth_options *options, const cli_jobs *jobs) {
     if (status == LULL_OK) status = find_convention(options, model, &settings.convention, &error);
     if (status == LULL_OK && options->noise != NULL)
         status = read_noise(options->noise, &settings.noise, &error);
+    status = train_ranks_agree(ranks, status, &error);
+    if (status == LULL_OK) status = compare_ranks(ranks, orders, model, &error);
+    if (status == LULL_OK)
+        status = cli_jobs_share(ranks, all, &settings.convention, options->skip_existing, &mine,
+                                &b.total, &b.skipped, &error);
     if (status == LULL_OK) {
         bool none =
             options->synthesis.model != NULL && strcmp(options->synthesis.model, "none") == 0;
         settings.model = none ? NULL : model;
         b.settings = &settings;
+        b.finished = b.skipped;
         pthread_mutex_init(&b.lock, NULL);
         catch_interrupts();
-        code = run_batch(&b);
+        status = run_batch(&b, &error);
         pthread_mutex_destroy(&b.lock);
-    } else {
-        cli_fail(&error);
     }
+    if (status == LULL_OK)
+        code = report(&b);
+    else if (train_ranks_rank(ranks) == 0)
+        cli_fail(&error);
+    cli_jobs_free(&mine);
     npy_free(&settings.noise);
     lull_model_close(model);
     return code;
@@ -278,6 +332,33 @@ static lull_status write_contents(const synth_options *options, const cli_jobs *
     return status;
 }
 
+static lull_status make_jobs(const synth_options *asked, char **operands, int count, cli_jobs *jobs,
+                             lull_error *error) {
+    lull_status status = cli_jobs_make(operands, count, asked->output, ".wav", true, jobs, error);
+    if (status != LULL_OK || asked->trace == NULL || jobs->count < 2) return status;
+    status = make_folder(asked->trace, error);
+    return status == LULL_OK ? cli_jobs_trace(jobs, asked->trace, error) : status;
+}
+
+/* The command line, a word a line. NULL: no memory. */
+static char *join_words(int count, char **words) {
+    char *text = NULL;
+    size_t used = 0, capacity = 0;
+    if (!base_grow((void **)&text, &capacity, 1, 1)) return NULL;
+    text[0] = '\0';
+    for (int i = 0; i < count; i++) {
+        size_t n = strlen(words[i]);
+        if (!base_grow((void **)&text, &capacity, used + n + 2, 1)) {
+            base_free(text);
+            return NULL;
+        }
+        memcpy(text + used, words[i], n);
+        memcpy(text + used + n, "\n", 2);
+        used += n + 1;
+    }
+    return text;
+}
+
 int command_synth(int argc, char **argv) {
     synth_options asked = {.synthesis = CLI_SYNTHESIS_DEFAULT, .jobs = 1, .format = -1};
     int first = 0, code = CLI_OK;
@@ -291,6 +372,7 @@ int command_synth(int argc, char **argv) {
         CLI_FLAG('w', "wav", &asked.wav, "with -o -: WAV, not raw samples"),
         CLI_INPUT_OPTIONS(asked.input),
         CLI_TEXT('N', "noise", "NPY", &asked.noise, "noise to use, [draws, samples]"),
+        CLI_FLAG(0, "plot", &asked.plot, "also NAME.png: the mel that went in above what came out"),
         CLI_TEXT('T', "trace", "DIR", &asked.trace,
                  "write the signal at every step there, with a page"),
         CLI_INT('g', "griffin-lim", "N", &asked.griffin_lim, 1, 100000,
@@ -311,9 +393,16 @@ int command_synth(int argc, char **argv) {
         options,
         1,
         -1};
-    if (!cli_parse(&line, argc, argv, &first, &code)) return code;
+    char *orders = join_words(argc, argv); /* parsing changes their order */
+    if (!cli_parse(&line, argc, argv, &first, &code)) {
+        base_free(orders);
+        return code;
+    }
     code = check_combination(&asked, argv + first, argc - first);
-    if (code != CLI_OK) return code;
+    if (code != CLI_OK) {
+        base_free(orders);
+        return code;
+    }
     /* Who pipes frames in waits for the sound of each; files can have the longer window. */
     bool stream = argc - first == 1 && strcmp(argv[first], "-") == 0;
     asked.synthesis.use = stream ? LULL_LIVE : LULL_OFFLINE;
@@ -321,20 +410,28 @@ int command_synth(int argc, char **argv) {
     if (asked.format < 0) asked.format = to_stdout && !asked.wav ? AUDIO_FLOAT : AUDIO_PCM16;
 
     lull_error error = {LULL_OK, ""};
-    cli_jobs jobs;
-    if (cli_jobs_make(argv + first, argc - first, asked.output, ".wav", true, &jobs, &error) !=
-        LULL_OK)
-        return error.status == LULL_INVALID ? cli_usage_error("synth", "%s", error.message)
-                                            : cli_fail(&error);
-    if (asked.trace != NULL && jobs.count > 1 &&
-        (make_folder(asked.trace, &error) != LULL_OK ||
-         cli_jobs_trace(&jobs, asked.trace, &error) != LULL_OK))
-        code = cli_fail(&error);
-    else
-        code = synthesize(&asked, &jobs);
-    if (asked.trace != NULL && jobs.count > 1 && code == CLI_OK &&
+    cli_jobs jobs = {NULL, 0, 0};
+    train_ranks *ranks = NULL;
+    if (train_ranks_join(&ranks, &error) != LULL_OK) {
+        base_free(orders);
+        return cli_fail(&error);
+    }
+    bool speaks = train_ranks_rank(ranks) == 0;
+    lull_status status = LULL_OK;
+    if (speaks) status = make_jobs(&asked, argv + first, argc - first, &jobs, &error);
+    if (train_ranks_agree(ranks, status, &error) != LULL_OK) {
+        code = CLI_FAILED;
+        if (speaks)
+            code = error.status == LULL_INVALID ? cli_usage_error("synth", "%s", error.message)
+                                                : cli_fail(&error);
+    } else {
+        code = synthesize(&asked, &jobs, ranks, orders != NULL ? orders : "");
+    }
+    if (speaks && asked.trace != NULL && jobs.count > 1 && code == CLI_OK &&
         write_contents(&asked, &jobs, &error) != LULL_OK)
         code = cli_fail(&error);
     cli_jobs_free(&jobs);
+    base_free(orders);
+    train_ranks_leave(ranks, true);
     return code;
 }

@@ -10,7 +10,7 @@
 #include "cli/page.h"
 #include "eval/picture.h"
 
-enum { LONGEST = 15 /* seconds of a file that are shown */, WIDTH = 700, HEIGHT = 220 };
+enum { LONGEST = 15 /* seconds of a file that are shown */, WIDTH = 600, HEIGHT = 200 };
 
 struct eval_page {
     page files;      /* the sections so far */

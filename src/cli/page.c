@@ -136,7 +136,7 @@ static const char STYLE[] =
     "th:first-child, td:first-child { text-align: left; }\n"
     "th { background: #f4f4f6; } .best { font-weight: 600; } .quiet { color: #777; }\n"
     ".wide { overflow-x: auto; }\n"
-    ".row { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr));"
+    ".row { display: grid; grid-template-columns: repeat(auto-fit, minmax(21rem, 1fr));"
     " gap: 1rem; margin: .5rem 0 1.5rem; }\n"
     "figure { margin: 0; max-width: 44rem; }\n"
     "figure img { display: block; width: 100%; height: auto; } figcaption { font-weight: 600; }\n"

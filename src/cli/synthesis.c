@@ -6,10 +6,13 @@
 #include "cli/opening.h"
 #include "cli/options.h"
 #include "cli/trace.h"
+#include "eval/picture.h"
 #include "mel/griffin_lim.h"
 #include "vocoder/vocoder.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,6 +24,7 @@ struct synthesis_worker {
     const char *output, *trace_folder; /* of the job at hand */
     cli_sink *sink;
     size_t total, produced;
+    float *kept; /* what comes out of a whole utterance, for its picture and trace; or NULL */
     float pulled[PULL];
 };
 
@@ -67,6 +71,8 @@ static lull_status emit(synthesis_worker *worker, const float *samples, size_t n
     lull_status status = worker->sink != NULL ? LULL_OK : open_sink(worker, error);
     if (status == LULL_OK) status = cli_sink_write(worker->sink, samples, n, error);
     if (status != LULL_OK) return status;
+    if (worker->kept != NULL && n <= worker->total - worker->produced)
+        memcpy(worker->kept + worker->produced, samples, n * sizeof *samples);
     worker->produced += n;
     if (!settings->progress(settings->context, n, worker->total))
         return base_fail(error, LULL_FINISHED, "interrupted");
@@ -122,15 +128,29 @@ static lull_status run_griffin_lim(synthesis_worker *worker, const float *frames
     return status;
 }
 
-static lull_status run_frames(synthesis_worker *worker, const char *name, const float *frames,
-                              size_t n, lull_error *error) {
+/* NAME.wav's picture is NAME.png: the mel that went in above what came out. */
+static lull_status plot(const synthesis_worker *worker, const char *name, const float *frames,
+                        size_t n, lull_error *error) {
+    const mel_convention *mel = &worker->settings->convention;
+    char path[PATH_MAX], title[256];
+    const char *output = worker->output, *dot = strrchr(output, '.'), *slash = strrchr(output, '/');
+    int stem = dot != NULL && (slash == NULL || dot > slash + 1) ? (int)(dot - output)
+                                                                 : (int)strlen(output);
+    if (snprintf(path, sizeof path, "%.*s.png", stem, output) >= (int)sizeof path)
+        return base_fail(error, LULL_INVALID, "%s: the name is too long", output);
+    snprintf(title, sizeof title, "%.200s: the mel that went in", name);
+    const picture_source sources[2] = {
+        {.title = title, .frames = frames, .n = n, .convention = mel},
+        {.title = slash != NULL ? slash + 1 : output,
+         .samples = worker->kept,
+         .count = worker->produced,
+         .rate = mel->sample_rate}};
+    return picture_write(path, sources, 2, NULL, error);
+}
+
+static lull_status run_vocoder(synthesis_worker *worker, const char *name, const float *frames,
+                               size_t n, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
-    worker->total = n * (size_t)settings->convention.hop;
-    if (settings->griffin_lim > 0) return run_griffin_lim(worker, frames, n, error);
-    if (settings->noise.data != NULL && settings->noise.shape[1] < worker->total)
-        return base_fail(error, LULL_MISMATCH,
-                         "%s: %zu frames want %zu samples of noise, the noise file has %zu", name,
-                         n, worker->total, settings->noise.shape[1]);
     lull_status status = LULL_OK;
     if (settings->noise.data != NULL)
         status = vocoder_set_noise(worker->vocoder, settings->noise.data, settings->noise.shape[0],
@@ -140,10 +160,30 @@ static lull_status run_frames(synthesis_worker *worker, const char *name, const 
         status = trace_new(settings->model, worker->vocoder, frames, n, &steps, error);
     if (status == LULL_OK) status = push(worker, frames, n, error);
     if (status == LULL_OK) status = finish(worker, error);
-    const char *slash = strrchr(name, '/');
     if (status == LULL_OK && steps != NULL)
-        status = trace_write(steps, worker->trace_folder, slash != NULL ? slash + 1 : name, error);
+        status = trace_write(steps, worker->kept, worker->trace_folder, name, error);
     trace_free(steps);
+    return status;
+}
+
+static lull_status run_frames(synthesis_worker *worker, const char *path, const float *frames,
+                              size_t n, lull_error *error) {
+    const synthesis_settings *settings = worker->settings;
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    worker->total = n * (size_t)settings->convention.hop;
+    if (settings->noise.data != NULL && settings->noise.shape[1] < worker->total)
+        return base_fail(error, LULL_MISMATCH,
+                         "%s: %zu frames want %zu samples of noise, the noise file has %zu", path,
+                         n, worker->total, settings->noise.shape[1]);
+    if (settings->plot || settings->trace != NULL) {
+        worker->kept = base_alloc(worker->total, sizeof *worker->kept);
+        if (worker->kept == NULL) return base_no_memory(error);
+    }
+    lull_status status = settings->griffin_lim > 0 ? run_griffin_lim(worker, frames, n, error)
+                                                   : run_vocoder(worker, name, frames, n, error);
+    if (status == LULL_OK && settings->plot) status = plot(worker, name, frames, n, error);
+    base_free(worker->kept);
+    worker->kept = NULL;
     return status;
 }
 
@@ -315,8 +355,8 @@ lull_status synthesis_run(synthesis_worker *worker, const cli_job *job, size_t *
     worker->sink = NULL;
     lull_status status = strcmp(job->output, "-") == 0 ? LULL_OK : open_sink(worker, error);
     if (status != LULL_OK) return status;
-    bool whole =
-        settings->griffin_lim > 0 || settings->noise.data != NULL || settings->trace != NULL;
+    bool whole = settings->griffin_lim > 0 || settings->noise.data != NULL ||
+                 settings->trace != NULL || settings->plot;
     status = stream && !whole ? run_stream(worker, error)
              : stream         ? run_piped(worker, NULL, 0, error)
                               : run_file(worker, job->input, error);

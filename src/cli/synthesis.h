@@ -15,6 +15,7 @@ typedef struct synthesis_settings {
     lull_options options;
     cli_input_options input;
     npy_array noise;   /* data NULL: the generator's */
+    bool plot;         /* a picture beside each output */
     const char *trace; /* folder for the steps, or NULL */
     int griffin_lim;   /* iterations; 0 = not asked for */
     audio_format format;

@@ -3,14 +3,14 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/mel_picture.h"
 #include "cli/trace_page.h"
+#include "eval/picture.h"
 #include "io/audio_file.h"
-#include "mel/front_end.h"
 #include "mel/whiten.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,39 +82,58 @@ static lull_status write_recording(const char *path, int rate, const float *samp
     return status;
 }
 
-/* All pictures share the wanted mel's scale, so that they can be compared. */
-static lull_status write_picture(const trace *t, const char *path, const float *samples,
-                                 lull_error *error) {
-    const mel_convention *mel = &t->model->config.mel;
-    size_t values = t->n * (size_t)mel->bands, n = 0;
-    float lowest = t->frames[0], highest = t->frames[0], *frames = NULL;
-    for (size_t i = 0; i < values; i++) {
-        if (t->frames[i] < lowest) lowest = t->frames[i];
-        if (t->frames[i] > highest) highest = t->frames[i];
-    }
-    lull_status status = mel_from_samples(mel, samples, t->samples, &frames, &n, error);
-    if (status == LULL_OK)
-        status = mel_picture_write(path, frames, n, (size_t)mel->bands, lowest, highest, error);
-    base_free(frames);
-    return status;
+/* The same for all pictures, so that they can be compared. */
+typedef struct scene {
+    const trace *t;
+    const char *folder;
+    double top_db;           /* the output's */
+    size_t first, count;     /* the loudest moment */
+    float *coloured, *mixed; /* room for a signal each */
+} scene;
+
+static const double MOMENT = 0.025; /* seconds: a few periods of a voice */
+
+/* Where a voice has its harmonics. */
+static const picture_options PICTURE = {.width = 600, .panel_height = 190, .max_hz = 4000};
+
+static picture_source source_of(const scene *s, const float *samples) {
+    return (picture_source){
+        .samples = samples, .count = s->t->samples, .rate = s->t->model->config.mel.sample_rate};
 }
 
-/* FOLDER/step-NN-KIND.wav and .png. `coloured` is room for a signal. */
-static lull_status write_signal(const trace *t, const char *folder, int step, const char *kind,
-                                const float *signal, float *coloured, lull_error *error) {
+/* FOLDER/NAME.wav and .png, of a signal as it is. */
+static lull_status write_plain(const scene *s, const char *name, const float *signal,
+                               lull_error *error) {
     char path[PATH_MAX];
-    const model_config *config = &t->model->config;
-    if (config->whitened) {
-        lull_status status = mel_filter_whole(&config->mel, config->tilt_hz, t->frames, t->n,
-                                              signal, coloured, t->samples, true, error);
-        if (status != LULL_OK) return status;
-        signal = coloured;
-    }
-    snprintf(path, sizeof path, "%s/step-%02d-%s.wav", folder, step, kind);
-    lull_status status = write_recording(path, config->mel.sample_rate, signal, t->samples, error);
+    picture_options options = PICTURE;
+    picture_source source = source_of(s, signal);
+    options.top_db = &s->top_db;
+    snprintf(path, sizeof path, "%s/%s.wav", s->folder, name);
+    lull_status status = write_recording(path, source.rate, signal, s->t->samples, error);
     if (status != LULL_OK) return status;
-    snprintf(path, sizeof path, "%s/step-%02d-%s.png", folder, step, kind);
-    return write_picture(t, path, signal, error);
+    snprintf(path, sizeof path, "%s/%s.png", s->folder, name);
+    return picture_write(path, &source, 1, &options, error);
+}
+
+/* The same of a signal of the process, coloured where the model is whitened; its loudest moment is
+ * copied to *moment. */
+static lull_status write_signal(scene *s, int step, const char *kind, const float *signal,
+                                float **moment, lull_error *error) {
+    char name[64];
+    const model_config *config = &s->t->model->config;
+    if (config->whitened) {
+        lull_status status = mel_filter_whole(&config->mel, config->tilt_hz, s->t->frames, s->t->n,
+                                              signal, s->coloured, s->t->samples, true, error);
+        if (status != LULL_OK) return status;
+        signal = s->coloured;
+    }
+    if (moment != NULL) {
+        *moment = base_alloc(s->count, sizeof **moment);
+        if (*moment == NULL) return base_no_memory(error);
+        memcpy(*moment, signal + s->first, s->count * sizeof **moment);
+    }
+    snprintf(name, sizeof name, "step-%02d-%s", step, kind);
+    return write_plain(s, name, signal, error);
 }
 
 /* ---- all of them -------------------------------------------------------------------------- */
@@ -127,37 +146,92 @@ static void mix_forward(const trace *t, diffusion_levels levels, float *mixed) {
         mixed[i] = (float)(levels.a * end[i] + levels.s * t->x[i]);
 }
 
-static lull_status write_step(const trace *t, const char *folder, int step, trace_row *row,
-                              float *mixed, float *coloured, lull_error *error) {
-    size_t at = (size_t)step * t->samples;
-    row->last = step == t->stages;
-    row->time = t->time[step];
-    row->levels = diffusion_schedule_levels(&t->model->config.schedule, row->time);
-    lull_status status = write_signal(t, folder, step, "x", t->x + at, coloured, error);
-    if (status != LULL_OK || row->last) return status;
-    status = write_signal(t, folder, step, "x0", t->x0 + at, coloured, error);
-    if (status != LULL_OK) return status;
-    mix_forward(t, row->levels, mixed);
-    return write_signal(t, folder, step, "forward", mixed, coloured, error);
+/* 10·log10(|end|² / |end − belief|²). */
+static double agreement(const trace *t, int step) {
+    const float *end = t->x + (size_t)t->stages * t->samples,
+                *belief = t->x0 + (size_t)step * t->samples;
+    double power = 0, difference = 0;
+    for (size_t i = 0; i < t->samples; i++) {
+        double d = (double)end[i] - belief[i];
+        power += (double)end[i] * end[i];
+        difference += d * d;
+    }
+    return 10 * log10((power + 1e-20) / (difference + 1e-20));
 }
 
-lull_status trace_write(const trace *t, const char *folder, const char *title, lull_error *error) {
-    int signals = t->stages + 1;
+static lull_status write_step(scene *s, int step, trace_row *row, lull_error *error) {
+    const trace *t = s->t;
+    size_t at = (size_t)step * t->samples;
+    bool last = step == t->stages;
+    row->stage = last ? NULL : &vocoder_plan(t->vocoder)->stages[step];
+    row->time = t->time[step];
+    row->levels = last ? (diffusion_levels){1, 0}
+                       : diffusion_schedule_levels(&t->model->config.schedule, row->time);
+    lull_status status = write_signal(s, step, "x", t->x + at, &row->x, error);
+    if (status != LULL_OK || last) return status;
+    row->agreement_db = agreement(t, step);
+    status = write_signal(s, step, "x0", t->x0 + at, &row->x0, error);
+    if (status != LULL_OK) return status;
+    mix_forward(t, row->levels, s->mixed);
+    return write_signal(s, step, "forward", s->mixed, NULL, error);
+}
+
+/* The moment of the highest power, and the scale of the pictures. */
+static lull_status look_at_output(scene *s, const float *output, lull_error *error) {
+    const trace *t = s->t;
+    picture_source source = source_of(s, output);
+    size_t length = (size_t)(MOMENT * source.rate);
+    double power = 0, most = -1;
+    s->count = length < t->samples ? length : t->samples;
+    for (size_t i = 0; i < t->samples; i++) {
+        power += (double)output[i] * output[i];
+        if (i >= s->count) power -= (double)output[i - s->count] * output[i - s->count];
+        if (i + 1 >= s->count && power > most) most = power, s->first = i + 1 - s->count;
+    }
+    return picture_top(&source, 1, &PICTURE, &s->top_db, error);
+}
+
+static lull_status write_all(scene *s, const float *output, const char *title, trace_row *rows,
+                             lull_error *error) {
+    const trace *t = s->t;
+    lull_status status = look_at_output(s, output, error);
+    if (status == LULL_OK) status = write_plain(s, "output", output, error);
+    for (int i = 0; i <= t->stages && status == LULL_OK; i++)
+        status = write_step(s, i, &rows[i], error);
+    if (status != LULL_OK) return status;
+    const trace_story story = {.title = title,
+                               .config = &t->model->config,
+                               .options = vocoder_options(t->vocoder),
+                               .plan = vocoder_plan(t->vocoder),
+                               .rows = rows,
+                               .output = output + s->first,
+                               .moment = s->count,
+                               .moment_seconds =
+                                   (double)s->first / t->model->config.mel.sample_rate};
+    status = trace_page_write(s->folder, &story, error);
+    return status == LULL_OK ? trace_list_write(s->folder, &story, error) : status;
+}
+
+lull_status trace_write(const trace *t, const float *output, const char *folder, const char *title,
+                        lull_error *error) {
     if (strlen(folder) + 64 > PATH_MAX)
         return base_fail(error, LULL_INVALID, "%s: the name is too long", folder);
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return base_fail(error, LULL_IO, "%s: %s", folder, strerror(errno));
-    trace_row *rows = base_alloc((size_t)signals, sizeof *rows);
-    float *mixed = base_alloc(t->samples, sizeof *mixed);
-    float *coloured = base_alloc(t->samples, sizeof *coloured);
+    trace_row *rows = base_alloc((size_t)t->stages + 1, sizeof *rows);
+    scene s = {.t = t,
+               .folder = folder,
+               .mixed = base_alloc(t->samples, sizeof *s.mixed),
+               .coloured = base_alloc(t->samples, sizeof *s.coloured)};
     lull_status status = LULL_OK;
-    if (rows == NULL || mixed == NULL || coloured == NULL) status = base_no_memory(error);
-    for (int i = 0; i < signals && status == LULL_OK; i++)
-        status = write_step(t, folder, i, &rows[i], mixed, coloured, error);
-    if (status == LULL_OK) status = trace_page_write(folder, title, t->model, rows, signals, error);
-    if (status == LULL_OK) status = trace_list_write(folder, t->model, rows, signals, error);
+    if (rows == NULL || s.mixed == NULL || s.coloured == NULL) status = base_no_memory(error);
+    if (status == LULL_OK) status = write_all(&s, output, title, rows, error);
+    for (int i = 0; rows != NULL && i <= t->stages; i++) {
+        base_free(rows[i].x);
+        base_free(rows[i].x0);
+    }
     base_free(rows);
-    base_free(mixed);
-    base_free(coloured);
+    base_free(s.mixed);
+    base_free(s.coloured);
     return status;
 }

@@ -17,8 +17,10 @@ lull_status trace_new(const lull_model *model, lull_vocoder *vocoder, const floa
  *   step-NN-x        the input of network evaluation NN; the last is what sampling ended with
  *   step-NN-x0       the speech that the network believes in there
  *   step-NN-forward  the end result with the start noise mixed in at that step's levels
- * and index.html, which shows them, and steps.json, which lists them. `title` is the page's. */
-lull_status trace_write(const trace *t, const char *folder, const char *title, lull_error *error);
+ * and of the output (n × hop samples), and index.html, which shows and explains them, and
+ * steps.json, which lists them. `title` is the page's. */
+lull_status trace_write(const trace *t, const float *output, const char *folder, const char *title,
+                        lull_error *error);
 
 /* NULL is allowed. The vocoder must still be there: it forgets the trace. */
 void trace_free(trace *t);

@@ -3,204 +3,436 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/memory.h"
+#include "cli/page.h"
 
 #include <cjson/cJSON.h>
 #include <limits.h>
-#include <stdarg.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Text that grows; once memory is out it stays as it is and says so in the end. */
-typedef struct text {
-    char *bytes;
-    size_t length, capacity;
-    bool failed;
-} text;
+enum { STRIP_MOST = 8 /* pictures of the forward process */ };
 
-static void add_bytes(text *t, const char *bytes, size_t length) {
-    if (t->failed || !base_grow((void **)&t->bytes, &t->capacity, t->length + length + 1, 1)) {
-        t->failed = true;
-        return;
-    }
-    memcpy(t->bytes + t->length, bytes, length);
-    t->length += length;
-    t->bytes[t->length] = '\0';
+/* ---- numbers ------------------------------------------------------------------------------ */
+
+/* Three digits, and no -0.000. */
+static double rounded(double value) {
+    double r = round(value * 1000) / 1000;
+    return r == 0 ? 0 : r;
 }
 
-static void add(text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* " + 0.500·NAME", "0.500·NAME", nothing for 0. */
+static void add_term(page *p, bool *first, double factor, const char *name) {
+    double r = rounded(factor);
+    if (r == 0) return;
+    const char *sign = *first ? (r < 0 ? "−" : "") : r < 0 ? " − " : " + ";
+    page_add(p, "%s%.3f·%s", sign, fabs(r), name);
+    *first = false;
+}
 
-static void add(text *t, const char *format, ...) {
-    char piece[2048];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(piece, sizeof piece, format, arguments);
-    va_end(arguments);
-    if (length < 0 || length >= (int)sizeof piece)
-        t->failed = true;
+static void add_sum(page *p, double f1, const char *n1, double f2, const char *n2, double f3,
+                    const char *n3) {
+    bool first = true;
+    add_term(p, &first, f1, n1);
+    add_term(p, &first, f2, n2);
+    add_term(p, &first, f3, n3);
+    if (first) page_add_raw(p, "0");
+}
+
+/* ---- drawings ----------------------------------------------------------------------------- */
+
+static float peak(const float *samples, size_t count) {
+    float most = 0;
+    for (size_t i = 0; i < count; i++) most = fmaxf(most, fabsf(samples[i]));
+    return most;
+}
+
+static void add_wave(page *p, const float *samples, size_t count, float height, const char *ink) {
+    page_add(p,
+             "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"1.5\" "
+             "vector-effect=\"non-scaling-stroke\" points=\"",
+             ink);
+    for (size_t i = 0; i < count; i++)
+        page_add(p, "%.1f,%.1f ", 400.0 * (double)i / (double)count,
+                 60.0 - 56.0 * fminf(fmaxf(samples[i] / height, -1.05f), 1.05f));
+    page_add_raw(p, "\"/>\n");
+}
+
+/* One moment of a signal, large, on the output's scale; `under` (or NULL) behind it in grey. */
+static void add_moment(page *p, const trace_story *story, const float *samples, const float *under,
+                       const char *words) {
+    float height = fmaxf(peak(story->output, story->moment) * 1.25f, 1e-6f);
+    page_add(p,
+             "<svg viewBox=\"0 0 400 120\" width=\"100%%\" role=\"img\" aria-label=\"%s\">"
+             "<rect width=\"400\" height=\"120\" fill=\"#f4f4f6\"/>"
+             "<line x1=\"0\" x2=\"400\" y1=\"60\" y2=\"60\" stroke=\"#ccc\"/>\n",
+             words);
+    if (under) add_wave(p, under, story->moment, height, "#b8b8c4");
+    add_wave(p, samples, story->moment, height, "#a3195b");
+    page_add_raw(p, "</svg>\n");
+}
+
+static double time_place(const diffusion_schedule *schedule, double t) {
+    double last = schedule->kind == SCHEDULE_BETAS ? schedule->training_steps - 1 : 1;
+    double part = last > 0 ? t / last : 0;
+    return 40 + 440 * (schedule->kind == SCHEDULE_BETAS ? 1 - part : part);
+}
+
+static void add_level_curve(page *p, const diffusion_schedule *schedule, bool noise,
+                            const char *ink) {
+    double last = schedule->kind == SCHEDULE_BETAS ? schedule->training_steps - 1 : 1;
+    page_add(p, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" points=\"", ink);
+    for (int i = 0; i <= 100; i++) {
+        double t = last * i / 100;
+        diffusion_levels levels = diffusion_schedule_levels(schedule, t);
+        page_add(p, "%.1f,%.1f ", time_place(schedule, t),
+                 170 - 150 * (noise ? levels.s : levels.a));
+    }
+    page_add_raw(p, "\"/>\n");
+}
+
+/* Both levels over the time, from noise to speech, with the steps that were taken. */
+static void add_schedule(page *p, const trace_story *story) {
+    const diffusion_schedule *schedule = &story->config->schedule;
+    page_add_raw(p, "<svg viewBox=\"0 0 520 205\" style=\"max-width: 40rem\" width=\"100%\" "
+                    "role=\"img\" aria-label=\"the schedule\" font-size=\"13\">\n"
+                    "<path d=\"M40 20V170H480\" fill=\"none\" stroke=\"#444\"/>\n"
+                    "<text x=\"30\" y=\"24\" text-anchor=\"end\">1</text>"
+                    "<text x=\"30\" y=\"174\" text-anchor=\"end\">0</text>"
+                    "<text x=\"40\" y=\"192\">noise</text>"
+                    "<text x=\"480\" y=\"192\" text-anchor=\"end\">speech</text>\n");
+    add_level_curve(p, schedule, false, "#1b62a5");
+    add_level_curve(p, schedule, true, "#c3541a");
+    for (int i = 0; i < story->plan->count; i++) {
+        const trace_row *row = &story->rows[i];
+        double x = time_place(schedule, row->time);
+        page_add(p,
+                 "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"#1b62a5\"/>"
+                 "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"#c3541a\"/>\n",
+                 x, 170 - 150 * row->levels.a, x, 170 - 150 * row->levels.s);
+    }
+    page_add_raw(p, "<text x=\"488\" y=\"24\" fill=\"#1b62a5\">a</text>"
+                    "<text x=\"488\" y=\"172\" fill=\"#c3541a\">s</text>\n</svg>\n");
+}
+
+/* ---- words -------------------------------------------------------------------------------- */
+
+static const char *schedule_words(schedule_kind kind) {
+    switch (kind) {
+    case SCHEDULE_BETAS:
+        return "a = √ᾱ<sub>t</sub>, s = √(1−ᾱ<sub>t</sub>) with ᾱ<sub>t</sub> = "
+               "Π(1−β<sub>i</sub>): "
+               "noise is added in small steps of variance β, whose sum is one mixture again (Ho, "
+               "Jain &amp; Abbeel 2020, eq. 4)";
+    case SCHEDULE_ANGLE:
+        return "a = sin φ, s = cos φ, φ = t·90°: speech and noise are two directions, and x turns "
+               "from one into the other (Salimans &amp; Ho 2022)";
+    default:
+        return "a = t, s = 1 − t: a straight line from noise to speech (Lipman et al. 2023)";
+    }
+}
+
+static const char *objective_words(diffusion_objective objective) {
+    switch (objective) {
+    case DIFFUSION_NOISE:
+        return "u = ε: it is asked for the noise (Ho et al. 2020, eq. 14)";
+    case DIFFUSION_V:
+        return "u = s·speech − a·ε: it is asked for speech where there is noise and for noise "
+               "where "
+               "there is speech (Salimans &amp; Ho 2022)";
+    case DIFFUSION_FLOW:
+        return "u = speech − ε: it is asked for the direction of the line (Lipman et al. 2023)";
+    default:
+        return "u = speech";
+    }
+}
+
+static void add_sampler(page *p, const lull_options *options) {
+    page_add(p, "<p>The sampler is <code>%s</code>: ", diffusion_sampler_name(options->sampler));
+    if (options->sampler == LULL_SAMPLER_EULER || options->sampler == LULL_SAMPLER_HEUN)
+        page_add_raw(p, "it follows the direction that the network gives, without any new noise.");
+    else if (options->sampler == LULL_SAMPLER_DDIM && options->eta <= 0)
+        page_add_raw(p,
+                     "all of the noise that the network found is kept, only less of it is mixed "
+                     "in; no noise is drawn after the start (η = 0; Song, Meng &amp; Ermon 2021, "
+                     "eq. 12).");
+    else if (options->sampler == LULL_SAMPLER_DDIM && options->eta >= 1)
+        page_add_raw(p, "at every step all noise is forgotten and drawn afresh (η = 1; Song, Meng "
+                        "&amp; Ermon 2021, eq. 12), so errors of one step are not carried on.");
+    else if (options->sampler == LULL_SAMPLER_DDIM)
+        page_add(p,
+                 "a part of the noise is kept and a part drawn afresh (η = %.2g; Song, Meng "
+                 "&amp; Ermon 2021, eq. 12).",
+                 (double)options->eta);
     else
-        add_bytes(t, piece, (size_t)length);
+        page_add_raw(p, "each step undoes one of the forward process and draws a little noise "
+                        "afresh (Ho et al. 2020, algorithm 2).");
+    page_add_raw(p, "</p>\n");
 }
 
-/* A name as text of a page. */
-static void add_escaped(text *t, const char *name) {
-    for (; *name != '\0'; name++) {
-        const char *entity = *name == '<'   ? "&lt;"
-                             : *name == '>' ? "&gt;"
-                             : *name == '&' ? "&amp;"
-                             : *name == '"' ? "&quot;"
-                                            : NULL;
-        add_bytes(t, entity != NULL ? entity : name, entity != NULL ? strlen(entity) : 1);
+/* ---- the parts of the page ---------------------------------------------------------------- */
+
+static void add_figure(page *p, const char *name, const char *caption, bool player) {
+    page_add(p, "<figure><figcaption>%s</figcaption><img src=\"%s.png\" alt=\"spectrogram: %s\">",
+             caption, name, caption);
+    if (player) page_add(p, "<audio controls preload=\"none\" src=\"%s.wav\"></audio>", name);
+    page_add_raw(p, "</figure>\n");
+}
+
+/* From the end result to noise, a few of the steps where there are many. */
+static void add_forward(page *p, const trace_story *story) {
+    char name[64], caption[128];
+    int count = story->plan->count, shown = count < STRIP_MOST ? count : STRIP_MOST, last = -1;
+    page_add_raw(p,
+                 "<h2>1. Forward: speech becomes noise</h2>\n"
+                 "<p>Speech and white noise ε are mixed, <b>x = a·speech + s·ε</b>. Nothing is "
+                 "learned for that and no network is needed: in training a moment t is drawn and "
+                 "speech is mixed with noise for that moment.</p>\n<p>");
+    page_add_raw(p, schedule_words(story->config->schedule.kind));
+    page_add_raw(p, ". Dots: the moments that the steps below look at.</p>\n");
+    add_schedule(p, story);
+    page_add_raw(p, "<div class=\"row\">\n");
+    snprintf(name, sizeof name, "step-%02d-x", count);
+    add_figure(p, name, "speech: a = 1, s = 0", true);
+    for (int i = 0; i < shown; i++) {
+        int step = count - 1 - (shown > 1 ? i * (count - 1) / (shown - 1) : 0);
+        if (step == last) continue;
+        last = step;
+        snprintf(name, sizeof name, "step-%02d-forward", step);
+        snprintf(caption, sizeof caption, "a = %.3f, s = %.3f", rounded(story->rows[step].levels.a),
+                 rounded(story->rows[step].levels.s));
+        add_figure(p, name, caption, true);
     }
+    page_add_raw(p, "</div>\n");
 }
 
-/* A name as part of an address. */
-static void add_address(text *t, const char *name) {
-    for (; *name != '\0'; name++) {
-        unsigned char c = (unsigned char)*name;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     strchr("-_.~", c) != NULL;
-        if (plain)
-            add_bytes(t, name, 1);
+static void add_question(page *p, const trace_story *story) {
+    page_add_raw(p,
+                 "<h2>2. What the network learns</h2>\n<p>It is shown the mixture x, the moment t "
+                 "and the mel spectrogram, and predicts ");
+    page_add_raw(p, objective_words(story->config->objective));
+    page_add_raw(p,
+                 ". Its training loss is the mean squared error of that. x and u are two "
+                 "equations for two unknowns, so x and the answer u give back what it believes is "
+                 "speech, <b>x̂0</b>, and what it believes is noise, <b>ε̂</b>. What it says is the "
+                 "<em>mean</em> of all the speech that could hide in x: sharp where little noise "
+                 "is left to guess about, dull where there is nothing but noise. Hence several "
+                 "steps.</p>\n");
+}
+
+static void add_summary(page *p, const trace_story *story) {
+    page_add_raw(p, "<div class=\"wide\"><table><tr><th>step</th><th>t</th><th>speech a</th>"
+                    "<th>noise s</th><th>belief x̂0 agrees with the end result to</th></tr>\n");
+    for (int i = 0; i < story->plan->count; i++) {
+        const trace_row *row = &story->rows[i];
+        page_add(p,
+                 "<tr><td><a href=\"#step-%d\">%d</a></td><td>%.3f</td><td>%.3f</td><td>%.3f</td>"
+                 "<td>",
+                 i, i + 1, row->time, rounded(row->levels.a), rounded(row->levels.s));
+        if (row->agreement_db < 100)
+            page_add(p, "%.1f dB</td></tr>\n", row->agreement_db);
         else
-            add(t, "%%%02X", c);
+            page_add_raw(p, "it is the end result</td></tr>\n");
     }
+    page_add_raw(p, "</table></div>\n");
 }
 
-/* Writes and frees the text. */
-static lull_status finish(text *t, const char *folder, const char *name, lull_error *error) {
+/* The formulas of one step, with the numbers of the plan that the engine ran. */
+static void add_arithmetic(page *p, const trace_story *story, int step) {
+    const trace_row *row = &story->rows[step], *next = &story->rows[step + 1];
+    const diffusion_stage *stage = row->stage;
+    double a = row->levels.a, s = row->levels.s, x0_x, x0_u, eps_x, eps_u, p_x0, p_eps;
+    diffusion_target(story->config->objective, row->levels, &p_x0, &p_eps);
+    diffusion_recover(story->config->objective, row->levels, &x0_x, &x0_u, &eps_x, &eps_u);
+    page_add_raw(p, "<pre>given    x  = ");
+    add_sum(p, a, "speech", s, "noise", 0, "");
+    page_add_raw(p, "\nanswer   u ≈ ");
+    add_sum(p, p_x0, "speech", p_eps, "noise", 0, "");
+    page_add_raw(p, "\nbelief   x̂0 = ");
+    add_sum(p, x0_x, "x", x0_u, "u", 0, "");
+    page_add_raw(p, "\n         ε̂  = ");
+    add_sum(p, eps_x, "x", eps_u, "u", 0, "");
+    if (!story->plan->carry) {
+        page_add_raw(p, "\nnext     x  ← ");
+        add_sum(p, stage->x_x * a + stage->x_u * p_x0, "x̂0", stage->x_x * s + stage->x_u * p_eps,
+                "ε̂", stage->x_noise, "fresh noise");
+        page_add(p, "      (a = %.3f, s = %.3f)", rounded(next->levels.a), rounded(next->levels.s));
+    }
+    page_add_raw(p, "\nas run   x  ← ");
+    bool first = true;
+    add_term(p, &first, stage->x_x, "x");
+    add_term(p, &first, stage->x_u, "u");
+    add_term(p, &first, stage->x_carry, "carry");
+    add_term(p, &first, stage->x_noise, "fresh noise");
+    if (stage->clamp > 0) page_add(p, ", held within ±%g", (double)stage->clamp);
+    if (story->plan->carry) {
+        page_add_raw(p, "\n         carry ← ");
+        add_sum(p, stage->carry_x, "x", stage->carry_u, "u", 0, "");
+    }
+    page_add_raw(p, "</pre>\n");
+}
+
+static void add_step(page *p, const trace_story *story, int step) {
+    char name[64];
+    const trace_row *row = &story->rows[step];
+    page_add(p, "<section id=\"step-%d\">\n<h3>Step %d of %d, t = %.4g</h3>\n<div class=\"row\">\n",
+             step, step + 1, story->plan->count, row->time);
+    snprintf(name, sizeof name, "step-%02d-x", step);
+    add_figure(p, name, "x: what the network is given", true);
+    snprintf(name, sizeof name, "step-%02d-x0", step);
+    add_figure(p, name, "x̂0: the speech it believes in", true);
+    page_add(p, "<figure><figcaption>the moment at %.2f s: x, and below x̂0</figcaption>\n",
+             story->moment_seconds);
+    add_moment(p, story, row->x, NULL, "x at one moment");
+    add_moment(p, story, row->x0, story->output, "x0 at one moment, over the output");
+    page_add_raw(p, "</figure>\n</div>\n");
+    add_arithmetic(p, story, step);
+    page_add_raw(p, "</section>\n");
+}
+
+static void add_reverse(page *p, const trace_story *story) {
+    page_add_raw(p, "<h2>3. Reverse: noise becomes speech</h2>\n<p>It begins with noise alone. At "
+                    "every step the network says what in x is speech and what is noise, and from "
+                    "these a new, less noisy mixture is made: the levels a and s of the next "
+                    "step.</p>\n");
+    add_sampler(p, story->options);
+    if (story->config->whitened)
+        page_add_raw(p,
+                     "<p>This model works on <em>whitened</em> signals: the mel says how loud "
+                     "every frequency is, so that is divided out, and what is left to find is the "
+                     "fine structure. For these recordings and pictures the loudness was put "
+                     "back; so even the noise of step 1 has the outlines of speech. Watch the "
+                     "harmonics (the lines) come.</p>\n");
+    add_summary(p, story);
+    for (int i = 0; i < story->plan->count; i++) add_step(p, story, i);
+}
+
+static void add_end(page *p, const trace_story *story) {
+    char name[64];
+    const lull_options *options = story->options;
+    snprintf(name, sizeof name, "step-%02d-x", story->plan->count);
+    page_add_raw(p, "<h2>4. The end</h2>\n<p>");
+    if (options->refine > 0)
+        page_add(
+            p,
+            "What sampling ended with is analysed again, and where its mel differs from the one "
+            "that was asked for, smooth gains correct it, phases kept: %d time%s for each frame "
+            "(mel consistency, <code>--refine</code>). ",
+            options->refine, options->refine == 1 ? "" : "s");
+    page_add_raw(p, "A limiter keeps samples within ±1.</p>\n<div class=\"row\">\n");
+    add_figure(p, name, "what sampling ended with", true);
+    add_figure(p, "output", "what lull wrote", true);
+    page_add(p, "<figure><figcaption>the moment at %.2f s: before, and below after</figcaption>\n",
+             story->moment_seconds);
+    add_moment(p, story, story->rows[story->plan->count].x, NULL, "the end of sampling");
+    add_moment(p, story, story->output, NULL, "the output");
+    page_add_raw(p,
+                 "</figure>\n</div>\n"
+                 "<p>The formulas are a few lines each: <code>src/diffusion/schedule.c</code> (a "
+                 "and s), <code>objective.c</code> (u, x̂0, ε̂), <code>sampler.c</code> (the next "
+                 "x); <code>docs/how-diffusion-works.md</code> goes through them. The numbers "
+                 "above are those that <code>src/vocoder</code> ran.</p>\n");
+}
+
+static lull_status write_in(page *p, const char *folder, const char *name, lull_error *error) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path)
+        return page_write(p, path, error);
+    page_free(p);
+    return base_fail(error, LULL_INVALID, "%s: the name is too long", folder);
+}
+
+lull_status trace_page_write(const char *folder, const trace_story *story, lull_error *error) {
+    page p = {NULL, 0, 0, false};
+    char title[512];
+    snprintf(title, sizeof title, "From noise to speech: %.400s", story->title);
+    page_begin(&p, title);
+    page_add_raw(&p, "<p>How a diffusion model makes speech, seen and heard inside a run of lull: "
+                     "model <code>");
+    page_add_escaped(&p, story->config->name);
+    page_add(&p, "</code>, %d network evaluation%s, seed %llu.</p>\n", story->plan->count,
+             story->plan->count == 1 ? "" : "s", (unsigned long long)story->options->seed);
+    add_forward(&p, story);
+    add_question(&p, story);
+    add_reverse(&p, story);
+    add_end(&p, story);
+    return write_in(&p, folder, "index.html", error);
+}
+
+lull_status trace_contents_write(const char *folder, const char *const *names, size_t count,
+                                 lull_error *error) {
+    page p = {NULL, 0, 0, false};
+    page_begin(&p, "From noise to speech");
+    page_add_raw(&p, "<ul>\n");
+    for (size_t i = 0; i < count; i++) {
+        page_add_raw(&p, "<li><a href=\"");
+        page_add_address(&p, names[i]);
+        page_add_raw(&p, "/index.html\">");
+        page_add_escaped(&p, names[i]);
+        page_add_raw(&p, "</a></li>\n");
+    }
+    page_add_raw(&p, "</ul>\n");
+    return write_in(&p, folder, "index.html", error);
+}
+
+/* ---- the list ----------------------------------------------------------------------------- */
+
+static cJSON *stage_json(const diffusion_stage *stage, bool carry) {
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "x", stage->x_x);
+    cJSON_AddNumberToObject(object, "u", stage->x_u);
+    cJSON_AddNumberToObject(object, "noise", stage->x_noise);
+    if (carry) {
+        cJSON_AddNumberToObject(object, "carry", stage->x_carry);
+        cJSON_AddNumberToObject(object, "carry_x", stage->carry_x);
+        cJSON_AddNumberToObject(object, "carry_u", stage->carry_u);
+    }
+    if (stage->clamp > 0) cJSON_AddNumberToObject(object, "clamp", stage->clamp);
+    return object;
+}
+
+static cJSON *row_json(const trace_story *story, int i) {
+    static const char *const kinds[] = {"x", "x0", "forward"};
+    const trace_row *row = &story->rows[i];
+    cJSON *step = cJSON_CreateObject();
+    if (row->stage) {
+        cJSON_AddNumberToObject(step, "time", row->time);
+        cJSON_AddNumberToObject(step, "speech_level", row->levels.a);
+        cJSON_AddNumberToObject(step, "noise_level", row->levels.s);
+        cJSON_AddNumberToObject(step, "agreement_db", row->agreement_db);
+        cJSON_AddItemToObject(step, "next", stage_json(row->stage, story->plan->carry));
+    }
+    for (int k = 0; k < (row->stage ? 3 : 1); k++) {
+        char name[64];
+        snprintf(name, sizeof name, "step-%02d-%s.wav", i, kinds[k]);
+        cJSON_AddStringToObject(step, kinds[k], name);
+    }
+    return step;
+}
+
+lull_status trace_list_write(const char *folder, const trace_story *story, lull_error *error) {
     char path[PATH_MAX];
     atomic_file *file = NULL;
-    lull_status status = t->failed ? base_no_memory(error) : LULL_OK;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (status == LULL_OK) status = atomic_file_open(path, &file, error);
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "model", story->config->name);
+    cJSON_AddStringToObject(root, "objective", diffusion_objective_name(story->config->objective));
+    cJSON_AddStringToObject(root, "sampler", diffusion_sampler_name(story->options->sampler));
+    cJSON_AddNumberToObject(root, "seed", (double)story->options->seed);
+    cJSON *steps = cJSON_AddArrayToObject(root, "steps");
+    for (int i = 0; i <= story->plan->count; i++) cJSON_AddItemToArray(steps, row_json(story, i));
+    cJSON_AddStringToObject(root, "output", "output.wav");
+    char *text = cJSON_Print(root);
+    cJSON_Delete(root);
+    if (!text) return base_no_memory(error);
+    snprintf(path, sizeof path, "%s/steps.json", folder);
+    lull_status status = atomic_file_open(path, &file, error);
     if (status == LULL_OK) {
-        status = atomic_file_write(file, t->bytes, t->length, error);
+        status = atomic_file_write(file, text, strlen(text), error);
         if (status == LULL_OK)
             status = atomic_file_commit(file, error);
         else
             atomic_file_abandon(file);
     }
-    base_free(t->bytes);
+    cJSON_free(text);
     return status;
-}
-
-/* ---- the page ----------------------------------------------------------------------------- */
-
-static const char head[] =
-    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-    "<meta name=\"viewport\" content=\"width=device-width\">\n"
-    "<style>\n"
-    "body { font: 16px/1.5 sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }\n"
-    "table { border-collapse: collapse; width: 100%; }\n"
-    "th, td { text-align: left; vertical-align: top; padding: .5rem; border-top: 1px solid #999; "
-    "}\n"
-    "td:first-child { white-space: nowrap; }\n"
-    "img, audio { display: block; width: 100%; }\n"
-    "audio { height: 2rem; margin-top: .25rem; }\n"
-    "</style>\n";
-
-static void add_signal(text *t, int step, const char *kind, const char *words) {
-    add(t,
-        "<td><img src=\"step-%02d-%s.png\" alt=\"mel spectrogram, step %d: %s\">"
-        "<audio controls preload=\"none\" src=\"step-%02d-%s.wav\"></audio></td>\n",
-        step, kind, step, words, step, kind);
-}
-
-static void add_row(text *t, const trace_row *row, int step) {
-    add(t, "<tr id=\"step-%d\"><td>", step);
-    if (row->last)
-        add(t, "the end");
-    else
-        add(t, "step %d<br>t = %.4g<br>a = %.3f<br>s = %.3f", step + 1, row->time, row->levels.a,
-            row->levels.s);
-    add(t, "</td>\n");
-    add_signal(t, step, "x", "the signal");
-    if (row->last) {
-        add(t, "<td></td><td></td>\n");
-    } else {
-        add_signal(t, step, "x0", "the speech that the network believes in");
-        add_signal(t, step, "forward", "the end result with noise mixed in");
-    }
-    add(t, "</tr>\n");
-}
-
-lull_status trace_page_write(const char *folder, const char *title, const lull_model *model,
-                             const trace_row *rows, int count, lull_error *error) {
-    const model_config *config = &model->config;
-    text t = {NULL, 0, 0, false};
-    add_bytes(&t, head, sizeof head - 1);
-    add(&t, "<title>");
-    add_escaped(&t, title);
-    add(&t, "</title></head><body>\n<h1>From noise to speech: ");
-    add_escaped(&t, title);
-    add(&t, "</h1>\n<p>Model ");
-    add_escaped(&t, config->name);
-    add(&t, ", %d network evaluation%s.", count - 1, count == 2 ? "" : "s");
-    if (config->whitened)
-        add(&t, " The network works on whitened signals; for these recordings and pictures they "
-                "were given "
-                "the wanted mel's envelope back, so even the noise has the outlines of speech.");
-    add(&t, "</p>\n<p>Sampling begins with noise. At every step the network is asked what in "
-            "<b>x = a·speech + s·noise</b> is speech. From its answer, <b>x0</b>, and noise the "
-            "next, less "
-            "noisy signal is mixed. The last column goes the other way: the end result with the "
-            "same noise "
-            "mixed in at that step's levels, as in training. Where the two columns agree, the "
-            "reverse process "
-            "has followed the forward one.</p>\n"
-            "<table><tr><th>step</th><th>x: what the network is given</th>"
-            "<th>x0: the speech it believes in</th><th>forward: a·end + s·noise</th></tr>\n");
-    for (int i = 0; i < count; i++) add_row(&t, &rows[i], i);
-    add(&t, "</table>\n<p>What lull writes in the end went through mel consistency and the limiter "
-            "after "
-            "the last step, unless they were switched off.</p>\n</body></html>\n");
-    return finish(&t, folder, "index.html", error);
-}
-
-lull_status trace_contents_write(const char *folder, const char *const *names, size_t count,
-                                 lull_error *error) {
-    text t = {NULL, 0, 0, false};
-    add_bytes(&t, head, sizeof head - 1);
-    add(&t, "<title>Traces</title></head><body>\n<h1>From noise to speech</h1>\n<ul>\n");
-    for (size_t i = 0; i < count; i++) {
-        add(&t, "<li><a href=\"");
-        add_address(&t, names[i]);
-        add(&t, "/index.html\">");
-        add_escaped(&t, names[i]);
-        add(&t, "</a></li>\n");
-    }
-    add(&t, "</ul>\n</body></html>\n");
-    return finish(&t, folder, "index.html", error);
-}
-
-/* ---- the list ----------------------------------------------------------------------------- */
-
-lull_status trace_list_write(const char *folder, const lull_model *model, const trace_row *rows,
-                             int count, lull_error *error) {
-    static const char *const kinds[] = {"x", "x0", "forward"};
-    const model_config *config = &model->config;
-    cJSON *root = cJSON_CreateObject(), *steps = cJSON_AddArrayToObject(root, "steps");
-    cJSON_AddStringToObject(root, "model", config->name);
-    cJSON_AddStringToObject(root, "objective", diffusion_objective_name(config->objective));
-    for (int i = 0; i < count; i++) {
-        cJSON *step = cJSON_CreateObject();
-        if (!rows[i].last) {
-            cJSON_AddNumberToObject(step, "time", rows[i].time);
-            cJSON_AddNumberToObject(step, "speech_level", rows[i].levels.a);
-            cJSON_AddNumberToObject(step, "noise_level", rows[i].levels.s);
-        }
-        for (int k = 0; k < (rows[i].last ? 1 : 3); k++) {
-            char name[64];
-            snprintf(name, sizeof name, "step-%02d-%s.wav", i, kinds[k]);
-            cJSON_AddStringToObject(step, kinds[k], name);
-        }
-        cJSON_AddItemToArray(steps, step);
-    }
-    char *printed = cJSON_Print(root);
-    text t = {NULL, 0, 0, printed == NULL};
-    cJSON_Delete(root);
-    if (printed != NULL) add_bytes(&t, printed, strlen(printed));
-    cJSON_free(printed);
-    return finish(&t, folder, "steps.json", error);
 }

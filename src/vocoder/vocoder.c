@@ -481,6 +481,14 @@ int vocoder_noise_rows(const lull_vocoder *v) {
     return v->plan ? v->plan->noise_rows : 1;
 }
 
+const diffusion_plan *vocoder_plan(const lull_vocoder *v) {
+    return v->plan;
+}
+
+const lull_options *vocoder_options(const lull_vocoder *v) {
+    return &v->options;
+}
+
 lull_status vocoder_set_noise(lull_vocoder *v, const float *rows, size_t row_count, size_t samples,
                               lull_error *error) {
     if (rows && row_count != (size_t)vocoder_noise_rows(v))

@@ -31,6 +31,10 @@ typedef struct vocoder_trace {
 } vocoder_trace;
 void vocoder_set_trace(lull_vocoder *vocoder, const vocoder_trace *trace); /* NULL: none */
 int vocoder_stages(const lull_vocoder *vocoder);
+/* The sampler's steps and the options that it was made of, the model's defaults filled in. Owned by the vocoder;
+ * the plan is NULL without a network. */
+const struct diffusion_plan *vocoder_plan(const lull_vocoder *vocoder);
+const lull_options *vocoder_options(const lull_vocoder *vocoder);
 /* The whitened (or plain) trace signal as speech is the caller's to colour: mel_filter_whole. */
 
 typedef struct vocoder_stats {

@@ -1,6 +1,7 @@
 """lull synth: what goes in and what comes out."""
 
 import array
+import json
 import os
 import random
 import shutil
@@ -295,7 +296,6 @@ class Trace(Case):
         self.write("in.npy", mel_bytes(SPEECH))
 
     def test_every_step(self):
-        import json
         self.assert_fine(self.run_lull("synth", "in.npy", "-o", "out.wav", "--trace", "steps", "--steps", "3",
                                        "--refine", "0"))
         with open(self.path("steps", "steps.json")) as file:
@@ -307,19 +307,19 @@ class Trace(Case):
         self.assertEqual(len(named), 3 * 3 + 1)
         pictures = [name.replace(".wav", ".png") for name in named]
         self.assertEqual(sorted(os.listdir(self.path("steps"))),
-                         sorted(named + pictures + ["index.html", "steps.json"]))
+                         sorted(named + pictures + ["index.html", "output.png", "output.wav", "steps.json"]))
         page = self.read("steps/index.html").decode()
-        for name in named + pictures:
+        for name in named + pictures + ["output.wav", "output.png"]:
             self.assertIn('src="%s"' % name, page)
         for name in pictures:
-            width, height = struct.unpack(">II", self.read("steps/" + name)[16:24])
-            self.assertEqual((width, height), (3 * FRAMES, 3 * BANDS))
+            self.assert_same(self.read("steps/" + name)[:4], b"\x89PNG")
         signals = [self.wav("steps/" + step["x"])[1] for step in steps]
         self.assertEqual({len(signal) for signal in signals}, {FRAMES * HOP})
         # Without refinement the last signal is what came out (two overlap-adds differ by rounding).
         out = self.wav("out.wav")[1]
         self.assertLessEqual(max(abs(a - b) for a, b in zip(signals[-1], out)), 3)
         self.assertGreater(max(abs(a - b) for a, b in zip(signals[0], out)), 100)
+        self.assert_same(self.wav("steps/output.wav")[1], out)
 
     def test_the_output_is_the_same(self):
         self.assert_fine(self.run_lull("synth", "in.npy", "-o", "with.wav", "--trace", "steps", *FAST))
@@ -335,12 +335,49 @@ class Trace(Case):
         self.assertIn('<a href="a%20%26%20b/index.html">a &amp; b</a>', page)
         self.assertIn("a &amp; b.npy</h1>", self.read("t/a & b/index.html").decode())
 
+    def test_the_numbers_are_those_that_ran(self):
+        """Every signal follows from the one before by the coefficients in steps.json (colouring is linear)."""
+        for sampler, eta in (("ddim", "0"), ("euler", "0")):
+            folder = "steps-" + sampler
+            self.assert_fine(self.run_lull("synth", "in.npy", "-o", "out.wav", "--trace", folder, "--steps", "3",
+                                           "--sampler", sampler, "--eta", eta))
+            with open(self.path(folder, "steps.json")) as file:
+                steps = json.load(file)["steps"]
+            for step, after in zip(steps, steps[1:]):
+                x, x0, wanted = (self.wav(os.path.join(folder, name))[1]
+                                 for name in (step["x"], step["x0"], after["x"]))
+                a, s, factors = step["speech_level"], step["noise_level"], step["next"]
+                self.assertEqual(factors["noise"], 0)
+                self.assertAlmostEqual(a * a + s * s, 1, 6)
+                for i in range(0, len(x), 11):
+                    if max(abs(x[i]), abs(x0[i]), abs(wanted[i])) > 32000:
+                        continue  # clipped
+                    u = (x0[i] - a * x[i]) / s  # this model's objective is v: x0 = a·x + s·u
+                    self.assertAlmostEqual(factors["x"] * x[i] + factors["u"] * u, wanted[i], delta=6)
+
     def test_what_cannot_be_traced(self):
         self.assert_fails(self.run_lull("synth", "in.npy", "-o", "out.wav", "--trace", "no/steps", *FAST),
                           "no/steps")
         self.assertEqual(self.files(), ["in.npy"])
         self.assert_fails(self.run_lull("synth", "in.npy", "-o", "out.wav", "--trace", "s", "--model", "none"),
                           "--trace", code=2)
+
+
+class Plot(Case):
+    def test_picture_beside_the_output(self):
+        self.write("in.npy", mel_bytes(SPEECH))
+        os.mkdir(self.path("out"))
+        self.assert_fine(self.run_lull("synth", "in.npy", "-o", "with.wav", "--plot", *FAST))
+        self.assert_fine(self.run_lull("synth", "in.npy", "-o", "without.wav", *FAST))
+        self.assert_same(self.read("with.wav"), self.read("without.wav"))
+        self.assert_fine(self.run_lull("synth", "in.npy", "-o", "out", "--plot", "--griffin-lim", "4"))
+        self.assertEqual(self.files(), ["in.npy", "out/in.png", "out/in.wav", "with.png", "with.wav", "without.wav"])
+        for name in ("with.png", "out/in.png"):
+            self.assert_same(self.read(name)[:4], b"\x89PNG")
+
+    def test_not_on_a_pipe(self):
+        self.write("in.npy", mel_bytes(SPEECH))
+        self.assert_fails(self.run_lull("synth", "in.npy", "-o", "-", "--plot"), "--plot", code=2)
 
 
 class Baselines(Case):

@@ -167,8 +167,8 @@ class Page(Case):
         self.assertEqual(seen["title"], "out against ref")
         self.assertEqual(len(seen["pictures"]), 6)
         for width, height in seen["pictures"]:
-            self.assertEqual(width, 700)
-            self.assertGreater(height, 250)
+            self.assertEqual(width, 600)
+            self.assertGreater(height, 230)
         self.assertEqual(len(seen["sounds"]), 4)
         for seconds in seen["sounds"]:
             self.assertAlmostEqual(seconds, 1.49, 1)
