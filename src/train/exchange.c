@@ -35,6 +35,9 @@ struct train_exchange {
     float *memory;
     const float *gradient, *before;
     double busy_before;
+    atomic_size_t early;          /* floats in buckets that were complete before finish */
+    _Atomic double first_complete; /* when; 0 = none yet */
+    double last_end; /* of a step; 0 = none yet */
     train_exchange_times times;
 };
 
@@ -121,6 +124,8 @@ void train_exchange_begin(train_exchange *e, const float *gradient, const float 
     e->gradient = gradient;
     e->before = before;
     e->busy_before = train_ranks_busy(e->ranks);
+    atomic_store(&e->early, 0);
+    atomic_store(&e->first_complete, 0.0);
     for (size_t i = 0; i < e->part_count; i++) atomic_store(&e->parts[i].given, false);
     for (int i = 0; i < e->bucket_count; i++) {
         bucket *b = &e->buckets[i];
@@ -141,7 +146,11 @@ static void give(train_exchange *e, part *p, bool zeros) {
         memcpy(to, from, p->count * sizeof *to);
     else
         for (size_t i = 0; i < p->count; i++) to[i] = e->before[p->offset + i] + from[i];
-    if (atomic_fetch_sub(&b->missing, p->count) == p->count) train_ranks_wake(e->ranks);
+    if (atomic_fetch_sub(&b->missing, p->count) != p->count) return;
+    double none = 0.0;
+    atomic_compare_exchange_strong(&e->first_complete, &none, progress_now());
+    atomic_fetch_add(&e->early, b->count);
+    train_ranks_wake(e->ranks);
 }
 
 void train_exchange_ready(void *context, size_t offset, size_t count) {
@@ -161,7 +170,9 @@ void train_exchange_ready(void *context, size_t offset, size_t count) {
 
 lull_status train_exchange_finish(train_exchange *e, bool zeros, float *sum, double *values,
                                   size_t count, lull_error *error) {
-    double computed = progress_now();
+    double computed = progress_now(), first = atomic_load(&e->first_complete);
+    e->times.early += (double)atomic_load(&e->early) * sizeof(float);
+    e->times.lead += first > 0.0 ? computed - first : 0.0;
     for (size_t i = 0; i < e->part_count; i++) give(e, &e->parts[i], zeros);
     lull_status status = train_ranks_sum(e->ranks, values, count, error);
     if (status) return status;
@@ -170,7 +181,10 @@ lull_status train_exchange_finish(train_exchange *e, bool zeros, float *sum, dou
         memcpy(sum + p->offset, e->buckets[p->bucket].data + p->place, p->count * sizeof *sum);
     }
     e->times.steps++;
-    e->times.exposed += progress_now() - computed;
+    double now = progress_now();
+    e->times.exposed += now - computed;
+    if (e->last_end > 0.0) e->times.seconds += now - e->last_end;
+    e->last_end = now;
     e->times.busy += train_ranks_busy(e->ranks) - e->busy_before;
     return LULL_OK;
 }

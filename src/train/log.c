@@ -154,12 +154,15 @@ void train_log_timing(train_log *log, uint64_t step, double seconds, double audi
             (unsigned long long)step, seconds, audio_per_second, wait);
 }
 
-void train_log_exchange(train_log *log, uint64_t step, int ranks, double bytes, double busy,
-                        double exposed) {
+void train_log_exchange(train_log *log, uint64_t step, int ranks,
+                        const train_exchange_times *times) {
+    double n = (double)(times->steps > 0 ? times->steps : 1);
     fprintf(log->timing,
-            "{\"step\":%llu,\"ranks\":%d,\"exchange_bytes\":%.0f,\"exchange_seconds\":%.6f,"
-            "\"exposed_seconds\":%.6f}\n",
-            (unsigned long long)step, ranks, bytes, busy, exposed);
+            "{\"step\":%llu,\"ranks\":%d,\"exchange_bytes\":%.0f,\"early_bytes\":%.0f,"
+            "\"lead_seconds\":%.6f,\"exchange_seconds\":%.6f,\"exposed_seconds\":%.6f,"
+            "\"step_seconds\":%.6f}\n",
+            (unsigned long long)step, ranks, times->bytes / n, times->early / n, times->lead / n,
+            times->busy / n, times->exposed / n, times->seconds / (n > 1.0 ? n - 1.0 : 1.0));
 }
 
 lull_status train_log_sync(train_log *log, uint64_t *bytes, lull_error *error) {

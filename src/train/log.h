@@ -5,6 +5,7 @@
 #define TRAIN_LOG_H
 
 #include "train/curve.h"
+#include "train/exchange.h"
 
 typedef struct train_log train_log;
 
@@ -18,9 +19,9 @@ void train_log_step(train_log *log, uint64_t step, double loss, double norm, dou
 void train_log_evaluation(train_log *log, uint64_t step, double valid, double degraded);
 void train_log_timing(train_log *log, uint64_t step, double seconds, double audio_per_second,
                       double wait);
-/* What several machines have exchanged since the start: means of a step. */
-void train_log_exchange(train_log *log, uint64_t step, int ranks, double bytes, double busy,
-                        double exposed);
+/* What several machines have exchanged since the start, and its means of a step. */
+void train_log_exchange(train_log *log, uint64_t step, int ranks,
+                        const train_exchange_times *times);
 /* Lines so far into the file; false when it cannot be written now: they are kept for the next time.
  */
 bool train_log_flush(train_log *log);

@@ -411,9 +411,7 @@ static void progress_line(run *r, double waited) {
 static void exchange_timing(run *r) {
     if (r->exchange == NULL) return;
     train_exchange_times times = train_exchange_get_times(r->exchange);
-    double n = (double)(times.steps > 0 ? times.steps : 1);
-    train_log_exchange(r->log, r->state.progress.step, train_ranks_count(r->ranks), times.bytes / n,
-                       times.busy / n, times.exposed / n);
+    train_log_exchange(r->log, r->state.progress.step, train_ranks_count(r->ranks), &times);
 }
 
 static void timing_line(run *r, double waited) {
