@@ -44,8 +44,8 @@ static void quiet_libraries(void) {
     if (set) set(say_nothing_alsa);
 }
 
-/* PortAudio's state belongs to the process and so does this lock: it is what makes opening and closing from
- * several threads safe. `kept_stderr` is the real stderr while it is silenced. */
+/* PortAudio's state belongs to the process and so does this lock: it is what makes opening and
+ * closing from several threads safe. `kept_stderr` is the real stderr while it is silenced. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int kept_stderr = -1;
 
@@ -74,7 +74,8 @@ lull_status audio_begin(lull_error *error) {
     PaError code = Pa_Initialize();
     audio_hush(false);
     if (code == paNoError) return LULL_OK;
-    return base_fail(error, LULL_IO, "no sound: %s; 'lull synth' writes a file instead", Pa_GetErrorText(code));
+    return base_fail(error, LULL_IO, "no sound: %s; 'lull synth' writes a file instead",
+                     Pa_GetErrorText(code));
 }
 
 void audio_end(void) {
@@ -113,7 +114,8 @@ size_t audio_device_list(audio_device *devices, size_t room) {
 }
 
 void audio_device_rates(audio_device *device) {
-    static const int usual[AUDIO_MAX_RATES] = {8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000};
+    static const int usual[AUDIO_MAX_RATES] = {8000,  16000, 22050, 24000,
+                                               32000, 44100, 48000, 96000};
     device->rate_count = 0;
     audio_hush(true);
     for (int i = 0; i < AUDIO_MAX_RATES; i++) {
@@ -145,8 +147,10 @@ static lull_status find_number(const char *wanted, audio_device *device, lull_er
     char *end;
     long number = strtol(wanted, &end, 10);
     (void)end;
-    if (number >= 0 && number < Pa_GetDeviceCount() && describe((int)number, device)) return LULL_OK;
-    return base_fail(error, LULL_IO, "there is no output device %s; --list-devices shows them", wanted);
+    if (number >= 0 && number < Pa_GetDeviceCount() && describe((int)number, device))
+        return LULL_OK;
+    return base_fail(error, LULL_IO, "there is no output device %s; --list-devices shows them",
+                     wanted);
 }
 
 static lull_status find_name(const char *wanted, audio_device *device, lull_error *error) {
@@ -160,21 +164,24 @@ static lull_status find_name(const char *wanted, audio_device *device, lull_erro
     }
     if (count == 1) return LULL_OK;
     if (count == 0)
-        return base_fail(error, LULL_IO, "no output device is called '%s'; --list-devices shows them",
-                         wanted);
-    return base_fail(error, LULL_IO, "%d output devices fit '%s'; give the number from --list-devices",
-                     count, wanted);
+        return base_fail(error, LULL_IO,
+                         "no output device is called '%s'; --list-devices shows them", wanted);
+    return base_fail(error, LULL_IO,
+                     "%d output devices fit '%s'; give the number from --list-devices", count,
+                     wanted);
 }
 
 lull_status audio_device_find(const char *wanted, audio_device *device, lull_error *error) {
     audio_device first;
     if (audio_device_list(&first, 1) == 0)
-        return base_fail(error, LULL_IO, "no sound device found; 'lull synth' writes a file instead");
+        return base_fail(error, LULL_IO,
+                         "no sound device found; 'lull synth' writes a file instead");
     if (wanted && *wanted && strspn(wanted, "0123456789") == strlen(wanted) && strlen(wanted) < 9)
         return find_number(wanted, device, error);
     if (wanted) return find_name(wanted, device, error);
     int number = Pa_GetDefaultOutputDevice();
     if (number >= 0 && describe(number, device)) return LULL_OK;
-    return base_fail(error, LULL_IO, "the system names no default sound device; choose one with --device "
-                                     "(--list-devices shows them), or write a file with 'lull synth'");
+    return base_fail(error, LULL_IO,
+                     "the system names no default sound device; choose one with --device "
+                     "(--list-devices shows them), or write a file with 'lull synth'");
 }

@@ -1,5 +1,5 @@
-/* The live output through PortAudio. The callback renders from the playback object: it allocates nothing,
- * locks nothing and prints nothing. */
+/* The live output through PortAudio. The callback renders from the playback object: it allocates
+ * nothing, locks nothing and prints nothing. */
 #include "audio/output.h"
 
 #include <pthread.h>
@@ -17,11 +17,12 @@
 
 enum { CONVERT_BLOCK = 1024, CONVERT_ROOM = 16384 };
 
-/* A device whose callback has not come for this long is taken for lost, in seconds of our own running time:
- * one look counts for at most LOOK, so that being stopped or suspended is no loss. */
+/* A device whose callback has not come for this long is taken for lost, in seconds of our own
+ * running time: one look counts for at most LOOK, so that being stopped or suspended is no loss. */
 static const double PATIENCE = 4.0, LOOK = 0.5;
 
-/* What is believed of a device's latency, and what is taken where it cannot be believed, seconds. */
+/* What is believed of a device's latency, and what is taken where it cannot be believed, seconds.
+ */
 static const double MOST_LATENCY = 5.0, USUAL_LATENCY = 0.05;
 
 /* Silence before anything else, beside the device's latency, seconds. */
@@ -41,9 +42,10 @@ struct audio_output {
     size_t converted_at, converted_end;
     bool flushed;
     /* Of the callback: */
-    bool precedence;                /* has been taken */
-    size_t settling;                /* samples of silence still to come before anything else */
-    size_t silence, silence_wanted; /* samples of silence after the end, and how many leave the device empty */
+    bool precedence; /* has been taken */
+    size_t settling; /* samples of silence still to come before anything else */
+    size_t silence,
+        silence_wanted; /* samples of silence after the end, and how many leave the device empty */
     atomic_bool drained;
     atomic_uint beats;
     /* Of audio_output_check: */
@@ -56,8 +58,8 @@ void audio_output_options_init(audio_output_options *options, int signal_rate) {
         .signal_rate = signal_rate, .lead_ms = 20.0, .ahead_ms = 1000.0, .volume = 1.0};
 }
 
-/* The signal waits until the device's buffer has passed once: sound servers settle a new stream's clock
- * meanwhile, and what is in it then may be dropped. */
+/* The signal waits until the device's buffer has passed once: sound servers settle a new stream's
+ * clock meanwhile, and what is in it then may be dropped. */
 static bool render(audio_output *o, float *samples, size_t n) {
     size_t silent = o->settling < n ? o->settling : n;
     memset(samples, 0, silent * sizeof *samples);
@@ -65,8 +67,8 @@ static bool render(audio_output *o, float *samples, size_t n) {
     return silent == n || playback_render(o->playback, samples + silent, n - silent);
 }
 
-/* Once a stream, from its own thread: before the busy programs of the machine, where the system allows it (one
- * system call; JACK sees to its threads itself). */
+/* Once a stream, from its own thread: before the busy programs of the machine, where the system
+ * allows it (one system call; JACK sees to its threads itself). */
 static void take_precedence(audio_output *o) {
     struct sched_param parameters = {.sched_priority = sched_get_priority_min(SCHED_RR) + 4};
     if (!o->precedence) pthread_setschedparam(pthread_self(), SCHED_RR, &parameters);
@@ -81,7 +83,8 @@ static int callback(const void *in, void *out, unsigned long frames,
     take_precedence(o);
     bool going = render(o, samples, frames);
     for (size_t i = frames; o->channels > 1 && i-- > 0;)
-        for (int c = 0; c < o->channels; c++) samples[i * (size_t)o->channels + (size_t)c] = samples[i];
+        for (int c = 0; c < o->channels; c++)
+            samples[i * (size_t)o->channels + (size_t)c] = samples[i];
     if (flags & paOutputUnderflow) playback_device_late(o->playback);
     if (!going) {
         o->silence += frames;
@@ -93,12 +96,12 @@ static int callback(const void *in, void *out, unsigned long frames,
 }
 
 static PaError try_open(audio_output *o, int rate, int channels) {
-    PaStreamParameters parameters = {
-        .device = o->device.number,
-        .channelCount = channels,
-        .sampleFormat = paFloat32,
-        .suggestedLatency = o->options.latency_ms > 0 ? o->options.latency_ms / 1000.0
-                                                      : o->device.high_latency};
+    PaStreamParameters parameters = {.device = o->device.number,
+                                     .channelCount = channels,
+                                     .sampleFormat = paFloat32,
+                                     .suggestedLatency = o->options.latency_ms > 0
+                                                             ? o->options.latency_ms / 1000.0
+                                                             : o->device.high_latency};
     PaError code = Pa_OpenStream(&o->stream, NULL, &parameters, rate, paFramesPerBufferUnspecified,
                                  paClipOff | paDitherOff, callback, o);
     if (code != paNoError) {
@@ -132,9 +135,10 @@ static lull_status open_stream(audio_output *o, int rate, lull_error *error) {
     if (code == paNoError) return LULL_OK;
     const char *reason = Pa_GetErrorText(code);
     if (rate)
-        return base_fail(error, LULL_IO, "device '%s' does not open at %d Hz: %s", o->device.name, rate,
-                         reason);
-    return base_fail(error, LULL_IO, "device '%s' does not open: %s; --list-devices shows the others",
+        return base_fail(error, LULL_IO, "device '%s' does not open at %d Hz: %s", o->device.name,
+                         rate, reason);
+    return base_fail(error, LULL_IO,
+                     "device '%s' does not open: %s; --list-devices shows the others",
                      o->device.name, reason);
 }
 
@@ -242,8 +246,8 @@ static bool hand_on(audio_output *o) {
     return o->converted_at == o->converted_end;
 }
 
-static lull_status convert(audio_output *o, const float *samples, size_t n, size_t *taken, bool last,
-                           lull_error *error) {
+static lull_status convert(audio_output *o, const float *samples, size_t n, size_t *taken,
+                           bool last, lull_error *error) {
     o->converted_at = o->converted_end = 0;
     return resampler_run(o->resampler, samples, n, taken, o->converted, CONVERT_ROOM,
                          &o->converted_end, last, error);

@@ -1,5 +1,6 @@
-/* The live output: a sound card's stream that plays what one thread writes. What happens when samples are
- * late is playback.h's; the rate conversion for devices that cannot open the signal's rate is here. */
+/* The live output: a sound card's stream that plays what one thread writes. What happens when
+ * samples are late is playback.h's; the rate conversion for devices that cannot open the signal's
+ * rate is here. */
 #ifndef AUDIO_OUTPUT_H
 #define AUDIO_OUTPUT_H
 
@@ -28,7 +29,8 @@ lull_status audio_output_open(const audio_output_options *options, audio_output 
 lull_status audio_output_write(audio_output *output, const float *samples, size_t n, size_t *taken,
                                lull_error *error);
 
-/* The same thread: nothing follows. False while the rate converter's last samples found no room: again. */
+/* The same thread: nothing follows. False while the rate converter's last samples found no room:
+ * again. */
 lull_status audio_output_end(audio_output *output, bool *ended, lull_error *error);
 
 /* Any thread: fades out what sounds. */
@@ -43,13 +45,14 @@ typedef enum audio_output_state {
 /* The thread that opened it: looks after the device. Call it some times a second. */
 audio_output_state audio_output_check(audio_output *output);
 
-/* The same thread, when it is lost: looks for the device anew and goes on where the ring stands. Fails while
- * the device is not back. */
+/* The same thread, when it is lost: looks for the device anew and goes on where the ring stands.
+ * Fails while the device is not back. */
 lull_status audio_output_reopen(audio_output *output, lull_error *error);
 
 const audio_device *audio_output_device(const audio_output *output);
-int audio_output_rate(const audio_output *output);       /* the device's */
-double audio_output_latency(const audio_output *output); /* of the device, seconds, as it reports it */
+int audio_output_rate(const audio_output *output); /* the device's */
+double
+audio_output_latency(const audio_output *output); /* of the device, seconds, as it reports it */
 /* What of the signal has been handed to the device, in samples at the signal's rate. */
 uint64_t audio_output_position(const audio_output *output);
 /* Figures at the device's rate. */

@@ -18,19 +18,19 @@ struct playback {
     audio_ring *ring;
     float volume;
     int rate;
-    size_t fade, stop_fade;      /* lengths, samples */
-    float *rise, *fall;          /* fade-in of `fade` weights; fade-out of `stop_fade` weights */
-    size_t lead, most_lead;      /* samples that start it; only the renderer changes it */
-    size_t block;                /* samples that the callback wants this time */
-    size_t at;                   /* position in the current fade */
-    size_t stop_at;              /* position in the last fade */
+    size_t fade, stop_fade; /* lengths, samples */
+    float *rise, *fall;     /* fade-in of `fade` weights; fade-out of `stop_fade` weights */
+    size_t lead, most_lead; /* samples that start it; only the renderer changes it */
+    size_t block;           /* samples that the callback wants this time */
+    size_t at;              /* position in the current fade */
+    size_t stop_at;         /* position in the last fade */
     bool started;
     atomic_bool ended, stopping; /* from outside */
     /* Written by the renderer alone, read by anybody. */
     atomic_int phase;
     atomic_uint_fast64_t played, silent, gaps;
     atomic_uint_fast64_t device_late;
-    atomic_size_t slack;         /* SIZE_MAX: not yet known */
+    atomic_size_t slack; /* SIZE_MAX: not yet known */
     _Atomic double first_sample;
 };
 
@@ -50,7 +50,8 @@ static size_t samples_of(double ms, int rate) {
 /* Weights of a raised cosine from 0 to 1 whose values and their mirror image add up to one. */
 static void raised_cosine(float *weights, size_t n) {
     for (size_t i = 0; i < n; i++)
-        weights[i] = (float)(0.5 - 0.5 * cos(3.14159265358979323846 * ((double)i + 0.5) / (double)n));
+        weights[i] =
+            (float)(0.5 - 0.5 * cos(3.14159265358979323846 * ((double)i + 0.5) / (double)n));
 }
 
 lull_status playback_new(const playback_options *options, playback **p, lull_error *error) {
@@ -167,7 +168,8 @@ static size_t fade_in(playback *p, float *out, size_t n) {
     return take;
 }
 
-/* One step of the state machine: fills some of out (perhaps nothing, when only the phase changes). */
+/* One step of the state machine: fills some of out (perhaps nothing, when only the phase changes).
+ */
 static size_t step(playback *p, phase *now, bool ended, float *out, size_t n) {
     size_t filled = 0;
     switch (*now) {

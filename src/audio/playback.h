@@ -1,14 +1,15 @@
-/* What the sound card's callback plays: samples out of a ring, and what happens when the ring runs dry. No
- * sound card in here.
+/* What the sound card's callback plays: samples out of a ring, and what happens when the ring runs
+ * dry. No sound card in here.
  *
- * When samples are late the output holds its place. The last few milliseconds in the ring are always kept
- * back; when nothing follows them they are played fading out, silence follows, and once enough has gathered
- * again the same samples are played fading in, then the rest. The two fades add up to one, so nothing is
- * skipped and nothing is lost. Every gap is counted, and each raises what has to gather before the next
- * start, so that a producer that is always a little late does not stutter.
+ * When samples are late the output holds its place. The last few milliseconds in the ring are
+ * always kept back; when nothing follows them they are played fading out, silence follows, and once
+ * enough has gathered again the same samples are played fading in, then the rest. The two fades add
+ * up to one, so nothing is skipped and nothing is lost. Every gap is counted, and each raises what
+ * has to gather before the next start, so that a producer that is always a little late does not
+ * stutter.
  *
- * One thread writes and ends, one renders; stopping and the figures are for any thread. Rendering allocates
- * nothing, locks nothing and prints nothing. */
+ * One thread writes and ends, one renders; stopping and the figures are for any thread. Rendering
+ * allocates nothing, locks nothing and prints nothing. */
 #ifndef AUDIO_PLAYBACK_H
 #define AUDIO_PLAYBACK_H
 
@@ -17,12 +18,12 @@
 typedef struct playback playback;
 
 typedef struct playback_options {
-    int rate;             /* Hz */
-    double capacity_ms;   /* of the ring */
-    double lead_ms;       /* what has to be there before the first sample is played */
-    double gap_fade_ms;   /* length of the fades around a gap; also kept back in the ring */
-    double stop_fade_ms;  /* length of the fade of playback_stop */
-    double volume;        /* factor; 1 leaves every sample as it is */
+    int rate;            /* Hz */
+    double capacity_ms;  /* of the ring */
+    double lead_ms;      /* what has to be there before the first sample is played */
+    double gap_fade_ms;  /* length of the fades around a gap; also kept back in the ring */
+    double stop_fade_ms; /* length of the fade of playback_stop */
+    double volume;       /* factor; 1 leaves every sample as it is */
 } playback_options;
 
 /* 1000 ms ring, 20 ms lead, fades of 5 and 30 ms, volume 1. */
@@ -36,8 +37,8 @@ size_t playback_write(playback *p, const float *samples, size_t n);
 size_t playback_writable(const playback *p);
 void playback_end(playback *p);
 
-/* Consumer: fills all n samples. False once the last sample has been played (or faded out): what it filled
- * after that is silence. */
+/* Consumer: fills all n samples. False once the last sample has been played (or faded out): what it
+ * filled after that is silence. */
 bool playback_render(playback *p, float *out, size_t n);
 
 /* Any thread: fades out what sounds now and is done. */
@@ -45,13 +46,14 @@ void playback_stop(playback *p);
 
 /* Any thread. A device reports its own late buffers through playback_device_late. */
 typedef struct playback_figures {
-    uint64_t played;          /* samples of the signal that were played */
-    uint64_t silent;          /* samples of silence between them */
-    uint64_t gaps;            /* how often synthesis was late */
-    uint64_t device_late;     /* how often the device says that it was served late */
-    double slack;             /* least that was left before a gap while playing, seconds; < 0 = not yet known */
-    double first_sample;      /* progress_now() of the callback that played the first sample; 0 = not yet */
-    size_t ahead;             /* samples in the ring */
+    uint64_t played;      /* samples of the signal that were played */
+    uint64_t silent;      /* samples of silence between them */
+    uint64_t gaps;        /* how often synthesis was late */
+    uint64_t device_late; /* how often the device says that it was served late */
+    double slack; /* least that was left before a gap while playing, seconds; < 0 = not yet known */
+    double
+        first_sample; /* progress_now() of the callback that played the first sample; 0 = not yet */
+    size_t ahead;     /* samples in the ring */
     bool waiting, done;
 } playback_figures;
 void playback_get_figures(const playback *p, playback_figures *figures);

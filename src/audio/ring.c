@@ -1,8 +1,9 @@
 /* A lock-free ring of floats between one writing and one reading thread.
  *
- * Two counters that only grow (and wrap with size_t): `written` belongs to the writer, `read` to the reader.
- * Each side publishes its own with release after it has touched the samples, and reads the other's with
- * acquire before it does, so a sample is never seen before it is there nor overwritten while it is read. */
+ * Two counters that only grow (and wrap with size_t): `written` belongs to the writer, `read` to
+ * the reader. Each side publishes its own with release after it has touched the samples, and reads
+ * the other's with acquire before it does, so a sample is never seen before it is there nor
+ * overwritten while it is read. */
 #include "audio/ring.h"
 
 #include <stdalign.h>

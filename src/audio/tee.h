@@ -1,5 +1,5 @@
-/* A file of what is played, written by a thread of its own, so that a slow disk does not break the sound.
- * Samples are offered when they go to the output and written when they have been played. */
+/* A file of what is played, written by a thread of its own, so that a slow disk does not break the
+ * sound. Samples are offered when they go to the output and written when they have been played. */
 #ifndef AUDIO_TEE_H
 #define AUDIO_TEE_H
 
@@ -11,8 +11,8 @@ typedef struct audio_tee audio_tee;
 lull_status audio_tee_open(const char *path, int rate, audio_format format, audio_tee **tee,
                            lull_error *error);
 
-/* One thread offers: how many samples there is room for (half a minute when the disk keeps up), and takes at
- * most n of them. */
+/* One thread offers: how many samples there is room for (half a minute when the disk keeps up), and
+ * takes at most n of them. */
 size_t audio_tee_room(const audio_tee *tee);
 size_t audio_tee_offer(audio_tee *tee, const float *samples, size_t n);
 

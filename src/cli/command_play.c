@@ -1,4 +1,5 @@
-/* lull play: mel spectrograms, recordings and frames on standard input, live through the sound card. */
+/* lull play: mel spectrograms, recordings and frames on standard input, live through the sound
+ * card. */
 #include "cli/commands.h"
 
 #include <poll.h>
@@ -72,8 +73,8 @@ static void print_device(audio_device *device) {
         at += (size_t)snprintf(rates + at, sizeof rates - at, " %d", device->rates[i]);
     printf("%c%3d  %s:%s\n", device->is_default ? '*' : ' ', device->number, device->interface,
            device->name);
-    printf("      %d channels, %d Hz of its own; opens%s; latency %.0f to %.0f ms\n", device->channels,
-           device->default_rate, *rates ? rates : " none of the usual rates",
+    printf("      %d channels, %d Hz of its own; opens%s; latency %.0f to %.0f ms\n",
+           device->channels, device->default_rate, *rates ? rates : " none of the usual rates",
            1000.0 * device->low_latency, 1000.0 * device->high_latency);
 }
 
@@ -135,12 +136,14 @@ static void summarize(player *p) {
                  1000.0 * (f.first_sample - l.first_frame + audio_output_latency(p->output)));
     if (f.slack >= 0) snprintf(slack, sizeof slack, ", worst slack %.0f ms", 1000.0 * f.slack);
     if (f.gaps > 0)
-        snprintf(more, sizeof more, " (%.2f s of silence)", (double)f.silent / audio_output_rate(p->output));
-    cli_note("played %.2f s: %s (device %.0f ms of it)%s, %llu underrun%s%s, %llu late at the device, "
-             "%.3f of real time",
-             seconds_of(p, audio_output_position(p->output)), first,
-             1000.0 * audio_output_latency(p->output), slack, (unsigned long long)f.gaps,
-             f.gaps == 1 ? "" : "s", more, (unsigned long long)f.device_late, real_time_factor(p, &l));
+        snprintf(more, sizeof more, " (%.2f s of silence)",
+                 (double)f.silent / audio_output_rate(p->output));
+    cli_note(
+        "played %.2f s: %s (device %.0f ms of it)%s, %llu underrun%s%s, %llu late at the device, "
+        "%.3f of real time",
+        seconds_of(p, audio_output_position(p->output)), first,
+        1000.0 * audio_output_latency(p->output), slack, (unsigned long long)f.gaps,
+        f.gaps == 1 ? "" : "s", more, (unsigned long long)f.device_late, real_time_factor(p, &l));
     if (lull_vocoder_limited(p->vocoder) > 0)
         cli_note("%llu samples were too loud and were limited",
                  (unsigned long long)lull_vocoder_limited(p->vocoder));
@@ -158,14 +161,17 @@ static bool wait_for_device(player *p) {
     const char *name = audio_output_device(p->output)->name;
     double at = seconds_of(p, audio_output_position(p->output));
     if (!p->options->reconnect) {
-        cli_failf("device '%s' disappeared after %.1f s of sound; --reconnect waits for it", name, at);
+        cli_failf("device '%s' disappeared after %.1f s of sound; --reconnect waits for it", name,
+                  at);
         return false;
     }
-    if (!p->options->quiet) cli_note("device '%s' disappeared after %.1f s of sound; waiting for it", name, at);
+    if (!p->options->quiet)
+        cli_note("device '%s' disappeared after %.1f s of sound; waiting for it", name, at);
     while (!interrupted) {
         wait_a_little((int)(1000 * LOOK_AGAIN));
         if (!interrupted && audio_output_reopen(p->output, NULL) == LULL_OK) {
-            if (!p->options->quiet) cli_note("device '%s' is back", audio_output_device(p->output)->name);
+            if (!p->options->quiet)
+                cli_note("device '%s' is back", audio_output_device(p->output)->name);
             return true;
         }
     }
@@ -182,8 +188,10 @@ static int watch(player *p) {
             audio_output_stop(p->output);
             stopped = progress_now();
         }
-        if (stopped > 0 && (state == AUDIO_OUTPUT_LOST || progress_now() - stopped > FAREWELL)) break;
-        if (state == AUDIO_OUTPUT_LOST && !wait_for_device(p)) return interrupted ? INTERRUPTED : CLI_FAILED;
+        if (stopped > 0 && (state == AUDIO_OUTPUT_LOST || progress_now() - stopped > FAREWELL))
+            break;
+        if (state == AUDIO_OUTPUT_LOST && !wait_for_device(p))
+            return interrupted ? INTERRUPTED : CLI_FAILED;
         show_status(p);
         wait_a_little(LOOK_MS);
     }
@@ -198,7 +206,7 @@ static lull_status open_output(player *p, lull_error *error) {
     options.rate = asked->rate;
     options.latency_ms = asked->latency;
     options.volume = asked->volume;
-    options.lead_ms = asked->lead >= 0                   ? asked->lead
+    options.lead_ms = asked->lead >= 0                  ? asked->lead
                       : frame_source_is_live(p->source) ? LIVE_LEAD_MS
                                                         : FILE_LEAD_MS;
     return audio_output_open(&options, &p->output, error);
@@ -215,8 +223,8 @@ static lull_status prepare(player *p, const char *input, lull_error *error) {
     if (!status) status = open_output(p, error);
     if (!status) status = lull_vocoder_new(p->model, &options, &p->vocoder, error);
     if (!status && asked->tee)
-        status = audio_tee_open(asked->tee, p->info->sample_rate, (audio_format)asked->format, &p->tee,
-                                error);
+        status = audio_tee_open(asked->tee, p->info->sample_rate, (audio_format)asked->format,
+                                &p->tee, error);
     return status;
 }
 
@@ -260,21 +268,27 @@ int command_play(int argc, char **argv) {
                 "open the device at this rate (default: the model's, or else the device's)"),
         CLI_NUMBER('v', "volume", "X", &asked.volume, 0, 4, "factor (default 1)"),
         CLI_TEXT('o', "tee", "FILE.wav", &asked.tee, "write what is played, too"),
-        CLI_CHOICE('f', "format", "F", &asked.format, cli_format_choices, "of --tee (default pcm16)"),
+        CLI_CHOICE('f', "format", "F", &asked.format, cli_format_choices,
+                   "of --tee (default pcm16)"),
         CLI_FLAG('R', "reconnect", &asked.reconnect, "wait for a device that disappears"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
         CLI_INPUT_OPTIONS(asked.input),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_END};
     const cli_command_line line = {
-        "play", "[OPTIONS] INPUT\n--list-devices",
+        "play",
+        "[OPTIONS] INPUT\n--list-devices",
         "INPUT: a .npy mel spectrogram, a recording to analyse and resynthesize, or - for\n"
         "raw float32 frames on standard input, each played as it arrives. What is heard\n"
         "is what 'lull synth' writes. Ctrl-C fades out.",
-        NULL, options, 0, 1};
+        NULL,
+        options,
+        0,
+        1};
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
     if (asked.list) return list_devices();
-    if (first == argc) return cli_usage_error("play", "what to play? Give a file, or - for standard input");
+    if (first == argc)
+        return cli_usage_error("play", "what to play? Give a file, or - for standard input");
     asked.input.quiet = asked.quiet;
     return play(&asked, argv[first]);
 }

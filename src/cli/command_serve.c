@@ -33,7 +33,7 @@ typedef struct server {
     serve_limits limits;
     listener listeners[MOST_LISTENERS];
     int listener_count;
-    int wake[2]; /* the second end closed: all streams end */
+    int wake[2];          /* the second end closed: all streams end */
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t left;
     int clients, refused;
@@ -81,8 +81,8 @@ static void report(const server *s, const client *c, const serve_result *result)
                  (double)result->samples / (double)info->sample_rate);
 }
 
-/* Counts a client in, as one that is served or, while the server is full, as one that is told so; false when
- * there are too many of these, too. */
+/* Counts a client in, as one that is served or, while the server is full, as one that is told so;
+ * false when there are too many of these, too. */
 static bool enter(server *s, client *c) {
     pthread_mutex_lock(&s->lock);
     c->number = ++s->seen;
@@ -107,7 +107,8 @@ static void refuse(const server *s, const client *c) {
     lull_error error;
     base_fail(&error, LULL_UNSUPPORTED, "the server is full: %d clients at a time",
               s->options->most_clients);
-    if (!s->options->quiet) cli_note("client %llu: refused, %s", (unsigned long long)c->number, error.message);
+    if (!s->options->quiet)
+        cli_note("client %llu: refused, %s", (unsigned long long)c->number, error.message);
     serve_refuse(c->descriptor, &s->limits, &error);
 }
 
@@ -137,7 +138,8 @@ static bool start_thread(client *c) {
 
 static void take_in(server *s, int descriptor) {
     int yes = 1;
-    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* no harm on a Unix socket */
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes,
+               sizeof yes); /* no harm on a Unix socket */
     client *c = base_alloc(1, sizeof *c);
     if (c) *c = (client){.server = s, .descriptor = descriptor};
     bool counted = c && enter(s, c);
@@ -192,7 +194,8 @@ static lull_status listen_everywhere(server *s, lull_error *error) {
         if (!status) s->listener_count++;
     }
     if (!status && o->listen) {
-        status = listener_open_address(o->listen, o->allow_remote, &s->listeners[s->listener_count], error);
+        status = listener_open_address(o->listen, o->allow_remote, &s->listeners[s->listener_count],
+                                       error);
         if (!status) s->listener_count++;
     }
     return status;
@@ -218,9 +221,8 @@ static lull_status prepare(server *s, lull_model **model, lull_error *error) {
 }
 
 static int run(const serve_options *options) {
-    server s = {.options = options,
-                .lock = PTHREAD_MUTEX_INITIALIZER,
-                .left = PTHREAD_COND_INITIALIZER};
+    server s = {
+        .options = options, .lock = PTHREAD_MUTEX_INITIALIZER, .left = PTHREAD_COND_INITIALIZER};
     lull_error error = {LULL_OK, ""};
     lull_model *model = NULL;
     if (pipe(signal_pipe) != 0 || pipe(s.wake) != 0)
@@ -230,8 +232,8 @@ static int run(const serve_options *options) {
     if (!status) {
         const lull_model_info *info = lull_model_get_info(model);
         for (int i = 0; i < s.listener_count && !options->quiet; i++)
-            cli_note("serving %s (%d bands, %d Hz) on %s", info->name, info->bands, info->sample_rate,
-                     s.listeners[i].name);
+            cli_note("serving %s (%d bands, %d Hz) on %s", info->name, info->bands,
+                     info->sample_rate, s.listeners[i].name);
         serve(&s);
     }
     shut_down(&s);
@@ -249,11 +251,15 @@ int command_serve(int argc, char **argv) {
                            .send_seconds = 30};
     int first = 0, code = CLI_OK;
     const cli_option options[] = {
-        CLI_TEXT('k', "socket", "PATH", &asked.socket, "Unix socket to listen on (for this user alone)"),
-        CLI_TEXT('L', "listen", "ADDRESS:PORT", &asked.listen, "TCP address to listen on; port 0: a free one"),
-        CLI_FLAG(0, "allow-remote", &asked.allow_remote, "listen on addresses that other machines reach"),
+        CLI_TEXT('k', "socket", "PATH", &asked.socket,
+                 "Unix socket to listen on (for this user alone)"),
+        CLI_TEXT('L', "listen", "ADDRESS:PORT", &asked.listen,
+                 "TCP address to listen on; port 0: a free one"),
+        CLI_FLAG(0, "allow-remote", &asked.allow_remote,
+                 "listen on addresses that other machines reach"),
         CLI_INT('c', "max-clients", "N", &asked.most_clients, 1, 1024, "at a time (default 8)"),
-        CLI_INT(0, "max-steps", "N", &asked.most_steps, 1, 1000, "that a client may ask for (default 50)"),
+        CLI_INT(0, "max-steps", "N", &asked.most_steps, 1, 1000,
+                "that a client may ask for (default 50)"),
         CLI_NUMBER(0, "max-seconds", "S", &asked.most_seconds, 0, 1e9,
                    "of audio in a stream (default 0: any)"),
         CLI_NUMBER(0, "hello-timeout", "S", &asked.hello_seconds, 0.1, 3600,
@@ -267,13 +273,18 @@ int command_serve(int argc, char **argv) {
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_END};
     const cli_command_line line = {
-        "serve", "[OPTIONS] --socket PATH",
+        "serve",
+        "[OPTIONS] --socket PATH",
         "Takes streams of mel frames from other programs and gives samples back, many at\n"
         "a time (docs/serve.md has the protocol). Options of synthesis are what clients\n"
         "get that do not ask for others. Ends on SIGINT or SIGTERM.",
-        NULL, options, 0, 0};
+        NULL,
+        options,
+        0,
+        0};
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
     if (!asked.socket && !asked.listen)
-        return cli_usage_error("serve", "where to listen? Give --socket PATH or --listen 127.0.0.1:PORT");
+        return cli_usage_error("serve",
+                               "where to listen? Give --socket PATH or --listen 127.0.0.1:PORT");
     return run(&asked);
 }

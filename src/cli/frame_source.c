@@ -44,9 +44,9 @@ lull_status frame_source_open(const char *path, const mel_convention *convention
     if (!s) return base_no_memory(error);
     s->convention = *convention;
     s->options = *options;
-    lull_status status = strcmp(path, "-") == 0
-                             ? open_stream(s, error)
-                             : cli_read_input(path, convention, options, &s->frames, &s->count, error);
+    lull_status status = strcmp(path, "-") == 0 ? open_stream(s, error)
+                                                : cli_read_input(path, convention, options,
+                                                                 &s->frames, &s->count, error);
     if (status) {
         frame_source_free(s);
         return status;
@@ -90,7 +90,8 @@ static lull_status read_some(int stop, unsigned char *bytes, size_t room, size_t
 static void decode(const unsigned char *bytes, size_t count, float *values) {
     for (size_t i = 0; i < count; i++) {
         const unsigned char *b = bytes + 4 * i;
-        uint32_t bits = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+        uint32_t bits =
+            (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
         memcpy(&values[i], &bits, sizeof bits);
     }
 }
@@ -122,16 +123,18 @@ static lull_status turn_into_array(frame_source *s, int stop, lull_error *error)
 
 /* Converts or checks frames that came in. */
 static lull_status take(frame_source *s, float *frames, size_t n, lull_error *error) {
-    if (s->options.from == CLI_FROM_MODEL) return opening_check(&s->begun, frames, n, stream_name, error);
+    if (s->options.from == CLI_FROM_MODEL)
+        return opening_check(&s->begun, frames, n, stream_name, error);
     return cli_convert_frames(&s->convention, &s->options, stream_name, frames, n, error);
 }
 
 static lull_status end_of_stream(const frame_source *s, lull_error *error) {
     size_t bands = (size_t)s->convention.bands;
     if (s->have > 0)
-        return base_fail(error, LULL_FORMAT,
-                         "%s: ended inside frame %llu: %zu of its %zu bytes (%zu float32 values a frame)",
-                         stream_name, (unsigned long long)s->given, s->have, 4 * bands, bands);
+        return base_fail(
+            error, LULL_FORMAT,
+            "%s: ended inside frame %llu: %zu of its %zu bytes (%zu float32 values a frame)",
+            stream_name, (unsigned long long)s->given, s->have, 4 * bands, bands);
     if (s->given == 0) return base_fail(error, LULL_FORMAT, "%s: no frames in it", stream_name);
     return LULL_OK;
 }
@@ -141,7 +144,8 @@ static lull_status next_of_stream(frame_source *s, int stop, float *frames, size
     size_t bands = (size_t)s->convention.bands, frame_bytes = 4 * bands, got = 0;
     if (room > ROOM) room = ROOM;
     while (s->have < frame_bytes) {
-        lull_status status = read_some(stop, s->bytes + s->have, room * frame_bytes - s->have, &got, error);
+        lull_status status =
+            read_some(stop, s->bytes + s->have, room * frame_bytes - s->have, &got, error);
         if (status) return status;
         if (got == 0) {
             struct pollfd stopped = {stop, POLLIN, 0};

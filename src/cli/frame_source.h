@@ -7,8 +7,8 @@
 
 typedef struct frame_source frame_source;
 
-/* path "-" is standard input: raw little-endian float32 frames as they arrive, or a .npy array. The convention
- * and options are copied. */
+/* path "-" is standard input: raw little-endian float32 frames as they arrive, or a .npy array. The
+ * convention and options are copied. */
 lull_status frame_source_open(const char *path, const mel_convention *convention,
                               const cli_input_options *options, frame_source **source,
                               lull_error *error);
@@ -16,8 +16,8 @@ lull_status frame_source_open(const char *path, const mel_convention *convention
 /* True for raw frames that arrive. */
 bool frame_source_is_live(const frame_source *source);
 
-/* Waits for frames and gives up to `room` of them; *n = 0 is the end. `stop` is a descriptor: once it becomes
- * readable, waiting ends and so does the source. */
+/* Waits for frames and gives up to `room` of them; *n = 0 is the end. `stop` is a descriptor: once
+ * it becomes readable, waiting ends and so does the source. */
 lull_status frame_source_next(frame_source *source, int stop, float *frames, size_t room, size_t *n,
                               lull_error *error);
 

@@ -24,7 +24,8 @@ static lull_status clear_path(const struct sockaddr_un *address, lull_error *err
     struct stat facts;
     if (lstat(path, &facts) != 0) return LULL_OK;
     if (!S_ISSOCK(facts.st_mode))
-        return base_fail(error, LULL_IO, "%s: exists and is not a socket; choose another path", path);
+        return base_fail(error, LULL_IO, "%s: exists and is not a socket; choose another path",
+                         path);
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (probe < 0) return base_fail(error, LULL_IO, "no socket: %s", strerror(errno));
     int result = connect(probe, (const struct sockaddr *)address, sizeof *address);
@@ -95,7 +96,8 @@ static bool cut(const char *text, char *host, size_t size, const char **port) {
 
 static bool is_loopback(const struct sockaddr *address) {
     if (address->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 == 127;
+        return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 ==
+               127;
     return address->sa_family == AF_INET6 &&
            IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
 }
@@ -108,7 +110,8 @@ static void name_address(listener *l) {
         getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return;
-    snprintf(l->name, sizeof l->name, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    snprintf(l->name, sizeof l->name, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
+             port);
 }
 
 static lull_status listen_at(const struct addrinfo *where, listener *l, lull_error *error) {
@@ -116,7 +119,8 @@ static lull_status listen_at(const struct addrinfo *where, listener *l, lull_err
     l->descriptor = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->descriptor < 0) return base_fail(error, LULL_IO, "no socket: %s", strerror(errno));
     setsockopt(l->descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (bind(l->descriptor, where->ai_addr, where->ai_addrlen) != 0 || listen(l->descriptor, BACKLOG) != 0)
+    if (bind(l->descriptor, where->ai_addr, where->ai_addrlen) != 0 ||
+        listen(l->descriptor, BACKLOG) != 0)
         return base_fail(error, LULL_IO, "cannot listen on %s: %s", l->name, strerror(errno));
     name_address(l);
     return LULL_OK;
@@ -126,20 +130,23 @@ lull_status listener_open_address(const char *address, bool allow_remote, listen
                                   lull_error *error) {
     char host[LISTENER_NAME];
     const char *port;
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
                     *found = NULL;
     *l = (listener){.descriptor = -1};
     snprintf(l->name, sizeof l->name, "%s", address);
     if (!cut(address, host, sizeof host, &port))
-        return base_fail(error, LULL_INVALID, "'%s' is no ADDRESS:PORT, as 127.0.0.1:5500", address);
+        return base_fail(error, LULL_INVALID, "'%s' is no ADDRESS:PORT, as 127.0.0.1:5500",
+                         address);
     int code = getaddrinfo(host, port, &hints, &found);
     if (code != 0) return base_fail(error, LULL_INVALID, "%s: %s", address, gai_strerror(code));
     lull_status status = LULL_OK;
     if (!allow_remote && !is_loopback(found->ai_addr))
         status = base_fail(error, LULL_INVALID,
                            "%s can be reached from other machines, and there is no password: "
-                           "use 127.0.0.1, or say --allow-remote", address);
+                           "use 127.0.0.1, or say --allow-remote",
+                           address);
     else
         status = listen_at(found, l, error);
     freeaddrinfo(found);

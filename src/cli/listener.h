@@ -16,12 +16,12 @@ typedef struct listener {
     ino_t inode;
 } listener;
 
-/* A Unix socket of mode 0600. A socket that is there is replaced when nobody listens on it, any other file is
- * left alone. */
+/* A Unix socket of mode 0600. A socket that is there is replaced when nobody listens on it, any
+ * other file is left alone. */
 lull_status listener_open_file(const char *path, listener *l, lull_error *error);
 
-/* "ADDRESS:PORT" (IPv4, [IPv6] or localhost; port 0 = a free one). Addresses beyond this machine only with
- * allow_remote. */
+/* "ADDRESS:PORT" (IPv4, [IPv6] or localhost; port 0 = a free one). Addresses beyond this machine
+ * only with allow_remote. */
 lull_status listener_open_address(const char *address, bool allow_remote, listener *l,
                                   lull_error *error);
 

@@ -22,10 +22,10 @@ struct live {
     audio_tee *tee;
     pthread_t feeder, player;
     bool feeder_runs, player_runs;
-    int stop_pipe[2];    /* the second end closed: stop */
+    int stop_pipe[2]; /* the second end closed: stop */
     atomic_bool stopped;
-    pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t moved; /* frames came, or room for them */
+    pthread_mutex_t lock;    /* of what follows */
+    pthread_cond_t moved;    /* frames came, or room for them */
     uint64_t pushed, pulled; /* changes of the vocoder's queue */
     bool failed;
     lull_error error;
@@ -188,7 +188,8 @@ lull_status live_start(lull_vocoder *vocoder, const lull_model_info *info, frame
         status = base_fail(error, LULL_IO, "no pipe: %s", strerror(errno));
     if (!status) l->feeder_runs = pthread_create(&l->feeder, NULL, feed, l) == 0;
     if (!status) l->player_runs = l->feeder_runs && pthread_create(&l->player, NULL, play, l) == 0;
-    if (!status && !l->player_runs) status = base_fail(error, LULL_NO_MEMORY, "cannot start a thread");
+    if (!status && !l->player_runs)
+        status = base_fail(error, LULL_NO_MEMORY, "cannot start a thread");
     if (status) {
         live_free(l);
         return status;

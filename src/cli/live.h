@@ -1,6 +1,6 @@
-/* Live synthesis: one thread brings frames to the vocoder, another brings its samples to the sound card. A
- * producer of frames that is too fast is made to wait: the vocoder's queue and the output's ring are all that
- * is kept. */
+/* Live synthesis: one thread brings frames to the vocoder, another brings its samples to the sound
+ * card. A producer of frames that is too fast is made to wait: the vocoder's queue and the output's
+ * ring are all that is kept. */
 #ifndef CLI_LIVE_H
 #define CLI_LIVE_H
 
@@ -14,16 +14,18 @@ typedef struct live live;
 lull_status live_start(lull_vocoder *vocoder, const lull_model_info *info, frame_source *source,
                        audio_output *output, audio_tee *tee, live **session, lull_error *error);
 
-/* No more frames and no more samples: both threads end soon. The output is for the caller to stop. */
+/* No more frames and no more samples: both threads end soon. The output is for the caller to stop.
+ */
 void live_stop(live *session);
 
-/* False while everything is well; else what went wrong first. What came before it is still played. */
+/* False while everything is well; else what went wrong first. What came before it is still played.
+ */
 bool live_failed(live *session, lull_error *error);
 
 typedef struct live_figures {
-    double first_frame;      /* progress_now() when the first frame came; 0 = not yet */
+    double first_frame;       /* progress_now() when the first frame came; 0 = not yet */
     uint64_t frames, samples; /* that were taken, and that were synthesized */
-    double working;          /* seconds spent on synthesizing */
+    double working;           /* seconds spent on synthesizing */
 } live_figures;
 void live_get_figures(live *session, live_figures *figures);
 

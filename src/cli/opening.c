@@ -13,7 +13,8 @@ lull_status opening_init(opening *o, const mel_convention *convention, lull_erro
     return o->frames ? LULL_OK : base_no_memory(error);
 }
 
-lull_status opening_check(opening *o, const float *frames, size_t n, const char *name, lull_error *error) {
+lull_status opening_check(opening *o, const float *frames, size_t n, const char *name,
+                          lull_error *error) {
     size_t bands = (size_t)o->convention->bands, room = OPENING_FRAMES - o->known;
     if (room == 0) return LULL_OK;
     if (n > room) n = room;

@@ -35,8 +35,10 @@ static void put_start(unsigned char *b, uint32_t size) {
 static lull_status get_start(const unsigned char *b, uint32_t size, const char *what,
                              lull_error *error) {
     if (memcmp(b, magic, sizeof magic) != 0)
-        return base_fail(error, LULL_FORMAT, "the stream does not begin with a %s: found bytes "
-                         "%02x %02x %02x %02x, expected 'LULL'", what, b[0], b[1], b[2], b[3]);
+        return base_fail(error, LULL_FORMAT,
+                         "the stream does not begin with a %s: found bytes "
+                         "%02x %02x %02x %02x, expected 'LULL'",
+                         what, b[0], b[1], b[2], b[3]);
     if (get16(b + 4) != SERVE_VERSION)
         return base_fail(error, LULL_UNSUPPORTED, "protocol version %u; this is version %d",
                          (unsigned)get16(b + 4), SERVE_VERSION);
@@ -70,7 +72,8 @@ lull_status serve_get_hello(const unsigned char b[SERVE_HELLO_SIZE], serve_hello
                            .refine = (int32_t)get32(b + 28),
                            .refine_window = (int32_t)get32(b + 32)};
     if (hello->flags & ~(uint32_t)SERVE_LOW_LATENCY)
-        return base_fail(error, LULL_FORMAT, "the hello has unknown flags 0x%x", (unsigned)hello->flags);
+        return base_fail(error, LULL_FORMAT, "the hello has unknown flags 0x%x",
+                         (unsigned)hello->flags);
     if (get32(b + 36) != 0)
         return base_fail(error, LULL_FORMAT, "the hello's last field is %u, expected 0",
                          (unsigned)get32(b + 36));
@@ -91,7 +94,8 @@ lull_status serve_get_welcome(const unsigned char b[SERVE_WELCOME_SIZE], serve_w
                               lull_error *error) {
     lull_status status = get_start(b, SERVE_WELCOME_SIZE, "welcome", error);
     if (status) return status;
-    *welcome = (serve_welcome){get32(b + 8), get32(b + 12), get32(b + 16), get32(b + 20), get32(b + 24)};
+    *welcome =
+        (serve_welcome){get32(b + 8), get32(b + 12), get32(b + 16), get32(b + 20), get32(b + 24)};
     return LULL_OK;
 }
 
@@ -105,13 +109,17 @@ lull_status serve_get_header(const unsigned char b[SERVE_HEADER_SIZE], size_t ba
     uint32_t said = get32(b), bytes = get32(b + 4);
     size_t frame = 4 * bands;
     if (said == SERVE_END && bytes != 0)
-        return base_fail(error, LULL_FORMAT, "an END message of %u bytes, expected none", (unsigned)bytes);
+        return base_fail(error, LULL_FORMAT, "an END message of %u bytes, expected none",
+                         (unsigned)bytes);
     if (said != SERVE_END && said != SERVE_FRAMES)
-        return base_fail(error, LULL_FORMAT, "a message of unknown type %u, expected FRAMES (1) or END (2)",
+        return base_fail(error, LULL_FORMAT,
+                         "a message of unknown type %u, expected FRAMES (1) or END (2)",
                          (unsigned)said);
     if (said == SERVE_FRAMES && (bytes == 0 || bytes % frame != 0))
-        return base_fail(error, LULL_FORMAT, "a FRAMES message of %u bytes, expected a multiple of %zu "
-                         "(%zu bands)", (unsigned)bytes, frame, bands);
+        return base_fail(error, LULL_FORMAT,
+                         "a FRAMES message of %u bytes, expected a multiple of %zu "
+                         "(%zu bands)",
+                         (unsigned)bytes, frame, bands);
     if (bytes > SERVE_MOST_FRAMES * frame)
         return base_fail(error, LULL_FORMAT, "a FRAMES message of %zu frames, allowed are %d",
                          bytes / frame, SERVE_MOST_FRAMES);

@@ -1,5 +1,6 @@
-/* The bytes of lull serve (docs/serve.md): a hello from the client, a welcome from the server, then messages of
- * an 8-byte header and a payload both ways. Everything is little-endian. Nothing here does input or output. */
+/* The bytes of lull serve (docs/serve.md): a hello from the client, a welcome from the server, then
+ * messages of an 8-byte header and a payload both ways. Everything is little-endian. Nothing here
+ * does input or output. */
 #ifndef CLI_SERVE_PROTOCOL_H
 #define CLI_SERVE_PROTOCOL_H
 
@@ -10,7 +11,7 @@ enum {
     SERVE_HELLO_SIZE = 40,
     SERVE_WELCOME_SIZE = 32,
     SERVE_HEADER_SIZE = 8,
-    SERVE_MOST_FRAMES = 256,   /* in one message */
+    SERVE_MOST_FRAMES = 256,  /* in one message */
     SERVE_MOST_SAMPLES = 4096 /* in one message */
 };
 
@@ -21,7 +22,8 @@ typedef enum serve_message {
     SERVE_FRAMES = 1,  /* client: n × bands float32 */
     SERVE_END = 2,     /* client: no frame follows; server: no sample follows. No payload */
     SERVE_SAMPLES = 3, /* server: float32 */
-    SERVE_ERROR = 4    /* server: a lull_status (uint32), then a line of UTF-8; the last of the stream */
+    SERVE_ERROR =
+        4 /* server: a lull_status (uint32), then a line of UTF-8; the last of the stream */
 } serve_message;
 
 typedef struct serve_hello {
@@ -41,7 +43,8 @@ typedef struct serve_welcome {
 } serve_welcome;
 
 void serve_put_hello(const serve_hello *hello, unsigned char bytes[SERVE_HELLO_SIZE]);
-/* Fails with LULL_FORMAT on another magic, size or unknown flags, LULL_UNSUPPORTED on another version. */
+/* Fails with LULL_FORMAT on another magic, size or unknown flags, LULL_UNSUPPORTED on another
+ * version. */
 lull_status serve_get_hello(const unsigned char bytes[SERVE_HELLO_SIZE], serve_hello *hello,
                             lull_error *error);
 
@@ -52,7 +55,8 @@ lull_status serve_get_welcome(const unsigned char bytes[SERVE_WELCOME_SIZE], ser
 /* A message's header: its type and the bytes that follow. */
 void serve_put_header(serve_message type, size_t size, unsigned char bytes[SERVE_HEADER_SIZE]);
 
-/* Checks a header that a client sent: LULL_FORMAT for an unknown type or a wrong or excessive length. */
+/* Checks a header that a client sent: LULL_FORMAT for an unknown type or a wrong or excessive
+ * length. */
 lull_status serve_get_header(const unsigned char bytes[SERVE_HEADER_SIZE], size_t bands,
                              serve_message *type, size_t *size, lull_error *error);
 

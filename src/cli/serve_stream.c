@@ -1,5 +1,6 @@
-/* One client of lull serve. A single loop that never waits in a read or write: it synthesizes what it can, sends
- * what the client takes, reads when there is room, and polls when none of these goes on. */
+/* One client of lull serve. A single loop that never waits in a read or write: it synthesizes what
+ * it can, sends what the client takes, reads when there is room, and polls when none of these goes
+ * on. */
 #include "cli/serve_stream.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ typedef struct stream {
     unsigned char *out;
     float *samples;
     size_t out_size, sent;
-    bool ended; /* the END message is in `out` or sent */
+    bool ended;    /* the END message is in `out` or sent */
     double filled; /* when `out` was */
     serve_result *result;
 } stream;
@@ -51,15 +52,17 @@ typedef struct stream {
 static lull_status make_vocoder(stream *s, const serve_hello *hello, lull_error *error) {
     lull_options options = s->limits->options;
     if (hello->bands != 0 && hello->bands != (uint32_t)s->info->bands)
-        return base_fail(error, LULL_MISMATCH, "the client has frames of %u bands, model %s wants %d",
+        return base_fail(error, LULL_MISMATCH,
+                         "the client has frames of %u bands, model %s wants %d",
                          (unsigned)hello->bands, s->info->name, s->info->bands);
     if (hello->steps > (uint32_t)s->limits->most_steps)
         return base_fail(error, LULL_INVALID, "%u steps asked for, this server allows %d",
                          (unsigned)hello->steps, s->limits->most_steps);
     if (hello->refine > MOST_REFINE || hello->refine_window > MOST_REFINE)
-        return base_fail(error, LULL_INVALID, "refinement by %d iterations in %d frames asked for, this "
-                         "server allows %d of both", (int)hello->refine, (int)hello->refine_window,
-                         MOST_REFINE);
+        return base_fail(error, LULL_INVALID,
+                         "refinement by %d iterations in %d frames asked for, this "
+                         "server allows %d of both",
+                         (int)hello->refine, (int)hello->refine_window, MOST_REFINE);
     options.seed = hello->seed;
     if (hello->flags & SERVE_LOW_LATENCY) options.use = LULL_LOW_LATENCY;
     if (hello->steps != 0) options.steps = (int)hello->steps;
@@ -105,8 +108,8 @@ static lull_status take_frames(stream *s, lull_error *error) {
     double most = s->limits->most_seconds;
     s->result->frames += n;
     if (most > 0 && (double)s->result->frames * s->info->hop / s->info->sample_rate > most)
-        return base_fail(error, LULL_UNSUPPORTED, "the stream is longer than this server's %.0f seconds",
-                         most);
+        return base_fail(error, LULL_UNSUPPORTED,
+                         "the stream is longer than this server's %.0f seconds", most);
     serve_get_floats(s->in, n * bands, s->frames);
     s->frame_count = n;
     s->frames_at = 0;
@@ -179,7 +182,8 @@ static lull_status fill(stream *s, lull_error *error) {
 }
 
 static lull_status transmit(stream *s, bool *moved, lull_error *error) {
-    ssize_t n = send(s->client, s->out + s->sent, s->out_size - s->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t n =
+        send(s->client, s->out + s->sent, s->out_size - s->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return LULL_OK;
     if (n < 0) return base_fail(error, LULL_IO, "the client is gone: %s", strerror(errno));
     *moved = true;
@@ -245,7 +249,8 @@ static lull_status run(stream *s, lull_error *error) {
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-/* Closing a socket with unread bytes in it would take the message away from the client: reads for a while. */
+/* Closing a socket with unread bytes in it would take the message away from the client: reads for a
+ * while. */
 static void linger(int client, int shutdown_descriptor) {
     unsigned char nothing[4096];
     double until = progress_now() + LINGER;

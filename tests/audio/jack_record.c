@@ -1,5 +1,5 @@
-/* For the live tests: a JACK client "lullrec" with one input port, to which PortAudio plays as to a device.
- * Writes what arrives as raw float32 to standard output until its standard input ends. */
+/* For the live tests: a JACK client "lullrec" with one input port, to which PortAudio plays as to a
+ * device. Writes what arrives as raw float32 to standard output until its standard input ends. */
 #include <jack/jack.h>
 #include <stdio.h>
 #include <unistd.h>

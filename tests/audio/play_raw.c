@@ -1,5 +1,5 @@
-/* For the live tests: plays raw float32 samples from stdin through audio_output, and prints what happened.
- *     play_raw RATE [DEVICE [DEVICE_RATE [REOPEN]]] */
+/* For the live tests: plays raw float32 samples from stdin through audio_output, and prints what
+ * happened. play_raw RATE [DEVICE [DEVICE_RATE [REOPEN]]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,8 @@ int main(int argc, char **argv) {
     lull_error error;
     audio_output_options options;
     audio_output_options_init(&options, argc > 1 ? atoi(argv[1]) : 16000);
-    options.latency_ms = 250; /* the machine may be busy: what is late at the device is not ours to test */
+    options.latency_ms =
+        250; /* the machine may be busy: what is late at the device is not ours to test */
     if (argc > 2 && *argv[2]) options.device = argv[2];
     if (argc > 3) options.rate = atoi(argv[3]);
     bool reopen = argc > 4;
@@ -63,8 +64,8 @@ int main(int argc, char **argv) {
     playback_figures f;
     audio_output_figures(output, &f);
     printf("played %llu silent %llu gaps %llu late %llu slack %.4f\n", (unsigned long long)f.played,
-           (unsigned long long)f.silent, (unsigned long long)f.gaps, (unsigned long long)f.device_late,
-           f.slack);
+           (unsigned long long)f.silent, (unsigned long long)f.gaps,
+           (unsigned long long)f.device_late, f.slack);
     audio_output_close(output);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* What the callback plays: every sample exactly and once while samples come in time; silence between
- * complementary fades, counted, when they do not. */
+/* What the callback plays: every sample exactly and once while samples come in time; silence
+ * between complementary fades, counted, when they do not. */
 #include <math.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -49,7 +49,8 @@ static playback_figures figures_of(const playback *p) {
     return figures;
 }
 
-/* A producer that is always in time: what comes out is the signal and nothing else, for any block size. */
+/* A producer that is always in time: what comes out is the signal and nothing else, for any block
+ * size. */
 static void test_exact(void **state) {
     (void)state;
     static const size_t sizes[] = {1, 7, 64, 256, 1000, 1024, 4096};
@@ -122,7 +123,8 @@ static void test_gap(void **state) {
     }
     float last_weight = 2.0f;
     for (size_t i = 0; i < FADE; i++) {
-        float fading = out[1000 - FADE + i], rising = out[2112 + i], whole = signal_at(1000 - FADE + i);
+        float fading = out[1000 - FADE + i], rising = out[2112 + i],
+              whole = signal_at(1000 - FADE + i);
         assert_true(fabsf(fading + rising - whole) < 1e-6f);
         assert_true(fading / whole < last_weight && rising != 0.0f);
         last_weight = fading / whole;
@@ -235,8 +237,8 @@ static void *produce(void *argument) {
     return NULL;
 }
 
-/* A consumer far faster than real time, a producer that stalls: gaps, yet nothing is lost: as the fades add up
- * to one, the sum over all that was played is the sum of the signal. */
+/* A consumer far faster than real time, a producer that stalls: gaps, yet nothing is lost: as the
+ * fades add up to one, the sum over all that was played is the sum of the signal. */
 static void test_stalls(void **state) {
     (void)state;
     playback *p = new_playback(1.0);

@@ -1,5 +1,5 @@
-/* The ring between synthesis and the callback: order and completeness of samples for every block size, and
- * with both threads at full speed (run it under ThreadSanitizer: -Db_sanitize=thread). */
+/* The ring between synthesis and the callback: order and completeness of samples for every block
+ * size, and with both threads at full speed (run it under ThreadSanitizer: -Db_sanitize=thread). */
 #include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -110,7 +110,8 @@ static void *produce(void *argument) {
     return NULL;
 }
 
-/* Thirty minutes of sound at 22.05 kHz as fast as two threads go, random block sizes on both sides. */
+/* Thirty minutes of sound at 22.05 kHz as fast as two threads go, random block sizes on both sides.
+ */
 static void test_half_an_hour(void **state) {
     (void)state;
     run r = {.total = 30u * 60 * 22050, .seed = 1};

@@ -413,7 +413,9 @@ class Hostile(Serve):
             with Client(self.address, hello(refine=0)) as client:
                 client.welcome()
                 client.synthesize(frames)
-        self.assertLess(resident() - before, 8 << 20)
+        # AddressSanitizer keeps what was freed for a while, on purpose.
+        if os.environ.get("LULL_SANITIZE", "none") == "none":
+            self.assertLess(resident() - before, 8 << 20)
 
 
 class Server(Serve):
