@@ -1,0 +1,83 @@
+"""examples/: each is built with every warning, run, and gives what the program gives."""
+
+import array
+import os
+import subprocess
+import sys
+import unittest
+
+import harness
+from harness import BANDS, HOP, MODEL, RECORDING, SOURCE, Case, frames_first, mel_bytes, speech_frames
+
+LIBRARY = os.environ["LULL_LIBRARY"]
+EXAMPLES = os.path.join(SOURCE, "examples")
+STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1"]
+
+
+@unittest.skipIf(os.environ.get("LULL_SANITIZE", "none") != "none", "the examples are not built with sanitizers")
+class Examples(Case):
+    def build(self, compiler, name, *flags):
+        program = self.path("program")
+        done = subprocess.run([*compiler.split(), *STRICT, *flags, "-I", os.path.join(SOURCE, "include"),
+                               os.path.join(EXAMPLES, name), "-o", program, LIBRARY, "-lm",
+                               "-Wl,-rpath," + os.path.dirname(LIBRARY)], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return program
+
+    def run_example(self, *words, stdin=b"", code=0):
+        done = subprocess.run(words, input=stdin, capture_output=True, cwd=self.folder, timeout=120,
+                              env=dict(os.environ, LULL_LIBRARY=LIBRARY))
+        self.assertEqual(done.returncode, code, done.stderr.decode())
+        return done
+
+    def assert_close(self, name, other, most=1):
+        (params, a), (_, b) = self.wav(name), self.wav(other)
+        self.assertEqual((params.framerate, len(a)), (16000, len(b)))
+        self.assertLessEqual(max(abs(x - y) for x, y in zip(a, b)), most)
+
+    def test_copy_synthesis(self):
+        program = self.build(os.environ.get("CC", "cc"), "copy_synthesis.c", "-std=c11")
+        self.run_example(program, MODEL, RECORDING, "out.wav")
+        self.assert_fine(self.run_lull("synth", RECORDING, "-o", "program.wav"))
+        self.assert_close("out.wav", "program.wav")
+        for words, says in (((MODEL, "none.wav"), b"none.wav cannot be opened"), ((MODEL, MODEL), b"is not a WAV file"),
+                            (("none", RECORDING), b"none")):
+            self.assertIn(says, self.run_example(program, *words, "bad.wav", code=1).stderr)
+        self.run_example(program, code=2)
+
+    def test_stream(self):
+        program = self.build(os.environ.get("CXX", "c++"), "stream.cpp", "-std=c++11")
+        frames = array.array("f", frames_first(speech_frames(30))).tobytes()
+        done = self.run_example(program, MODEL, stdin=frames)
+        self.assertRegex(done.stderr.decode(), r"^first sound after \d+ frames")
+        self.assertEqual(len(done.stdout), 4 * 30 * HOP)
+        program_out = self.assert_fine(self.run_lull("synth", "-", "-o", "-", "--low-latency", stdin=frames)).out
+        self.assert_same(done.stdout, program_out)
+        self.assertIn(b"none", self.run_example(program, "none", code=1).stderr)
+
+    def test_python(self):
+        script = os.path.join(EXAMPLES, "lull_ctypes.py")
+        self.write("mel.npy", mel_bytes(speech_frames(30)))
+        self.run_example(sys.executable, "-B", script, MODEL, "mel.npy", "out.wav")
+        self.assert_fine(self.run_lull("synth", "mel.npy", "-o", "program.wav"))
+        self.assert_close("out.wav", "program.wav")
+        self.assertIn(b"none", self.run_example(sys.executable, "-B", script, "none", "mel.npy", "o.wav", code=1).stderr)
+
+    def test_python_as_a_module(self):
+        """Frames in pieces of any size give the same samples."""
+        script = ("import sys, array; sys.path.insert(0, %r); import lull_ctypes as lull\n"
+                  "model = lull.Model(%r); v = lull.Vocoder(model, seed=3, steps=2)\n"
+                  "frames = lull.read_mel('mel.npy', model.bands)\n"
+                  "whole = v.speak(frames)\n"
+                  "parts = [frames[i:i + n * %d] for i, n in ((0, 1), (%d, 22), (%d, 7))]\n"
+                  "again = array.array('f'); [again.extend(s) for s in v.stream(parts)]\n"
+                  "assert whole == again and len(whole) == 30 * model.hop, (len(whole), len(again))\n"
+                  "try: lull.Vocoder(model, steps=-1)\n"
+                  "except lull.LullError as error: assert 'steps' in str(error)\n"
+                  "else: raise SystemExit('no error')\n" % (EXAMPLES, MODEL, BANDS, BANDS, 23 * BANDS))
+        self.write("mel.npy", mel_bytes(speech_frames(30)))
+        self.run_example(sys.executable, "-B", "-c", script)
+
+
+if __name__ == "__main__":
+    harness.main()
