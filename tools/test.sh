@@ -29,7 +29,7 @@ configure >"$log" 2>&1 || {
     cat "$log"
     give_up "meson setup failed"
 }
-ninja -C "$build" >"$log" 2>&1 || {
+ninja -k 0 -C "$build" >"$log" 2>&1 || {
     grep -v '^\[[0-9]*/[0-9]*\] \(Compiling\|Linking\|Generating\)' "$log"
     give_up "the build failed"
 }
