@@ -260,6 +260,13 @@ static void index_load(const char *path, found_list *list) {
     base_free(text);
 }
 
+/* cJSON's own text may be a last digit off; a resumed run and another machine need the same bits. */
+static void add_exact(cJSON *item, const char *name, double value) {
+    char text[32];
+    snprintf(text, sizeof text, "%.17g", value);
+    cJSON_AddRawToObject(item, name, text);
+}
+
 /* Best effort: an index that cannot be written costs the next run its time, nothing else. */
 static void index_save(const char *path, const found_list *list) {
     cJSON *root = cJSON_CreateObject();
@@ -277,9 +284,9 @@ static void index_save(const char *path, const found_list *list) {
         cJSON_AddNumberToObject(item, "rate", file->rate);
         cJSON_AddNumberToObject(item, "channels", file->channels);
         cJSON_AddNumberToObject(item, "frames", (double)file->frames);
-        cJSON_AddNumberToObject(item, "level", file->level);
-        cJSON_AddNumberToObject(item, "silence", file->silence);
-        cJSON_AddNumberToObject(item, "peak", file->peak);
+        add_exact(item, "level", file->level);
+        add_exact(item, "silence", file->silence);
+        add_exact(item, "peak", file->peak);
         cJSON_AddItemToArray(files, item);
     }
     char *text = cJSON_PrintUnformatted(root);
