@@ -295,6 +295,24 @@ lull_status npy_read(const char *path, npy_array *array, lull_error *error) {
     return status;
 }
 
+lull_status npy_count(const char *path, size_t *count, lull_error *error) {
+    file_bytes bytes;
+    size_t start = 0, length = 0;
+    header h = {0};
+    *count = 0;
+    lull_status status = file_bytes_map(path, &bytes, error);
+    if (status) return status;
+    status = find_header(bytes.data, bytes.size, path, &start, &length, error);
+    if (!status && !parse_header((const char *)bytes.data + start, length, &h))
+        status = base_fail(error, LULL_FORMAT, "'%s': its .npy header is malformed", path);
+    if (!status) *count = 1;
+    for (int d = 0; d < h.dimensions && d < NPY_MAX_DIMENSIONS && !status; d++)
+        if (__builtin_mul_overflow(*count, h.shape[d], count))
+            status = base_fail(error, LULL_FORMAT, "'%s': its shape is larger than any file", path);
+    file_bytes_free(&bytes);
+    return status;
+}
+
 void npy_free(npy_array *array) {
     base_free(array->data);
     *array = (npy_array){0};

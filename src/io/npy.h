@@ -20,6 +20,9 @@ lull_status npy_read(const char *path, npy_array *array, lull_error *error);
 lull_status npy_parse(const void *bytes, size_t size, const char *name, npy_array *array,
                       lull_error *error);
 
+/* How many elements a file has, by its header alone. */
+lull_status npy_count(const char *path, size_t *count, lull_error *error);
+
 /* Writes atomically. */
 lull_status npy_write(const char *path, const float *data, int dimensions, const size_t *shape,
                       lull_error *error);

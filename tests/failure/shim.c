@@ -2,6 +2,8 @@
  * (writes one byte, this call only) or STUCK (ENOSPC from then on); SHIM_COUNT=FILE is told how many such calls
  * there were. Calls on files only: what goes to a terminal or pipe counts too where it is standard output, standard
  * error is left alone. */
+/* Both names of a function are defined here, open and open64: they must not become one. */
+#undef _FILE_OFFSET_BITS
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

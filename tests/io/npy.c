@@ -260,6 +260,10 @@ static void writes_what_it_reads(void **state) {
         assert_memory_equal(a.shape, shapes[dimensions], (size_t)dimensions * sizeof(size_t));
         assert_memory_equal(a.data, data, dimensions == 0 ? 4 : sizeof data);
         npy_free(&a);
+        size_t count, elements = 1;
+        for (int d = 0; d < dimensions; d++) elements *= shapes[dimensions][d];
+        assert_int_equal(npy_count(path, &count, &error), LULL_OK);
+        assert_int_equal(count, elements);
         size_t size;
         unsigned char *bytes = file_get(path, &size);
         size_t head = 10 + (size_t)bytes[8] + ((size_t)bytes[9] << 8);
@@ -282,6 +286,9 @@ static void reports_missing_files(void **state) {
     const char *path = temporary_path("none.npy");
     assert_int_equal(npy_read(path, &a, &error), LULL_IO);
     assert_contains(error.message, path);
+    size_t count = 1;
+    assert_int_equal(npy_count(path, &count, &error), LULL_IO);
+    assert_int_equal(count, 0);
     assert_int_equal(npy_read(temporary_folder, &a, &error), LULL_IO);
     assert_contains(error.message, "directory");
     file_put(path, "", 0);
