@@ -16,7 +16,8 @@ _lull() {
     --from) COMPREPLY=($(compgen -W "ln log10 db linear" -- "$word")); return ;;
     -S | --sampler) COMPREPLY=($(compgen -W "ddpm fast ddim euler heun" -- "$word")); return ;;
     -p | --precision) COMPREPLY=($(compgen -W "auto f32 bf16" -- "$word")); return ;;
-    -c | --convention) COMPREPLY=($(compgen -W "hifigan tacotron2 diffwave parallelwavegan" -- "$word")); return ;;
+    -c | --convention) [[ $help == *"--convention "* ]] && { COMPREPLY=($(compgen -W "hifigan tacotron2 diffwave parallelwavegan" -- "$word")); return; } ;;
+    --mel) [[ $command == eval ]] && { COMPREPLY=($(compgen -W "exact smoothed" -- "$word")); return; } ;;
     esac
     if [[ $word == -* ]]; then
         COMPREPLY=($(compgen -W "$(grep -oE '^  (-., |    )--[a-z0-9-]+' <<<"$help" | grep -oE -- '--[a-z0-9-]+')" -- "$word"))

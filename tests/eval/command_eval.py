@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import subprocess
 import unittest
 
 import browser
@@ -177,6 +178,20 @@ class Page(Case):
         self.assertIn("The first 2 of 3 files.", seen["text"])
         rows = re.findall(r"(?m)^(\S.*\.wav)\t", seen["text"])
         self.assertEqual(rows, ["two.wav", "three.wav", "a & <b>.wav"])
+
+
+class Document(Case):
+    def test_commands_of_the_document(self):
+        with open(os.path.join(SOURCE, "docs", "evaluation.md")) as file:
+            block = re.search(r"^```sh\n(.*?)^```", file.read(), re.M | re.S).group(1)
+        os.symlink(SAMPLES, self.path("audio_samples"))
+        os.mkdir(self.path("bin"))
+        os.symlink(harness.PROGRAM, self.path("bin", "lull"))
+        done = subprocess.run(["sh", "-eu", "-c", block], cwd=self.folder, capture_output=True, text=True,
+                              env=dict(os.environ, PATH=self.path("bin") + ":" + os.environ["PATH"], LULL_MODEL=MODEL))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for name in ("eval.html", "scores.json", "pair.png"):
+            self.assertGreater(os.path.getsize(self.path(name)), 1000)
 
 
 if __name__ == "__main__":
