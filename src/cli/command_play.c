@@ -280,7 +280,7 @@ int command_play(int argc, char **argv) {
         "[OPTIONS] INPUT\n--list-devices",
         "INPUT: a .npy mel spectrogram, a recording to analyse and resynthesize, or - for\n"
         "raw float32 frames on standard input, each played as it arrives. What is heard\n"
-        "is what 'lull synth' writes. Ctrl-C fades out.",
+        "is what 'lull synth --live' writes. Ctrl-C fades out.",
         NULL,
         options,
         0,
