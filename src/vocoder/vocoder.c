@@ -31,9 +31,9 @@
 #include <string.h>
 
 enum {
-    BLOCK_PATCHES = 128, /* network frames of a block where a frame is a patch … */
-    BLOCK_SAMPLES = 512, /* … and where it is a sample */
-    LINE_BLOCKS = 4      /* blocks of room between two stages */
+    BLOCK_PATCHES = 128,  /* network frames of a block where a frame is a patch … */
+    BLOCK_SAMPLES = 1024, /* … and where it is a sample */
+    LINE_BLOCKS = 4       /* blocks of room between two stages */
 };
 
 /* The parts of a tick: the stages 0 … stages−1, and these behind them. */
