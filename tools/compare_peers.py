@@ -12,9 +12,10 @@ npm's onnxruntime-node:
 
     npm install --ignore-scripts --prefix FOLDER onnxruntime-node
 
-Peers get what helps them: steps unrolled into one graph, step embeddings as constants, the default model's
-conditioning interpolated once, a warm-up run, and PyTorch also its tracing compiler. lull draws its noise itself
-while it is measured, and starts with empty buffers.
+Peers get what helps them: step embeddings as constants, the default model's conditioning interpolated once, a
+warm-up run; PyTorch also its tracing compiler, onnxruntime the whole process as one graph (there it finds what is
+the same in all steps, and keeps it: memory for every sample of the utterance) beside one evaluation a run, as
+networks are usually exported. lull draws its noise itself while it is measured.
 """
 import argparse
 import copy
@@ -138,12 +139,12 @@ class Network(nn.Module):
         """What every layer adds, as far as it is the same in every step."""
         c = self.config
         if c["family"] == "diffwave":
-            y = mel.unsqueeze(1)
+            y = mel.unsqueeze(1).float()  # PyTorch 1.13 has no bfloat16 transposed convolution
             for k in ("1", "2"):
                 name = f"spectrogram_upsampler.conv{k}."
-                y = F.leaky_relu(F.conv_transpose2d(y, self.w(name + "weight"), self.w(name + "bias"),
+                y = F.leaky_relu(F.conv_transpose2d(y, self.w(name + "weight").float(), self.w(name + "bias").float(),
                                                     stride=(1, 16), padding=(1, 8)), 0.4)
-            return [y.squeeze(1)] * self.count
+            return [y.squeeze(1).to(mel.dtype)] * self.count
         y = (mel + c["mel_offset"]) * c["mel_scale"]
         for k in range(c["conditioner_layers"]):
             ahead = c["conditioner_ahead"]
@@ -155,13 +156,13 @@ class Network(nn.Module):
             out.append(torch.lerp(p[..., self.low], p[..., self.high], self.fraction.to(p.dtype)))
         return out
 
-    def evaluate(self, x, step, condition):
+    def evaluate(self, x, terms, condition):
         c, skip = self.config, None
         x = self.convolve("input_projection", x)
         x = F.relu(x) if c["input_relu"] else x
         for l, (dilation, ahead) in enumerate(zip(c["dilations"], c["look_ahead"])):
             name = f"residual_layers.{l}."
-            y = x + self.w(f"step.{step}.{l}")
+            y = x + terms[l]
             if 2 * ahead == (c["kernel"] - 1) * dilation:
                 y = self.convolve(name + "dilated_conv", y, padding=ahead, dilation=dilation)
             else:
@@ -185,12 +186,24 @@ class Network(nn.Module):
         patches = noise.reshape(noise.shape[0], 1, -1, c["patch"]).transpose(2, 3)
         x = patches[0]
         for k, ((a, b, d), clamp) in enumerate(self.coefficients):
-            u = self.evaluate(x, k, condition)
+            u = self.evaluate(x, [self.w(f"step.{k}.{l}") for l in range(self.count)], condition)
             x = a * x + b * u
             if d:
                 x = x + d * patches[k + 1]
             x = x.clamp(-clamp, clamp) if clamp else x
         return x.transpose(1, 2).reshape(-1)
+
+
+class Evaluation(nn.Module):
+    """One evaluation, as networks are usually exported: the step's terms are inputs."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, mel, x, *terms):
+        patches = x.reshape(1, -1, self.network.config["patch"]).transpose(1, 2)
+        return self.network.evaluate(patches, terms, self.network.condition(mel)).transpose(1, 2).reshape(-1)
 
 
 # ---- the two networks as model files ----
@@ -277,18 +290,38 @@ def make_plain(source, folder):
 
 NODE = """
 const ort = require('onnxruntime-node'), fs = require('fs'), readline = require('readline');
-const [model, threads, melFile, bands, frames, noiseFile, rows, samples, output] = process.argv.slice(2);
+const [mode, model, threads, melFile, bands, frames, noiseFile, rows, samples, output, plan] = process.argv.slice(2);
 const floats = f => { const b = fs.readFileSync(f);
                       return new Float32Array(b.buffer.slice(b.byteOffset, b.byteOffset + b.length)); };
 (async () => {
   const session = await ort.InferenceSession.create(model, {intraOpNumThreads: +threads, interOpNumThreads: 1,
     graphOptimizationLevel: 'all', executionMode: 'sequential', executionProviders: ['cpu'], logSeverityLevel: 3});
-  const feeds = {mel: new ort.Tensor('float32', floats(melFile), [1, +bands, +frames]),
-                 noise: new ort.Tensor('float32', floats(noiseFile), [+rows, +samples])};
+  const mel = new ort.Tensor('float32', floats(melFile), [1, +bands, +frames]), noise = floats(noiseFile);
+  const all = new ort.Tensor('float32', noise, [+rows, +samples]);
+  const whole = async () => (await session.run({mel, noise: all})).samples.data;
+  const stepwise = async () => {  // the steps of the process here, the network in the session
+    const n = +samples, x = noise.slice(0, n);
+    let row = 1;
+    for (const step of JSON.parse(fs.readFileSync(plan))) {
+      const feeds = {mel, x: new ort.Tensor('float32', x, [n])}, [a, b, c, clamp] = step.coefficients;
+      step.terms.forEach((t, l) => {
+        feeds['step' + l] = new ort.Tensor('float32', Float32Array.from(t), [1, t.length, 1]);
+      });
+      const u = (await session.run(feeds)).u.data, at = row * n;
+      for (let i = 0; i < n; i++) {
+        let y = a * x[i] + b * u[i] + (c ? c * noise[at + i] : 0);
+        if (clamp) y = Math.min(clamp, Math.max(-clamp, y));
+        x[i] = y;
+      }
+      if (c) row++;
+    }
+    return x;
+  };
   const run = async () => {
-    const cpu = process.cpuUsage(), start = process.hrtime.bigint(), out = await session.run(feeds);
+    const cpu = process.cpuUsage(), start = process.hrtime.bigint();
+    const out = await (mode === 'whole' ? whole() : stepwise());
     const wall = Number(process.hrtime.bigint() - start) * 1e-9, used = process.cpuUsage(cpu);
-    return [wall, (used.user + used.system) * 1e-6, out.samples.data];
+    return [wall, (used.user + used.system) * 1e-6, out];
   };
   const warm = await run();
   fs.writeFileSync(output, Buffer.from(warm[2].buffer, warm[2].byteOffset, warm[2].byteLength));
@@ -326,18 +359,18 @@ class Torch:
 
 
 class Onnxruntime:
-    def __init__(self, job, threads, folder):
+    def __init__(self, job, threads, folder, mode):
         script = job.folder / "run.js"
         script.write_text(NODE)
-        output = job.folder / f"onnx-{threads}.raw"
+        output = job.folder / f"onnx-{mode}-{threads}.raw"
         environment = dict(os.environ, NODE_PATH=str(pathlib.Path(folder) / "node_modules"))
         mel = job.mel.numpy()
         self.child = subprocess.Popen(
-            ["node", str(script), str(job.onnx), str(threads), str(job.mel_raw), str(mel.shape[1]), str(mel.shape[2]),
-             str(job.noise_raw), str(job.noise.shape[0]), str(job.noise.shape[1]), str(output)],
+            ["node", str(script), mode, str(job.onnx[mode]), str(threads), str(job.mel_raw), str(mel.shape[1]), str(mel.shape[2]),
+             str(job.noise_raw), str(job.noise.shape[0]), str(job.noise.shape[1]), str(output), str(job.plan)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         if self.child.stdout.readline().strip() != "ready":
-            raise SystemExit("compare_peers.py: onnxruntime did not start (see above)")
+            raise SystemExit("compare_peers.py: onnxruntime did not start; the lines above say why")
         self.output = numpy.fromfile(output, numpy.float32)
 
     def run(self):
@@ -402,11 +435,21 @@ class Job:
         self.network = Network(self.config, weights, plan, frames).eval()
 
     def export(self):
-        self.onnx = self.folder / "network.onnx"
+        """The process as one graph, and one evaluation of the network as one graph."""
+        self.onnx = {mode: self.folder / f"{mode}.onnx" for mode in ("whole", "step")}
+        terms = [self.network.w(f"step.0.{l}") for l in range(self.network.count)]
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.onnx.export(self.network, (self.mel, self.noise), str(self.onnx), opset_version=13,
-                              input_names=["mel", "noise"], output_names=["samples"], do_constant_folding=True)
+            torch.onnx.export(self.network, (self.mel, self.noise), str(self.onnx["whole"]), opset_version=13,
+                              input_names=["mel", "noise"], output_names=["samples"])
+            torch.onnx.export(Evaluation(self.network), (self.mel, self.noise[0], *terms), str(self.onnx["step"]),
+                              opset_version=13, input_names=["mel", "x"] + [f"step{l}" for l in range(len(terms))],
+                              output_names=["u"])
+        self.plan = self.folder / "plan.json"
+        self.plan.write_text(json.dumps([
+            {"coefficients": [*c, clamp],
+             "terms": [self.network.w(f"step.{k}.{l}").flatten().tolist() for l in range(len(terms))]}
+            for k, (c, clamp) in enumerate(self.network.coefficients)]))
 
 
 def difference(output, reference):
@@ -428,7 +471,8 @@ def measure(which, arguments, folder, results):
                 name = "PyTorch, traced" if traced else "PyTorch"
                 peers[name, kind] = Torch(job.network, job.mel, job.noise, kind, threads, traced)
         if arguments.onnxruntime:
-            peers["onnxruntime", "float32"] = Onnxruntime(job, threads, arguments.onnxruntime)
+            for mode, name in (("step", "onnxruntime"), ("whole", "onnxruntime, one graph")):
+                peers[name, "float32"] = Onnxruntime(job, threads, arguments.onnxruntime, mode)
         reference = peers["PyTorch", "float32"].output
         snr = {key: difference(peer.output, reference) for key, peer in peers.items()}
         for key, value in snr.items():
@@ -458,7 +502,7 @@ def report(which, job, threads, times, snr, arguments):
     for key, value in sorted(middle.items(), key=lambda item: item[1]):
         each = [t[measure_of] / job.seconds for t in times[key]]
         ratio = others[best] / value
-        print(f"  {ratio:6.2f}×  {key[0]:16} {key[1]:9} {value:8.4f}  ({min(each):.4f} - {max(each):.4f})   "
+        print(f"  {ratio:6.2f}×  {key[0]:22} {key[1]:9} {value:8.4f}  ({min(each):.4f} - {max(each):.4f})   "
               f"differs by {snr[key]:6.1f} dB less than the signal")
         rows.append(dict(program=key[0], precision=key[1], seconds=value, ratio=ratio, least=min(each), most=max(each),
                          difference_db=min(snr[key], 999), wall=[t[0] for t in times[key]],
