@@ -168,11 +168,25 @@ void train_exchange_ready(void *context, size_t offset, size_t count) {
         give(e, &e->parts[low], false);
 }
 
+/* A step whose sum is at hand now. */
+static void account(train_exchange_times *times, double last_end, double computed, double lead) {
+    double now = progress_now(), spent = now - last_end;
+    times->steps++;
+    times->exposed += now - computed;
+    if (last_end == 0.0) return; /* the first one: when it began is not known */
+    times->seconds += spent;
+    if (times->quickest > 0.0 && spent >= times->quickest) return;
+    times->quickest = spent;
+    times->quickest_exposed = now - computed;
+    times->quickest_lead = lead;
+}
+
 lull_status train_exchange_finish(train_exchange *e, bool zeros, float *sum, double *values,
                                   size_t count, lull_error *error) {
     double computed = progress_now(), first = atomic_load(&e->first_complete);
+    double lead = first > 0.0 ? computed - first : 0.0;
     e->times.early += (double)atomic_load(&e->early) * sizeof(float);
-    e->times.lead += first > 0.0 ? computed - first : 0.0;
+    e->times.lead += lead;
     for (size_t i = 0; i < e->part_count; i++) give(e, &e->parts[i], zeros);
     lull_status status = train_ranks_sum(e->ranks, values, count, error);
     if (status) return status;
@@ -180,11 +194,8 @@ lull_status train_exchange_finish(train_exchange *e, bool zeros, float *sum, dou
         const part *p = &e->parts[i];
         memcpy(sum + p->offset, e->buckets[p->bucket].data + p->place, p->count * sizeof *sum);
     }
-    e->times.steps++;
-    double now = progress_now();
-    e->times.exposed += now - computed;
-    if (e->last_end > 0.0) e->times.seconds += now - e->last_end;
-    e->last_end = now;
+    account(&e->times, e->last_end, computed, lead);
+    e->last_end = progress_now();
     e->times.busy += train_ranks_busy(e->ranks) - e->busy_before;
     return LULL_OK;
 }

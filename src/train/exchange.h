@@ -34,6 +34,8 @@ typedef struct train_exchange_times {
     double early;   /* bytes of buckets that were complete before the end of the backward pass … */
     double lead;    /* … and by how many seconds the first of them */
     double seconds; /* from the first step's sum at hand to the last step's */
+    /* Of the quickest step: other work on a machine only ever adds. */
+    double quickest, quickest_exposed, quickest_lead;
 } train_exchange_times;
 train_exchange_times train_exchange_get_times(const train_exchange *exchange);
 

@@ -160,9 +160,11 @@ void train_log_exchange(train_log *log, uint64_t step, int ranks,
     fprintf(log->timing,
             "{\"step\":%llu,\"ranks\":%d,\"exchange_bytes\":%.0f,\"early_bytes\":%.0f,"
             "\"lead_seconds\":%.6f,\"exchange_seconds\":%.6f,\"exposed_seconds\":%.6f,"
-            "\"step_seconds\":%.6f}\n",
+            "\"step_seconds\":%.6f,\"quickest\":{\"step_seconds\":%.6f,\"lead_seconds\":%.6f,"
+            "\"exposed_seconds\":%.6f}}\n",
             (unsigned long long)step, ranks, times->bytes / n, times->early / n, times->lead / n,
-            times->busy / n, times->exposed / n, times->seconds / (n > 1.0 ? n - 1.0 : 1.0));
+            times->busy / n, times->exposed / n, times->seconds / (n > 1.0 ? n - 1.0 : 1.0),
+            times->quickest, times->quickest_lead, times->quickest_exposed);
 }
 
 lull_status train_log_sync(train_log *log, uint64_t *bytes, lull_error *error) {

@@ -1,6 +1,6 @@
-"""Two machines in one: network namespaces with a link between them, whose delay or rate can be set.
+"""Several machines in one: network namespaces with links between them, whose delay or rate can be set.
 
-The link is a pair of virtual Ethernet devices. Delay comes from the kernel (tc netem) where it has that, else from
+Two have a pair of virtual Ethernet devices, more are plugged into a bridge. Delay (of two) comes from the kernel (tc netem) where it has that, else from
 this process, which then carries the packets between two TUN devices. Needs root; Machines.why_not() says what is
 missing.
 """
@@ -16,7 +16,6 @@ import tempfile
 import threading
 import time
 
-ADDRESSES = ("10.77.%d.1", "10.77.%d.2")
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 
 
@@ -67,13 +66,17 @@ class Relay(threading.Thread):
 
 
 class Machines:
-    """Two namespaces, until close(). delay: seconds one way; rate: bits a second each way; 0 = as it is."""
+    """`count` namespaces, until close(). delay: seconds one way (two machines only); rate: bits a second that each can
+    send, and receive; 0 = as it is."""
 
-    def __init__(self, delay=0.0, rate=0.0):
+    def __init__(self, count=2, delay=0.0, rate=0.0):
         number = os.getpid() % 250 + 1
-        self.names = tuple("lull%s%d" % (side, os.getpid()) for side in "ab")
-        self.devices = tuple("ll%s%d" % (side, os.getpid()) for side in "ab")
-        self.addresses = tuple(address % number for address in ADDRESSES)
+        sides = "abcdefgh"[:count]
+        self.names = tuple("lull%s%d" % (side, os.getpid()) for side in sides)
+        self.devices = tuple("ll%s%d" % (side, os.getpid()) for side in sides)
+        self.ports = tuple("lp%s%d" % (side, os.getpid()) for side in sides)
+        self.bridge = "lbr%d" % os.getpid()
+        self.addresses = tuple("10.77.%d.%d" % (number, i + 1) for i in range(count))
         self.network = "10.77.%d.0/24" % number
         self.folder = tempfile.mkdtemp(prefix="lull-machines-")
         self.relay = None
@@ -103,10 +106,14 @@ class Machines:
         for name in self.names:
             self.ip("netns", "add", name)
             self.ip("-n", name, "link", "set", "lo", "up")
-        self.ip("link", "add", self.devices[0], "type", "veth", "peer", "name", self.devices[1])
-        netem = delay > 0 and quiet("tc", "qdisc", "add", "dev", self.devices[0], "root", "netem", "delay", "1ms")
-        if netem:
-            subprocess.run(["tc", "qdisc", "del", "dev", self.devices[0], "root"], check=True)
+        netem = False
+        if len(self.names) > 2:
+            self.plug_in(rate)
+        else:
+            self.ip("link", "add", self.devices[0], "type", "veth", "peer", "name", self.devices[1])
+            netem = delay > 0 and quiet("tc", "qdisc", "add", "dev", self.devices[0], "root", "netem", "delay", "1ms")
+            if netem:
+                subprocess.run(["tc", "qdisc", "del", "dev", self.devices[0], "root"], check=True)
         if delay > 0 and not netem:
             self.ip("link", "del", self.devices[0])
             self.relay = Relay(self.devices, delay)
@@ -119,28 +126,43 @@ class Machines:
                 self.ip("-n", name, "addr", "add", address + "/24", "peer", other, "dev", device)
             self.ip("-n", name, "link", "set", device, "up")
             if rate > 0:
-                self.tc(name, device, "tbf", "rate", "%dbit" % rate, "burst", "%d" % max(32768, rate / 800),
-                        "latency", "200ms")
+                self.limit(["-n", name], device, rate)
             elif netem:
-                self.tc(name, device, "netem", "delay", "%dus" % round(delay * 1e6))
+                subprocess.run(["tc", "-n", name, "qdisc", "add", "dev", device, "root", "netem", "delay",
+                                "%dus" % round(delay * 1e6)], check=True)
         if self.relay is not None:
             self.relay.start()
         if delay > 0:
             self.how = "%g ms each way by %s" % (1e3 * delay, "netem" if netem else "a relay between TUN devices")
         agent = os.path.join(self.folder, "agent")
         with open(agent, "w") as file:  # instead of ssh
-            file.write('#!/bin/sh\nshift\nexec ip netns exec %s unshare -u sh -c "hostname lull-second; $*"\n'
-                       % self.names[1])
+            file.write("#!/bin/sh\nhost=$1\nshift\ncase $host in\n")
+            for name, address in list(zip(self.names, self.addresses))[1:]:
+                file.write('%s) exec ip netns exec %s unshare -u sh -c "hostname %s; $*" ;;\n'
+                           % (address, name, "lull-" + name[4]))
+            file.write("esac\nexit 1\n")
         os.chmod(agent, 0o755)
 
-    def tc(self, name, device, *words):
-        subprocess.run(["tc", "-n", name, "qdisc", "add", "dev", device, "root", *words], check=True)
+    def plug_in(self, rate):
+        self.ip("link", "add", self.bridge, "type", "bridge")
+        self.ip("link", "set", self.bridge, "up")
+        for device, port in zip(self.devices, self.ports):
+            self.ip("link", "add", device, "type", "veth", "peer", "name", port)
+            self.ip("link", "set", port, "master", self.bridge)
+            self.ip("link", "set", port, "up")
+            if rate > 0:
+                self.limit([], port, rate)
+
+    @staticmethod
+    def limit(where, device, rate):
+        subprocess.run(["tc", *where, "qdisc", "add", "dev", device, "root", "tbf", "rate", "%dbit" % rate, "burst",
+                        "%d" % max(65536, rate / 800), "latency", "200ms"], check=True)
 
     def mpirun(self, *words):
         """The words that run others, one rank a machine."""
-        start = 'hostname lull-first; exec "$@"'
+        start = 'hostname lull-a; exec "$@"'
         return ["ip", "netns", "exec", self.names[0], "unshare", "-u", "sh", "-c", start, "sh",
-                "mpirun", "-n", "2", "--host", "%s:1,%s:1" % self.addresses,
+                "mpirun", "-n", str(len(self.names)), "--host", ",".join(a + ":1" for a in self.addresses),
                 "--mca", "plm_rsh_agent", os.path.join(self.folder, "agent"),
                 "--mca", "btl", "tcp,self", "--mca", "btl_tcp_if_include", self.network,
                 "--mca", "oob_tcp_if_include", self.network, *words]
@@ -167,5 +189,6 @@ class Machines:
             self.relay.close()
         for name in self.names:
             quiet("ip", "netns", "del", name)
-        quiet("ip", "link", "del", self.devices[0])
+        for device in (*self.devices, self.bridge):
+            quiet("ip", "link", "del", device)
         shutil.rmtree(self.folder, True)

@@ -49,7 +49,7 @@ class Network(Case):
                                        "nowhere", *run], code=None)
         self.assertNotEqual(done.code, 0)
         self.assertEqual(len(done.lines), 1, done.err)
-        self.assertTrue(done.lines[0].startswith("lull: rank 1 (lull-second): nowhere"), done.lines[0])
+        self.assertTrue(done.lines[0].startswith("lull: rank 1 (lull-b): nowhere"), done.lines[0])
 
     def test_a_link_that_breaks(self):
         machines = self.machines()

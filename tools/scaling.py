@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+"""What training on many machines would give: measures on this one, models, checks the model, writes docs/scaling.md.
+
+    tools/scaling.py build/src/cli/lull
+
+Each "machine" is a network namespace with one thread of this computer, its link limited by tc (tests/train/machines.py);
+so it needs root, mpirun, iproute2, and python3-matplotlib for the plot. The more idle the computer, the better the figures.
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(SOURCE, "tests", "train"))
+
+HEADERS = 1514 / 1448  # bytes on the wire for a byte of TCP payload: Ethernet, IPv4, TCP with time stamps
+BUCKET = 65536 * 4     # bytes at which a bucket is closed (src/train/exchange.c)
+SMALL = ("--channels 16 --layers 3 --set network.dilations=[1,2,4] --set network.look_ahead=[1,1,0] "
+         "--crop-frames 8 -b 1").split()
+DEFAULT = ["-b", "8"]
+COMMON = ("--warm-up 1 --eval-every 0 --samples 0 -t 1 --valid").split()
+RATES = (1000e6, 300e6, 100e6, 50e6)
+SMALL_RATES = (300e6, 100e6, 50e6)
+
+
+# ---- the model -----------------------------------------------------------------------------------
+
+def traffic(ranks):
+    """Bytes that each rank sends (and receives) for a byte of gradient: reduce-scatter and all-gather."""
+    return 2 * (ranks - 1) / ranks
+
+
+def rounds(ranks):
+    return 2 * math.ceil(math.log2(ranks)) if ranks > 1 else 0
+
+
+def buckets(early, late, lead, compute):
+    """(when complete, bytes): the early ones evenly over the last `lead` seconds of the backward pass."""
+    n = max(1, round(early / BUCKET)) if early > 0 else 0
+    list_ = [(compute - lead * (n - i) / n, early / n) for i in range(n)]
+    m = max(1, round(late / BUCKET))
+    return list_ + [(compute, late / m)] * m
+
+
+def step_seconds(ranks, compute, early, late, lead, rate, per_byte, per_round):
+    """Seconds of a step. The link and the thread that feeds it serve one bucket after the other, at rate (bits a second;
+    0 = only the software's cost per byte); the rounds of different buckets wait side by side."""
+    if ranks == 1:
+        return compute
+    free = end = 0.0
+    for ready, size in buckets(early, late, lead, compute):
+        sent = traffic(ranks) * size
+        service = sent * max(per_byte, 8 * HEADERS / rate if rate > 0 else 0.0)
+        begin = max(free, ready)
+        free = begin + service
+        end = max(end, free, ready + service + rounds(ranks) * per_round)
+    return max(compute, end)
+
+
+# ---- measuring -----------------------------------------------------------------------------------
+
+def measure(program, corpus, folder, ranks, rate, network, steps):
+    import several
+    from machines import Machines
+    run = os.path.join(folder, "run-%d-%d-%d" % (ranks, rate, len(network)))
+    machines = Machines(count=ranks, rate=rate)
+    try:
+        words = machines.mpirun(program, "train", corpus, "-o", run, "--max-steps", str(steps), *network, *COMMON, corpus)
+        done = subprocess.run(words, env=several.environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    finally:
+        machines.close()
+    if done.returncode != 0:
+        sys.exit("a run failed:\n" + done.stderr.decode())
+    with open(os.path.join(run, "timing.jsonl")) as file:
+        line = [json.loads(text) for text in file if "exchange_bytes" in text][-1]
+    line.update(line.pop("quickest"))  # other work on this computer only ever adds
+    line["rate"] = rate
+    with open(os.path.join(run, "config.json")) as file:
+        config = json.load(file)
+    training, mel = config["training"], config["model"]["mel"]
+    line["audio"] = training["batch"] * training["crop_frames"] * mel["hop"] / mel["sample_rate"]
+    print("%d ranks, %s: %.3f MB a step, %.4f s a step, %.4f s of it waiting" %
+          (ranks, "no limit" if rate == 0 else "%g Mbit/s" % (rate / 1e6), line["exchange_bytes"] / 1e6,
+           line["step_seconds"], line["exposed_seconds"]), file=sys.stderr)
+    return line
+
+
+def best(program, corpus, folder, ranks, rate, network, steps, tries):
+    """The quickest step of several runs."""
+    runs = []
+    for i in range(tries):
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            runs.append(measure(program, corpus, own, ranks, rate, network, steps))
+    return min(runs, key=lambda line: line["step_seconds"])
+
+
+class Network:
+    """What the unlimited run of a network and a number of ranks says: all that the model is given."""
+
+    def __init__(self, free):
+        self.ranks = free["ranks"]
+        self.compute = free["step_seconds"] - free["exposed_seconds"]
+        self.bytes, self.early = free["exchange_bytes"], free["early_bytes"]
+        self.late, self.lead = self.bytes - self.early, free["lead_seconds"]
+        self.exposed = free["exposed_seconds"]
+
+    def predict(self, rate, per_byte, per_round):
+        return step_seconds(self.ranks, self.compute, self.early, self.late, self.lead, rate, per_byte, per_round)
+
+
+def software(small, large):
+    """Seconds a byte sent and seconds a round, from what two unlimited runs of two ranks waited:
+    waited = bytes · per_byte + rounds · per_round, where everything after the backward pass counts."""
+    a, b = small.late * traffic(small.ranks), large.late * traffic(large.ranks)
+    per_byte = max(0.0, (large.exposed - small.exposed) / (b - a)) if b > a else small.exposed / a
+    per_round = max(0.0, small.exposed - a * per_byte) / rounds(small.ranks)
+    return per_byte, per_round
+
+
+# ---- words and picture ---------------------------------------------------------------------------
+
+NODES = [2 ** i for i in range(11)]
+KINDS = ((1, "one core of this machine"), (16, "16 times as fast"), (256, "256 times as fast"))
+SPEEDS = (10e9, 100e9)
+
+
+def rows(large, per_byte, per_round, audio, hours, times, rate):
+    for n in NODES:
+        compute, lead = large.compute / times, large.lead / times
+        seconds = step_seconds(n, compute, large.early, large.late, lead, rate, per_byte, per_round)
+        yield n, 86400 / seconds * n * audio / (3600 * hours), (seconds - compute) / seconds
+
+
+def dominates(large, per_byte, per_round, times, rate):
+    """The number of nodes from which a step waits longer for the exchange than it computes; None: not up to 2^20."""
+    for n in [2 ** i for i in range(1, 21)]:
+        compute = large.compute / times
+        seconds = step_seconds(n, compute, large.early, large.late, large.lead / times, rate, per_byte, per_round)
+        if seconds > 2 * compute:
+            return n
+    return None
+
+
+def crossing_speed(large, per_byte, per_round, nodes, rate):
+    """How many times as fast as here a node must be for the exchange to dominate."""
+    low, high = 1.0, 1e7
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        compute = large.compute / middle
+        if step_seconds(nodes, compute, large.early, large.late, large.lead / middle, rate, per_byte,
+                        per_round) > 2 * compute:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def picture(path, checks, large, per_byte, per_round, audio, hours):
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(11, 3.6))
+    for (times, name), colour in zip(KINDS, ("tab:blue", "tab:orange", "tab:green")):
+        for rate, style in zip(SPEEDS, (":", "-")):
+            points = list(rows(large, per_byte, per_round, audio, hours, times, rate))
+            label = "%s, %g Gbit/s" % (name, rate / 1e9)
+            left.loglog([p[0] for p in points], [p[1] for p in points], style, color=colour, label=label)
+            middle.semilogx([p[0] for p in points], [100 * p[2] for p in points], style, color=colour)
+    left.set(xlabel="nodes", ylabel="epochs a day (%g h corpus)" % hours, title="throughput")
+    left.legend(fontsize=6)
+    middle.set(xlabel="nodes", ylabel="% of a step waiting for the exchange", title="what the exchange costs",
+               ylim=(0, 100))
+    middle.axhline(50, color="grey", linewidth=0.5)
+    for ranks in sorted({c["ranks"] for c in checks}):
+        mine = [c for c in checks if c["ranks"] == ranks]
+        right.loglog([c["model"] for c in mine], [c["measured"] for c in mine], "o", label="%d machines" % ranks)
+    span = [min(c["measured"] for c in checks) * 0.8, max(c["measured"] for c in checks) * 1.25]
+    right.loglog(span, span, color="grey", linewidth=0.5)
+    right.set(xlabel="model: seconds a step", ylabel="measured", title="model and measurement")
+    right.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
+
+
+def number(value):
+    return "%.0f" % value if value >= 100 else "%.3g" % value
+
+
+def cpu():
+    with open("/proc/cpuinfo") as file:
+        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    return names[0] if names else "unknown processor"
+
+
+def report(path, checks, large, per_byte, per_round, audio, hours, steps, tries):
+    errors = [abs(c["model"] / c["measured"] - 1) for c in checks]
+    waits = [abs(c["model"] / c["measured"] - 1) for c in checks if c["waiting"] > 0.5]
+    out = []
+    put = out.append
+    put("# Training on many machines: what to expect\n")
+    put("Written by `tools/scaling.py`: figures measured on one computer (%s, %d cores), whose machines are network\n"
+        "namespaces with one thread each, and a model of the rest, checked on what could be measured.\n"
+        % (cpu(), os.cpu_count() or 1))
+    put("![epochs a day, cost of the exchange, model against measurement](scaling.png)\n")
+    put("## Measured\n")
+    put("The default network with batches of 8 crops: %.2f s of audio a step and machine, %.3f s to compute on one core, "
+        "%.2f MB of\ngradient to exchange. %.0f %% of it is on its way before the backward pass ends, the first part %.1f ms "
+        "before. The quickest step counts, of\n%d × %d.\n"
+        % (audio, large.compute, large.bytes / 1e6, 100 * large.early / large.bytes, 1e3 * large.lead, tries, steps))
+    put("| machines | network | link | gradient MB | waiting for the exchange | s a step | model | error |")
+    put("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for c in checks:
+        put("| %d | %s | %s | %.2f | %.0f %% | %.4f | %.4f | %+.0f %% |"
+            % (c["ranks"], c["network"], "no limit" if c["rate"] == 0 else "%g Mbit/s" % (c["rate"] / 1e6),
+               c["bytes"] / 1e6, 100 * c["waiting"], c["measured"], c["model"], 100 * (c["model"] / c["measured"] - 1)))
+    put("")
+    put("Mean error %.0f %%, largest %.0f %%; where more than half of the step is waiting, mean %.0f %%.\n"
+        % (100 * sum(errors) / len(errors), 100 * max(errors), 100 * sum(waits) / len(waits) if waits else math.nan))
+    put("## Model\n")
+    put("A step of N machines sends 2 (N − 1)/N bytes for every byte of gradient (reduce-scatter and all-gather) in "
+        "2 ⌈log₂ N⌉ rounds.\nBuckets of 256 KB are served one after the other, from the moment when their gradients are "
+        "final; a byte costs the slower of the\nlink (with TCP's headers) and the software (%.2f ns, measured without limit), "
+        "and the rounds of a bucket cost %.0f µs each (measured;\nit contains the sleep of the thread that looks after MPI). "
+        "The model is given nothing but the unlimited runs.\nNot in it: machines of uneven speed (a step waits for the slowest), "
+        "a network shared with others, and reading the corpus.\n" % (1e9 * per_byte, 1e6 * per_round))
+    put("## Epochs a day\n")
+    put("A corpus of %g h; every machine has its own batch of 8, so N machines take steps of 8 N crops: this is throughput, not how "
+        "fast a\nmodel becomes good. \"16 times as fast\" is a machine that computes the step in a sixteenth of the time of one core "
+        "here.\n" % hours)
+    header = "| machines |" + "".join(" %s, %g Gbit/s |" % (name, rate / 1e9) for _, name in KINDS for rate in SPEEDS)
+    put(header)
+    put("| --- |" + " --- |" * (len(KINDS) * len(SPEEDS)))
+    columns = [list(rows(large, per_byte, per_round, audio, hours, times, rate)) for times, _ in KINDS for rate in SPEEDS]
+    for i, n in enumerate(NODES):
+        put("| %d |" % n + "".join(" %s (%.0f %%) |" % (number(c[i][1]), 100 * c[i][2]) for c in columns))
+    put("\nIn brackets: share of the step that is spent waiting for the exchange.\n")
+    put("## Where the exchange dominates\n")
+    put("More than half of the step is waiting\n")
+    for times, name in KINDS:
+        for rate in SPEEDS:
+            n = dominates(large, per_byte, per_round, times, rate)
+            put("- %s, %g Gbit/s: %s" % (name, rate / 1e9, "nowhere up to a million machines" if n is None else
+                                         "from %d machines on" % n))
+    put("")
+    for rate in SPEEDS:
+        put("With 1024 machines on %g Gbit/s a machine must compute the step %.0f times as fast as one core here (in %.1f ms) for that."
+            % (rate / 1e9, crossing_speed(large, per_byte, per_round, 1024, rate),
+               1e3 * large.compute / crossing_speed(large, per_byte, per_round, 1024, rate)))
+    if per_byte > 8 * HEADERS / 10e9:
+        put("\nThe software's cost of a byte here is that of a %.1f Gbit/s link: TCP between namespaces, and both machines and the sums on "
+            "%d cores. So\n10 and 100 Gbit/s give the same figures; on machines with a core to spare and a better network both would "
+            "be better than said here." % (8 * HEADERS / per_byte / 1e9, os.cpu_count() or 1))
+    put("")
+    with open(path, "w") as file:
+        file.write("\n".join(out))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("--docs", default=os.path.join(SOURCE, "docs"), help="where scaling.md and scaling.png go")
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--tries", type=int, default=2)
+    parser.add_argument("--hours", type=float, default=24.0, help="length of the corpus of the table")
+    parser.add_argument("--keep", help="measurements are written to this JSON file, or taken from it when it exists")
+    a = parser.parse_args()
+    os.environ["LULL_PROGRAM"] = os.path.abspath(a.program)
+    os.environ.setdefault("LULL_MPI", "1")
+    try:
+        import matplotlib  # noqa: F401  better now than after the measurements
+    except ImportError:
+        sys.exit("tools/scaling.py: needs matplotlib (Debian: python3-matplotlib)")
+    import several
+    from machines import Machines
+    reason = several.why_not() or Machines.why_not()
+    if a.keep and os.path.exists(a.keep):
+        with open(a.keep) as file:
+            lines = json.load(file)
+    elif reason is not None:
+        sys.exit("tools/scaling.py: " + reason)
+    else:
+        with tempfile.TemporaryDirectory(prefix="lull-scaling-") as folder:
+            corpus = os.path.join(folder, "corpus")
+            os.mkdir(corpus)
+            for i in range(4):
+                several.voice(os.path.join(corpus, "voice%d.wav" % i), 22050, 1.5 + 0.3 * i, i)
+            plan = [(2, 0, "default"), (2, 0, "small")] + [(2, rate, "default") for rate in RATES]
+            plan += [(2, rate, "small") for rate in SMALL_RATES]
+            plan += [(n, rate, "small") for n in (3, 4) for rate in (0, *SMALL_RATES)]
+            lines = []
+            for ranks, rate, name in plan:
+                line = best(os.path.abspath(a.program), corpus, folder, ranks, rate, SMALL if name == "small" else DEFAULT,
+                            3 * a.steps if name == "small" and rate == 0 else a.steps, a.tries)
+                line["network"] = name
+                lines.append(line)
+        if a.keep:
+            with open(a.keep, "w") as file:
+                json.dump(lines, file, indent=1)
+    free = {(line["ranks"], line["network"]): Network(line) for line in lines if line["rate"] == 0}
+    large = free[2, "default"]
+    per_byte, per_round = software(free[2, "small"], large)
+    checks = []
+    for line in lines:
+        if line["rate"] == 0:
+            continue
+        model = free[line["ranks"], line["network"]].predict(line["rate"], per_byte, per_round)
+        checks.append({"ranks": line["ranks"], "network": line["network"], "rate": line["rate"],
+                       "bytes": line["exchange_bytes"], "measured": line["step_seconds"], "model": model,
+                       "waiting": line["exposed_seconds"] / line["step_seconds"]})
+    audio = next(line["audio"] for line in lines if line["network"] == "default")
+    report(os.path.join(a.docs, "scaling.md"), checks, large, per_byte, per_round, audio, a.hours, a.steps, a.tries)
+    picture(os.path.join(a.docs, "scaling.png"), checks, large, per_byte, per_round, audio, a.hours)
+
+
+if __name__ == "__main__":
+    main()
