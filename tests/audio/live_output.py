@@ -32,6 +32,7 @@ def play(server, samples, *arguments, **keywords):
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
+@live.patient
 class PulseAudio(unittest.TestCase):
     def test_exact_and_counted(self):
         for rate in (16000, 22050):
@@ -85,6 +86,7 @@ class PulseAudio(unittest.TestCase):
         self.assertAlmostEqual(level, 0.5 / math.sqrt(2), delta=1e-4)
 
 
+@live.patient
 class PulseAudioLate(unittest.TestCase):
     """Producers that stall or die."""
 
@@ -146,6 +148,7 @@ class PulseAudioLate(unittest.TestCase):
         return path
 
 
+@live.patient
 class PulseAudioLost(unittest.TestCase):
     """The sound server goes away."""
 
@@ -196,6 +199,7 @@ class PulseAudioLost(unittest.TestCase):
             process.stdout.close()
 
 
+@live.patient
 class JackServer(unittest.TestCase):
     def test_exact(self):
         sound = signal(2.0, 16000)
@@ -218,6 +222,7 @@ class JackServer(unittest.TestCase):
         self.assertLess(abs(len(heard) - 96000), 400)
 
 
+@live.patient
 class AlsaFile(unittest.TestCase):
     def test_exact(self):
         sound = signal(1.0, 16000)

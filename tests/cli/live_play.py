@@ -68,6 +68,7 @@ class PlayCase(Case):
         return live.floats(data[at + 8:])
 
 
+@live.patient
 class Play(PlayCase):
     def test_array_recording_and_pipe(self):
         """All three kinds of input, bit for bit; the tee holds the same; the summary says what happened."""
@@ -102,7 +103,7 @@ class Play(PlayCase):
             for i, frame in enumerate(frames):
                 process.stdin.write(raw([frame]))
                 process.stdin.flush()
-                pause = 1.0 if i >= 50 else 0.0
+                pause = 2.0 if i >= 50 else 0.0
                 time.sleep(max(0.0, begun + pause + (i + 1) * HOP / RATE - time.monotonic()))
             code, err = self.finish(process)
             heard = live.trim(server.recorder_end())
@@ -157,6 +158,7 @@ class Play(PlayCase):
         self.assert_heard(heard, wanted)
 
 
+@live.patient
 class Devices(PlayCase):
     def test_back_pressure(self):
         """A producer that is faster than real time waits, and the queue is bounded."""
@@ -220,6 +222,7 @@ class Devices(PlayCase):
         self.assert_fails(self.run_lull("play", "--volume", "9", "a"), "volume", code=2)
 
 
+@live.patient
 class Stop(PlayCase):
     def test_interrupt_fades_out(self):
         """Ctrl-C: a prefix of the signal, a fade of 30 ms, silence; the tee holds what was played."""
@@ -314,6 +317,7 @@ class Stop(PlayCase):
         self.assertTrue(heard[-RATE:] == wanted[-RATE:])
 
 
+@live.patient
 class Servers(PlayCase):
     def test_jack(self):
         """JACK at the model's rate: bit for bit."""
