@@ -102,7 +102,8 @@ static void account(batch *b, const cli_job *job, lull_status status, const lull
         cli_note("%s: %llu samples were too loud and were limited", job->input,
                  (unsigned long long)limited);
     if (!quiet && b->total == 1)
-        cli_note("%s: %.2f s of audio in %.2f s, %.1f times real time", job->output,
+        cli_note("%s: %.2f s of audio in %.2f s, %.1f times real time",
+                 strcmp(job->output, "-") == 0 ? "standard output" : job->output,
                  audio_seconds(b, samples), spent,
                  audio_seconds(b, samples) / (spent > 1e-9 ? spent : 1e-9));
 }

@@ -343,8 +343,8 @@ static lull_status finish_settings(arguments *a, const char *corpus, lull_error 
 static int run_it(const arguments *a, train_ranks *ranks, const model_config *config) {
     speaker talk = {isatty(STDERR_FILENO) == 1, a->quiet, false};
     const char *folder = a->resume ? a->resume : a->output ? a->output : "run";
-    const train_run_options options = {folder, a->resume != NULL, a->threads, &stop_asked,
-                                       speak,  &talk,             ranks};
+    const train_run_options options = {
+        folder, a->resume != NULL, a->threads, &stop_asked, speak, &talk, ranks};
     train_result result;
     lull_error error = {0};
     catch_signals();
@@ -382,7 +382,7 @@ int command_train(int argc, char **argv) {
     if (corpus == NULL && !resumed)
         return cli_usage_error("train", "no folder of recordings given");
     if (resumed && (corpus || a.config || a.preset || a.init || a.mel || a.sample_rate ||
-                    a.channels || a.layers || a.objective || a.output || set_count > 0))
+                    a.channels || a.layers || a.objective || a.name || a.output || set_count > 0))
         return cli_usage_error(
             "train",
             "--resume continues a run as it is: only limits and training options may change");
@@ -396,10 +396,9 @@ int command_train(int argc, char **argv) {
                          : base_config(&a, &config, &error);
     if (!status && a.config != NULL) status = read_config(a.config, &a, &config, &error);
     /* Again over what the files said: options win. */
-    bool usage = !status && (resumed || a.config != NULL) &&
-                 !parse(&a, argc, argv, &first, &exit_code);
-    if (!status && !usage && !resumed)
-        status = change_config(&a, sets, set_count, &config, &error);
+    bool usage =
+        !status && (resumed || a.config != NULL) && !parse(&a, argc, argv, &first, &exit_code);
+    if (!status && !usage && !resumed) status = change_config(&a, sets, set_count, &config, &error);
     if (!status && !usage) status = finish_settings(&a, resumed ? NULL : corpus, &error);
     status = train_ranks_agree(ranks, status, &error);
     if (status) {

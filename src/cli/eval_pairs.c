@@ -115,16 +115,22 @@ lull_status eval_pairs(const char *reference, const char *output, const eval_opt
     for (size_t i = 0; status == LULL_OK && i < references.count; i++) {
         const char *match = cli_tree_match(&outputs, references.names[i]);
         progress_update(&bar, (double)i / (double)references.count, NULL);
-        if (match)
-            status = pair_in_folders(reference, output, references.names[i], match, options, table,
-                                     error);
-        else
+        lull_error why = {LULL_OK, ""};
+        if (!match)
             missing++;
+        else if (pair_in_folders(reference, output, references.names[i], match, options, table,
+                                 &why) == LULL_NO_MEMORY)
+            status = base_fail(error, why.status, "%s", why.message);
+        else if (why.status != LULL_OK && !options->quiet)
+            cli_note("left out: %s", why.message);
     }
     progress_end(&bar);
     if (status == LULL_OK && missing == references.count)
         status = base_fail(error, LULL_INVALID, "no file of %s has the name of one of %s", output,
                            reference);
+    else if (status == LULL_OK && table->count == 0)
+        status =
+            base_fail(error, LULL_INVALID, "%s: none of its recordings could be scored", output);
     else if (status == LULL_OK && missing && !options->quiet)
         cli_note("%zu of the %zu recordings of %s have no counterpart in %s", missing,
                  references.count, reference, output);

@@ -32,8 +32,11 @@ static bool has_ending(const char *path, const char *ending) {
 bool cli_is_npy(const char *path) {
     static const char magic[] = "\x93NUMPY";
     char first[6];
+    struct stat facts;
     if (has_ending(path, ".npy")) return true;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    /* A look into a pipe would take what is read away. */
+    if (stat(path, &facts) != 0 || !S_ISREG(facts.st_mode)) return false;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) return false;
     ssize_t got = read(descriptor, first, sizeof first);
     close(descriptor);

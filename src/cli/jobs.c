@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,11 +17,6 @@
 
 static const char *const recording_endings[] = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3",
                                                 ".aif", ".aiff", ".au",  ".w64", NULL};
-
-static bool is_folder(const char *path) {
-    struct stat facts;
-    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
-}
 
 bool cli_is_recording(const char *path) {
     const char *dot = strrchr(path, '.');
@@ -45,6 +41,13 @@ static lull_status add_input(cli_jobs *jobs, const char *path, lull_error *error
     return LULL_OK;
 }
 
+/* What a folder stands for: no folders in it, and no pipes or devices, which might never end. What
+ * cannot be looked at is wanted: opening it says why. */
+static bool is_file(const char *path) {
+    struct stat facts;
+    return stat(path, &facts) != 0 || S_ISREG(facts.st_mode);
+}
+
 static lull_status add_folder(cli_jobs *jobs, const char *folder, bool arrays, lull_error *error) {
     struct dirent **entries = NULL;
     lull_status status = LULL_OK;
@@ -57,7 +60,7 @@ static lull_status add_folder(cli_jobs *jobs, const char *folder, bool arrays, l
         bool wanted = name[0] != '.' && (cli_is_recording(name) || (arrays && is_array(name)));
         const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
         if (wanted && snprintf(path, sizeof path, "%s%s%s", folder, slash, name) < PATH_MAX &&
-            !is_folder(path) && status == LULL_OK)
+            is_file(path) && status == LULL_OK)
             status = add_input(jobs, path, error);
         free(entries[i]); /* scandir's own allocation */
     }
@@ -121,10 +124,10 @@ static lull_status check_outputs(const cli_jobs *jobs, lull_error *error) {
 static lull_status name_outputs(cli_jobs *jobs, bool several, const char *output,
                                 const char *ending, lull_error *error) {
     const char *folder = NULL;
-    if (output != NULL && (several || is_folder(output) || output[strlen(output) - 1] == '/')) {
+    if (output != NULL && (several || cli_is_folder(output) || output[strlen(output) - 1] == '/')) {
         if (strcmp(output, "-") == 0)
             return base_fail(error, LULL_INVALID, "several inputs cannot go to standard output");
-        if (!is_folder(output))
+        if (!cli_is_folder(output))
             return base_fail(error, LULL_IO, "%s: %s", output,
                              access(output, F_OK) == 0
                                  ? "is a file, a folder was expected for several inputs"
@@ -153,7 +156,7 @@ lull_status cli_jobs_make(char **operands, int count, const char *output, const 
     bool several = count > 1;
     *jobs = (cli_jobs){NULL, 0, 0};
     for (int i = 0; i < count && status == LULL_OK; i++) {
-        if (is_folder(operands[i])) {
+        if (cli_is_folder(operands[i])) {
             several = true;
             status = add_folder(jobs, operands[i], arrays, error);
         } else {

@@ -28,7 +28,7 @@ static int print_overview(void) {
     for (const command *c = commands; c->name != NULL; c++)
         if (c->run != NULL) printf("  %-8s%s\n", c->name, c->summary);
     printf("\n'lull help COMMAND' shows a command's options; 'lull --version' the version.\n"
-           "Exit codes: 0 fine, 1 failed, 2 wrong usage.\n");
+           "Exit codes: 0 fine, 1 failed, 2 wrong usage, 130 interrupted.\n");
     return cli_finish_stdout();
 }
 

@@ -56,7 +56,8 @@ static lull_status scan(const char *folder, const char *prefix, int depth, cli_t
             if (S_ISDIR(facts.st_mode)) {
                 strcat(name, "/");
                 status = scan(folder, name, depth + 1, tree, error);
-            } else if (cli_is_recording(entry)) {
+            } else if (cli_is_recording(entry) && stat(path, &facts) == 0 &&
+                       S_ISREG(facts.st_mode)) { /* a pipe might never end */
                 status = add(tree, name, error);
             }
         }

@@ -87,11 +87,29 @@ static lull_status add_file(found_list *list, const char *path, const char *name
     return LULL_OK;
 }
 
-static lull_status scan(const char *folder, const char *prefix, int depth, found_list *list,
-                        lull_error *error) {
+/* The folders on the way to a file: a link to one of them would be a circle. */
+typedef struct way {
+    const struct way *above;
+    dev_t device;
+    ino_t number;
+} way;
+
+static bool on_the_way(const way *at, const struct stat *folder) {
+    while (at != NULL && (at->device != folder->st_dev || at->number != folder->st_ino))
+        at = at->above;
+    return at != NULL;
+}
+
+static lull_status scan(const char *folder, const char *prefix, int depth, const way *above,
+                        found_list *list, lull_error *error) {
+    struct stat own;
     DIR *directory = opendir(folder);
-    if (directory == NULL)
-        return base_fail(error, LULL_IO, "%s: cannot be listed: %s", folder, strerror(errno));
+    if (directory == NULL || fstat(dirfd(directory), &own) != 0) {
+        int reason = errno;
+        if (directory != NULL) closedir(directory);
+        return base_fail(error, LULL_IO, "%s: cannot be listed: %s", folder, strerror(reason));
+    }
+    const way here = {above, own.st_dev, own.st_ino};
     lull_status status = LULL_OK;
     struct dirent *entry;
     while (!status && (entry = readdir(directory)) != NULL) {
@@ -102,8 +120,8 @@ static lull_status scan(const char *folder, const char *prefix, int depth, found
         struct stat about;
         if (a >= PATH_SIZE || b >= PATH_SIZE) continue;
         if (stat(path, &about) != 0) continue; /* gone, or a dangling link */
-        if (S_ISDIR(about.st_mode) && depth < MAX_DEPTH)
-            status = scan(path, name, depth + 1, list, error);
+        if (S_ISDIR(about.st_mode) && depth < MAX_DEPTH && !on_the_way(&here, &about))
+            status = scan(path, name, depth + 1, &here, list, error);
         else if (S_ISREG(about.st_mode))
             status = add_file(list, path, name, &about, error);
     }
@@ -243,14 +261,15 @@ static void index_load(const char *path, found_list *list) {
         while (at < list->count && strcmp(list->files[at].name, name->valuestring) < 0) at++;
         if (at == list->count || strcmp(list->files[at].name, name->valuestring) != 0) continue;
         found_file *file = &list->files[at];
-        double rate = number(item, "rate"), frames = number(item, "frames");
-        if ((int64_t)number(item, "size") != file->size ||
+        double rate = number(item, "rate"), channels = number(item, "channels"),
+               frames = number(item, "frames");
+        if (number(item, "size") != (double)file->size ||
             strtoll(modified->valuestring, NULL, 10) != file->modified || rate < 1 || rate > 1e7 ||
-            frames < 1)
+            channels < 1 || channels > 1e4 || frames < 1 || frames > 1e15)
             continue;
         file->known = true;
         file->rate = (int)rate;
-        file->channels = (int)number(item, "channels");
+        file->channels = (int)channels;
         file->frames = (size_t)frames;
         file->level = number(item, "level");
         file->silence = number(item, "silence");
@@ -260,7 +279,8 @@ static void index_load(const char *path, found_list *list) {
     base_free(text);
 }
 
-/* cJSON's own text may be a last digit off; a resumed run and another machine need the same bits. */
+/* cJSON's own text may be a last digit off; a resumed run and another machine need the same bits.
+ */
 static void add_exact(cJSON *item, const char *name, double value) {
     char text[32];
     snprintf(text, sizeof text, "%.17g", value);
@@ -287,7 +307,7 @@ static void index_save(const char *path, const found_list *list) {
         add_exact(item, "level", file->level);
         add_exact(item, "silence", file->silence);
         add_exact(item, "peak", file->peak);
-        cJSON_AddItemToArray(files, item);
+        if (!cJSON_AddItemToArray(files, item)) cJSON_Delete(item);
     }
     char *text = cJSON_PrintUnformatted(root);
     atomic_file *out = NULL;
@@ -399,7 +419,7 @@ lull_status train_corpus_open(const char *folder, const train_corpus_options *op
                               thread_pool *pool, train_corpus **result, lull_error *error) {
     found_list list = {0};
     train_corpus *corpus = NULL;
-    lull_status status = scan(folder, "", 0, &list, error);
+    lull_status status = scan(folder, "", 0, NULL, &list, error);
     if (status) goto done;
     if (list.count > 0) qsort(list.files, list.count, sizeof *list.files, by_name);
     if (options->index_path != NULL) index_load(options->index_path, &list);

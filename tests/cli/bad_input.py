@@ -188,7 +188,8 @@ class Recordings(Case):
 
     def test_array_for_a_recording(self):
         self.write("in.npy", mel_bytes(FEW))
-        self.assert_fails(self.run_lull("mel", "in.npy", "-o", "out.npy"), "in.npy")
+        self.assert_fails(self.run_lull("mel", "in.npy", "-o", "out.npy"), "in.npy", "expected a recording")
+        self.assert_fails(self.run_lull("mel", "in.npy"), "in.npy", "expected a recording")
         self.assertEqual(self.files(), ["in.npy"])
 
 

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import struct
+import threading
 import time
 
 import harness
@@ -193,6 +194,21 @@ class Recordings(Case):
         self.assertNotIn("resampled", result.err)
         self.assertEqual(self.wav("out.wav")[0].framerate, 16000)
 
+    def test_a_recording_from_a_pipe(self):
+        """As from a shell's <(…): whole, with its first bytes."""
+        self.assert_fine(self.run_lull("synth", RECORDING, "-o", "file.wav", *FAST))
+        reader, writer = os.pipe()
+        with open(RECORDING, "rb") as file:
+            data = file.read()
+        feeder = threading.Thread(target=lambda: (os.write(writer, data[:1000]), os.write(writer, data[1000:]),
+                                                  os.close(writer)))
+        feeder.start()
+        result = self.run_lull("synth", "/dev/fd/%d" % reader, "-o", "pipe.wav", *FAST, pass_fds=[reader])
+        os.close(reader)
+        feeder.join()
+        self.assert_fine(result)
+        self.assert_same(self.read("pipe.wav"), self.read("file.wav"))
+
     def test_resampling_and_mixing_are_said(self):
         shutil.copy(RECORDING, self.path("mono.wav"))
         params, samples = self.wav("mono.wav")
@@ -226,6 +242,12 @@ class Folders(Case):
         result = self.assert_fine(self.run_lull("synth", "in", "-o", "out", *FAST))
         self.assertEqual(self.outputs(), ["a.wav", "b.wav", "c.wav"])
         self.assertIn("3 of 3 files", result.err)
+
+    def test_pipes_in_a_folder_are_passed_over(self):
+        os.mkfifo(self.path("in", "p.npy"))
+        os.mkfifo(self.path("in", "q.wav"))
+        self.assert_fine(self.run_lull("synth", "in", "-o", "out", *FAST, timeout=60))
+        self.assertEqual(self.outputs(), ["a.wav", "b.wav", "c.wav"])
 
     def test_jobs_give_the_same_files(self):
         self.assert_fine(self.run_lull("synth", "in", "-o", "out", *FAST))

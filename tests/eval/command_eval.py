@@ -57,6 +57,15 @@ class Pairs(Case):
         self.assertAlmostEqual(found["mean"]["level_db"]["mean"], -3.01, 1)
         self.assertEqual(found["mean"]["mcd"]["files"], 2)
 
+    def test_what_cannot_be_read_is_left_out(self):
+        self.write("out/sub/three.wav", b"this is not a recording")
+        os.mkfifo(self.path("ref", "pipe.wav"))
+        result = self.assert_fine(self.run_lull("eval", "ref", "out", "--json", timeout=60))
+        self.assertIn("left out: cannot read 'out/sub/three.wav'", result.err)
+        self.assertEqual(len(json.loads(result.out)["output"]["files"]), 2)
+        self.write("none/one.wav", b"nor is this")
+        self.assert_fails(self.run_lull("eval", "ref", "none", "-q"), "none", "could be scored")
+
     def test_csv(self):
         out = self.assert_fine(self.run_lull("eval", "ref", "out", "--csv", "-q")).out.decode()
         rows = list(csv.DictReader(io.StringIO(out)))

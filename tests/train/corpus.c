@@ -51,7 +51,7 @@ static void fill_folder(const char *folder) {
     write_wav(path, 44100, 1, voice, count);
     free(voice);
     free(both);
-    /* not audio, though named so; not audio at all; hidden; a link to nowhere; a loop */
+    /* not audio, though named so; not audio at all; hidden; a link to nowhere; circles */
     const char *texts[] = {"broken.wav", "notes.txt", "transcript.csv", ".hidden.wav"};
     for (int i = 0; i < 4; i++) {
         join(path, folder, texts[i]);
@@ -62,6 +62,11 @@ static void fill_folder(const char *folder) {
     }
     join(path, folder, "nowhere.wav");
     assert_int_equal(symlink("/nonexistent/file.wav", path), 0);
+    const char *loops[] = {"b/up", "again"};
+    for (int i = 0; i < 2; i++) {
+        join(path, folder, loops[i]);
+        assert_int_equal(symlink(i == 0 ? ".." : ".", path), 0);
+    }
     join(path, folder, "empty.wav");
     write_wav(path, 16000, 1, NULL, 0);
 }
