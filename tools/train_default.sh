@@ -1,0 +1,29 @@
+#!/bin/sh
+# Trains the shipped models from nothing: tools/train_default.sh [DIR]   (default: default-models)
+# Fetches the corpus, trains the 22.05 kHz model, then the 16 kHz model from it. Needs a build (tools/demo.sh makes one)
+# and ffmpeg. DIR can be given again: what is done is not done again, and an interrupted run goes on.
+set -eu
+cd "$(dirname "$0")/.."
+out=${1:-default-models}
+lull=${LULL:-build/src/cli/lull}
+licence='CC-BY-SA-3.0 AND CC-BY-3.0'
+[ -x "$lull" ] || { echo "train_default.sh: $lull is missing: run tools/demo.sh first, or set LULL" >&2; exit 1; }
+
+[ -d "$out/corpus/train" ] || sh tools/corpus.sh "$out/corpus"
+
+# train NAME OPTION...: a new run, or the rest of an old one.
+train() {
+    name=$1
+    shift
+    if [ -f "$out/$name/config.json" ]; then
+        "$lull" train --resume "$out/$name"
+    else
+        "$lull" train "$out/corpus/train" --valid "$out/corpus/valid" -o "$out/$name" --name "lull-speech-$name" \
+            --set "licence=\"$licence\"" "$@"
+    fi
+}
+
+# Everything else is the default: docs/training.md.
+train 22k --max-steps @STEPS22@
+train 16k --init "$out/22k/model.safetensors" --sample-rate 16000 --rate @RATE16@ --max-steps @STEPS16@
+echo "models: $out/22k/model.safetensors $out/16k/model.safetensors"
