@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+
+enum { MOST_LINKS = 40 };
 
 struct atomic_file {
     char *path;      /* as given, for messages */
@@ -37,18 +40,30 @@ static void free_file(atomic_file *file) {
     base_free(file);
 }
 
-/* Where a symbolic link leads, so that the link stays and its file is replaced. */
+/* What the symbolic link `path` says, as seen from where `path` is. NULL: not a link. */
+static char *follow(const char *path) {
+    char said[PATH_MAX];
+    ssize_t n = readlink(path, said, sizeof said - 1);
+    if (n < 0) return NULL;
+    said[n] = '\0';
+    const char *slash = strrchr(path, '/');
+    size_t folder = slash && *said != '/' ? (size_t)(slash - path) + 1 : 0;
+    char *next = base_alloc(folder + (size_t)n + 1, 1);
+    if (!next) return NULL;
+    memcpy(next, path, folder);
+    memcpy(next + folder, said, (size_t)n + 1);
+    return next;
+}
+
+/* Where symbolic links lead, also to what is not there yet: the link stays and its file is
+ * replaced. */
 static char *resolve(const char *path) {
-    struct stat status;
-    if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode)) {
-        char *real = realpath(path, NULL);
-        if (real) {
-            char *copy = base_strdup(real);
-            free(real);
-            return copy;
-        }
+    char *at = base_strdup(path), *next;
+    for (int links = 0; at && links < MOST_LINKS && (next = follow(at)); links++) {
+        base_free(at);
+        at = next;
     }
-    return base_strdup(path);
+    return at;
 }
 
 /* "folder/.NAME.XXXXXX" beside "folder/NAME"; the six characters come from `number`. */
@@ -99,6 +114,7 @@ lull_status atomic_file_open(const char *path, atomic_file **out, lull_error *er
     if (!*path) return base_fail(error, LULL_INVALID, "the name of the output file is empty");
     struct stat status;
     bool exists = stat(path, &status) == 0;
+    if (!exists && errno == ELOOP) return fail_with_errno(error, "cannot create", path, ELOOP);
     if (exists && S_ISDIR(status.st_mode)) {
         return base_fail(error, LULL_IO, "cannot write '%s': it is a directory, not a file", path);
     }

@@ -63,7 +63,8 @@ static void speak(void *context, train_line kind, const char *line) {
     speaker *s = context;
     if (kind == TRAIN_LINE_PROGRESS) {
         if (!s->terminal || s->quiet) return;
-        fprintf(stderr, "\r%s\033[K", line);
+        /* A narrow terminal cuts the line off and does not wrap it. */
+        fprintf(stderr, "\r\033[?7l%s\033[K\033[?7h", line);
         fflush(stderr);
         s->drawn = true;
         return;
@@ -321,7 +322,13 @@ static lull_status resume_settings(arguments *a, train_ranks *ranks, model_confi
     return status;
 }
 
-static lull_status finish_settings(arguments *a, const char *corpus, lull_error *error) {
+/* bfloat16 where the CPU multiplies it natively; its products take pairs of channels and bands. */
+static bool best_precision(const model_config *config) {
+    return nn_kernels_get()->bf16_native && config->channels % 2 == 0 && config->mel.bands % 2 == 0;
+}
+
+static lull_status finish_settings(arguments *a, const char *corpus, const model_config *config,
+                                   lull_error *error) {
     train_settings *s = &a->settings;
     lull_status status = LULL_OK;
     if (corpus != NULL) status = absolute(corpus, s->corpus, error);
@@ -333,7 +340,7 @@ static lull_status finish_settings(arguments *a, const char *corpus, lull_error 
                          "--checkpoint-every %s: expected steps (500) or a time (300s, 10m, 2h)",
                          a->checkpoint_every);
     if (a->resume == NULL || a->precision != 0)
-        s->bf16 = a->precision == 0 ? nn_kernels_get()->bf16_native : a->precision == 2;
+        s->bf16 = a->precision == 0 ? best_precision(config) : a->precision == 2;
     if (s->max_steps == 0 && s->max_hours == 0.0) s->max_hours = 12.0;
     return LULL_OK;
 }
@@ -399,7 +406,7 @@ int command_train(int argc, char **argv) {
     bool usage =
         !status && (resumed || a.config != NULL) && !parse(&a, argc, argv, &first, &exit_code);
     if (!status && !usage && !resumed) status = change_config(&a, sets, set_count, &config, &error);
-    if (!status && !usage) status = finish_settings(&a, resumed ? NULL : corpus, &error);
+    if (!status && !usage) status = finish_settings(&a, resumed ? NULL : corpus, &config, &error);
     status = train_ranks_agree(ranks, status, &error);
     if (status) {
         if (train_ranks_rank(ranks) == 0) cli_fail(&error);

@@ -115,14 +115,20 @@ static lull_status finish(synthesis_worker *worker, lull_error *error) {
 
 /* ---- whole utterances --------------------------------------------------------------------- */
 
+static bool not_interrupted(void *context) {
+    const synthesis_settings *settings = context;
+    return settings->progress(settings->context, 0, 0);
+}
+
 static lull_status run_griffin_lim(synthesis_worker *worker, const float *frames, size_t n,
                                    lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     size_t count = n * (size_t)settings->convention.hop;
     float *samples = base_alloc(count, sizeof *samples);
     if (samples == NULL) return base_no_memory(error);
-    lull_status status = griffin_lim(&settings->convention, frames, n, settings->griffin_lim,
-                                     settings->options.seed, samples, error);
+    lull_status status = griffin_lim_while(&settings->convention, frames, n, settings->griffin_lim,
+                                           settings->options.seed, not_interrupted,
+                                           (void *)settings, samples, error);
     if (status == LULL_OK) status = emit(worker, samples, count, error);
     base_free(samples);
     return status;

@@ -154,11 +154,17 @@ static void to_spectra(griffin *g, float momentum) {
 
 lull_status griffin_lim(const mel_convention *convention, const float *frames, size_t n,
                         int iterations, uint64_t seed, float *out, lull_error *error) {
+    return griffin_lim_while(convention, frames, n, iterations, seed, NULL, NULL, out, error);
+}
+
+lull_status griffin_lim_while(const mel_convention *convention, const float *frames, size_t n,
+                              int iterations, uint64_t seed, bool (*go_on)(void *context),
+                              void *context, float *out, lull_error *error) {
     if (iterations < 0 || iterations > 100000)
         return base_fail(error, LULL_INVALID, "%d Griffin-Lim iterations: expected 0 to 100000",
                          iterations);
     griffin g = {0};
-    const lull_status status = griffin_init(&g, convention, n, error);
+    lull_status status = griffin_init(&g, convention, n, error);
     if (status) goto end;
     fill_magnitudes(&g, frames);
     /* Normal deviates as real and imaginary parts: phases are uniform. */
@@ -166,6 +172,10 @@ lull_status griffin_lim(const mel_convention *convention, const float *frames, s
         random_normal(seed, 0, 2 * f * g.bins, g.current + 2 * f * g.bins, 2 * g.bins);
     to_signal(&g);
     for (int i = 0; i < iterations; i++) {
+        if (go_on && !go_on(context)) {
+            status = base_fail(error, LULL_FINISHED, "interrupted");
+            goto end;
+        }
         to_spectra(&g, i > 0 ? 0.99f : 0);
         to_signal(&g);
     }

@@ -74,6 +74,20 @@ static void link_stays_a_link(void **state) {
     assert_int_equal(lstat(link, &status), 0);
     assert_true(S_ISLNK(status.st_mode));
     assert_file_is(target, "new");
+    /* Two links in a row, to what is not there yet. */
+    const char *second = temporary_path("second.txt");
+    assert_int_equal(unlink(target), 0);
+    assert_int_equal(symlink(link, second), 0);
+    assert_int_equal(atomic_file_open(second, &file, NULL), LULL_OK);
+    assert_int_equal(atomic_file_write(file, "first", 5, NULL), LULL_OK);
+    assert_int_equal(atomic_file_commit(file, NULL), LULL_OK);
+    assert_int_equal(lstat(second, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    assert_file_is(target, "first");
+    /* A circle is refused like any path that leads nowhere. */
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(symlink(second, link), 0);
+    assert_int_equal(atomic_file_open(second, &file, NULL), LULL_IO);
 }
 
 static void two_writers_do_not_meet(void **state) {

@@ -288,6 +288,20 @@ class Folders(Case):
         self.assertIn("interrupted", err)
         self.assertEqual(self.outputs(), [])
 
+    def test_griffin_lim_is_interrupted_between_iterations(self):
+        import signal
+        import subprocess
+        self.write("long.npy", mel_bytes(speech_frames(70)))
+        with subprocess.Popen([harness.PROGRAM, "synth", "long.npy", "-o", "out/long.wav", "-m", harness.MODEL,
+                               "--griffin-lim", "100000"], cwd=self.folder, stderr=subprocess.PIPE) as child:
+            deadline = time.monotonic() + 20
+            while not os.listdir(self.path("out")) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            child.send_signal(signal.SIGINT)
+            err = child.stderr.read().decode()
+        self.assertEqual(child.returncode, 130, err)
+        self.assertEqual(self.outputs(), [])
+
 
 class Terminal(Case):
     def test_progress_with_time_left_and_speed(self):
