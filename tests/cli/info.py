@@ -27,7 +27,7 @@ class Info(Case):
         self.assertEqual(facts["hop"], 256)
         self.assertEqual(facts["convention"], "hifigan")
         self.assertGreater(facts["parameters"], 1e6)
-        self.assertIn("minutes", facts["training"])
+        self.assertIn("audio_seconds", facts["training"])
         for settings in (facts["live"], facts["low_latency"], facts["offline"]):
             self.assertGreater(settings["flops_per_second"], 1e8)
             self.assertAlmostEqual(settings["latency_ms"], settings["latency_samples"] / 16.0, places=6)

@@ -230,7 +230,7 @@ static void shipped_model(void **state) {
     enum { FRAMES = 93, SAMPLES = FRAMES * 256, BANDS = 80 };
     lull_error error;
     lull_model *model;
-    if (lull_model_open(source_path("models/lull-speech-16k.safetensors"), &model, &error))
+    if (lull_model_open(source_path("models/lull-bootstrap-16k.safetensors"), &model, &error))
         fail_msg("%s", error.message);
     safetensors *file;
     assert_int_equal(safetensors_open(golden_path("lull_bootstrap.safetensors"), &file, &error),

@@ -14,7 +14,7 @@ enum { SAMPLES = 5000, BANDS = 80 };
 static lull_model *open_model(void) {
     lull_model *model = NULL;
     lull_error error;
-    if (lull_model_open(source_path("models/lull-speech-16k.safetensors"), &model, &error))
+    if (lull_model_open(source_path("models/lull-bootstrap-16k.safetensors"), &model, &error))
         fail_msg("%s", error.message);
     return model;
 }

@@ -218,7 +218,7 @@ enum { BOOTSTRAP_FRAMES = 93, HOP = 256 };
 static int open_speech(void **state) {
     speech *s = base_alloc(1, sizeof *s);
     lull_error error;
-    if (lull_model_open(source_path("models/lull-speech-16k.safetensors"), &s->model, &error))
+    if (lull_model_open(source_path("models/lull-bootstrap-16k.safetensors"), &s->model, &error))
         fail_msg("%s", error.message);
     s->file = open_golden("lull_bootstrap.safetensors");
     s->mel = transposed(golden(s->file, "mel", NULL), 80, BOOTSTRAP_FRAMES);

@@ -86,7 +86,7 @@ static void run_shipped(const lull_model *model, const float *mel, const run *r,
 
 static void shipped_model(void **state) {
     (void)state;
-    lull_model *model = open_model("models/lull-speech-16k.safetensors");
+    lull_model *model = open_model("models/lull-bootstrap-16k.safetensors");
     safetensors *file = open_golden("lull_bootstrap.safetensors");
     float *mel = golden_mel(file, BANDS, FRAMES), *start = golden(file, "noise", FRAMES * HOP);
     float *rows = golden(file, "noise_rows", 6 * KEPT * HOP);
