@@ -2,6 +2,7 @@
 #include "temporary.h"
 
 #include <fcntl.h>
+#include <poll.h>
 
 #include "base/progress.h"
 
@@ -44,11 +45,18 @@ static void draws_on_a_terminal(void **state) {
     if (terminal < 0) skip();
     char text[1024] = "";
     assert_int_equal(fcntl(master, F_SETFL, O_NONBLOCK), 0);
+    /* The kernel passes on what was written when it comes to it. */
+    struct pollfd readable = {.fd = master, .events = POLLIN};
     draw(terminal, true);
-    assert_true(read(master, text, sizeof text - 1) <= 0);
+    assert_int_equal(poll(&readable, 1, 200), 0);
     draw(terminal, false);
-    ssize_t got = read(master, text, sizeof text - 1);
-    assert_true(got > 0);
+    size_t got = 0;
+    while (got < sizeof text - 1 &&
+           poll(&readable, 1, got > 0 && text[got - 1] == 'K' ? 100 : 5000) > 0) {
+        ssize_t more = read(master, text + got, sizeof text - 1 - got);
+        if (more <= 0) break;
+        got += (size_t)more;
+    }
     text[got] = '\0';
     assert_contains(text, "work [############............]  50 %");
     assert_contains(text, "0:03 left"); /* as long again as it took so far: 2.5 s */
