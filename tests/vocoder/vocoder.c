@@ -87,7 +87,7 @@ static void cuts(void **state) {
     expect_same_for_all_cuts("DiffWave, 50 steps", model, options, 3);
     lull_model_close(model);
 
-    model = open_model("models/lull-bootstrap-16k.safetensors");
+    model = open_model("models/lull-speech-22k.safetensors");
     expect_same_for_all_cuts("shipped", model, some_options(3, 2, 2), 37);
     lull_model_close(model);
 }
