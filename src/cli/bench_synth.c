@@ -54,7 +54,7 @@ typedef struct start_facts {
 typedef struct bench_facts {
     char path[PATH_MAX];
     lull_model *model;
-    lull_options options; /* of the first row, complete */
+    lull_options asked, options; /* as given; the same complete, of the first row */
     const char *kernels;
     bool bf16_native;
     long cores;
@@ -89,6 +89,26 @@ static const char *precision_name(lull_precision precision) {
     return precision == LULL_PRECISION_BF16 ? "bfloat16" : "float32";
 }
 
+/* The model's settings for other uses, where they are other settings. */
+static void add_uses(bench_facts *facts) {
+    static const char *const names[] = {
+        [LULL_LIVE] = "live", [LULL_LOW_LATENCY] = "low latency", [LULL_OFFLINE] = "offline"};
+    const lull_options *base = &facts->options;
+    for (lull_use use = LULL_LIVE; use <= LULL_OFFLINE; use++) {
+        lull_options asked = facts->asked, other;
+        asked.use = use;
+        if (vocoder_resolve_options(&asked, &facts->model->config, &other, NULL) != LULL_OK)
+            continue;
+        other.precision = base->precision;
+        other.queue_frames = base->queue_frames;
+        if (other.steps == base->steps && other.refine == base->refine &&
+            other.refine_window == base->refine_window)
+            continue;
+        add_row(facts, &other, "%s: %d steps, %d on %d", names[use], other.steps, other.refine,
+                other.refine_window);
+    }
+}
+
 /* The settings as given, then one thing at a time another way. */
 static void choose_rows(bench_facts *facts, bool brief) {
     static const int steps[] = {1, 2, 4, 6, 12};
@@ -101,6 +121,7 @@ static void choose_rows(bench_facts *facts, bool brief) {
             base.precision == LULL_PRECISION_BF16 ? LULL_PRECISION_F32 : LULL_PRECISION_BF16;
         add_row(facts, &other, "%s", precision_name(other.precision));
     }
+    add_uses(facts);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         other = base;
         other.steps = steps[i];
@@ -390,7 +411,7 @@ static void print_row(const bench_facts *facts, const bench_row *row) {
         least = fmin(least, row->rounds[i].wall);
         most = fmax(most, row->rounds[i].wall);
     }
-    printf("  %-25s%7.2f (%.2f-%.2f)%*s%7.1f", row->name, 1 / t.wall, 1 / most, 1 / least,
+    printf("  %-28s%7.2f (%.2f-%.2f)%*s%7.1f", row->name, 1 / t.wall, 1 / most, 1 / least,
            (int)(12 - snprintf(NULL, 0, "%.2f-%.2f", 1 / most, 1 / least)), "", 1e3 * t.cpu);
     printf("  %3.0f %3.0f %3.0f", 100 * t.conditioner / parts, 100 * t.network / parts,
            100 * t.consistency / parts);
@@ -409,9 +430,9 @@ static void print_head(const bench_facts *facts, const bench_settings *settings)
     printf("; %ld core%s\n", facts->cores, facts->cores == 1 ? "" : "s");
     printf("  %.1f s of audio, median (and range) of %d interleaved round%s\n\n",
            facts->input.seconds, settings->rounds, settings->rounds == 1 ? "" : "s");
-    printf("  %-25s%-21s%8s  %-11s  %s\n", "", "times real time", "CPU ms/s", "share in %",
+    printf("  %-28s%-21s%8s  %-11s  %s\n", "", "times real time", "CPU ms/s", "share in %",
            "network");
-    printf("  %-25s%-21s%8s  %-11s  %s\n", "", "", "", "mel net fin", "GFLOP/s of peak");
+    printf("  %-28s%-21s%8s  %-11s  %s\n", "", "", "", "mel net fin", "GFLOP/s of peak");
 }
 
 static int print_text(const bench_facts *facts, const bench_settings *settings) {
@@ -459,8 +480,7 @@ static lull_status read_input(bench_facts *facts, const bench_settings *settings
 
 static lull_status look_at_machine(bench_facts *facts, const bench_settings *settings,
                                    lull_error *error) {
-    lull_options asked;
-    cli_synthesis_options(&settings->synthesis, &asked);
+    cli_synthesis_options(&settings->synthesis, &facts->asked);
     facts->kernels = nn_kernels_get()->name;
     facts->bf16_native = nn_kernels_get()->bf16_native;
     facts->cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -468,7 +488,7 @@ static lull_status look_at_machine(bench_facts *facts, const bench_settings *set
     facts->peak_bf16 = nn_peak_bf16(0.1);
     facts->snr = NAN;
     lull_status status =
-        vocoder_resolve_options(&asked, &facts->model->config, &facts->options, error);
+        vocoder_resolve_options(&facts->asked, &facts->model->config, &facts->options, error);
     if (facts->options.precision == LULL_PRECISION_AUTO)
         facts->options.precision = facts->bf16_native ? LULL_PRECISION_BF16 : LULL_PRECISION_F32;
     facts->options.queue_frames = facts->input.n;
