@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/options.h"
+#include "io/json.h"
 #include "model/model.h"
 
 #include <cjson/cJSON.h>
@@ -71,35 +72,40 @@ static const char *family_name(const model_config *config) {
 static cJSON *settings_json(const lull_model *model, const settings_facts *facts) {
     cJSON *object = cJSON_CreateObject();
     int hop = model->config.mel.hop;
-    cJSON_AddNumberToObject(object, "steps", facts->steps);
-    cJSON_AddNumberToObject(object, "refine", facts->refine);
-    cJSON_AddNumberToObject(object, "refine_window", facts->refine_window);
-    cJSON_AddNumberToObject(object, "latency_samples", (double)facts->latency);
-    cJSON_AddNumberToObject(object, "latency_frames", (double)facts->latency / hop);
-    cJSON_AddNumberToObject(object, "latency_ms", milliseconds(model, facts->latency));
-    cJSON_AddNumberToObject(object, "flops_per_second", facts->flops);
-    return object;
+    bool fine = cJSON_AddNumberToObject(object, "steps", facts->steps) &&
+                cJSON_AddNumberToObject(object, "refine", facts->refine) &&
+                cJSON_AddNumberToObject(object, "refine_window", facts->refine_window) &&
+                cJSON_AddNumberToObject(object, "latency_samples", (double)facts->latency) &&
+                cJSON_AddNumberToObject(object, "latency_frames", (double)facts->latency / hop) &&
+                cJSON_AddNumberToObject(object, "latency_ms", milliseconds(model, facts->latency)) &&
+                cJSON_AddNumberToObject(object, "flops_per_second", facts->flops);
+    if (fine) return object;
+    cJSON_Delete(object);
+    return NULL;
 }
 
 static int print_json(const char *path, const lull_model *model, const settings_facts *facts) {
     const lull_model_info *info = lull_model_get_info(model);
     cJSON *root = cJSON_CreateObject();
     char *config = model_config_print(&model->config);
-    cJSON_AddStringToObject(root, "file", path);
-    cJSON_AddStringToObject(root, "name", info->name);
-    cJSON_AddStringToObject(root, "family", info->family);
-    cJSON_AddStringToObject(root, "licence", info->licence);
-    cJSON_AddNumberToObject(root, "parameters", (double)info->parameters);
-    cJSON_AddStringToObject(root, "convention", info->convention);
-    cJSON_AddNumberToObject(root, "sample_rate", info->sample_rate);
-    cJSON_AddNumberToObject(root, "bands", info->bands);
-    cJSON_AddNumberToObject(root, "hop", info->hop);
-    for (int i = 0; i < SETTINGS; i++)
-        cJSON_AddItemToObject(root, use_names[i], settings_json(model, &facts[i]));
-    cJSON_AddItemToObject(root, "config", config != NULL ? cJSON_Parse(config) : NULL);
-    cJSON *training = cJSON_Parse(model->training_json);
-    cJSON_AddItemToObject(root, "training", training != NULL ? training : cJSON_CreateObject());
-    char *text = cJSON_Print(root);
+    bool fine = config && cJSON_AddStringToObject(root, "file", path) &&
+                cJSON_AddStringToObject(root, "name", info->name) &&
+                cJSON_AddStringToObject(root, "family", info->family) &&
+                cJSON_AddStringToObject(root, "licence", info->licence) &&
+                cJSON_AddNumberToObject(root, "parameters", (double)info->parameters) &&
+                cJSON_AddStringToObject(root, "convention", info->convention) &&
+                cJSON_AddNumberToObject(root, "sample_rate", info->sample_rate) &&
+                cJSON_AddNumberToObject(root, "bands", info->bands) &&
+                cJSON_AddNumberToObject(root, "hop", info->hop);
+    for (int i = 0; fine && i < SETTINGS; i++)
+        fine = json_add(root, use_names[i], settings_json(model, &facts[i]));
+    fine = fine && json_add(root, "config", cJSON_Parse(config));
+    /* Facts of training are for people: what is no JSON is left out. */
+    cJSON *training = NULL;
+    fine = fine && json_parse(model->training_json, strlen(model->training_json), path, &training, NULL) !=
+                       LULL_NO_MEMORY;
+    fine = fine && json_add(root, "training", training ? training : cJSON_CreateObject());
+    char *text = fine ? cJSON_Print(root) : NULL;
     cJSON_Delete(root);
     base_free(config);
     if (text == NULL) return cli_failf("out of memory");

@@ -13,4 +13,8 @@ lull_status json_parse(const char *text, size_t size, const char *name, cJSON **
 /* A number that is a whole number from 0 to 2^53, as size_t; false otherwise. */
 bool json_size(const cJSON *item, size_t *value);
 
+/* Puts an item (NULL: its making failed) into an object, which then owns it; false when memory is out: the
+ * item is gone then. */
+bool json_add(cJSON *object, const char *name, cJSON *item);
+
 #endif

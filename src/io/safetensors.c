@@ -365,11 +365,12 @@ static cJSON *describe(const safetensors_entry *entry, const char *dtype, size_t
     double offsets[2] = {(double)begin, (double)end};
     bool fine = item && cJSON_AddStringToObject(item, "dtype", dtype);
     for (int d = 0; fine && d < entry->dimensions; d++) {
-        fine = cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)entry->shape[d]));
+        cJSON *size = cJSON_CreateNumber((double)entry->shape[d]);
+        fine = size && cJSON_AddItemToArray(shape, size);
     }
     if (fine && cJSON_AddItemToObject(item, "shape", shape)) {
         shape = NULL; /* the object's now */
-        fine = cJSON_AddItemToObject(item, "data_offsets", cJSON_CreateDoubleArray(offsets, 2));
+        fine = json_add(item, "data_offsets", cJSON_CreateDoubleArray(offsets, 2));
     } else {
         fine = false;
     }

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/json.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -437,12 +438,15 @@ static lull_status read_all(const reader *r, const cJSON *json) {
 lull_status model_config_parse(const char *text, const char *name, model_config *config,
                                lull_error *error) {
     const reader r = {name, config, error};
-    cJSON *json = cJSON_ParseWithOpts(text, NULL, true);
+    cJSON *json;
+    lull_error reason;
+    lull_status status = json_parse(text, strlen(text), name, &json, &reason);
+    if (status == LULL_NO_MEMORY) return base_fail(error, status, "%s", reason.message);
     if (!cJSON_IsObject(json)) {
         cJSON_Delete(json);
         return base_fail(error, LULL_FORMAT, "%s: the configuration is not a JSON object", name);
     }
-    lull_status status = read_all(&r, json);
+    status = read_all(&r, json);
     cJSON_Delete(json);
     return status ? status : model_config_check(config, name, error);
 }
@@ -600,12 +604,12 @@ static bool print_group(cJSON *json, const model_config *config, const member *m
 
 static bool print_cycle(cJSON *json, const char *name, const int *values, int count) {
     cJSON *array = cJSON_CreateIntArray(values, shortest_cycle(values, count));
-    return array && cJSON_AddItemToObject(json, name, array);
+    return json_add(json, name, array);
 }
 
 static bool print_statistics(cJSON *json, const char *name, const float *values, int count) {
     cJSON *array = cJSON_CreateFloatArray(values, count);
-    return array && cJSON_AddItemToObject(json, name, array);
+    return json_add(json, name, array);
 }
 
 static bool print_all(cJSON *json, const model_config *c) {

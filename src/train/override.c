@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/json.h"
 
 /* Members that another assignment may have removed, and that may be given although they are not
  * printed. */
@@ -89,7 +90,7 @@ static lull_status assign(cJSON *root, const char *assignment, lull_error *error
         if (cJSON_GetObjectItemCaseSensitive(parent, name) != NULL)
             cJSON_ReplaceItemInObjectCaseSensitive(parent, name, value);
         else
-            cJSON_AddItemToObject(parent, name, value);
+            json_add(parent, name, value); /* when memory is out, what is missing is noticed below */
     }
     base_free(path);
     return status;

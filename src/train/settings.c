@@ -138,30 +138,25 @@ lull_status train_settings_check(const train_settings *settings, const model_con
 
 /* ---- JSON --------------------------------------------------------------------------------- */
 
-static void print_member(const train_settings *settings, const member *m, cJSON *object) {
+static bool print_member(const train_settings *settings, const member *m, cJSON *object) {
     const void *value = field(settings, m);
     char text[32];
     switch (m->kind) {
     case MEMBER_TEXT:
-        cJSON_AddStringToObject(object, m->name, value);
-        break;
+        return cJSON_AddStringToObject(object, m->name, value);
     case MEMBER_INT:
-        cJSON_AddNumberToObject(object, m->name, *(const int *)value);
-        break;
+        return cJSON_AddNumberToObject(object, m->name, *(const int *)value);
     case MEMBER_NUMBER:
-        cJSON_AddNumberToObject(object, m->name, *(const double *)value);
-        break;
+        return cJSON_AddNumberToObject(object, m->name, *(const double *)value);
     case MEMBER_BOOL:
-        cJSON_AddBoolToObject(object, m->name, *(const bool *)value);
-        break;
+        return cJSON_AddBoolToObject(object, m->name, *(const bool *)value);
     case MEMBER_CHOICE:
-        cJSON_AddStringToObject(object, m->name, m->choices[*(const int *)value]);
-        break;
+        return cJSON_AddStringToObject(object, m->name, m->choices[*(const int *)value]);
     case MEMBER_UINT64: /* beyond 2^53 a double would round */
         snprintf(text, sizeof text, "%llu", (unsigned long long)*(const uint64_t *)value);
-        cJSON_AddRawToObject(object, m->name, text);
-        break;
+        return cJSON_AddRawToObject(object, m->name, text);
     }
+    return true;
 }
 
 static lull_status parse_member(train_settings *settings, const member *m, const cJSON *item,
@@ -205,16 +200,19 @@ static lull_status parse_member(train_settings *settings, const member *m, const
 
 static cJSON *print_settings(const train_settings *settings, bool facts_only) {
     cJSON *object = cJSON_CreateObject();
-    for (int i = 0; i < MEMBERS; i++)
-        if (!facts_only || members[i].fact) print_member(settings, &members[i], object);
-    return object;
+    bool fine = object != NULL;
+    for (int i = 0; fine && i < MEMBERS; i++)
+        if (!facts_only || members[i].fact) fine = print_member(settings, &members[i], object);
+    if (fine) return object;
+    cJSON_Delete(object);
+    return NULL;
 }
 
 char *train_settings_facts(const train_settings *settings, uint64_t steps, double audio_seconds) {
     cJSON *object = print_settings(settings, true);
-    cJSON_AddNumberToObject(object, "steps", (double)steps);
-    cJSON_AddNumberToObject(object, "audio_seconds", audio_seconds);
-    char *text = cJSON_PrintUnformatted(object);
+    bool fine = cJSON_AddNumberToObject(object, "steps", (double)steps) &&
+                cJSON_AddNumberToObject(object, "audio_seconds", audio_seconds);
+    char *text = fine ? cJSON_PrintUnformatted(object) : NULL;
     char *copy = text ? base_strdup(text) : NULL;
     cJSON_free(text);
     cJSON_Delete(object);
@@ -225,11 +223,11 @@ char *train_settings_print(const train_settings *settings, const model_config *c
     char *model_text = model_config_print(config);
     if (model_text == NULL) return NULL;
     cJSON *root = cJSON_CreateObject();
-    cJSON_AddNumberToObject(root, "format", 1);
-    cJSON_AddItemToObject(root, "model", cJSON_Parse(model_text));
-    cJSON_AddItemToObject(root, "training", print_settings(settings, false));
+    bool fine = cJSON_AddNumberToObject(root, "format", 1) &&
+                json_add(root, "model", cJSON_Parse(model_text)) &&
+                json_add(root, "training", print_settings(settings, false));
     base_free(model_text);
-    char *text = cJSON_Print(root);
+    char *text = fine ? cJSON_Print(root) : NULL;
     cJSON_Delete(root);
     char *copy = text ? base_strdup(text) : NULL;
     cJSON_free(text);

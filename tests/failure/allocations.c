@@ -3,7 +3,7 @@
  *
  *     allocations COMMAND      one of the names in `cases`, or all of them
  *
- * The commands are the program's own functions, in this process. cJSON's allocations count as ours; those inside
+ * FAILURE_GO_ON=1 lists all complaints. The commands are the program's own functions, in this process. cJSON's allocations count as ours; those inside
  * libsndfile, soxr, FFTW, OpenBLAS and libpng are theirs. FAILURE_STRIDE=N tries every N-th only. */
 #include "fuzz/fuzz.h"
 
@@ -177,7 +177,8 @@ typedef struct failing_case {
     const char *name;
     int (*run)(int argc, char **argv); /* NULL: serve_stream */
     const char *words[20];             /* %… stands for the folder */
-    bool keeps_files;                  /* a training run that failed may leave a folder that can be resumed */
+    bool keeps_files;                  /* what was complete before the failure may stay */
+    bool other_output; /* done with less memory, the output may differ: pictures without a palette, fewer samples */
 } failing_case;
 
 static const failing_case cases[] = {
@@ -188,14 +189,15 @@ static const failing_case cases[] = {
     {"batch", command_synth, {"synth", "-q", "-m", "%tiny.safetensors", "-n", "1", "-r", "0", "-j", "2", "%in", "-o",
                               "%out"}, true},
     {"trace", command_synth, {"synth", "-q", "-m", "%tiny.safetensors", "-n", "2", "-r", "1", "%mel.npy", "-o",
-                              "%out/mel.wav", "-T", "%out/trace"}, true},
+                              "%out/mel.wav", "-T", "%out/trace"}, true, true},
     {"griffin_lim", command_synth, {"synth", "-q", "-g", "2", "--rate", "8000", "%in/a.wav", "-o", "%out/a.wav"}, false},
     {"mel", command_mel, {"mel", "-q", "-m", "%tiny.safetensors", "%in/b.wav", "-o", "%out/b.npy"}, false},
     {"info", command_info, {"info", "%tiny.safetensors"}, false},
-    {"plot", command_plot, {"plot", "-q", "-W", "300", "-H", "100", "%in/a.wav", "-o", "%out/a.png"}, false},
+    {"info_json", command_info, {"info", "--json", "%tiny.safetensors"}, false},
+    {"plot", command_plot, {"plot", "-q", "-W", "300", "-H", "100", "%in/a.wav", "-o", "%out/a.png"}, false, true},
     {"eval", command_eval, {"eval", "-q", "%in/a.wav", "%copy.wav"}, false},
     {"train", command_train, {"train", "-q", "%in", "-o", "%out/run", "--config", "%tiny.json", "--max-steps", "1", "--batch",
-                              "1", "--crop-frames", "16", "--samples", "1", "-t", "1"}, true},
+                              "1", "--crop-frames", "16", "--samples", "1", "-t", "1"}, true, true},
     {"serve", NULL, {NULL}, false},
 };
 
@@ -255,7 +257,7 @@ static int run_case(const failing_case *c) {
 
 /* Runs with output and messages in files. */
 static int run_quietly(const failing_case *c, char *message, size_t room) {
-    int saved_out = dup(1), saved_err = dup(2), out = open("/dev/null", O_WRONLY),
+    int saved_out = dup(1), saved_err = dup(2), out = open(in_folder("out/.stdout"), O_WRONLY | O_CREAT | O_TRUNC, 0666),
         err = memfd_create("stderr", 0);
     fflush(stdout);
     expect(saved_out >= 0 && saved_err >= 0 && out >= 0 && err >= 0);
@@ -266,6 +268,7 @@ static int run_quietly(const failing_case *c, char *message, size_t room) {
     ssize_t n = pread(err, message, room - 1, 0);
     message[n > 0 ? n : 0] = '\0';
     close(out), close(err), close(saved_out), close(saved_err);
+    if (code) unlink(in_folder("out/.stdout"));
     return code;
 }
 
@@ -305,22 +308,31 @@ static void test_case(const failing_case *c) {
     int files = 0, descriptors = open_descriptors();
     uint64_t right = digest_tree(in_folder("out"), &files);
     size_t before = alive_count;
-    for (size_t n = 1;; n += stride) {
+    for (size_t n = getenv("FAILURE_FIRST") ? strtoul(getenv("FAILURE_FIRST"), NULL, 10) : 1;; n += stride) {
         clear_output();
         allocation_number = 0;
         base_memory_fail_at(n);
         int code = run_quietly(c, message, sizeof message);
         bool reached = allocation_number + 1 >= n; /* that many before it succeeded */
         base_memory_fail_at(0);
+        if (alive_count > before) {
+            /* Kept for ever once (another FFT plan), or lost every time? */
+            size_t now = alive_count;
+            clear_output();
+            base_memory_fail_at(n);
+            code = run_quietly(c, message, sizeof message);
+            base_memory_fail_at(0);
+            if (alive_count == now) before = now;
+        }
         if (alive_count != before) describe_leak(c, n, before);
-        expect(alive_count == before);
+        expect(getenv("FAILURE_GO_ON") || alive_count == before);
         expect(open_descriptors() == descriptors);
         int left = 0;
         uint64_t digest = digest_tree(in_folder("out"), &left);
         tried++;
         if (code == 0) {
-            if (c->run != command_train && digest != right) fprintf(stderr, "%s: allocation %zu: other output\n", c->name, n);
-            expect(c->run == command_train || digest == right);
+            if (!c->other_output && digest != right) fprintf(stderr, "%s: allocation %zu: other output\n", c->name, n);
+            expect(c->other_output || digest == right);
             if (!reached) break;
             without++;
         } else {
@@ -329,7 +341,7 @@ static void test_case(const failing_case *c) {
             expect(code == 1 && strncmp(message, "lull: ", 6) == 0);
             if (!strstr(message, "memory"))
                 fprintf(stderr, "%s: allocation %zu: said '%s'\n", c->name, n, message);
-            expect(strstr(message, "memory"));
+            expect(getenv("FAILURE_GO_ON") || strstr(message, "memory"));
             if (!c->keeps_files && left > 0) fprintf(stderr, "%s: allocation %zu left a file\n", c->name, n);
             expect(c->keeps_files || left == 0);
         }

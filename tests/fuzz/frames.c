@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "cli/frame_source.h"
+#include "cli/opening.h"
 
 /* The linker sends read's callers here (--wrap): standard input gives as few bytes as it likes, or is
  * interrupted. */
@@ -49,7 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         status = frame_source_next(source, never[0], frames, room, &n, &error);
         if (status) break;
         expect(n <= room);
-        for (size_t i = 0; i < n * (size_t)convention.bands; i++) expect(isfinite(frames[i]));
+        /* What is not converted is looked at as long as it is the beginning; the vocoder refuses the rest. */
+        bool checked = options.from != CLI_FROM_MODEL || all + n <= OPENING_FRAMES;
+        for (size_t i = 0; checked && i < n * (size_t)convention.bands; i++) expect(isfinite(frames[i]));
         all += n;
         expect(all * (size_t)convention.bands <= size); /* float16 in .npy is the smallest */
     }
