@@ -1,11 +1,12 @@
-/* A client of lull serve: raw float32 mel frames from standard input, raw float32 samples to standard output.
+/* A client of lull serve: raw float32 mel frames from standard input, raw float32 samples to
+ * standard output.
  *
  *     lull serve --socket /tmp/lull.socket &
  *     lull mel voice.wav -o - | serve_client /tmp/lull.socket | aplay -f FLOAT_LE -r 22050
  *     serve_client 127.0.0.1:5500 SEED < frames.raw > samples.raw
  *
- * Build: cc -o serve_client serve_client.c. The protocol is in docs/serve.md. Frames are sent as they come, and
- * samples are written as they come, so the sound follows its frames. */
+ * Build: cc -o serve_client serve_client.c. The protocol is in docs/serve.md. Frames are sent as
+ * they come, and samples are written as they come, so the sound follows its frames. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* poll and getaddrinfo with -std=c11 */
 #endif
@@ -23,7 +24,8 @@
 enum { HELLO = 40, WELCOME = 32, HEADER = 8, FRAMES = 1, END = 2, SAMPLES = 3, MOST = 1 << 20 };
 
 static void die(const char *what) {
-    fprintf(stderr, "serve_client: %s%s%s\n", what, errno ? ": " : "", errno ? strerror(errno) : "");
+    fprintf(stderr, "serve_client: %s%s%s\n", what, errno ? ": " : "",
+            errno ? strerror(errno) : "");
     exit(1);
 }
 

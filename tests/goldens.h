@@ -24,9 +24,10 @@ static inline const char *source_path(const char *name) {
     return path;
 }
 
-/* MT19937 (Matsumoto & Nishimura 1998) seeded with one word: `count` draws after `skip`, as PyTorch makes
- * uniform numbers in [-bound, bound) of their low 24 bits. */
-static inline void golden_uniform(uint32_t seed, size_t skip, double bound, float *out, size_t count) {
+/* MT19937 (Matsumoto & Nishimura 1998) seeded with one word: `count` draws after `skip`, as PyTorch
+ * makes uniform numbers in [-bound, bound) of their low 24 bits. */
+static inline void golden_uniform(uint32_t seed, size_t skip, double bound, float *out,
+                                  size_t count) {
     uint32_t state[624];
     state[0] = seed;
     for (uint32_t i = 1; i < 624; i++)
@@ -50,8 +51,8 @@ static inline void golden_uniform(uint32_t seed, size_t skip, double bound, floa
     }
 }
 
-/* A tensor of train_small.safetensors by its full name ("param.…", "grad.l2.…"), also one that is not stored as
- * such. False when there is none of that name and size. */
+/* A tensor of train_small.safetensors by its full name ("param.…", "grad.l2.…"), also one that is
+ * not stored as such. False when there is none of that name and size. */
 static inline bool golden_train_tensor(const safetensors *file, const char *name, float *out,
                                        size_t count) {
     const char *first = "param.diffusion_embedding.projection1.weight";
@@ -59,14 +60,16 @@ static inline bool golden_train_tensor(const safetensors *file, const char *name
     if (!strcmp(name, first) || !strcmp(name, second)) {
         size_t inputs = !strcmp(name, first) ? 128 : 512;
         if (count != 512 * inputs) return false;
-        golden_uniform(5, inputs == 128 ? 32 : 66080, (float)(1.0 / sqrt((double)inputs)), out, count);
+        golden_uniform(5, inputs == 128 ? 32 : 66080, (float)(1.0 / sqrt((double)inputs)), out,
+                       count);
         return true;
     }
     if (safetensors_find(file, name)) return !safetensors_read_f32(file, name, out, count, NULL);
     char part[160];
     snprintf(part, sizeof part, "%s.left", name);
     const safetensors_tensor *left = safetensors_find(file, part);
-    if (!left || left->dimensions != 2 || left->shape[1] != 2 || count % left->shape[0]) return false;
+    if (!left || left->dimensions != 2 || left->shape[1] != 2 || count % left->shape[0])
+        return false;
     size_t rows = left->shape[0], columns = count / rows;
     float *l = malloc(rows * 2 * sizeof *l), *r = malloc(columns * 2 * sizeof *r);
     bool fine = l && r && !safetensors_read_f32(file, part, l, rows * 2, NULL);

@@ -1,4 +1,5 @@
-/* Files that appear complete or not at all: written beside the target, fsynced, renamed into place. */
+/* Files that appear complete or not at all: written beside the target, fsynced, renamed into place.
+ */
 #ifndef BASE_ATOMIC_FILE_H
 #define BASE_ATOMIC_FILE_H
 
@@ -6,8 +7,8 @@
 
 typedef struct atomic_file atomic_file;
 
-/* Begins a file that will become `path`. A path that is not a regular file (a device, a pipe) is written
- * directly. */
+/* Begins a file that will become `path`. A path that is not a regular file (a device, a pipe) is
+ * written directly. */
 lull_status atomic_file_open(const char *path, atomic_file **file, lull_error *error);
 
 /* Where to write while it is incomplete (for libraries that open files by name). */

@@ -4,15 +4,16 @@
 
 #include "lull.h"
 
-/* error may be NULL. Returns status, so that a caller writes `return base_fail(error, LULL_IO, …)`. */
+/* error may be NULL. Returns status, so that a caller writes `return base_fail(error, LULL_IO, …)`.
+ */
 lull_status base_fail(lull_error *error, lull_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* The usual line for an allocation that failed. */
 lull_status base_no_memory(lull_error *error);
 
-/* The same functions, in a form that shows a compiler or analyser which status comes back: without it they
- * take every failure for a possible success, and warn of what is not set then. */
+/* The same functions, in a form that shows a compiler or analyser which status comes back: without
+ * it they take every failure for a possible success, and warn of what is not set then. */
 static inline lull_status base_known_status(lull_status returned, lull_status status) {
     (void)returned;
     return status;

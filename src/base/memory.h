@@ -1,11 +1,13 @@
-/* Every allocation of the library: zeroed, aligned to 64 bytes for vector loads, overflow-checked. */
+/* Every allocation of the library: zeroed, aligned to 64 bytes for vector loads, overflow-checked.
+ */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* count × size zeroed bytes, or NULL (also when the product overflows). count 0 gives a valid pointer. */
+/* count × size zeroed bytes, or NULL (also when the product overflows). count 0 gives a valid
+ * pointer. */
 void *base_alloc(size_t count, size_t size);
 
 void base_free(void *memory);

@@ -1,4 +1,5 @@
-/* A progress bar with ETA on stderr: only when stderr is a terminal and the work lasts over two seconds. */
+/* A progress bar with ETA on stderr: only when stderr is a terminal and the work lasts over two
+ * seconds. */
 #ifndef BASE_PROGRESS_H
 #define BASE_PROGRESS_H
 

@@ -1,5 +1,6 @@
-/* Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror & Shaw 2011). A number is a function
- * of (seed, stream, index) and of nothing else, so noise does not depend on the order of calls. */
+/* Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror & Shaw 2011). A number is a
+ * function of (seed, stream, index) and of nothing else, so noise does not depend on the order of
+ * calls. */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
 

@@ -145,9 +145,9 @@ static lull_status copy_all(const cli_jobs *all, cli_jobs *mine, lull_error *err
     return status;
 }
 
-lull_status cli_jobs_share(train_ranks *ranks, const cli_jobs *all, const mel_convention *convention,
-                           bool skip_existing, cli_jobs *mine, size_t *total, size_t *skipped,
-                           lull_error *error) {
+lull_status cli_jobs_share(train_ranks *ranks, const cli_jobs *all,
+                           const mel_convention *convention, bool skip_existing, cli_jobs *mine,
+                           size_t *total, size_t *skipped, lull_error *error) {
     text list = {0};
     lull_status status = LULL_OK;
     uint64_t counts[2] = {0};
@@ -157,8 +157,8 @@ lull_status cli_jobs_share(train_ranks *ranks, const cli_jobs *all, const mel_co
     *total = all->count;
     if (ranks == NULL) return copy_all(all, mine, error);
     if (first)
-        status = divide(all, convention, train_ranks_count(ranks), skip_existing, &list, skipped,
-                        error);
+        status =
+            divide(all, convention, train_ranks_count(ranks), skip_existing, &list, skipped, error);
     counts[0] = all->count;
     counts[1] = *skipped;
     status = train_ranks_agree(ranks, status, error);

@@ -8,23 +8,25 @@
 
 typedef enum {
     DIFFUSION_NOISE, /* u = ε */
-    DIFFUSION_V,     /* u = a·x0' … here u = cos φ·x0 − sin φ·ε  (a = sin φ, s = cos φ) */
-    DIFFUSION_FLOW,  /* u = x0 − ε */
-    DIFFUSION_DATA   /* u = x0 */
+    DIFFUSION_V, /* u = a·x0' … here u = cos φ·x0 − sin φ·ε  (a = sin φ, s = cos φ) */
+    DIFFUSION_FLOW, /* u = x0 − ε */
+    DIFFUSION_DATA  /* u = x0 */
 } diffusion_objective;
 
 const char *diffusion_objective_name(diffusion_objective objective);
 bool diffusion_objective_parse(const char *name, diffusion_objective *objective);
 
-/* Signal and noise levels (a, s) at network time t. For a DDPM schedule t is the (fractional) step index
- * 0…T−1; otherwise t in [0, 1], 0 = noise, 1 = speech. */
-typedef struct diffusion_levels { double a, s; } diffusion_levels;
+/* Signal and noise levels (a, s) at network time t. For a DDPM schedule t is the (fractional) step
+ * index 0…T−1; otherwise t in [0, 1], 0 = noise, 1 = speech. */
+typedef struct diffusion_levels {
+    double a, s;
+} diffusion_levels;
 
 /* u = target_x0·x0 + target_eps·ε */
 void diffusion_target(diffusion_objective objective, diffusion_levels levels, double *target_x0,
                       double *target_eps);
 /* x̂0 = x0_x·x + x0_u·u and ε̂ = eps_x·x + eps_u·u */
-void diffusion_recover(diffusion_objective objective, diffusion_levels levels, double *x0_x, double *x0_u,
-                       double *eps_x, double *eps_u);
+void diffusion_recover(diffusion_objective objective, diffusion_levels levels, double *x0_x,
+                       double *x0_u, double *eps_x, double *eps_u);
 
 #endif

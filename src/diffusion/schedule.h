@@ -11,21 +11,23 @@ typedef enum { SCHEDULE_BETAS, SCHEDULE_ANGLE, SCHEDULE_LINEAR } schedule_kind;
 
 typedef struct diffusion_schedule {
     schedule_kind kind;
-    int training_steps;    /* SCHEDULE_BETAS: T */
-    double beta_first, beta_last; /* SCHEDULE_BETAS: linear from first to last (DiffWave: 1e-4, 0.05, T = 50) */
+    int training_steps; /* SCHEDULE_BETAS: T */
+    double beta_first,
+        beta_last; /* SCHEDULE_BETAS: linear from first to last (DiffWave: 1e-4, 0.05, T = 50) */
 } diffusion_schedule;
 
-/* Levels at time t (see diffusion_levels); a fractional DDPM step interpolates √ᾱ linearly between its
- * neighbours, as DiffWave's alignment does. */
+/* Levels at time t (see diffusion_levels); a fractional DDPM step interpolates √ᾱ linearly between
+ * its neighbours, as DiffWave's alignment does. */
 diffusion_levels diffusion_schedule_levels(const diffusion_schedule *schedule, double t);
 
 /* SCHEDULE_BETAS: β and √ᾱ of training step 0…T−1. */
 double diffusion_schedule_beta(const diffusion_schedule *schedule, int step);
 double diffusion_schedule_root_alpha(const diffusion_schedule *schedule, int step);
 
-/* In range, and fit for the objective (noise needs betas, flow needs linear, v anything but linear). */
-lull_status diffusion_schedule_check(const diffusion_schedule *schedule, diffusion_objective objective,
-                                     lull_error *error);
+/* In range, and fit for the objective (noise needs betas, flow needs linear, v anything but
+ * linear). */
+lull_status diffusion_schedule_check(const diffusion_schedule *schedule,
+                                     diffusion_objective objective, lull_error *error);
 
 const char *schedule_kind_name(schedule_kind kind);
 

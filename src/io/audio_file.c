@@ -50,13 +50,15 @@ static lull_status open_recording(const char *path, SNDFILE **file, audio_info *
         return base_fail(error, code == SF_ERR_SYSTEM ? LULL_IO : LULL_FORMAT,
                          "cannot read '%s' as a recording: %s", path, sf_strerror(NULL));
     }
-    if (header.channels < 1 || header.channels > MAX_CHANNELS || header.samplerate < MIN_FILE_RATE ||
-        header.samplerate > MAX_FILE_RATE || header.frames < 0) {
+    if (header.channels < 1 || header.channels > MAX_CHANNELS ||
+        header.samplerate < MIN_FILE_RATE || header.samplerate > MAX_FILE_RATE ||
+        header.frames < 0) {
         sf_close(*file);
         *file = NULL;
-        return base_fail(error, LULL_FORMAT,
-                         "'%s': its header says %d channels at %d Hz, which is no recording of speech", path,
-                         header.channels, header.samplerate);
+        return base_fail(
+            error, LULL_FORMAT,
+            "'%s': its header says %d channels at %d Hz, which is no recording of speech", path,
+            header.channels, header.samplerate);
     }
     *info = (audio_info){header.samplerate, header.channels, (size_t)header.frames};
     return LULL_OK;

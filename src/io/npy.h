@@ -1,5 +1,5 @@
-/* NumPy's .npy arrays: version 1.0 and 2.0, little-endian float16/32/64, C or Fortran order; written as
- * float32 C order, version 1.0. */
+/* NumPy's .npy arrays: version 1.0 and 2.0, little-endian float16/32/64, C or Fortran order;
+ * written as float32 C order, version 1.0. */
 #ifndef IO_NPY_H
 #define IO_NPY_H
 
@@ -13,7 +13,8 @@ typedef struct npy_array {
     size_t shape[NPY_MAX_DIMENSIONS];
 } npy_array;
 
-/* Reads an array; data is freed with npy_free. Errors name the path, what was found and expected. */
+/* Reads an array; data is freed with npy_free. Errors name the path, what was found and expected.
+ */
 lull_status npy_read(const char *path, npy_array *array, lull_error *error);
 
 /* The same from memory (fuzzing, tests); `name` stands in messages. */

@@ -1,6 +1,6 @@
-/* The safetensors format: an 8-byte length, a JSON header, raw tensors. Reading maps the file; nothing is
- * trusted: header length, offsets, overlaps, dtypes and shapes are checked against the file's size before
- * use, and nothing larger than the file is allocated. */
+/* The safetensors format: an 8-byte length, a JSON header, raw tensors. Reading maps the file;
+ * nothing is trusted: header length, offsets, overlaps, dtypes and shapes are checked against the
+ * file's size before use, and nothing larger than the file is allocated. */
 #ifndef IO_SAFETENSORS_H
 #define IO_SAFETENSORS_H
 
@@ -8,8 +8,15 @@
 
 enum { SAFETENSORS_MAX_DIMENSIONS = 8 };
 
-typedef enum { SAFETENSORS_F32, SAFETENSORS_BF16, SAFETENSORS_F64, SAFETENSORS_I64, SAFETENSORS_I32,
-               SAFETENSORS_U8, SAFETENSORS_OTHER } safetensors_dtype;
+typedef enum {
+    SAFETENSORS_F32,
+    SAFETENSORS_BF16,
+    SAFETENSORS_F64,
+    SAFETENSORS_I64,
+    SAFETENSORS_I32,
+    SAFETENSORS_U8,
+    SAFETENSORS_OTHER
+} safetensors_dtype;
 
 typedef struct safetensors_tensor {
     const char *name;
@@ -34,9 +41,10 @@ const safetensors_tensor *safetensors_find(const safetensors *file, const char *
 /* Metadata string by key, or NULL. */
 const char *safetensors_metadata(const safetensors *file, const char *key);
 
-/* Copies an F32, BF16 or F64 tensor as float32 to out (count floats). Fails when the element count differs. */
-lull_status safetensors_read_f32(const safetensors *file, const char *name, float *out, size_t count,
-                                 lull_error *error);
+/* Copies an F32, BF16 or F64 tensor as float32 to out (count floats). Fails when the element count
+ * differs. */
+lull_status safetensors_read_f32(const safetensors *file, const char *name, float *out,
+                                 size_t count, lull_error *error);
 
 /* Writing: describe the tensors (data in C order, in the given dtype), then write atomically. */
 typedef struct safetensors_entry {

@@ -1,7 +1,7 @@
-/* The denoiser as a stream, for synthesis: weights packed once (denoiser_weights, shared by every step and
- * every vocoder), the conditioner at the mel rate (denoiser_conditioner), and one evaluation at a fixed
- * network time with its own history (denoiser_stream). Nothing is recomputed; blocks of any size give the same
- * output. */
+/* The denoiser as a stream, for synthesis: weights packed once (denoiser_weights, shared by every
+ * step and every vocoder), the conditioner at the mel rate (denoiser_conditioner), and one
+ * evaluation at a fixed network time with its own history (denoiser_stream). Nothing is recomputed;
+ * blocks of any size give the same output. */
 #ifndef MODEL_DENOISER_H
 #define MODEL_DENOISER_H
 
@@ -9,8 +9,8 @@
 #include "model/parameters.h"
 
 /* ---- weights, packed for this CPU ---- */
-lull_status denoiser_weights_new(const model_config *config, const model_parameters *parameters, bool bf16,
-                                 denoiser_weights **weights, lull_error *error);
+lull_status denoiser_weights_new(const model_config *config, const model_parameters *parameters,
+                                 bool bf16, denoiser_weights **weights, lull_error *error);
 void denoiser_weights_free(denoiser_weights *weights);
 size_t denoiser_weights_bytes(const denoiser_weights *weights);
 
@@ -18,13 +18,15 @@ size_t denoiser_weights_bytes(const denoiser_weights *weights);
  * lull: row f = every layer's conditioner projection at mel frame f: layers × 2C floats.
  * DiffWave: row n = the upsampled mel at sample n: bands floats (projected inside the layers). */
 typedef struct denoiser_conditioner denoiser_conditioner;
-lull_status denoiser_conditioner_new(const denoiser_weights *weights, denoiser_conditioner **conditioner,
-                                     lull_error *error);
-int denoiser_conditioner_width(const denoiser_conditioner *conditioner);      /* floats in a row */
-int denoiser_conditioner_rows_per_frame(const denoiser_conditioner *conditioner); /* 1, or hop for DiffWave */
+lull_status denoiser_conditioner_new(const denoiser_weights *weights,
+                                     denoiser_conditioner **conditioner, lull_error *error);
+int denoiser_conditioner_width(const denoiser_conditioner *conditioner); /* floats in a row */
+int denoiser_conditioner_rows_per_frame(
+    const denoiser_conditioner *conditioner); /* 1, or hop for DiffWave */
 int denoiser_conditioner_look_ahead(const denoiser_conditioner *conditioner); /* mel frames */
-/* One mel frame in (NULL after the last: the end is padded as in training); writes 0 or rows_per_frame rows.
- * After the last frame, call with NULL until all rows of all frames have come out. */
+/* One mel frame in (NULL after the last: the end is padded as in training); writes 0 or
+ * rows_per_frame rows. After the last frame, call with NULL until all rows of all frames have come
+ * out. */
 int denoiser_conditioner_push(denoiser_conditioner *conditioner, const float *frame, float *rows);
 void denoiser_conditioner_reset(denoiser_conditioner *conditioner);
 void denoiser_conditioner_free(denoiser_conditioner *conditioner);
@@ -34,19 +36,21 @@ typedef struct denoiser_stream denoiser_stream;
 /* max_block: most network frames a call may bring. t: network time. */
 lull_status denoiser_stream_new(const denoiser_weights *weights, double t, int max_block,
                                 denoiser_stream **stream, lull_error *error);
-int denoiser_stream_look_ahead(const denoiser_stream *stream); /* network frames by which u runs behind x */
-/* x: n × patch samples. conditioning(context, frame index) gives what the layer at hand needs to know about a
- * network frame: see denoiser_rows. Writes the u of the frames that thereby became complete (n, less at the
- * start): returns their number. After the last frame, call with x = NULL and n = frames wanted to flush
- * (zeros beyond the end, as in training). */
+int denoiser_stream_look_ahead(
+    const denoiser_stream *stream); /* network frames by which u runs behind x */
+/* x: n × patch samples. conditioning(context, frame index) gives what the layer at hand needs to
+ * know about a network frame: see denoiser_rows. Writes the u of the frames that thereby became
+ * complete (n, less at the start): returns their number. After the last frame, call with x = NULL
+ * and n = frames wanted to flush (zeros beyond the end, as in training). */
 typedef struct denoiser_rows {
-    const float *rows;  /* ring of conditioning rows */
-    uint64_t first;     /* absolute index of the oldest row still in the ring */
-    uint64_t end;       /* one past the newest */
-    size_t capacity;    /* rows; absolute index i is at rows + (i % capacity)·width */
-    bool ended;         /* no row follows `end`: interpolation holds the last */
+    const float *rows; /* ring of conditioning rows */
+    uint64_t first;    /* absolute index of the oldest row still in the ring */
+    uint64_t end;      /* one past the newest */
+    size_t capacity;   /* rows; absolute index i is at rows + (i % capacity)·width */
+    bool ended;        /* no row follows `end`: interpolation holds the last */
 } denoiser_rows;
-int denoiser_stream_run(denoiser_stream *stream, const float *x, int n, const denoiser_rows *rows, float *u);
+int denoiser_stream_run(denoiser_stream *stream, const float *x, int n, const denoiser_rows *rows,
+                        float *u);
 /* Oldest conditioning row that a later call can still read. */
 uint64_t denoiser_stream_oldest_row(const denoiser_stream *stream);
 /* One past the newest conditioning row that is needed to take `frames` more network frames in. */

@@ -1,4 +1,5 @@
-/* Where a model keeps its weights packed for synthesis: made when first wanted, then shared by all its vocoders. */
+/* Where a model keeps its weights packed for synthesis: made when first wanted, then shared by all
+ * its vocoders. */
 #ifndef MODEL_DENOISER_SHELF_H
 #define MODEL_DENOISER_SHELF_H
 

@@ -7,8 +7,9 @@
 /* Floats in the encoding: 2 × frequencies. */
 int model_embedding_inputs(const model_config *config);
 
-/* lull: [sin(t·ω) | cos(t·ω)], ω geometric from embedding_from to embedding_to. DiffWave: its table at step t
- * (ω_j = 10^(4j/63); Kong et al. 2021, §3.2), a fractional t interpolated linearly between two rows. */
+/* lull: [sin(t·ω) | cos(t·ω)], ω geometric from embedding_from to embedding_to. DiffWave: its table
+ * at step t (ω_j = 10^(4j/63); Kong et al. 2021, §3.2), a fractional t interpolated linearly
+ * between two rows. */
 void model_embedding_input(const model_config *config, double t, float *out);
 
 #endif

@@ -13,12 +13,13 @@ struct lull_model {
     denoiser_shelf *shelf; /* packed weights, made when a vocoder first wants them */
 };
 
-/* Floating-point operations of one evaluation of the network for one second of audio, without what a
- * mel frame needs once. */
+/* Floating-point operations of one evaluation of the network for one second of audio, without what
+ * a mel frame needs once. */
 double model_network_flops(const model_config *config);
 
 /* Writes a model file; bf16 chooses the dtype on disk; training_json may be NULL. */
-lull_status model_write(const char *path, const model_config *config, const model_parameters *parameters,
-                        const char *training_json, bool bf16, lull_error *error);
+lull_status model_write(const char *path, const model_config *config,
+                        const model_parameters *parameters, const char *training_json, bool bf16,
+                        lull_error *error);
 
 #endif

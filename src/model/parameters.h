@@ -1,5 +1,5 @@
-/* The weights: one flat float32 array, tensor after tensor, with PyTorch's names and shapes, so that the
- * optimizer, the averages and the checkpoints see one vector. */
+/* The weights: one flat float32 array, tensor after tensor, with PyTorch's names and shapes, so
+ * that the optimizer, the averages and the checkpoints see one vector. */
 #ifndef MODEL_PARAMETERS_H
 #define MODEL_PARAMETERS_H
 
@@ -30,12 +30,13 @@ size_t model_parameters_total(const model_config *config);
 /* A tensor's data; the name must exist (it is an internal error otherwise: asserts). */
 float *model_parameters_get(const model_parameters *parameters, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* PyTorch's default initialisation (Kaiming uniform a=√5; convolutions of the residual layers Kaiming normal,
- * the last projection zero, as DiffWave does), from a seed. */
-void model_parameters_initialize(model_parameters *parameters, const model_config *config, uint64_t seed);
-/* Reads all tensors from a file, optionally under a prefix ("ema."); missing, extra-shaped or non-finite
- * ones are refused by name. */
-lull_status model_parameters_read(model_parameters *parameters, const safetensors *file, const char *prefix,
-                                  const char *path, lull_error *error);
+/* PyTorch's default initialisation (Kaiming uniform a=√5; convolutions of the residual layers
+ * Kaiming normal, the last projection zero, as DiffWave does), from a seed. */
+void model_parameters_initialize(model_parameters *parameters, const model_config *config,
+                                 uint64_t seed);
+/* Reads all tensors from a file, optionally under a prefix ("ema."); missing, extra-shaped or
+ * non-finite ones are refused by name. */
+lull_status model_parameters_read(model_parameters *parameters, const safetensors *file,
+                                  const char *prefix, const char *path, lull_error *error);
 
 #endif

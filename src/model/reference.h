@@ -1,19 +1,24 @@
-/* The whole denoiser in plain loops: the definition that the fast, streaming and training versions are tested
- * against, and the place to read how the network works (Kong et al. 2021, §3 and figure 2). Slow. */
+/* The whole denoiser in plain loops: the definition that the fast, streaming and training versions
+ * are tested against, and the place to read how the network works (Kong et al. 2021, §3 and figure
+ * 2). Slow. */
 #ifndef MODEL_REFERENCE_H
 #define MODEL_REFERENCE_H
 
 #include "model/parameters.h"
 
-/* u = network(x, t | mel): x and u are n·hop samples, mel n × bands frames in the convention's units. */
-lull_status model_reference_run(const model_config *config, const model_parameters *parameters, const float *x,
-                                double t, const float *mel, size_t n, float *u, lull_error *error);
+/* u = network(x, t | mel): x and u are n·hop samples, mel n × bands frames in the convention's
+ * units. */
+lull_status model_reference_run(const model_config *config, const model_parameters *parameters,
+                                const float *x, double t, const float *mel, size_t n, float *u,
+                                lull_error *error);
 
 /* Parts that other files share: the step embedding after its two layers (hidden floats). */
-void model_reference_embedding(const model_config *config, const model_parameters *parameters, double t,
-                               float *embedding);
-/* lull: conditioner after its convolutions, n × conditioner_channels; DiffWave: upsampled mel, n·hop × bands. */
-lull_status model_reference_conditioner(const model_config *config, const model_parameters *parameters,
-                                        const float *mel, size_t n, float *out, lull_error *error);
+void model_reference_embedding(const model_config *config, const model_parameters *parameters,
+                               double t, float *embedding);
+/* lull: conditioner after its convolutions, n × conditioner_channels; DiffWave: upsampled mel,
+ * n·hop × bands. */
+lull_status model_reference_conditioner(const model_config *config,
+                                        const model_parameters *parameters, const float *mel,
+                                        size_t n, float *out, lull_error *error);
 
 #endif

@@ -97,7 +97,7 @@ struct train_reader {
     int rank, ranks;
     train_batch *ring[RING];
     uint64_t first_step, drawn; /* crops drawn before the first step */
-    uint64_t filled, taken; /* batches put in and given out since the start */
+    uint64_t filled, taken;     /* batches put in and given out since the start */
     bool stopping, started;
     lull_status status; /* of the thread: it ends at the first failure */
     lull_error error;
@@ -142,8 +142,7 @@ static void *work(void *context) {
         uint64_t number = reader->filled;
         pthread_mutex_unlock(&reader->lock);
         lull_error error = {0};
-        lull_status status =
-            fill(reader, number, reader->ring[number % RING], &error);
+        lull_status status = fill(reader, number, reader->ring[number % RING], &error);
         double busy = thread_seconds();
         pthread_mutex_lock(&reader->lock);
         reader->busy = busy;

@@ -1,4 +1,5 @@
-/* What the program needs of a vocoder beyond lull.h: given noise, no network, a look inside, counts. */
+/* What the program needs of a vocoder beyond lull.h: given noise, no network, a look inside,
+ * counts. */
 #ifndef VOCODER_VOCODER_H
 #define VOCODER_VOCODER_H
 
@@ -7,39 +8,41 @@
 /* Iterations and window of the mel consistency where there is no model to say so. */
 enum { VOCODER_NOISE_REFINE = 32, VOCODER_NOISE_REFINE_WINDOW = 6 };
 
-/* A vocoder without a network: noise coloured by the mel, then mel consistency. The classical baseline. steps,
- * sampler, eta, use and precision of the options are not used. */
+/* A vocoder without a network: noise coloured by the mel, then mel consistency. The classical
+ * baseline. steps, sampler, eta, use and precision of the options are not used. */
 lull_status vocoder_new_noise(const mel_convention *convention, const lull_options *options,
                               lull_vocoder **vocoder, lull_error *error);
 
 /* Draws of noise that an utterance takes: the start and one for each step that draws. */
 int vocoder_noise_rows(const lull_vocoder *vocoder);
 
-/* Takes noise from an array (row_count × samples, row 0 the start, then the draws in their order) in place of the
- * generator, until reset with NULL. The array is borrowed. Fails with LULL_MISMATCH when it has another number
- * of rows; frames beyond samples / hop are refused by push. Only before the first push. */
-lull_status vocoder_set_noise(lull_vocoder *vocoder, const float *rows, size_t row_count, size_t samples,
-                              lull_error *error);
+/* Takes noise from an array (row_count × samples, row 0 the start, then the draws in their order)
+ * in place of the generator, until reset with NULL. The array is borrowed. Fails with LULL_MISMATCH
+ * when it has another number of rows; frames beyond samples / hop are refused by push. Only before
+ * the first push. */
+lull_status vocoder_set_noise(lull_vocoder *vocoder, const float *rows, size_t row_count,
+                              size_t samples, lull_error *error);
 
-/* The signal inside: `stage` 0…stages−1 is the input of that network evaluation, x0 the speech (whitened where
- * the model is) that the network believes in there; stage = stages is the signal after the last one (x0 = x).
- * Called for consecutive pieces of every stage, for one stage from one thread at a time. */
+/* The signal inside: `stage` 0…stages−1 is the input of that network evaluation, x0 the speech
+ * (whitened where the model is) that the network believes in there; stage = stages is the signal
+ * after the last one (x0 = x). Called for consecutive pieces of every stage, for one stage from one
+ * thread at a time. */
 typedef struct vocoder_trace {
-    void (*piece)(void *context, int stage, double t, uint64_t first, const float *x, const float *x0,
-                  size_t n);
+    void (*piece)(void *context, int stage, double t, uint64_t first, const float *x,
+                  const float *x0, size_t n);
     void *context;
 } vocoder_trace;
 void vocoder_set_trace(lull_vocoder *vocoder, const vocoder_trace *trace); /* NULL: none */
 int vocoder_stages(const lull_vocoder *vocoder);
-/* The sampler's steps and the options that it was made of, the model's defaults filled in. Owned by the vocoder;
- * the plan is NULL without a network. */
+/* The sampler's steps and the options that it was made of, the model's defaults filled in. Owned by
+ * the vocoder; the plan is NULL without a network. */
 const struct diffusion_plan *vocoder_plan(const lull_vocoder *vocoder);
 const lull_options *vocoder_options(const lull_vocoder *vocoder);
 /* The whitened (or plain) trace signal as speech is the caller's to colour: mel_filter_whole. */
 
 typedef struct vocoder_stats {
-    uint64_t blocks;     /* that the stages ran */
-    double conditioner;  /* seconds, summed over threads */
+    uint64_t blocks;    /* that the stages ran */
+    double conditioner; /* seconds, summed over threads */
     double network;
     double consistency;  /* colouring, mel consistency and output */
     int threads, block;  /* block: network frames at most */
