@@ -9,4 +9,4 @@ trap 'rm -rf "$work"' EXIT
 [ $# -lt 2 ] || export LULL_MODEL="$2"
 "$lull" mel --quiet audio_samples/weasels.wav -o "$work/mel.npy"
 "$lull" synth --quiet "$work/mel.npy" -o "$work/weasels.wav"
-"$lull" plot --stack "$work/mel.npy" "$work/weasels.wav" -o docs/mel-to-speech.png
+"$lull" plot --quiet --max-hz 8000 --stack "$work/mel.npy" "$work/weasels.wav" -o docs/mel-to-speech.png
