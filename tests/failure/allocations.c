@@ -183,22 +183,22 @@ typedef struct failing_case {
 
 static const failing_case cases[] = {
     {"synth", command_synth, {"synth", "-q", "-m", "%tiny.safetensors", "-n", "2", "-r", "1", "-t", "2", "%mel.npy", "-o",
-                              "%out/mel.wav"}, false},
+                              "%out/mel.wav"}, false, false},
     {"copy", command_synth, {"synth", "-q", "-m", "%tiny.safetensors", "-n", "1", "-r", "0", "%in/b.wav", "-o",
-                             "%out/b.wav"}, false},
+                             "%out/b.wav"}, false, false},
     {"batch", command_synth, {"synth", "-q", "-m", "%tiny.safetensors", "-n", "1", "-r", "0", "-j", "2", "%in", "-o",
-                              "%out"}, true},
+                              "%out"}, true, false},
     {"trace", command_synth, {"synth", "-q", "-m", "%tiny.safetensors", "-n", "2", "-r", "1", "%mel.npy", "-o",
                               "%out/mel.wav", "-T", "%out/trace"}, true, true},
-    {"griffin_lim", command_synth, {"synth", "-q", "-g", "2", "--rate", "8000", "%in/a.wav", "-o", "%out/a.wav"}, false},
-    {"mel", command_mel, {"mel", "-q", "-m", "%tiny.safetensors", "%in/b.wav", "-o", "%out/b.npy"}, false},
-    {"info", command_info, {"info", "%tiny.safetensors"}, false},
-    {"info_json", command_info, {"info", "--json", "%tiny.safetensors"}, false},
+    {"griffin_lim", command_synth, {"synth", "-q", "-g", "2", "--rate", "8000", "%in/a.wav", "-o", "%out/a.wav"}, false, false},
+    {"mel", command_mel, {"mel", "-q", "-m", "%tiny.safetensors", "%in/b.wav", "-o", "%out/b.npy"}, false, false},
+    {"info", command_info, {"info", "%tiny.safetensors"}, false, false},
+    {"info_json", command_info, {"info", "--json", "%tiny.safetensors"}, false, false},
     {"plot", command_plot, {"plot", "-q", "-W", "300", "-H", "100", "%in/a.wav", "-o", "%out/a.png"}, false, true},
-    {"eval", command_eval, {"eval", "-q", "%in/a.wav", "%copy.wav"}, false},
+    {"eval", command_eval, {"eval", "-q", "%in/a.wav", "%copy.wav"}, false, false},
     {"train", command_train, {"train", "-q", "%in", "-o", "%out/run", "--config", "%tiny.json", "--max-steps", "1", "--batch",
                               "1", "--crop-frames", "16", "--samples", "1", "-t", "1"}, true, true},
-    {"serve", NULL, {NULL}, false},
+    {"serve", NULL, {NULL}, false, false},
 };
 
 static int serve_once(void) {
