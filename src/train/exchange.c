@@ -35,9 +35,9 @@ struct train_exchange {
     float *memory;
     const float *gradient, *before;
     double busy_before;
-    atomic_size_t early;          /* floats in buckets that were complete before finish */
+    atomic_size_t early;           /* floats in buckets that were complete before finish */
     _Atomic double first_complete; /* when; 0 = none yet */
-    double last_end; /* of a step; 0 = none yet */
+    double last_end;               /* of a step; 0 = none yet */
     train_exchange_times times;
 };
 

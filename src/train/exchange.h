@@ -31,8 +31,8 @@ typedef struct train_exchange_times {
     double bytes;   /* of gradient that a rank gave into the sums */
     double busy;    /* seconds in which sums were under way */
     double exposed; /* seconds from the end of the backward pass to the sum at hand */
-    double early;   /* bytes of buckets that were complete before the end of the backward pass … */
-    double lead;    /* … and by how many seconds the first of them */
+    double early; /* bytes of buckets that were complete before the end of the backward pass … */
+    double lead;  /* … and by how many seconds the first of them */
     double seconds; /* from the first step's sum at hand to the last step's */
     /* Of the quickest step: other work on a machine only ever adds. */
     double quickest, quickest_exposed, quickest_lead;

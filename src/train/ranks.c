@@ -22,10 +22,10 @@
 #include "train/ranks_engine.h"
 
 enum {
-    EAGER_LOOKS = 20,           /* without a nap, after something has happened */
-    PIECE = 1 << 30,            /* of large broadcasts */
-    SHORT_NAP_NS = 20 * 1000,   /* between looks while others are expected any moment */
-    LONG_NAP_NS = 1000 * 1000,  /* … after PATIENCE */
+    EAGER_LOOKS = 20,          /* without a nap, after something has happened */
+    PIECE = 1 << 30,           /* of large broadcasts */
+    SHORT_NAP_NS = 20 * 1000,  /* between looks while others are expected any moment */
+    LONG_NAP_NS = 1000 * 1000, /* … after PATIENCE */
     HOST_SIZE = 64,
     MESSAGE_SIZE = LULL_MESSAGE_SIZE
 };
@@ -99,7 +99,8 @@ int train_ranks_cores(void) {
     cpu_set_t set;
     int all = online < 1 ? 1 : (int)online, own = all;
     if (sched_getaffinity(0, sizeof set, &set) == 0) own = CPU_COUNT(&set);
-    if (own == all && world_size() > 1) own /= environment(names, 1) > 0 ? environment(names, 1) : 1;
+    if (own == all && world_size() > 1)
+        own /= environment(names, 1) > 0 ? environment(names, 1) : 1;
     return own < 1 ? 1 : own > 64 ? 64 : own;
 }
 
@@ -175,7 +176,8 @@ static bool serve(train_ranks *r) {
             last = progress_now();
             eager = EAGER_LOOKS;
         } else if (r->ended == r->begun) {
-            while (sem_wait(&r->wake) != 0 && errno == EINTR) {}
+            while (sem_wait(&r->wake) != 0 && errno == EINTR) {
+            }
             last = progress_now();
         } else if (eager > 0) {
             eager--;

@@ -10,9 +10,9 @@ static MPI_Request requests[RANKS_SLOTS];
 /* Only the thread that calls this calls MPI ever after: MPI_THREAD_FUNNELED. */
 static bool start(int *rank, int *count) {
     int provided;
-    /* Open MPI's choice for sums in place is a binomial tree, through whose root 2·log₂(ranks) times
-     * the gradient goes; reduce-scatter and all-gather (Rabenseifner 2004) needs as few rounds and
-     * twice the gradient. Who sets it otherwise keeps that. */
+    /* Open MPI's choice for sums in place is a binomial tree, through whose root 2·log₂(ranks)
+     * times the gradient goes; reduce-scatter and all-gather (Rabenseifner 2004) needs as few
+     * rounds and twice the gradient. Who sets it otherwise keeps that. */
     setenv("OMPI_MCA_coll_libnbc_iallreduce_algorithm", "3", 0);
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) return false;
     if (provided < MPI_THREAD_FUNNELED) return false;
@@ -29,8 +29,7 @@ static bool begin(int slot, ranks_operation operation, void *data, size_t count)
     MPI_Request *request = &requests[slot];
     switch (operation) {
     case RANKS_SUM_FLOATS:
-        result =
-            MPI_Iallreduce(MPI_IN_PLACE, data, n, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD, request);
+        result = MPI_Iallreduce(MPI_IN_PLACE, data, n, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD, request);
         break;
     case RANKS_SUM_DOUBLES:
         result =

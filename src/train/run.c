@@ -755,8 +755,8 @@ static lull_status prepare_state(run *r, lull_error *error) {
     for (int i = 0; i < 4 && !status; i++)
         status = train_ranks_broadcast(r->ranks, all[i]->data, r->size * sizeof(float), error);
     if (!status)
-        status = train_ranks_broadcast(r->ranks, &r->state.progress, sizeof r->state.progress,
-                                       error);
+        status =
+            train_ranks_broadcast(r->ranks, &r->state.progress, sizeof r->state.progress, error);
     r->base_elapsed = r->state.progress.elapsed;
     return status;
 }

@@ -24,7 +24,8 @@ typedef struct train_run_options {
     void (*say)(void *context, train_line kind, const char *line);
     void *context;
     /* Several machines: all of them call train_run, with the same configuration. Rank 0 alone
-     * speaks, validates and writes; the others need the corpus, not the run's folder. NULL: alone. */
+     * speaks, validates and writes; the others need the corpus, not the run's folder. NULL: alone.
+     */
     train_ranks *ranks;
 } train_run_options;
 
@@ -35,8 +36,8 @@ typedef struct train_result {
 } train_result;
 
 /* Model's configuration and settings as config.json will have them (of a resumed run: already has
- * them). On failure the newest whole checkpoint stays as it is. With several ranks all of them fail,
- * with the message of the first that did. */
+ * them). On failure the newest whole checkpoint stays as it is. With several ranks all of them
+ * fail, with the message of the first that did. */
 lull_status train_run(const model_config *config, const train_settings *settings,
                       const train_run_options *options, train_result *result, lull_error *error);
 

@@ -265,8 +265,7 @@ lull_status train_settings_parse(const void *bytes, size_t size, const char *pat
                                  lull_error *error) {
     cJSON *root = NULL;
     char *text = base_alloc(size + 1, 1);
-    lull_status status =
-        text ? json_parse(bytes, size, path, &root, error) : base_no_memory(error);
+    lull_status status = text ? json_parse(bytes, size, path, &root, error) : base_no_memory(error);
     if (status) goto done;
     if (size > 0) memcpy(text, bytes, size);
     const cJSON *model = cJSON_GetObjectItemCaseSensitive(root, "model");

@@ -11,6 +11,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -185,4 +186,5 @@ def main():
     if reason is not None:
         print("skipped:", reason)
         raise SystemExit(77)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # clean up when the time is over
     unittest.main(verbosity=2)
