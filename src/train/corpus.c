@@ -210,11 +210,15 @@ typedef struct measure_task {
     const train_corpus_options *options;
 } measure_task;
 
+static bool asked_to_stop(const train_corpus_options *options) {
+    return options->stop != NULL && *options->stop;
+}
+
 static void measure_one(void *context, int i, int worker) {
     (void)worker;
     measure_task *task = context;
     found_file *file = &task->files[i];
-    if (!file->known) measure(file);
+    if (!file->known && !asked_to_stop(task->options)) measure(file);
     pthread_mutex_lock(&task->lock);
     task->done++;
     if (task->options->progress != NULL)
@@ -426,6 +430,12 @@ lull_status train_corpus_open(const char *folder, const train_corpus_options *op
     measure_task task = {list.files, list.count, 0, PTHREAD_MUTEX_INITIALIZER, options};
     thread_pool_run(pool, (int)list.count, measure_one, &task);
     pthread_mutex_destroy(&task.lock);
+    if (asked_to_stop(options)) {
+        if (options->index_path != NULL) index_save(options->index_path, &list);
+        status = base_fail(error, LULL_FINISHED,
+                           "interrupted while the recordings of %s were measured", folder);
+        goto done;
+    }
     for (size_t i = 0; i < list.count; i++) judge(&list.files[i], options);
     if (options->index_path != NULL) index_save(options->index_path, &list);
     corpus = base_alloc(1, sizeof *corpus);

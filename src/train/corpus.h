@@ -3,6 +3,8 @@
 #ifndef TRAIN_CORPUS_H
 #define TRAIN_CORPUS_H
 
+#include <signal.h>
+
 #include "base/thread_pool.h"
 
 typedef struct train_recording {
@@ -41,6 +43,9 @@ typedef struct train_corpus_options {
     void (*left_out)(void *context, const char *line);
     void (*progress)(void *context, size_t done, size_t total);
     void *context;
+    /* Not NULL and set: the measuring ends with LULL_FINISHED; the index keeps what was measured.
+     */
+    const volatile sig_atomic_t *stop;
 } train_corpus_options;
 
 /* Place of a file in [0, 1) by its base name alone (FNV-1a of 64 bits, mixed), so that a file stays

@@ -578,6 +578,7 @@ static lull_status open_corpus(run *r, index_bar *bar, const char *folder, const
         .left_out = index_left_out,
         .progress = index_progress,
         .context = bar,
+        .stop = r->options->stop,
     };
     return train_corpus_open(folder, &options, r->pool, corpus, error);
 }

@@ -25,8 +25,8 @@ static train_corpus *open_all(const char *folder, const char *index, size_t cach
     lull_error error;
     memset(said, 0, sizeof *said);
     assert_int_equal(thread_pool_new(2, &pool, NULL), LULL_OK);
-    const train_corpus_options options = {16000, 8192, TRAIN_PART_ALL, 0.0, cache,
-                                          index, note, NULL,           said};
+    const train_corpus_options options = {16000, 8192, TRAIN_PART_ALL, 0.0,  cache,
+                                          index, note, NULL,           said, NULL};
     if (train_corpus_open(folder, &options, pool, &corpus, &error)) fail_msg("%s", error.message);
     thread_pool_free(pool);
     return corpus;
@@ -101,6 +101,29 @@ static void oddities(void **state) {
         train_corpus_free(corpus);
     }
     unlink(index);
+    remove_all(folder);
+}
+
+/* Nothing is measured after that, and what was measured before is kept. */
+static void interrupted(void **state) {
+    (void)state;
+    char folder[TEST_PATH];
+    volatile sig_atomic_t stop = 1;
+    lull_error error;
+    thread_pool *pool;
+    train_corpus *corpus;
+    make_temporary(folder);
+    fill_folder(folder);
+    assert_int_equal(thread_pool_new(2, &pool, NULL), LULL_OK);
+    train_corpus_options options = {
+        .rate = 16000, .least_samples = 8192, .part = TRAIN_PART_ALL, .stop = &stop};
+    assert_int_equal(train_corpus_open(folder, &options, pool, &corpus, &error), LULL_FINISHED);
+    assert_null(corpus);
+    stop = 0;
+    assert_int_equal(train_corpus_open(folder, &options, pool, &corpus, &error), LULL_OK);
+    assert_int_equal(corpus->count, 3);
+    train_corpus_free(corpus);
+    thread_pool_free(pool);
     remove_all(folder);
 }
 
@@ -209,10 +232,8 @@ static void split(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(oddities),
-        cmocka_unit_test(nothing_usable),
-        cmocka_unit_test(reading),
-        cmocka_unit_test(split),
+        cmocka_unit_test(oddities), cmocka_unit_test(interrupted), cmocka_unit_test(nothing_usable),
+        cmocka_unit_test(reading),  cmocka_unit_test(split),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
