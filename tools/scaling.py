@@ -36,13 +36,20 @@ PLAN += [(ranks, rate, "small") for ranks in (3, 4) for rate in (100e6, 50e6, 20
 
 # ---- the model -----------------------------------------------------------------------------------
 
+def power(ranks):
+    return 2 ** int(math.log2(ranks))
+
+
 def traffic(ranks):
-    """Bytes that each rank sends (and receives) for a byte of gradient: reduce-scatter and all-gather."""
-    return 2 * (ranks - 1) / ranks
+    """Bytes that the busiest rank sends for a byte of gradient: reduce-scatter and all-gather among a power of two ranks;
+    each rank beyond that gives its gradient to one of them and gets the sum from it."""
+    p = power(ranks)
+    return 2 * (p - 1) / p + (1 if ranks > p else 0)
 
 
 def rounds(ranks):
-    return 2 * math.ceil(math.log2(ranks)) if ranks > 1 else 0
+    p = power(ranks)
+    return 2 * int(math.log2(p)) + (2 if ranks > p else 0)
 
 
 def buckets(early, late, lead, compute):
@@ -228,8 +235,9 @@ def report(path, checks, large, per_byte, per_round, audio, hours, steps, tries)
         "are final is\ntaken from each run, what the exchange costs from the link's rate and the model.\n"
         % (100 * sum(errors) / len(errors), 100 * max(errors)))
     put("## Model\n")
-    put("A step of N machines sends 2 (N − 1)/N bytes for every byte of gradient (reduce-scatter and all-gather) in "
-        "2 ⌈log₂ N⌉ rounds.\nBuckets of 256 KB are served one after the other, from the moment when their gradients are "
+    put("A step of N = 2^k machines sends 2 (N − 1)/N bytes for every byte of gradient (reduce-scatter and all-gather) in 2 k rounds. "
+        "Other\nnumbers are served less well: the machines beyond a power of two hand their gradient to another, which sends one more "
+        "byte for every byte.\nBuckets of 256 KB are served one after the other, from the moment when their gradients are "
         "final; a byte costs the slower of the\nlink (with TCP's headers) and the software (%.2f ns, measured without limit), "
         "and the rounds of a bucket cost %.0f µs each (measured;\nit contains the sleep of the thread that looks after MPI). "
         "Not in it: machines of uneven speed (a step waits for the slowest), "
