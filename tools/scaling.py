@@ -210,7 +210,7 @@ def cpu():
     return names[0] if names else "unknown processor"
 
 
-def report(path, checks, large, per_byte, per_round, audio, hours, steps, tries):
+def report(path, load, checks, large, per_byte, per_round, audio, hours, steps, tries):
     errors = [abs(c["model"] / c["measured"] - 1) for c in checks]
     out = []
     put = out.append
@@ -222,8 +222,10 @@ def report(path, checks, large, per_byte, per_round, audio, hours, steps, tries)
     put("## Measured\n")
     put("The default network with batches of 8 crops: %.2f s of audio a step and machine, %.3f s to compute on one core, "
         "%.2f MB of\ngradient to exchange. %.0f %% of it is on its way before the backward pass ends, the first part %.1f ms "
-        "before. The quickest step counts, of\n%d × %d.\n"
-        % (audio, large.compute, large.bytes / 1e6, 100 * large.early / large.bytes, 1e3 * large.lead, tries, steps))
+        "before. The quickest\nstep of %d × %d counts. %s\n"
+        % (audio, large.compute, large.bytes / 1e6, 100 * large.early / large.bytes, 1e3 * large.lead, tries, steps,
+           "The computer did much else meanwhile (load %.0f): an idle one computes faster than said here." % load
+           if load > (os.cpu_count() or 1) else "The computer did little else."))
     put("| machines | network | link, Mbit/s | gradient, MB | s a step | of it waiting for the exchange | model | error |")
     put("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for c in checks:
@@ -239,7 +241,7 @@ def report(path, checks, large, per_byte, per_round, audio, hours, steps, tries)
         "Other\nnumbers are served less well: the machines beyond a power of two hand their gradient to another, which sends one more "
         "byte for every byte.\nBuckets of 256 KB are served one after the other, from the moment when their gradients are "
         "final; a byte costs the slower of the\nlink (with TCP's headers) and the software (%.2f ns, measured without limit), "
-        "and the rounds of a bucket cost %.0f µs each (measured;\nit contains the sleep of the thread that looks after MPI). "
+        "and the rounds of a bucket cost %.0f µs each (measured;\nit contains the sleep of the thread that looks after MPI).\n"
         "Not in it: machines of uneven speed (a step waits for the slowest), "
         "a network shared with others, and reading the corpus.\n" % (1e9 * per_byte, 1e6 * per_round))
     put("## Epochs a day\n")
@@ -305,11 +307,13 @@ def main():
             for i in range(4):
                 several.voice(os.path.join(corpus, "voice%d.wav" % i), 22050, 1.5 + 0.3 * i, i)
             lines = []
+            load = os.getloadavg()[0]
             for ranks, rate, name in PLAN:
                 steps = a.steps if name == "default" else 4 * a.steps if rate == 0 else 2 * a.steps
                 line = best(os.path.abspath(a.program), corpus, folder, ranks, rate, NETWORKS[name], steps, a.tries)
                 line["network"] = name
                 lines.append(line)
+            lines[0]["load"] = load
         if a.keep:
             with open(a.keep, "w") as file:
                 json.dump(lines, file, indent=1)
@@ -325,7 +329,7 @@ def main():
                            "measured": line["exposed_seconds"],
                            "model": network.waiting(line["rate"], per_byte, per_round)})
     audio = next(line["audio"] for line in lines if line["network"] == "default")
-    report(os.path.join(a.docs, "scaling.md"), checks, large, per_byte, per_round, audio, a.hours, a.steps, a.tries)
+    report(os.path.join(a.docs, "scaling.md"), lines[0]["load"], checks, large, per_byte, per_round, audio, a.hours, a.steps, a.tries)
     picture(os.path.join(a.docs, "scaling.png"), checks, large, per_byte, per_round, audio, a.hours)
 
 
