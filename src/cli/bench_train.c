@@ -109,8 +109,7 @@ static lull_status measure(const model_config *config, const bench_settings *set
     result->steps = steps;
     result->step_seconds = (now - started) / steps;
     result->audio_seconds = settings->batch * (double)memory.samples / config->mel.sample_rate;
-    result->gflops =
-        settings->batch * model_gradient_flops(engine) / result->step_seconds * 1e-9;
+    result->gflops = settings->batch * model_gradient_flops(engine) / result->step_seconds * 1e-9;
     result->weights = (double)memory.parameters->total;
     result->bytes = (double)model_gradient_bytes(engine);
     result->times = model_gradient_get_times(engine);
@@ -125,15 +124,11 @@ done:
 /* Name and seconds of every part, in order; returns their number. */
 static int parts(const bench_result *result, const char **names, double *seconds) {
     const model_gradient_times *t = &result->times;
-    const char *all_names[] = {"products",  "weight gradients", "gates",    "other passes",
-                               "packing",   "step embedding",   "gathering"};
-    double all[] = {t->products,
-                    t->outers,
-                    t->gates,
-                    t->total - t->products - t->outers - t->gates,
-                    t->packing,
-                    t->embedding,
-                    t->gathering};
+    const char *all_names[] = {"products", "weight gradients", "gates",    "other passes",
+                               "packing",  "step embedding",   "gathering"};
+    double all[] = {
+        t->products, t->outers,    t->gates,    t->total - t->products - t->outers - t->gates,
+        t->packing,  t->embedding, t->gathering};
     int count = (int)(sizeof all / sizeof all[0]);
     for (int i = 0; i < count; i++) {
         names[i] = all_names[i];
@@ -181,8 +176,7 @@ static int print_text(const bench_settings *settings, const bench_result *result
            result->bytes / 1e6);
     int count = parts(result, names, seconds);
     for (int i = 0; i < count; i++) all += seconds[i];
-    for (int i = 0; i < count; i++)
-        printf("  %-18s%5.1f %%\n", names[i], 100 * seconds[i] / all);
+    for (int i = 0; i < count; i++) printf("  %-18s%5.1f %%\n", names[i], 100 * seconds[i] / all);
     return cli_finish_stdout();
 }
 
@@ -216,9 +210,13 @@ int bench_train(int argc, char **argv) {
                    "how long to measure (default 3)"),
         CLI_FLAG('j', "json", &settings.json, "print JSON"),
         CLI_END};
-    const cli_command_line line = {"bench train", "[OPTIONS]",
-                                   "Measures forward and backward passes on random crops.", NULL,
-                                   options, 0, 0};
+    const cli_command_line line = {"bench train",
+                                   "[OPTIONS]",
+                                   "Measures forward and backward passes on random crops.",
+                                   NULL,
+                                   options,
+                                   0,
+                                   0};
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
 
     lull_error error = {LULL_OK, ""};
