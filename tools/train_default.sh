@@ -24,6 +24,6 @@ train() {
 }
 
 # Everything else is the default: docs/training.md.
-train 22k --max-steps @STEPS22@
-train 16k --init "$out/22k/model.safetensors" --sample-rate 16000 --rate @RATE16@ --max-steps @STEPS16@
+train 22k --max-steps 20559
+train 16k --init "$out/22k/model.safetensors" --sample-rate 16000 --rate 1e-3 --warm-up 100 --crop-frames 48 --ema 0.999 --max-steps 4489
 echo "models: $out/22k/model.safetensors $out/16k/model.safetensors"

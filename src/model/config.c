@@ -50,7 +50,7 @@ void model_config_default(model_config *config) {
     config->refine = 16;
     config->refine_window = 5;
     config->refine_momentum = 0.9;
-    config->low_latency_steps = 2;
+    config->low_latency_steps = 1;
     config->low_latency_refine = 16;
     config->low_latency_refine_window = 1;
     config->offline_steps = 6;
