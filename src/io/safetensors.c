@@ -363,7 +363,7 @@ static cJSON *describe(const safetensors_entry *entry, const char *dtype, size_t
                        size_t end) {
     cJSON *item = cJSON_CreateObject(), *shape = cJSON_CreateArray();
     double offsets[2] = {(double)begin, (double)end};
-    bool fine = item && cJSON_AddStringToObject(item, "dtype", dtype);
+    bool fine = item && shape && cJSON_AddStringToObject(item, "dtype", dtype);
     for (int d = 0; fine && d < entry->dimensions; d++) {
         cJSON *size = cJSON_CreateNumber((double)entry->shape[d]);
         fine = size && cJSON_AddItemToArray(shape, size);
