@@ -45,10 +45,10 @@ void model_config_default(model_config *config) {
     config->objective = DIFFUSION_V;
     config->schedule.kind = SCHEDULE_ANGLE;
     config->sampler = LULL_SAMPLER_DDIM;
-    config->steps = 6;
+    config->steps = 1; /* with the refinement behind it as good as six: docs/latency.md */
     config->eta = 1;
     config->refine = 16;
-    config->refine_window = 5;
+    config->refine_window = 6;
     config->refine_momentum = 0.9;
     config->low_latency_steps = 1;
     config->low_latency_refine = 16;
