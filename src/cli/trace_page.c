@@ -4,6 +4,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "cli/page.h"
+#include "io/json.h"
 
 #include <cjson/cJSON.h>
 #include <limits.h>
@@ -377,51 +378,67 @@ lull_status trace_contents_write(const char *folder, const char *const *names, s
 
 /* ---- the list ----------------------------------------------------------------------------- */
 
+/* The object, or NULL when memory was out on the way. */
+static cJSON *complete(cJSON *object, bool fine) {
+    if (fine) return object;
+    cJSON_Delete(object);
+    return NULL;
+}
+
 static cJSON *stage_json(const diffusion_stage *stage, bool carry) {
     cJSON *object = cJSON_CreateObject();
-    cJSON_AddNumberToObject(object, "x", stage->x_x);
-    cJSON_AddNumberToObject(object, "u", stage->x_u);
-    cJSON_AddNumberToObject(object, "noise", stage->x_noise);
-    if (carry) {
-        cJSON_AddNumberToObject(object, "carry", stage->x_carry);
-        cJSON_AddNumberToObject(object, "carry_x", stage->carry_x);
-        cJSON_AddNumberToObject(object, "carry_u", stage->carry_u);
-    }
-    if (stage->clamp > 0) cJSON_AddNumberToObject(object, "clamp", stage->clamp);
-    return object;
+    bool fine = cJSON_AddNumberToObject(object, "x", stage->x_x) &&
+                cJSON_AddNumberToObject(object, "u", stage->x_u) &&
+                cJSON_AddNumberToObject(object, "noise", stage->x_noise);
+    if (carry)
+        fine = fine && cJSON_AddNumberToObject(object, "carry", stage->x_carry) &&
+               cJSON_AddNumberToObject(object, "carry_x", stage->carry_x) &&
+               cJSON_AddNumberToObject(object, "carry_u", stage->carry_u);
+    if (stage->clamp > 0) fine = fine && cJSON_AddNumberToObject(object, "clamp", stage->clamp);
+    return complete(object, fine);
 }
 
 static cJSON *row_json(const trace_story *story, int i) {
     static const char *const kinds[] = {"x", "x0", "forward"};
     const trace_row *row = &story->rows[i];
     cJSON *step = cJSON_CreateObject();
-    if (row->stage) {
-        cJSON_AddNumberToObject(step, "time", row->time);
-        cJSON_AddNumberToObject(step, "speech_level", row->levels.a);
-        cJSON_AddNumberToObject(step, "noise_level", row->levels.s);
-        cJSON_AddNumberToObject(step, "agreement_db", row->agreement_db);
-        cJSON_AddItemToObject(step, "next", stage_json(row->stage, story->plan->carry));
-    }
+    bool fine = step != NULL;
+    if (row->stage)
+        fine = fine && cJSON_AddNumberToObject(step, "time", row->time) &&
+               cJSON_AddNumberToObject(step, "speech_level", row->levels.a) &&
+               cJSON_AddNumberToObject(step, "noise_level", row->levels.s) &&
+               cJSON_AddNumberToObject(step, "agreement_db", row->agreement_db) &&
+               json_add(step, "next", stage_json(row->stage, story->plan->carry));
     for (int k = 0; k < (row->stage ? 3 : 1); k++) {
         char name[64];
         snprintf(name, sizeof name, "step-%02d-%s.wav", i, kinds[k]);
-        cJSON_AddStringToObject(step, kinds[k], name);
+        fine = fine && cJSON_AddStringToObject(step, kinds[k], name);
     }
-    return step;
+    return complete(step, fine);
+}
+
+static cJSON *list_json(const trace_story *story) {
+    cJSON *root = cJSON_CreateObject(), *steps = NULL;
+    const char *objective = diffusion_objective_name(story->config->objective);
+    const char *sampler = diffusion_sampler_name(story->options->sampler);
+    bool fine = cJSON_AddStringToObject(root, "model", story->config->name) &&
+                cJSON_AddStringToObject(root, "objective", objective) &&
+                cJSON_AddStringToObject(root, "sampler", sampler) &&
+                cJSON_AddNumberToObject(root, "seed", (double)story->options->seed) &&
+                (steps = cJSON_AddArrayToObject(root, "steps"));
+    for (int i = 0; fine && i <= story->plan->count; i++) {
+        cJSON *row = row_json(story, i);
+        fine = row && cJSON_AddItemToArray(steps, row);
+    }
+    fine = fine && cJSON_AddStringToObject(root, "output", "output.wav");
+    return complete(root, fine);
 }
 
 lull_status trace_list_write(const char *folder, const trace_story *story, lull_error *error) {
     char path[PATH_MAX];
     atomic_file *file = NULL;
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "model", story->config->name);
-    cJSON_AddStringToObject(root, "objective", diffusion_objective_name(story->config->objective));
-    cJSON_AddStringToObject(root, "sampler", diffusion_sampler_name(story->options->sampler));
-    cJSON_AddNumberToObject(root, "seed", (double)story->options->seed);
-    cJSON *steps = cJSON_AddArrayToObject(root, "steps");
-    for (int i = 0; i <= story->plan->count; i++) cJSON_AddItemToArray(steps, row_json(story, i));
-    cJSON_AddStringToObject(root, "output", "output.wav");
-    char *text = cJSON_Print(root);
+    cJSON *root = list_json(story);
+    char *text = root ? cJSON_Print(root) : NULL;
     cJSON_Delete(root);
     if (!text) return base_no_memory(error);
     snprintf(path, sizeof path, "%s/steps.json", folder);

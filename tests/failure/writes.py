@@ -69,10 +69,12 @@ def kinds_at(n):
 
 
 def places(total):
-    """Every write, or of many the first, the last and some between."""
-    if total <= 60 or os.environ.get("FAILURE_ALL"):
+    """Every write, of many every other one, of very many the first, the last and some between."""
+    if total <= 120 or os.environ.get("FAILURE_ALL"):
         return range(1, total + 1)
-    return [*range(1, 21), *range(21, total - 20, (total - 40) // 20), *range(total - 20, total + 1)]
+    if total <= 1000:
+        return range(1, total + 1, 2)
+    return [*range(1, 11), *range(11, total - 10, (total - 20) // 10), *range(total - 10, total + 1)]
 
 
 def check(condition, *words):
