@@ -72,13 +72,14 @@ static const char *family_name(const model_config *config) {
 static cJSON *settings_json(const lull_model *model, const settings_facts *facts) {
     cJSON *object = cJSON_CreateObject();
     int hop = model->config.mel.hop;
-    bool fine = cJSON_AddNumberToObject(object, "steps", facts->steps) &&
-                cJSON_AddNumberToObject(object, "refine", facts->refine) &&
-                cJSON_AddNumberToObject(object, "refine_window", facts->refine_window) &&
-                cJSON_AddNumberToObject(object, "latency_samples", (double)facts->latency) &&
-                cJSON_AddNumberToObject(object, "latency_frames", (double)facts->latency / hop) &&
-                cJSON_AddNumberToObject(object, "latency_ms", milliseconds(model, facts->latency)) &&
-                cJSON_AddNumberToObject(object, "flops_per_second", facts->flops);
+    bool fine =
+        cJSON_AddNumberToObject(object, "steps", facts->steps) &&
+        cJSON_AddNumberToObject(object, "refine", facts->refine) &&
+        cJSON_AddNumberToObject(object, "refine_window", facts->refine_window) &&
+        cJSON_AddNumberToObject(object, "latency_samples", (double)facts->latency) &&
+        cJSON_AddNumberToObject(object, "latency_frames", (double)facts->latency / hop) &&
+        cJSON_AddNumberToObject(object, "latency_ms", milliseconds(model, facts->latency)) &&
+        cJSON_AddNumberToObject(object, "flops_per_second", facts->flops);
     if (fine) return object;
     cJSON_Delete(object);
     return NULL;
@@ -102,8 +103,8 @@ static int print_json(const char *path, const lull_model *model, const settings_
     fine = fine && json_add(root, "config", cJSON_Parse(config));
     /* Facts of training are for people: what is no JSON is left out. */
     cJSON *training = NULL;
-    fine = fine && json_parse(model->training_json, strlen(model->training_json), path, &training, NULL) !=
-                       LULL_NO_MEMORY;
+    fine = fine && json_parse(model->training_json, strlen(model->training_json), path, &training,
+                              NULL) != LULL_NO_MEMORY;
     fine = fine && json_add(root, "training", training ? training : cJSON_CreateObject());
     char *text = fine ? cJSON_Print(root) : NULL;
     cJSON_Delete(root);

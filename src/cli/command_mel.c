@@ -96,8 +96,7 @@ int command_mel(int argc, char **argv) {
     cli_jobs jobs;
     settings.frames_first = layout == 2;
     for (int i = first; i < argc; i++)
-        if (cli_is_npy(argv[i]))
-            return cli_failf("%s: is an array, expected a recording", argv[i]);
+        if (cli_is_npy(argv[i])) return cli_failf("%s: is an array, expected a recording", argv[i]);
     if (cli_find_convention(&asked, model, &settings.convention, &error) != LULL_OK)
         return cli_fail(&error);
     if (cli_jobs_make(argv + first, argc - first, output, ".npy", false, &jobs, &error) != LULL_OK)

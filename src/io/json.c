@@ -43,7 +43,8 @@ static bool scan_one(scan *s, const char *wanted) {
 }
 
 static void scan_spaces(scan *s) {
-    while (scan_one(s, " \t\r\n")) {}
+    while (scan_one(s, " \t\r\n")) {
+    }
 }
 
 static bool scan_string(scan *s) {

@@ -8,13 +8,14 @@
 
 /* Parses exactly one JSON value (whitespace may follow), at most 64 levels deep. `name` stands in
  * messages. *tree is freed with cJSON_Delete. */
-lull_status json_parse(const char *text, size_t size, const char *name, cJSON **tree, lull_error *error);
+lull_status json_parse(const char *text, size_t size, const char *name, cJSON **tree,
+                       lull_error *error);
 
 /* A number that is a whole number from 0 to 2^53, as size_t; false otherwise. */
 bool json_size(const cJSON *item, size_t *value);
 
-/* Puts an item (NULL: its making failed) into an object, which then owns it; false when memory is out: the
- * item is gone then. */
+/* Puts an item (NULL: its making failed) into an object, which then owns it; false when memory is
+ * out: the item is gone then. */
 bool json_add(cJSON *object, const char *name, cJSON *item);
 
 #endif

@@ -90,7 +90,8 @@ static lull_status assign(cJSON *root, const char *assignment, lull_error *error
         if (cJSON_GetObjectItemCaseSensitive(parent, name) != NULL)
             cJSON_ReplaceItemInObjectCaseSensitive(parent, name, value);
         else
-            json_add(parent, name, value); /* when memory is out, what is missing is noticed below */
+            json_add(parent, name,
+                     value); /* when memory is out, what is missing is noticed below */
     }
     base_free(path);
     return status;

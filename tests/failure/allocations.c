@@ -1,10 +1,11 @@
-/* Every allocation of a run of a command fails in turn: the command ends with 1 and a line that says so (or does
- * without, with the same output), leaves no file behind, and frees what it had.
+/* Every allocation of a run of a command fails in turn: the command ends with 1 and a line that
+ * says so (or does without, with the same output), leaves no file behind, and frees what it had.
  *
  *     allocations COMMAND      one of the names in `cases`, or all of them
  *
- * FAILURE_GO_ON=1 lists all complaints. The commands are the program's own functions, in this process. cJSON's allocations count as ours; those inside
- * libsndfile, soxr, FFTW, OpenBLAS and libpng are theirs. FAILURE_STRIDE=N tries every N-th only. */
+ * FAILURE_GO_ON=1 lists all complaints. The commands are the program's own functions, in this
+ * process. cJSON's allocations count as ours; those inside libsndfile, soxr, FFTW, OpenBLAS and
+ * libpng are theirs. FAILURE_STRIDE=N tries every N-th only. */
 #include "fuzz/fuzz.h"
 
 #include <cjson/cJSON.h>
@@ -114,8 +115,8 @@ static void prepare(void) {
     expect(mkdtemp(folder));
     lull_model *model = tiny_model();
     lull_error error = {0};
-    lull_status status = model_write(in_folder("tiny.safetensors"), &model->config, model->parameters, "{}", false,
-                                     &error);
+    lull_status status = model_write(in_folder("tiny.safetensors"), &model->config,
+                                     model->parameters, "{}", false, &error);
     if (status) fprintf(stderr, "%s\n", error.message);
     expect(!status);
     lull_model_close(model);
@@ -161,7 +162,8 @@ static uint64_t digest_tree(const char *path, int *count) {
             sum = sum * 1099511628211u + digest_tree(inner, count);
         } else if (!self) {
             FILE *file = fopen(inner, "rb");
-            for (int c; file && (c = getc(file)) != EOF;) sum = (sum ^ (uint64_t)c) * 1099511628211u;
+            for (int c; file && (c = getc(file)) != EOF;)
+                sum = (sum ^ (uint64_t)c) * 1099511628211u;
             if (file) fclose(file);
             ++*count;
         }
@@ -178,26 +180,59 @@ typedef struct failing_case {
     int (*run)(int argc, char **argv); /* NULL: serve_stream */
     const char *words[20];             /* %… stands for the folder */
     bool keeps_files;                  /* what was complete before the failure may stay */
-    bool other_output; /* done with less memory, the output may differ: pictures without a palette, fewer samples */
+    bool other_output; /* done with less memory, the output may differ: pictures without a palette,
+                          fewer samples */
 } failing_case;
 
 static const failing_case cases[] = {
-    {"synth", command_synth, {"synth", "-q", "-m", "%tiny.safetensors", "-n", "2", "-r", "1", "-t", "2", "%mel.npy", "-o",
-                              "%out/mel.wav"}, false, false},
-    {"copy", command_synth, {"synth", "-q", "-m", "%tiny.safetensors", "-n", "1", "-r", "0", "%in/b.wav", "-o",
-                             "%out/b.wav"}, false, false},
-    {"batch", command_synth, {"synth", "-q", "-m", "%tiny.safetensors", "-n", "1", "-r", "0", "-j", "2", "%in", "-o",
-                              "%out"}, true, false},
-    {"trace", command_synth, {"synth", "-q", "-m", "%tiny.safetensors", "-n", "2", "-r", "1", "%mel.npy", "-o",
-                              "%out/mel.wav", "-T", "%out/trace"}, true, true},
-    {"griffin_lim", command_synth, {"synth", "-q", "-g", "2", "--rate", "8000", "%in/a.wav", "-o", "%out/a.wav"}, false, false},
-    {"mel", command_mel, {"mel", "-q", "-m", "%tiny.safetensors", "%in/b.wav", "-o", "%out/b.npy"}, false, false},
+    {"synth",
+     command_synth,
+     {"synth", "-q", "-m", "%tiny.safetensors", "-n", "2", "-r", "1", "-t", "2", "%mel.npy", "-o",
+      "%out/mel.wav"},
+     false,
+     false},
+    {"copy",
+     command_synth,
+     {"synth", "-q", "-m", "%tiny.safetensors", "-n", "1", "-r", "0", "%in/b.wav", "-o",
+      "%out/b.wav"},
+     false,
+     false},
+    {"batch",
+     command_synth,
+     {"synth", "-q", "-m", "%tiny.safetensors", "-n", "1", "-r", "0", "-j", "2", "%in", "-o",
+      "%out"},
+     true,
+     false},
+    {"trace",
+     command_synth,
+     {"synth", "-q", "-m", "%tiny.safetensors", "-n", "2", "-r", "1", "%mel.npy", "-o",
+      "%out/mel.wav", "-T", "%out/trace"},
+     true,
+     true},
+    {"griffin_lim",
+     command_synth,
+     {"synth", "-q", "-g", "2", "--rate", "8000", "%in/a.wav", "-o", "%out/a.wav"},
+     false,
+     false},
+    {"mel",
+     command_mel,
+     {"mel", "-q", "-m", "%tiny.safetensors", "%in/b.wav", "-o", "%out/b.npy"},
+     false,
+     false},
     {"info", command_info, {"info", "%tiny.safetensors"}, false, false},
     {"info_json", command_info, {"info", "--json", "%tiny.safetensors"}, false, false},
-    {"plot", command_plot, {"plot", "-q", "-W", "300", "-H", "100", "%in/a.wav", "-o", "%out/a.png"}, false, true},
+    {"plot",
+     command_plot,
+     {"plot", "-q", "-W", "300", "-H", "100", "%in/a.wav", "-o", "%out/a.png"},
+     false,
+     true},
     {"eval", command_eval, {"eval", "-q", "%in/a.wav", "%copy.wav"}, false, false},
-    {"train", command_train, {"train", "-q", "%in", "-o", "%out/run", "--config", "%tiny.json", "--max-steps", "1", "--batch",
-                              "1", "--crop-frames", "16", "--samples", "1", "-t", "1"}, true, true},
+    {"train",
+     command_train,
+     {"train", "-q", "%in", "-o", "%out/run", "--config", "%tiny.json", "--max-steps", "1",
+      "--batch", "1", "--crop-frames", "16", "--samples", "1", "-t", "1"},
+     true,
+     true},
     {"serve", NULL, {NULL}, false, false},
 };
 
@@ -211,7 +246,8 @@ static int serve_once(void) {
         return 1;
     }
     unsigned char hello[SERVE_HELLO_SIZE], header[SERVE_HEADER_SIZE], payload[8 * 4 * 6];
-    serve_put_hello(&(serve_hello){.bands = 8, .seed = 1, .steps = 1, .refine = 1, .refine_window = 1}, hello);
+    serve_put_hello(
+        &(serve_hello){.bands = 8, .seed = 1, .steps = 1, .refine = 1, .refine_window = 1}, hello);
     serve_put_header(SERVE_FRAMES, sizeof payload, header);
     float frames[48];
     for (int i = 0; i < 48; i++) frames[i] = -5 + sinf((float)i);
@@ -224,14 +260,20 @@ static int serve_once(void) {
     shutdown(pair[0], SHUT_WR);
     lull_options options;
     lull_options_init(&options);
-    serve_limits limits = {.model = model, .options = options, .most_steps = 4, .hello_seconds = 60, .idle_seconds = 60,
-                           .send_seconds = 60, .shutdown = never[0]};
+    serve_limits limits = {.model = model,
+                           .options = options,
+                           .most_steps = 4,
+                           .hello_seconds = 60,
+                           .idle_seconds = 60,
+                           .send_seconds = 60,
+                           .shutdown = never[0]};
     serve_result result;
     serve_stream(pair[1], &limits, &result);
     close(pair[1]);
     unsigned char answer[16384];
     size_t got = 0;
-    for (ssize_t n; (n = recv(pair[0], answer + got, sizeof answer - got, 0)) > 0;) got += (size_t)n;
+    for (ssize_t n; (n = recv(pair[0], answer + got, sizeof answer - got, 0)) > 0;)
+        got += (size_t)n;
     close(pair[0]);
     lull_model_close(model);
     if (!result.error.status) return 0;
@@ -246,7 +288,8 @@ static int run_case(const failing_case *c) {
     char *words[21];
     int count = 0;
     for (; c->words[count]; count++)
-        words[count] = (char *)(c->words[count][0] == '%' ? in_folder(c->words[count] + 1) : c->words[count]);
+        words[count] =
+            (char *)(c->words[count][0] == '%' ? in_folder(c->words[count] + 1) : c->words[count]);
     /* in_folder has eight places; words are copied so that none is used twice. */
     for (int i = 0; i < count; i++) expect(words[i] = strdup(words[i]));
     words[count] = NULL;
@@ -257,7 +300,8 @@ static int run_case(const failing_case *c) {
 
 /* Runs with output and messages in files. */
 static int run_quietly(const failing_case *c, char *message, size_t room) {
-    int saved_out = dup(1), saved_err = dup(2), out = open(in_folder("out/.stdout"), O_WRONLY | O_CREAT | O_TRUNC, 0666),
+    int saved_out = dup(1), saved_err = dup(2),
+        out = open(in_folder("out/.stdout"), O_WRONLY | O_CREAT | O_TRUNC, 0666),
         err = memfd_create("stderr", 0);
     fflush(stdout);
     expect(saved_out >= 0 && saved_err >= 0 && out >= 0 && err >= 0);
@@ -287,7 +331,8 @@ static void clear_output(void) {
 }
 
 static void describe_leak(const failing_case *c, size_t n, size_t before) {
-    fprintf(stderr, "%s: allocation %zu fails: %zu alive, %zu before\n", c->name, n, alive_count, before);
+    fprintf(stderr, "%s: allocation %zu fails: %zu alive, %zu before\n", c->name, n, alive_count,
+            before);
     for (int i = 0; i < BUCKETS; i++)
         for (const node *at = alive[i]; at; at = at->next)
             fprintf(stderr, "  alive: allocation %zu\n", at->number);
@@ -308,7 +353,8 @@ static void test_case(const failing_case *c) {
     int files = 0, descriptors = open_descriptors();
     uint64_t right = digest_tree(in_folder("out"), &files);
     size_t before = alive_count;
-    for (size_t n = getenv("FAILURE_FIRST") ? strtoul(getenv("FAILURE_FIRST"), NULL, 10) : 1;; n += stride) {
+    for (size_t n = getenv("FAILURE_FIRST") ? strtoul(getenv("FAILURE_FIRST"), NULL, 10) : 1;;
+         n += stride) {
         clear_output();
         allocation_number = 0;
         base_memory_fail_at(n);
@@ -331,7 +377,8 @@ static void test_case(const failing_case *c) {
         uint64_t digest = digest_tree(in_folder("out"), &left);
         tried++;
         if (code == 0) {
-            if (!c->other_output && digest != right) fprintf(stderr, "%s: allocation %zu: other output\n", c->name, n);
+            if (!c->other_output && digest != right)
+                fprintf(stderr, "%s: allocation %zu: other output\n", c->name, n);
             expect(c->other_output || digest == right);
             if (!reached) break;
             without++;
@@ -342,11 +389,13 @@ static void test_case(const failing_case *c) {
             if (!strstr(message, "memory"))
                 fprintf(stderr, "%s: allocation %zu: said '%s'\n", c->name, n, message);
             expect(getenv("FAILURE_GO_ON") || strstr(message, "memory"));
-            if (!c->keeps_files && left > 0) fprintf(stderr, "%s: allocation %zu left a file\n", c->name, n);
+            if (!c->keeps_files && left > 0)
+                fprintf(stderr, "%s: allocation %zu left a file\n", c->name, n);
             expect(c->keeps_files || left == 0);
         }
     }
-    printf("%-12s %zu failing allocations (%zu of them done without)\n", c->name, tried - 1, without);
+    printf("%-12s %zu failing allocations (%zu of them done without)\n", c->name, tried - 1,
+           without);
     fflush(stdout);
 }
 

@@ -1,7 +1,7 @@
-/* LD_PRELOAD: the n-th call that writes fails. SHIM_FAIL=N (0 = none), SHIM_HOW=ENOSPC, EIO, EINTR (this call only), SHORT
- * (writes one byte, this call only) or STUCK (ENOSPC from then on); SHIM_COUNT=FILE is told how many such calls
- * there were. Calls on files only: what goes to a terminal or pipe counts too where it is standard output, standard
- * error is left alone. */
+/* LD_PRELOAD: the n-th call that writes fails. SHIM_FAIL=N (0 = none), SHIM_HOW=ENOSPC, EIO, EINTR
+ * (this call only), SHORT (writes one byte, this call only) or STUCK (ENOSPC from then on);
+ * SHIM_COUNT=FILE is told how many such calls there were. Calls on files only: what goes to a
+ * terminal or pipe counts too where it is standard output, standard error is left alone. */
 /* Both names of a function are defined here, open and open64: they must not become one. */
 #undef _FILE_OFFSET_BITS
 #include <dlfcn.h>
@@ -28,7 +28,10 @@ static void read_settings(void) {
     const char *at = getenv("SHIM_FAIL"), *how = getenv("SHIM_HOW");
     if (!how) how = "ENOSPC";
     stuck = !strcmp(how, "STUCK");
-    number = !strcmp(how, "EIO") ? EIO : !strcmp(how, "EINTR") ? EINTR : !strcmp(how, "SHORT") ? 0 : ENOSPC;
+    number = !strcmp(how, "EIO")     ? EIO
+             : !strcmp(how, "EINTR") ? EINTR
+             : !strcmp(how, "SHORT") ? 0
+                                     : ENOSPC;
     fail_at = at ? atol(at) : 0;
 }
 
@@ -62,7 +65,8 @@ __attribute__((destructor)) static void tell(void) {
 static int concerns(int descriptor) {
     struct stat status;
     if (descriptor == STDERR_FILENO) return 0;
-    return descriptor == STDOUT_FILENO || (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode));
+    return descriptor == STDOUT_FILENO ||
+           (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode));
 }
 
 ssize_t write(int descriptor, const void *data, size_t size) {

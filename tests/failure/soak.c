@@ -1,6 +1,7 @@
-/* Minutes of audio through what lull play is made of, without a sound card: a thread pushes frames, another pulls
- * samples into the ring of the output, a third plays them as a callback does, 256 at a time, as fast as it can or at
- * a multiple of real time. Every sample must arrive (playback's figures; their order and values are tests/audio's) and memory must stay as it is.
+/* Minutes of audio through what lull play is made of, without a sound card: a thread pushes frames,
+ * another pulls samples into the ring of the output, a third plays them as a callback does, 256 at
+ * a time, as fast as it can or at a multiple of real time. Every sample must arrive (playback's
+ * figures; their order and values are tests/audio's) and memory must stay as it is.
  *
  *     soak [MINUTES [SPEED [MODEL]]]     5 minutes as fast as possible of a tiny network
  */
@@ -34,7 +35,8 @@ static void *push_all(void *context) {
     expect(frame);
     for (uint64_t f = 0; f < s->frames;) {
         for (size_t b = 0; b < bands; b++)
-            frame[b] = -5.0f + 2.0f * sinf(0.07f * (float)(f % 100003)) + sinf(0.3f * (float)b + 0.01f * (float)(f % 997));
+            frame[b] = -5.0f + 2.0f * sinf(0.07f * (float)(f % 100003)) +
+                       sinf(0.3f * (float)b + 0.01f * (float)(f % 997));
         size_t accepted = 0;
         expect(!lull_vocoder_push(s->vocoder, frame, 1, &accepted, NULL));
         f += accepted;
@@ -87,7 +89,8 @@ int main(int argc, char **argv) {
     s.frames = (uint64_t)(minutes * 60 * s.info->sample_rate / s.info->hop);
     uint64_t all = s.frames * (uint64_t)s.info->hop;
     pthread_t pusher, puller;
-    expect(!pthread_create(&pusher, NULL, push_all, &s) && !pthread_create(&puller, NULL, pull_all, &s));
+    expect(!pthread_create(&pusher, NULL, push_all, &s) &&
+           !pthread_create(&puller, NULL, pull_all, &s));
 
     double began = progress_now();
     long early = 0, most = 0;
@@ -114,11 +117,13 @@ int main(int argc, char **argv) {
     pthread_join(puller, NULL);
     playback_get_figures(s.output, &figures);
     long late = resident_kilobytes();
-    printf("%.1f minutes of audio in %.1f s (%.1f times real time): %llu samples synthesized, %llu played, %llu gaps, "
-           "%llu samples of silence in them; memory %ld KiB after a twentieth, %ld at most, %ld at the end\n",
+    printf("%.1f minutes of audio in %.1f s (%.1f times real time): %llu samples synthesized, %llu "
+           "played, %llu gaps, "
+           "%llu samples of silence in them; memory %ld KiB after a twentieth, %ld at most, %ld at "
+           "the end\n",
            minutes, spent, minutes * 60 / spent, (unsigned long long)atomic_load(&s.pulled),
-           (unsigned long long)figures.played, (unsigned long long)figures.gaps, (unsigned long long)figures.silent, early,
-           most, late);
+           (unsigned long long)figures.played, (unsigned long long)figures.gaps,
+           (unsigned long long)figures.silent, early, most, late);
     expect(atomic_load(&s.pulled) == all && figures.played == all && figures.done);
     expect(late <= early + 1024);
     playback_free(s.output);

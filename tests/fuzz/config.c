@@ -1,12 +1,13 @@
-/* Fuzzing: the JSON configuration; what is accepted is printed and read again, and small networks are run. */
+/* Fuzzing: the JSON configuration; what is accepted is printed and read again, and small networks
+ * are run. */
 #include "fuzz.h"
 
 #include "vocoder/vocoder.h"
 
 enum { SMALL = 20000, FRAMES = 3, BUDGET = 64 << 20 };
 
-/* The linker sends base_alloc's callers here (--wrap): more than the budget is refused, as a machine without
- * that memory would. */
+/* The linker sends base_alloc's callers here (--wrap): more than the budget is refused, as a
+ * machine without that memory would. */
 static size_t spent;
 void *__real_base_alloc(size_t count, size_t size);
 void *__wrap_base_alloc(size_t count, size_t size);
@@ -32,7 +33,8 @@ static void run(lull_vocoder *vocoder, const model_config *config) {
         status = lull_vocoder_pull(vocoder, samples, 256, &produced, &error);
         if (status) break;
         expect(produced > 0);
-        for (size_t i = 0; i < produced; i++) expect(isfinite(samples[i]) && fabsf(samples[i]) <= 1);
+        for (size_t i = 0; i < produced; i++)
+            expect(isfinite(samples[i]) && fabsf(samples[i]) <= 1);
         all += produced;
     }
     if (status)

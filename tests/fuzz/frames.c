@@ -1,5 +1,5 @@
-/* Fuzzing: raw frames (or a .npy array) on standard input, read in pieces of any size. First byte: bands and
- * conversion; second: seed of the cuts. */
+/* Fuzzing: raw frames (or a .npy array) on standard input, read in pieces of any size. First byte:
+ * bands and conversion; second: seed of the cuts. */
 #include "fuzz.h"
 
 #include <errno.h>
@@ -7,8 +7,8 @@
 #include "cli/frame_source.h"
 #include "cli/opening.h"
 
-/* The linker sends read's callers here (--wrap): standard input gives as few bytes as it likes, or is
- * interrupted. */
+/* The linker sends read's callers here (--wrap): standard input gives as few bytes as it likes, or
+ * is interrupted. */
 static uint32_t cuts;
 static int interrupts;
 ssize_t __real_read(int descriptor, void *bytes, size_t room);
@@ -31,10 +31,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (never[0] < 0) expect(pipe(never) == 0);
     mel_convention convention;
     lull_error error = {0};
-    expect(mel_convention_named(data[0] & 64 ? "diffwave" : "hifigan", 16000, &convention, &error) == LULL_OK);
+    expect(mel_convention_named(data[0] & 64 ? "diffwave" : "hifigan", 16000, &convention,
+                                &error) == LULL_OK);
     convention.bands = bands[data[0] & 3];
-    cli_input_options options = {.layout = data[0] >> 4 & 1, .from = (data[0] >> 2 & 3) + (data[0] >> 5 & 1),
-                                 .quiet = true};
+    cli_input_options options = {
+        .layout = data[0] >> 4 & 1, .from = (data[0] >> 2 & 3) + (data[0] >> 5 & 1), .quiet = true};
     cuts = data[1];
     interrupts = 0;
     char name[32];
@@ -50,9 +51,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         status = frame_source_next(source, never[0], frames, room, &n, &error);
         if (status) break;
         expect(n <= room);
-        /* What is not converted is looked at as long as it is the beginning; the vocoder refuses the rest. */
+        /* What is not converted is looked at as long as it is the beginning; the vocoder refuses
+         * the rest. */
         bool checked = options.from != CLI_FROM_MODEL || all + n <= OPENING_FRAMES;
-        for (size_t i = 0; checked && i < n * (size_t)convention.bands; i++) expect(isfinite(frames[i]));
+        for (size_t i = 0; checked && i < n * (size_t)convention.bands; i++)
+            expect(isfinite(frames[i]));
         all += n;
         expect(all * (size_t)convention.bands <= size); /* float16 in .npy is the smallest */
     }

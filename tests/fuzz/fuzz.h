@@ -1,5 +1,6 @@
-/* What the fuzz harnesses share. A harness is one file: LLVMFuzzerTestOneInput for libFuzzer (tools/fuzz.sh),
- * or for replay.c, which feeds it files. What must never be is an `expect`: it aborts. */
+/* What the fuzz harnesses share. A harness is one file: LLVMFuzzerTestOneInput for libFuzzer
+ * (tools/fuzz.sh), or for replay.c, which feeds it files. What must never be is an `expect`: it
+ * aborts. */
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
 
@@ -63,7 +64,8 @@ static inline lull_model *tiny_model(void) {
     static const char json[] =
         "{\"format\":1,\"family\":\"lull\",\"name\":\"tiny\",\"mel\":{\"convention\":\"hifigan\","
         "\"sample_rate\":8000,\"n_fft\":128,\"window\":128,\"hop\":32,\"bands\":8,\"fmax\":4000},"
-        "\"network\":{\"patch\":8,\"channels\":4,\"layers\":2,\"dilations\":[1,2],\"look_ahead\":[1,0],"
+        "\"network\":{\"patch\":8,\"channels\":4,\"layers\":2,\"dilations\":[1,2],\"look_ahead\":["
+        "1,0],"
         "\"embedding\":{\"hidden\":8,\"frequencies\":4},"
         "\"conditioner\":{\"channels\":4,\"kernel\":3,\"layers\":1,\"look_ahead\":1}}}";
     lull_error error;
@@ -81,10 +83,19 @@ static inline lull_model *tiny_model(void) {
     size_t n = (size_t)c->patch * (size_t)c->channels;
     random_normal(7, 9, 0, last, n);
     for (size_t i = 0; i < n; i++) last[i] *= 0.2f;
-    model->info = (lull_model_info){.name = c->name, .family = "lull", .objective = "v",
-        .convention = c->mel.name, .licence = "", .sample_rate = c->mel.sample_rate, .bands = c->mel.bands,
-        .hop = c->mel.hop, .n_fft = c->mel.n_fft, .default_steps = c->steps, .default_refine = c->refine,
-        .default_refine_window = c->refine_window, .parameters = model->parameters->total};
+    model->info = (lull_model_info){.name = c->name,
+                                    .family = "lull",
+                                    .objective = "v",
+                                    .convention = c->mel.name,
+                                    .licence = "",
+                                    .sample_rate = c->mel.sample_rate,
+                                    .bands = c->mel.bands,
+                                    .hop = c->mel.hop,
+                                    .n_fft = c->mel.n_fft,
+                                    .default_steps = c->steps,
+                                    .default_refine = c->refine,
+                                    .default_refine_window = c->refine_window,
+                                    .parameters = model->parameters->total};
     return model;
 }
 

@@ -1,5 +1,5 @@
-/* Fuzzing: safetensors files, and models in them. Nothing larger than the file (and a few kilobytes of
- * structures) may be allocated at once before the file is known to be a model. */
+/* Fuzzing: safetensors files, and models in them. Nothing larger than the file (and a few kilobytes
+ * of structures) may be allocated at once before the file is known to be a model. */
 #include "fuzz.h"
 
 #include "io/safetensors.h"
@@ -52,8 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
     lull_model *model = NULL;
     status = lull_model_open_memory(data, size, "it.safetensors", &model, &error);
-    /* Weights are padded to 16 floats a tensor, and a tensor's row has 136 bytes for the shortest of
-     * descriptions in the header. */
+    /* Weights are padded to 16 floats a tensor, and a tensor's row has 136 bytes for the shortest
+     * of descriptions in the header. */
     expect(largest <= 16 * size + 65536);
     if (status) {
         expect_told(status, &error);

@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     expect(array.dimensions >= 0 && array.dimensions <= NPY_MAX_DIMENSIONS);
     size_t count = 1;
-    for (int d = 0; d < array.dimensions; d++) expect(!__builtin_mul_overflow(count, array.shape[d], &count));
+    for (int d = 0; d < array.dimensions; d++)
+        expect(!__builtin_mul_overflow(count, array.shape[d], &count));
     expect(count <= size); /* no array is larger than its file's float16 */
     float sum = 0;
     for (size_t i = 0; i < count; i++) sum += array.data[i];
@@ -29,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             cli_input_options options = {.layout = (int)(count % 3), .from = from, .quiet = true};
             float *frames = NULL;
             size_t n = 0;
-            status = cli_arrange_array(&array, "it.npy", &convention, &options, &frames, &n, &error);
+            status =
+                cli_arrange_array(&array, "it.npy", &convention, &options, &frames, &n, &error);
             if (status)
                 expect_told(status, &error);
             else

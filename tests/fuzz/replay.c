@@ -1,4 +1,5 @@
-/* Feeds files to a harness without libFuzzer: replay FILE-OR-FOLDER… Regressions are tested by any compiler so. */
+/* Feeds files to a harness without libFuzzer: replay FILE-OR-FOLDER… Regressions are tested by any
+ * compiler so. */
 #include "fuzz.h"
 
 #include <dirent.h>

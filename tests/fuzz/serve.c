@@ -1,5 +1,5 @@
-/* Fuzzing: a client of lull serve that sends these bytes and closes its sending side; what the server answers
- * must be a well-formed stream of finite samples. */
+/* Fuzzing: a client of lull serve that sends these bytes and closes its sending side; what the
+ * server answers must be a well-formed stream of finite samples. */
 #include "fuzz.h"
 
 #include <sys/socket.h>
@@ -88,8 +88,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     options.steps = 2;
     options.refine = 1;
     options.queue_frames = 16;
-    serve_limits limits = {.model = model, .options = options, .most_steps = 4, .hello_seconds = 10,
-                           .idle_seconds = 10, .send_seconds = 1, .most_seconds = 2, .shutdown = never[0]};
+    serve_limits limits = {.model = model,
+                           .options = options,
+                           .most_steps = 4,
+                           .hello_seconds = 10,
+                           .idle_seconds = 10,
+                           .send_seconds = 1,
+                           .most_seconds = 2,
+                           .shutdown = never[0]};
     serve_result result;
     serve_stream(pair[1], &limits, &result);
     close(pair[1]);

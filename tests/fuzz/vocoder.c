@@ -1,6 +1,6 @@
-/* Fuzzing: the vocoder's push, pull, finish and reset in any order, cuts and values. Head of the input: options;
- * then one byte an action. Whatever comes: finite samples in [-1, 1], as many as lull.h says, and the same as a
- * vocoder gives that gets everything at once. */
+/* Fuzzing: the vocoder's push, pull, finish and reset in any order, cuts and values. Head of the
+ * input: options; then one byte an action. Whatever comes: finite samples in [-1, 1], as many as
+ * lull.h says, and the same as a vocoder gives that gets everything at once. */
 #include "fuzz.h"
 
 #include "vocoder/vocoder.h"

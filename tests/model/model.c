@@ -169,7 +169,8 @@ static void operations(void **state) {
     (void)state;
     lull_model *model = NULL;
     assert_int_equal(
-        lull_model_open(source_path("models/lull-bootstrap-16k.safetensors"), &model, NULL), LULL_OK);
+        lull_model_open(source_path("models/lull-bootstrap-16k.safetensors"), &model, NULL),
+        LULL_OK);
     double c = 96, patch = 12 * (8 * c * c + 4 * c) + 2 * c * 16 + c * c;
     double mel_frame = 80 * c * 3 + c * c * 3 + 12 * 2 * c * c;
     double expected = 2 * (6 * patch * 1000 + mel_frame * 62.5);
