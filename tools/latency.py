@@ -16,7 +16,8 @@ import sys
 import tempfile
 
 # (steps, refinements, window): from the shortest delay to what only files can wait for.
-SETTINGS = [(1, 4, 0), (2, 16, 0), (1, 16, 1), (2, 16, 1), (3, 16, 2), (6, 8, 3), (6, 16, 5), (6, 8, 12), (6, 8, 32)]
+SETTINGS = [(1, 4, 0), (2, 16, 0), (1, 16, 1), (2, 16, 1), (3, 16, 2), (1, 16, 6), (1, 16, 7), (6, 8, 3), (6, 16, 5), (6, 8, 12),
+            (6, 8, 32)]
 
 
 class Error(ctypes.Structure):

@@ -6,13 +6,11 @@
 #include "base/memory.h"
 #include "mel/front_end.h"
 
-static const double PI = 3.14159265358979323846;
-
 /* c_1 … c_13 of one frame of ln magnitudes. */
 static void cepstrum(const float *frame, int bands, double *c) {
     for (int i = 1; i <= CEPSTRAL_ORDER; i++) {
         double sum = 0;
-        for (int b = 0; b < bands; b++) sum += frame[b] * cos(PI * i * (b + 0.5) / bands);
+        for (int b = 0; b < bands; b++) sum += frame[b] * cos(M_PI * i * (b + 0.5) / bands);
         c[i - 1] = sum * 2.0 / bands;
     }
 }

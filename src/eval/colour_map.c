@@ -3,12 +3,10 @@
 
 #include <math.h>
 
-static const double PI = 3.14159265358979323846;
-
 /* Oklab, a space in which distances are near to what people see (Ottosson 2020, "A perceptual color
  * space for image processing"), to linear sRGB. */
 static void linear_srgb(double lightness, double chroma, double hue, double rgb[3]) {
-    double a = chroma * cos(hue * PI / 180), b = chroma * sin(hue * PI / 180);
+    double a = chroma * cos(hue * M_PI / 180), b = chroma * sin(hue * M_PI / 180);
     double l = pow(lightness + 0.3963377774 * a + 0.2158037573 * b, 3);
     double m = pow(lightness - 0.1055613458 * a - 0.0638541728 * b, 3);
     double s = pow(lightness - 0.0894841775 * a - 1.2914855480 * b, 3);
@@ -48,7 +46,7 @@ static colour from_oklab(double lightness, double chroma, double hue) {
 void colour_map_sequential(colour_map *map) {
     for (int i = 0; i < COLOUR_MAP_STEPS; i++) {
         double part = (double)i / (COLOUR_MAP_STEPS - 1);
-        double chroma = 0.03 + 0.17 * sin(PI * fmin(1, 0.04 + 0.88 * part));
+        double chroma = 0.03 + 0.17 * sin(M_PI * fmin(1, 0.04 + 0.88 * part));
         map->steps[i] = from_oklab(0.13 + 0.85 * part, chroma, 275 + 190 * part);
     }
 }

@@ -11,11 +11,11 @@
 
 enum { RATE = 10000, FRAME = 256, HOP = 128, SIZE = 512, BANDS = 15, SEGMENT = 30 };
 
-static const double PI = 3.14159265358979323846, LOWEST_BAND = 150, RANGE_DB = 40, TINY = 2.2e-16;
+static const double LOWEST_BAND = 150, RANGE_DB = 40, TINY = 2.2e-16;
 
 static void fill_window(float *window) {
     for (int i = 0; i < FRAME; i++)
-        window[i] = (float)(0.5 - 0.5 * cos(2 * PI * (i + 1) / (FRAME + 1)));
+        window[i] = (float)(0.5 - 0.5 * cos(2 * M_PI * (i + 1) / (FRAME + 1)));
 }
 
 /* Frames that begin before the last FRAME samples: as in the authors' program, one that ends with

@@ -23,7 +23,6 @@ enum {
     SMALLEST = 48 /* of a panel's sides */
 };
 
-static const double PI = 3.14159265358979323846;
 static const colour PAPER = {255, 255, 255}, INK = {40, 40, 40}, NOTHING = {232, 232, 232};
 /* Beyond these the difference is as red or blue as it gets. */
 static const double DIFFERENCE_DB = 20;
@@ -58,7 +57,7 @@ static lull_status spectrum_new(int n_fft, spectrum *s, lull_error *error) {
     if (status != LULL_OK) return status;
     s->power = base_alloc((size_t)s->transform->bins, sizeof(float));
     if (!s->window || !s->power) return base_no_memory(error);
-    for (int i = 0; i < n_fft; i++) s->window[i] = (float)(0.5 - 0.5 * cos(2 * PI * i / n_fft));
+    for (int i = 0; i < n_fft; i++) s->window[i] = (float)(0.5 - 0.5 * cos(2 * M_PI * i / n_fft));
     return LULL_OK;
 }
 

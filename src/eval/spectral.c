@@ -8,8 +8,6 @@
 #include "mel/fft.h"
 #include "mel/front_end.h"
 
-static const double PI = 3.14159265358979323846;
-
 /* A transform with its window in the middle of the frame. */
 typedef struct analysis {
     fft *transform;
@@ -26,7 +24,7 @@ static lull_status analysis_new(int n_fft, int length, int hop, analysis *a, lul
     *a = (analysis){NULL, base_alloc((size_t)n_fft, sizeof(float)), n_fft, length, hop};
     if (!a->window) return base_no_memory(error);
     for (int i = 0; i < length; i++)
-        a->window[(n_fft - length) / 2 + i] = (float)(0.5 - 0.5 * cos(2 * PI * i / length));
+        a->window[(n_fft - length) / 2 + i] = (float)(0.5 - 0.5 * cos(2 * M_PI * i / length));
     return fft_new(n_fft, &a->transform, error);
 }
 

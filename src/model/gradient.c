@@ -917,9 +917,8 @@ static void crop_forward(model_gradient *e, workspace *w, int crop, const float 
                     model_parameters_get(p, "output_projection.bias"), false, w->u, (size_t)patch);
 }
 
-/* Which rows of the DiffWave input projection were above zero is no longer in w->x (it is the
- * residual stream): y of layer 0 minus the step term tells, exactly in float32 and within a
- * rounding in bfloat16; so it is computed again from the input. */
+/* w->x holds the gradient by now. Where the DiffWave input projection was above zero (its ReLU) is
+ * computed again from the input. */
 static void input_backward(model_gradient *e, workspace *w, const float *x_in, float *gradient) {
     const model_parameters *p = e->parameters;
     int c = e->c, rows = e->rows, patch = e->config.patch;
