@@ -29,7 +29,8 @@ typedef struct arguments {
 } arguments;
 
 static const char *const loss_choices[] = {"l2", "l1", NULL};
-static const char *const density_choices[] = {"sine", "uniform", NULL};
+static const char *const density_choices[] = {"sine", "uniform", "start", NULL};
+static const char *const optimizer_choices[] = {"adamw", "muon", NULL};
 static const char *const course_choices[] = {"cosine", "constant", NULL};
 
 /* ---- signals ------------------------------------------------------------------------------ */
@@ -241,6 +242,9 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
                    "how the learning rate goes on after the warm-up"),
         CLI_INT(0, "warm-up", "N", &s->warm_up, 0, 1000000000,
                 "steps in which the rate rises (default 200)"),
+        CLI_CHOICE(0, "optimizer", NULL, &s->optimizer, optimizer_choices,
+                   "of the matrices inside the network; AdamW has the rest"),
+        CLI_NUMBER(0, "momentum", "X", &s->momentum, 0, 0.999999, "of muon (default 0.95)"),
         CLI_NUMBER(0, "decay", "X", &s->decay, 0, 1, "weight decay (default 0.01)"),
         CLI_NUMBER(0, "clip", "X", &s->clip, 0, 1e30,
                    "largest norm of the gradient; 0 = any (default 1)"),
@@ -248,9 +252,10 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
                    "decay of the weights' average (default 0.9997)"),
         CLI_CHOICE(0, "loss", NULL, &s->loss, loss_choices, "squared or absolute error"),
         CLI_NUMBER(0, "stft", "X", &s->stft, 0, 1e6,
-                   "weight of the multi-resolution STFT loss (objective data)"),
-        CLI_CHOICE(0, "t-density", NULL, &s->density, density_choices,
-                   "which diffusion times are drawn: the middle more often, or all alike"),
+                   "weight of the multi-resolution STFT loss (not with objective noise)"),
+        CLI_CHOICE(
+            0, "t-density", NULL, &s->density, density_choices,
+            "which diffusion times are drawn: the middle more often, all alike, or the first"),
         CLI_NUMBER(0, "gain", "DB", &s->gain_db, 0, 60,
                    "recordings are made louder or softer by up to this (default 6)"),
         CLI_NUMBER(0, "cache", "MB", &s->cache_mb, 0, 1e9,

@@ -49,8 +49,15 @@ double train_time(const diffusion_schedule *schedule, train_density density, dou
         double step = floor(q * schedule->training_steps);
         return step < schedule->training_steps - 1 ? step : schedule->training_steps - 1;
     }
-    /* Distribution function of sin πt: (1 − cos πt)/2. */
-    return density == TRAIN_DENSITY_SINE ? acos(1.0 - 2.0 * q) / 3.14159265358979323846 : q;
+    switch (density) {
+    case TRAIN_DENSITY_SINE: /* its distribution function: (1 − cos πt)/2 */
+        return acos(1.0 - 2.0 * q) / 3.14159265358979323846;
+    case TRAIN_DENSITY_START: /* t^(1/3) */
+        return q * q * q;
+    case TRAIN_DENSITY_UNIFORM:
+        break;
+    }
+    return q;
 }
 
 /* x0 is in `x` and ε in `target`: both become what they are named after, in place. */

@@ -27,8 +27,8 @@ lull_status train_batch_fill(train_crops *crops, const model_config *config,
                              const train_settings *settings, uint64_t first, int offset, int strata,
                              train_batch *batch, lull_error *error);
 
-/* Network time from a place q in [0, 1): uniform, or with density ∝ sin πt; a DDPM schedule's times
- * are its steps. */
+/* Network time from a place q in [0, 1): uniform, with density ∝ sin πt, or ∝ t^(-2/3) (start: half
+ * of the times are below 1/8); a DDPM schedule's times are its steps. */
 double train_time(const diffusion_schedule *schedule, train_density density, double q);
 
 typedef struct train_reader train_reader;

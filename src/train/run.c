@@ -23,6 +23,7 @@
 #include "train/exchange.h"
 #include "train/log.h"
 #include "train/loss.h"
+#include "train/muon.h"
 #include "train/reader.h"
 #include "train/samples.h"
 
@@ -44,6 +45,8 @@ typedef struct run {
     train_samples *samples;
     model_gradient *engine;
     train_stft_loss **stft; /* one a crop of the batch, or NULL */
+    float *stft_room;       /* crops × 3 × samples: two signals and a gradient */
+    train_muon *muon;       /* NULL with AdamW alone */
     train_state state;
     train_log *log;
     size_t size; /* of the flat vectors */
@@ -51,7 +54,7 @@ typedef struct run {
     double *partial, *losses;
     int margin;
     /* What the loss callback needs to know of the batch at hand. */
-    const float *target;
+    const train_batch *batch;
     float loss_scale;
     /* Clocks. */
     double base_elapsed, started, last_line, last_checkpoint;
@@ -130,14 +133,33 @@ static double audio_per_step(const run *r) {
 
 /* ---- loss and gradient -------------------------------------------------------------------- */
 
+/* The multi-resolution STFT loss of the speech that a prediction stands for, x0 = p·x + q·u. */
+static double stft_term(run *r, int crop, const float *u, const float *target, float *du) {
+    size_t n = (size_t)r->settings->crop_frames * (size_t)r->config->mel.hop;
+    const float *x = r->batch->x + (size_t)crop * n;
+    float *guess = r->stft_room + (size_t)crop * 3 * n, *truth = guess + n, *gradient = truth + n;
+    double x0_x, x0_u, eps_x, eps_u;
+    diffusion_recover(r->config->objective,
+                      diffusion_schedule_levels(&r->config->schedule, r->batch->t[crop]), &x0_x,
+                      &x0_u, &eps_x, &eps_u);
+    float p = (float)x0_x, q = (float)x0_u;
+    for (size_t i = 0; i < n; i++) {
+        guess[i] = p * x[i] + q * u[i];
+        truth[i] = p * x[i] + q * target[i];
+        gradient[i] = 0.0f;
+    }
+    double loss = train_stft_loss_run(r->stft[crop], guess, truth, r->settings->stft, gradient);
+    for (size_t i = 0; i < n; i++) du[i] += q * gradient[i];
+    return loss;
+}
+
 static double crop_loss(void *context, int crop, const float *u, float *du) {
     run *r = context;
     size_t n = (size_t)r->settings->crop_frames * (size_t)r->config->mel.hop;
-    const float *target = r->target + (size_t)crop * n;
+    const float *target = r->batch->target + (size_t)crop * n;
     double loss = r->settings->loss == TRAIN_LOSS_L1 ? train_loss_l1(u, target, n, du)
                                                      : train_loss_l2(u, target, n, du);
-    if (r->stft != NULL)
-        loss += train_stft_loss_run(r->stft[crop], u, target, r->settings->stft, du);
+    if (r->stft != NULL) loss += stft_term(r, crop, u, target, du);
     for (size_t i = 0; i < n; i++) du[i] *= r->loss_scale;
     return loss;
 }
@@ -147,7 +169,7 @@ static double run_batch(run *r, const train_batch *batch, const model_parameters
                         float *gradient) {
     const model_gradient_batch given = {batch->crops, batch->x, batch->t, batch->mel};
     double sum = 0.0;
-    r->target = batch->target;
+    r->batch = batch;
     r->loss_scale = (float)(1.0 / crops_per_step(r));
     model_gradient_run(r->engine, weights, &given, crop_loss, r, r->losses, gradient);
     for (int i = 0; i < batch->crops; i++) sum += r->losses[i];
@@ -233,6 +255,31 @@ static lull_status step_gradient(run *r, double *loss, double *waited, lull_erro
     return status;
 }
 
+/* AdamW on the tensors that are not Muon's, neighbours at once; padding between them is 0 and stays
+ * 0. */
+static void adamw_step(run *r, double rate, float scale, double average_decay) {
+    const train_settings *s = r->settings;
+    const train_adamw adamw = {s->beta1, s->beta2, s->epsilon, s->decay};
+    const model_parameters *shape = r->state.weights;
+    for (size_t from = 0, i = 0; from < r->size; i++) {
+        while (r->muon && i < shape->tensor_count && !train_muon_takes(&shape->tensors[i])) i++;
+        bool all = r->muon == NULL || i == shape->tensor_count;
+        size_t to = all ? r->size : shape->tensors[i].offset;
+        if (to > from)
+            train_adamw_step(&adamw, r->pool, r->state.progress.updates, rate, scale, to - from,
+                             r->sum + from, r->state.weights->data + from, r->state.m->data + from,
+                             r->state.v->data + from, r->state.average->data + from, average_decay);
+        from = all ? r->size : shape->tensors[i].offset + shape->tensors[i].count;
+    }
+}
+
+static void muon_step(run *r, double rate, float scale, double average_decay) {
+    const train_muon_step_options options = {r->settings->momentum, rate, r->settings->decay, scale,
+                                             average_decay};
+    train_muon_step(r->muon, &options, r->sum, r->state.weights->data, r->state.m->data,
+                    r->state.average->data);
+}
+
 /* One step of the optimizer, or none when the numbers are not finite. */
 static lull_status take_step(run *r, double *waited, lull_error *error) {
     const train_settings *s = r->settings;
@@ -255,12 +302,11 @@ static lull_status take_step(run *r, double *waited, lull_error *error) {
             (unsigned long long)p->step, isfinite(loss) ? "the gradient" : "the loss",
             (unsigned long long)p->skipped);
     } else {
-        const train_adamw adamw = {s->beta1, s->beta2, s->epsilon, s->decay};
-        p->updates++;
+        float scale = train_clip(norm, s->clip);
+        double average_decay = train_average_decay(s->average, ++p->updates);
         p->skipped_in_a_row = 0;
-        train_adamw_step(&adamw, r->pool, p->updates, rate, train_clip(norm, s->clip), r->size,
-                         r->sum, r->state.weights->data, r->state.m->data, r->state.v->data,
-                         r->state.average->data, train_average_decay(s->average, p->updates));
+        adamw_step(r, rate, scale, average_decay);
+        if (r->muon != NULL) muon_step(r, rate, scale, average_decay);
     }
     if (r->log != NULL) train_log_step(r->log, p->step, loss, norm, rate, skipped);
     if (p->skipped_in_a_row < MOST_SKIPPED_IN_A_ROW) return LULL_OK;
@@ -772,11 +818,15 @@ static lull_status prepare_buffers(run *r, lull_error *error) {
     if (!r->sum || !r->gradient || !r->partial || !r->losses) return base_no_memory(error);
     lull_status status = model_gradient_new(r->config, s->batch, s->crop_frames, s->bf16, r->pool,
                                             &r->engine, error);
+    if (!status && s->optimizer == TRAIN_MUON)
+        status = train_muon_new(r->state.weights, r->pool, &r->muon, error);
     if (!status && r->ranks != NULL)
         status = train_exchange_new(r->ranks, r->state.weights, &r->exchange, error);
     if (status || s->stft <= 0.0) return status;
     r->stft = base_alloc(crops, sizeof(train_stft_loss *));
-    if (r->stft == NULL) return base_no_memory(error);
+    r->stft_room =
+        base_alloc(crops * 3 * (size_t)s->crop_frames * (size_t)r->config->mel.hop, sizeof(float));
+    if (!r->stft || !r->stft_room) return base_no_memory(error);
     for (size_t i = 0; i < crops && !status; i++)
         status = train_stft_loss_new(r->config->mel.sample_rate,
                                      (size_t)s->crop_frames * (size_t)r->config->mel.hop,
@@ -890,9 +940,11 @@ static void clean_up(run *r) {
     train_batch_free(r->valid_degraded);
     train_samples_free(r->samples);
     model_gradient_free(r->engine);
+    train_muon_free(r->muon);
     for (int i = 0; r->stft != NULL && i < r->settings->batch; i++)
         train_stft_loss_free(r->stft[i]);
     base_free(r->stft);
+    base_free(r->stft_room);
     train_state_free(&r->state);
     train_exchange_free(r->exchange);
     train_log_free(r->log);

@@ -24,6 +24,8 @@ void train_settings_default(train_settings *settings) {
         .last_rate = 0.02,
         .course = TRAIN_COSINE,
         .warm_up = 200,
+        .optimizer = TRAIN_ADAMW,
+        .momentum = 0.95,
         .beta1 = 0.9,
         .beta2 = 0.99,
         .epsilon = 1e-8,
@@ -64,7 +66,8 @@ typedef struct member {
 } member;
 
 static const char *const loss_names[] = {"l2", "l1", NULL};
-static const char *const density_names[] = {"sine", "uniform", NULL};
+static const char *const density_names[] = {"sine", "uniform", "start", NULL};
+static const char *const optimizer_names[] = {"adamw", "muon", NULL};
 static const char *const course_names[] = {"cosine", "constant", NULL};
 
 #define AT(field) offsetof(train_settings, field)
@@ -81,6 +84,8 @@ static const member members[] = {
     {"last_rate", MEMBER_NUMBER, AT(last_rate), 0, 1, NULL, true},
     {"course", MEMBER_CHOICE, AT(course), 0, 0, course_names, true},
     {"warm_up", MEMBER_INT, AT(warm_up), 0, 1e9, NULL, true},
+    {"optimizer", MEMBER_CHOICE, AT(optimizer), 0, 0, optimizer_names, true},
+    {"momentum", MEMBER_NUMBER, AT(momentum), 0, 0.999999, NULL, true},
     {"beta1", MEMBER_NUMBER, AT(beta1), 0, 0.999999, NULL, true},
     {"beta2", MEMBER_NUMBER, AT(beta2), 0, 0.999999, NULL, true},
     {"epsilon", MEMBER_NUMBER, AT(epsilon), 1e-30, 1, NULL, true},
@@ -128,11 +133,11 @@ lull_status train_settings_check(const train_settings *settings, const model_con
             status = check_number(m, *(double *)field(settings, m), "training", error);
         if (status) return status;
     }
-    if (settings->stft > 0.0 && config->objective != DIFFUSION_DATA)
-        return base_fail(
-            error, LULL_INVALID,
-            "the STFT loss needs a prediction of the waveform: objective \"data\", this is \"%s\"",
-            diffusion_objective_name(config->objective));
+    /* A noise prediction's waveform is divided by the signal's level, which is near 0 at first. */
+    if (settings->stft > 0.0 && config->objective == DIFFUSION_NOISE)
+        return base_fail(error, LULL_INVALID,
+                         "the STFT loss needs objective v, flow or data, this is \"%s\"",
+                         diffusion_objective_name(config->objective));
     return LULL_OK;
 }
 

@@ -6,7 +6,8 @@
 #include "model/config.h"
 
 typedef enum { TRAIN_LOSS_L2, TRAIN_LOSS_L1 } train_loss_kind;
-typedef enum { TRAIN_DENSITY_SINE, TRAIN_DENSITY_UNIFORM } train_density;
+typedef enum { TRAIN_DENSITY_SINE, TRAIN_DENSITY_UNIFORM, TRAIN_DENSITY_START } train_density;
+typedef enum { TRAIN_ADAMW, TRAIN_MUON } train_optimizer;
 typedef enum { TRAIN_COSINE, TRAIN_CONSTANT } train_course;
 
 enum { TRAIN_PATH_SIZE = 4096 };
@@ -22,9 +23,11 @@ typedef struct train_settings {
     double rate, last_rate; /* last_rate: fraction of rate at the end of the cosine */
     int course;             /* train_course */
     int warm_up;
+    int optimizer;   /* train_optimizer */
+    double momentum; /* Muon's */
     double beta1, beta2, epsilon, decay, clip, average;
     int loss;    /* train_loss_kind */
-    double stft; /* weight of the multi-resolution STFT term; data objective only */
+    double stft; /* weight of the multi-resolution STFT term; not with the noise objective */
     int density; /* train_density of t */
     double gain_db, degrade;
     bool bf16;
