@@ -25,7 +25,7 @@
 #include "model/upsampler.h"
 #include "nn/kernels.h"
 
-enum { TILE = 64, GROUP_CROPS = 2 };
+enum { TILE = 96, GROUP_CROPS = 2 };
 
 static const float INV_SQRT2 = 0.70710678118654752f;
 
@@ -46,8 +46,8 @@ typedef struct workspace {
     void *z;     /* layers × rows × C */
     void *saved; /* layers × rows × 2C: σ and tanh */
     void *dp;    /* padded rows × 2C */
-    void *dout;  /* rows × 2C: gradient of [r | s] */
-    void *dskip; /* rows × C */
+    void *dres;  /* rows × C: gradient of r; in float32 it lies in x */
+    void *dskip; /* rows × C: gradient of s, the same in every layer; in float32 it lies in skip */
     void *skip_act;
     void *dhidden_act;
     float *x, *skip, *hidden, *dhidden, *u, *du; /* rows × C, …, rows × patch */
@@ -61,6 +61,7 @@ typedef struct workspace {
     void *scratch;
     float *gather;        /* a weight matrix on its way into packed form */
     float *step_gradient; /* layers × C of the crop at hand */
+    float *dskip_sum;     /* C: over the rows */
     model_gradient_times times;
 } workspace;
 
@@ -177,12 +178,13 @@ static void workspace_new(model_gradient *e, workspace *w, bool *ok) {
     w->z = take(e, layers * rows * c, e->act, ok);
     w->saved = take(e, layers * rows * c2, e->act, ok);
     w->dp = take(e, (size_t)e->padded * c2, e->act, ok);
-    w->dout = take(e, rows * c2, e->act, ok);
-    w->dskip = take(e, rows * c, e->act, ok);
     w->skip_act = take(e, rows * c, e->act, ok);
     w->dhidden_act = take(e, rows * c, e->act, ok);
     w->x = take(e, rows * c, sizeof(float), ok);
     w->skip = take(e, rows * c, sizeof(float), ok);
+    w->dres = e->bf16 ? take(e, rows * c, sizeof(bf16), ok) : w->x;
+    w->dskip = e->bf16 ? take(e, rows * c, sizeof(bf16), ok) : w->skip;
+    w->dskip_sum = take(e, c, sizeof(float), ok);
     w->hidden = take(e, rows * c, sizeof(float), ok);
     w->dhidden = take(e, rows * c, sizeof(float), ok);
     w->u = take(e, rows * (size_t)config->patch, sizeof(float), ok);
@@ -216,15 +218,26 @@ static void workspace_new(model_gradient *e, workspace *w, bool *ok) {
     }
 }
 
-static void workspace_free(workspace *w) {
-    void *owned[] = {w->y,      w->z,       w->saved,         w->dp,
-                     w->dout,   w->dskip,   w->skip_act,      w->dhidden_act,
-                     w->x,      w->skip,    w->hidden,        w->dhidden,
-                     w->u,      w->du,      w->tile,          w->tile2,
-                     w->dcond,  w->dcond2,  w->cond_rows,     w->dcond_rows,
-                     w->up_mid, w->up,      w->dup,           w->dup_mid,
-                     w->up_act, w->scratch, w->step_gradient, w->gather};
+static void workspace_free(workspace *w, bool bf16_used) {
+    void *owned[] = {w->y,          w->z,
+                     w->saved,      w->dp,
+                     w->skip_act,   w->dhidden_act,
+                     w->dskip_sum,  w->x,
+                     w->skip,       w->hidden,
+                     w->dhidden,    w->u,
+                     w->du,         w->tile,
+                     w->tile2,      w->dcond,
+                     w->dcond2,     w->cond_rows,
+                     w->dcond_rows, w->up_mid,
+                     w->up,         w->dup,
+                     w->dup_mid,    w->up_act,
+                     w->scratch,    w->step_gradient,
+                     w->gather};
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++) base_free(owned[i]);
+    if (bf16_used) {
+        base_free(w->dres);
+        base_free(w->dskip);
+    }
     for (int i = 0; i < 16; i++) {
         base_free(w->cond[i]);
         base_free(w->cond_pre[i]);
@@ -345,7 +358,8 @@ void model_gradient_free(model_gradient *e) {
     for (int i = 0; i < 16; i++) pair_free(&e->cond_conv[i]);
     pair_free(&e->cond_projection);
     base_free(e->cond_projection_matrix);
-    for (int i = 0; e->work && i < thread_pool_size(e->pool); i++) workspace_free(&e->work[i]);
+    for (int i = 0; e->work && i < thread_pool_size(e->pool); i++)
+        workspace_free(&e->work[i], e->bf16);
     base_free(e->work);
     for (int i = 0; e->group_gradient && i < e->groups; i++) base_free(e->group_gradient[i]);
     base_free(e->group_gradient);
@@ -716,15 +730,21 @@ static void *y_row(const model_gradient *e, workspace *w, int layer, int row) {
                   ((size_t)layer * (size_t)e->padded + (size_t)(e->pad_left + row)) * (size_t)e->c);
 }
 
-/* y = x + d for rows from…from+n−1 of a layer, stored as activation. */
-static void store_y(model_gradient *e, workspace *w, int crop, int layer, int from, int n) {
+/* A crop's step embedding as a layer sees it. */
+static const float *step_of(const model_gradient *e, int crop, int layer) {
+    return e->steps + ((size_t)crop * (size_t)e->config.layers + (size_t)layer) * (size_t)e->c;
+}
+
+/* y = x + d of the first layer, stored as activation; the others' is written by the layer before.
+ */
+static void store_y(model_gradient *e, workspace *w, int crop) {
     size_t c = (size_t)e->c;
-    const float *d = e->steps + ((size_t)crop * (size_t)e->config.layers + (size_t)layer) * c;
-    for (int r = 0; r < n; r++) {
-        const float *x = w->x + (size_t)(from + r) * c;
-        float *sum = w->tile2;
+    const float *d = step_of(e, crop, 0);
+    for (int r = 0; r < e->rows; r++) {
+        const float *x = w->x + (size_t)r * c;
+        float *sum = w->tile;
         for (size_t j = 0; j < c; j++) sum[j] = x[j] + d[j];
-        store(e, sum, y_row(e, w, layer, from + r), c);
+        store(e, sum, y_row(e, w, 0, r), c);
     }
 }
 
@@ -774,82 +794,108 @@ static void layer_forward(model_gradient *e, workspace *w, int crop, int layer) 
             act_at(e, w->z, ((size_t)layer * (size_t)e->rows + (size_t)from) * (size_t)c);
         product(e, w, n, c2, c, 1, &z, (size_t)c, e->layers[layer].output.forward, output_bias,
                 false, w->tile, (size_t)c2);
+        const float *step = layer + 1 < config->layers ? step_of(e, crop, layer + 1) : NULL;
         for (int r = 0; r < n; r++) {
-            float *x = w->x + (size_t)(from + r) * (size_t)c,
-                  *skip = w->skip + (size_t)(from + r) * (size_t)c;
-            const float *out = w->tile + (size_t)r * (size_t)c2;
-            for (int j = 0; j < c; j++) {
-                x[j] = (x[j] + out[j]) * INV_SQRT2;
-                skip[j] += out[c + j];
-            }
+            size_t at = (size_t)(from + r) * (size_t)c;
+            void *y = step ? y_row(e, w, layer + 1, from + r) : NULL;
+            e->nn->residual(c, w->tile + (size_t)r * (size_t)c2, w->x + at, w->skip + at, step,
+                            e->bf16 ? NULL : y, e->bf16 ? y : NULL);
         }
-        if (layer + 1 < config->layers) store_y(e, w, crop, layer + 1, from, n);
     }
 }
 
-/* dx (in w->x) becomes the gradient by the layer's input; dskip is the same for every layer. */
+/* The first half of a layer's backward pass: dp of all rows, and from it the gradients of the
+ * biases and of the conditioner's rows. */
+static void gate_backward(model_gradient *e, workspace *w, int layer, float *dbias) {
+    const model_config *config = &e->config;
+    size_t c = (size_t)e->c, c2 = 2 * c, all = (size_t)config->layers * c2;
+    for (int from = 0; from < e->rows; from += TILE) {
+        int n = e->rows - from < TILE ? e->rows - from : TILE;
+        const void *dout[2] = {act_at(e, w->dres, (size_t)from * c),
+                               act_at(e, w->dskip, (size_t)from * c)};
+        product(e, w, n, e->c, e->c, 2, dout, c, e->layers[layer].output.backward, NULL, false,
+                w->tile, c);
+        double start = clock_start(e);
+        for (int r = 0; r < n; r++) {
+            size_t row = (size_t)layer * (size_t)e->rows + (size_t)(from + r);
+            const void *saved = act_at(e, w->saved, row * c2);
+            void *dp = act_at(e, w->dp, (size_t)(e->pad_right + from + r) * c2);
+            float *dc0 = dbias, *dc1 = NULL, w0 = 1, w1 = 0;
+            if (config->family == MODEL_LULL) {
+                int low;
+                conditioner_position(e, from + r, &low, &w1);
+                w0 = 1 - w1;
+                dc0 = w->dcond_rows + (size_t)low * all + (size_t)layer * c2;
+                dc1 = dc0 + all;
+            }
+            e->nn->gate_backward(e->c, w->tile + (size_t)r * c, e->bf16 ? NULL : saved,
+                                 e->bf16 ? saved : NULL, e->bf16 ? NULL : dp, e->bf16 ? dp : NULL,
+                                 dc0, w0, dc1, w1);
+        }
+        clock_stop(e, start, &w->times.gates);
+    }
+    /* The two weights of a row add up to 1, so the bias's gradient is the conditioner rows' sum. */
+    if (config->family == MODEL_LULL)
+        add_columns(dbias, w->dcond_rows + (size_t)layer * c2, e->crop_frames + 2, e->c2, all);
+}
+
+/* The second half: dy from dp, and the gradient by the layer before's residual in place of this
+ * one's. */
+static void input_gradient(model_gradient *e, workspace *w, int layer, float *gradient) {
+    const model_config *config = &e->config;
+    size_t c = (size_t)e->c, c2 = 2 * c;
+    float *step = w->step_gradient + (size_t)layer * c, *dres_sum = NULL, scale = 1;
+    memset(step, 0, c * sizeof(float));
+    if (layer > 0) {
+        scale = INV_SQRT2;
+        dres_sum =
+            tensor_in(e, gradient,
+                      model_parameters_get(e->parameters,
+                                           "residual_layers.%d.output_projection.bias", layer - 1));
+    }
+    for (int from = 0; from < e->rows; from += TILE) {
+        int n = e->rows - from < TILE ? e->rows - from : TILE;
+        const void *taps[64];
+        for (int k = 0; k < config->kernel; k++)
+            taps[k] =
+                act_at(e, w->dp, (size_t)(e->pad_right + from - tap_offset(config, layer, k)) * c2);
+        product(e, w, n, e->c, e->c2, config->kernel, taps, c2, e->layers[layer].dilated.backward,
+                NULL, false, w->tile, c);
+        for (int r = 0; r < n; r++) {
+            size_t at = (size_t)(from + r) * c;
+            e->nn->residual_backward(e->c, w->tile + (size_t)r * c, scale, w->x + at,
+                                     e->bf16 ? act_at(e, w->dres, at) : NULL, step, dres_sum);
+        }
+    }
+}
+
+/* w->dres (in float32: w->x) holds the gradient by the layer's residual r and becomes that of the
+ * layer before (of the first one: the gradient by its input); dskip is the same for every layer. */
 static void layer_backward(model_gradient *e, workspace *w, int layer, float *gradient) {
     const model_config *config = &e->config;
     const model_parameters *p = e->parameters;
-    int c = e->c, c2 = e->c2, kernel = config->kernel;
-    size_t all = (size_t)config->layers * (size_t)c2, first = (size_t)layer * (size_t)e->rows;
-    bool last = layer == config->layers - 1;
+    int c = e->c, c2 = e->c2;
     float *dbias = tensor_in(
         e, gradient, model_parameters_get(p, "residual_layers.%d.dilated_conv.bias", layer));
     float *dbias_out = tensor_in(
         e, gradient, model_parameters_get(p, "residual_layers.%d.output_projection.bias", layer));
-    for (int from = 0; from < e->rows; from += TILE) {
-        int n = e->rows - from < TILE ? e->rows - from : TILE;
-        for (int r = 0; r < n; r++) {
-            float *dout = w->tile2;
-            const float *dx = w->x + (size_t)(from + r) * (size_t)c;
-            const float *dskip = w->skip + (size_t)(from + r) * (size_t)c;
-            for (int j = 0; j < c; j++) {
-                dout[j] =
-                    last ? 0 : dx[j] * INV_SQRT2; /* nothing reads the last layer's residual */
-                dout[c + j] = dskip[j];
-            }
-            for (int j = 0; j < c2; j++) dbias_out[j] += dout[j];
-            store(e, dout, act_at(e, w->dout, (size_t)(from + r) * (size_t)c2), (size_t)c2);
-        }
-        const void *dout = act_at(e, w->dout, (size_t)from * (size_t)c2);
-        product(e, w, n, c, c2, 1, &dout, (size_t)c2, e->layers[layer].output.backward, NULL, false,
-                w->tile, (size_t)c);
-        double start = clock_start(e);
-        for (int r = 0; r < n; r++) {
-            float *dp = w->tile2;
-            void *saved = act_at(e, w->saved, (first + (size_t)(from + r)) * (size_t)c2);
-            e->nn->gate_backward(c, w->tile + (size_t)r * (size_t)c, e->bf16 ? NULL : saved,
-                                 e->bf16 ? saved : NULL, dp, NULL);
-            for (int j = 0; j < c2; j++) dbias[j] += dp[j];
-            if (config->family == MODEL_LULL) {
-                int low;
-                float w1;
-                conditioner_position(e, from + r, &low, &w1);
-                float *dc0 = w->dcond_rows + (size_t)low * all + (size_t)layer * (size_t)c2,
-                      *dc1 = dc0 + all;
-                for (int j = 0; j < c2; j++) {
-                    dc0[j] += (1 - w1) * dp[j];
-                    dc1[j] += w1 * dp[j];
-                }
-            }
-            store(e, dp, act_at(e, w->dp, (size_t)(e->pad_right + from + r) * (size_t)c2),
-                  (size_t)c2);
-        }
-        clock_stop(e, start, &w->times.gates);
-    }
+    float *dw_out = tensor_in(
+        e, gradient, model_parameters_get(p, "residual_layers.%d.output_projection.weight", layer));
+    float *dw = tensor_in(e, gradient,
+                          model_parameters_get(p, "residual_layers.%d.dilated_conv.weight", layer));
+    gate_backward(e, w, layer, dbias);
     memcpy(
         tensor_in(e, gradient,
                   model_parameters_get(p, "residual_layers.%d.conditioner_projection.bias", layer)),
         dbias, (size_t)c2 * sizeof(float));
-    outer(e, w, e->rows, c2, c, w->dout, (size_t)c2, act_at(e, w->z, first * (size_t)c), (size_t)c,
-          tensor_in(e, gradient,
-                    model_parameters_get(p, "residual_layers.%d.output_projection.weight", layer)),
+    add_columns(dbias_out + c, w->dskip_sum, 1, c, (size_t)c);
+    const void *z = act_at(e, w->z, (size_t)layer * (size_t)e->rows * (size_t)c);
+    if (layer + 1 < config->layers) /* nothing reads the last layer's residual */
+        outer(e, w, e->rows, c, c, w->dres, (size_t)c, z, (size_t)c, dw_out, (size_t)c);
+    outer(e, w, e->rows, c, c, w->dskip, (size_t)c, z, (size_t)c, dw_out + (size_t)c * (size_t)c,
           (size_t)c);
     const void *dp = act_at(e, w->dp, (size_t)e->pad_right * (size_t)c2);
-    float *dw = tensor_in(e, gradient,
-                          model_parameters_get(p, "residual_layers.%d.dilated_conv.weight", layer));
-    for (int k = 0; k < kernel; k++)
+    for (int k = 0; k < config->kernel; k++)
         outer(e, w, e->rows, c2, c, dp, (size_t)c2,
               y_row(e, w, layer, tap_offset(config, layer, k)), (size_t)c,
               dw + (size_t)k * (size_t)c2 * (size_t)c, (size_t)c);
@@ -863,26 +909,7 @@ static void layer_backward(model_gradient *e, workspace *w, int layer, float *gr
         product(e, w, e->rows, bands, c2, 1, &dp, (size_t)c2, e->layers[layer].conditioner.backward,
                 NULL, true, w->dup, (size_t)bands);
     }
-    float *step = w->step_gradient + (size_t)layer * (size_t)c;
-    memset(step, 0, (size_t)c * sizeof(float));
-    for (int from = 0; from < e->rows; from += TILE) {
-        int n = e->rows - from < TILE ? e->rows - from : TILE;
-        const void *taps[64];
-        for (int k = 0; k < kernel; k++)
-            taps[k] =
-                act_at(e, w->dp,
-                       (size_t)(e->pad_right + from - tap_offset(config, layer, k)) * (size_t)c2);
-        product(e, w, n, c, c2, kernel, taps, (size_t)c2, e->layers[layer].dilated.backward, NULL,
-                false, w->tile, (size_t)c);
-        for (int r = 0; r < n; r++) {
-            float *dx = w->x + (size_t)(from + r) * (size_t)c;
-            const float *dy = w->tile + (size_t)r * (size_t)c;
-            for (int j = 0; j < c; j++) {
-                dx[j] = (last ? 0 : dx[j] * INV_SQRT2) + dy[j];
-                step[j] += dy[j];
-            }
-        }
-    }
+    input_gradient(e, w, layer, gradient);
 }
 
 /* ---- one crop ----------------------------------------------------------------------------- */
@@ -903,7 +930,7 @@ static void crop_forward(model_gradient *e, workspace *w, int crop, const float 
     if (config->input_relu)
         for (size_t i = 0; i < values; i++) w->x[i] = w->x[i] > 0 ? w->x[i] : 0;
     memset(w->skip, 0, values * sizeof(float));
-    store_y(e, w, crop, 0, 0, rows);
+    store_y(e, w, crop);
     for (int i = 0; i < config->layers; i++) layer_forward(e, w, crop, i);
     float scale = (float)(1 / sqrt((double)config->layers));
     for (size_t i = 0; i < values; i++) w->skip[i] *= scale;
@@ -1025,6 +1052,13 @@ static void crop_backward(model_gradient *e, workspace *w, const float *x_in, co
             (size_t)c);
     float scale = (float)(1 / sqrt((double)config->layers));
     for (size_t i = 0; i < values; i++) w->skip[i] *= scale;
+    memset(w->dskip_sum, 0, (size_t)c * sizeof(float));
+    add_columns(w->dskip_sum, w->skip, rows, c, (size_t)c);
+    memset(w->x, 0, values * sizeof(float)); /* nothing reads the last layer's residual */
+    if (e->bf16) {
+        store(e, w->skip, w->dskip, values);
+        store(e, w->x, w->dres, values);
+    }
     if (config->family == MODEL_LULL)
         memset(w->dcond_rows, 0,
                (size_t)(e->crop_frames + 2) * (size_t)config->layers * (size_t)e->c2 *

@@ -155,8 +155,20 @@ static void gate(int channels, const float *h, const float *c0, float w0, const 
 }
 
 static void gate_backward(int channels, const float *dz, const float *saved_f32,
-                          const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16) {
-    nn_reference.gate_backward(channels, dz, saved_f32, saved_bf16, dp_f32, dp_bf16);
+                          const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16, float *dc0,
+                          float w0, float *dc1, float w1) {
+    nn_reference.gate_backward(channels, dz, saved_f32, saved_bf16, dp_f32, dp_bf16, dc0, w0, dc1,
+                               w1);
+}
+
+static void residual(int channels, const float *out, float *x, float *skip, const float *step,
+                     float *y_f32, bf16 *y_bf16) {
+    nn_reference.residual(channels, out, x, skip, step, y_f32, y_bf16);
+}
+
+static void residual_backward(int channels, const float *dy, float scale, float *dx, bf16 *dx_bf16,
+                              float *dy_sum, float *dx_sum) {
+    nn_reference.residual_backward(channels, dy, scale, dx, dx_bf16, dy_sum, dx_sum);
 }
 
 static void silu(const float *x, float *y, size_t n) {
@@ -180,5 +192,7 @@ const nn_kernels nn_blas = {
     .from_bf16 = from_bf16,
     .gate = gate,
     .gate_backward = gate_backward,
+    .residual = residual,
+    .residual_backward = residual_backward,
     .silu = silu,
 };

@@ -60,9 +60,20 @@ typedef struct nn_kernels {
     void (*gate)(int channels, const float *h, const float *c0, float w0, const float *c1, float w1,
                  float *z_f32, bf16 *z_bf16, float *saved_f32, bf16 *saved_bf16);
     /* Backward of the gate for one row: dz (C, float32) and saved [σ | tanh] → dp (2C):
-     * dp_σ = dz·t·σ(1−σ), dp_t = dz·σ·(1−t²). */
+     * dp_σ = dz·t·σ(1−σ), dp_t = dz·σ·(1−t²). dc0 += w0·dp, dc1 += w1·dp before dp is rounded (each
+     * may be NULL). */
     void (*gate_backward)(int channels, const float *dz, const float *saved_f32,
-                          const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16);
+                          const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16, float *dc0,
+                          float w0, float *dc1, float w1);
+    /* The end of a residual layer for one row: with out = [r | s] (2·channels values),
+     * x = (x + r)·√½, skip += s, and, when step is not NULL, y = x + step, the next layer's input
+     * (exactly one of y_f32, y_bf16 is then non-NULL). */
+    void (*residual)(int channels, const float *out, float *x, float *skip, const float *step,
+                     float *y_f32, bf16 *y_bf16);
+    /* Its backward for one row, after the layer's own gradient dy is known: dx = (dx + dy)·scale,
+     * dy_sum += dy; dx_sum += dx and dx_bf16 = dx, rounded (each may be NULL). */
+    void (*residual_backward)(int channels, const float *dy, float scale, float *dx, bf16 *dx_bf16,
+                              float *dy_sum, float *dx_sum);
     /* SiLU forward (y may be x). */
     void (*silu)(const float *x, float *y, size_t n);
 } nn_kernels;

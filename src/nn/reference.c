@@ -117,14 +117,43 @@ static void gate(int channels, const float *h, const float *c0, float w0, const 
     }
 }
 
+static void add_gate_sum(float *sum, float w, int channels, int i, float ds, float dt) {
+    if (!sum) return;
+    sum[i] += w * ds;
+    sum[channels + i] += w * dt;
+}
+
 static void gate_backward(int channels, const float *dz, const float *saved_f32,
-                          const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16) {
+                          const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16, float *dc0,
+                          float w0, float *dc1, float w1) {
     for (int i = 0; i < channels; i++) {
         float s = saved_f32 ? saved_f32[i] : widen_bf16(saved_bf16[i]);
         float t = saved_f32 ? saved_f32[channels + i] : widen_bf16(saved_bf16[channels + i]);
         float ds = dz[i] * t * (s * (1.0f - s)), dt = dz[i] * s * (1.0f - t * t);
         if (dp_f32) dp_f32[i] = ds, dp_f32[channels + i] = dt;
         if (dp_bf16) dp_bf16[i] = round_bf16(ds), dp_bf16[channels + i] = round_bf16(dt);
+        add_gate_sum(dc0, w0, channels, i, ds, dt);
+        add_gate_sum(dc1, w1, channels, i, ds, dt);
+    }
+}
+
+static void residual(int channels, const float *out, float *x, float *skip, const float *step,
+                     float *y_f32, bf16 *y_bf16) {
+    for (int i = 0; i < channels; i++) {
+        x[i] = (x[i] + out[i]) * 0.70710678118654752f;
+        skip[i] += out[channels + i];
+        if (step && y_f32) y_f32[i] = x[i] + step[i];
+        if (step && y_bf16) y_bf16[i] = round_bf16(x[i] + step[i]);
+    }
+}
+
+static void residual_backward(int channels, const float *dy, float scale, float *dx, bf16 *dx_bf16,
+                              float *dy_sum, float *dx_sum) {
+    for (int i = 0; i < channels; i++) {
+        dx[i] = (dx[i] + dy[i]) * scale;
+        dy_sum[i] += dy[i];
+        if (dx_sum) dx_sum[i] += dx[i];
+        if (dx_bf16) dx_bf16[i] = round_bf16(dx[i]);
     }
 }
 
@@ -149,5 +178,7 @@ const nn_kernels nn_reference = {
     .from_bf16 = from_bf16,
     .gate = gate,
     .gate_backward = gate_backward,
+    .residual = residual,
+    .residual_backward = residual_backward,
     .silu = silu,
 };

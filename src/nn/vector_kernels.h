@@ -511,36 +511,87 @@ static void gate(int channels, const float *h, const float *c0, float w0, const 
     if (i < channels) gate_some(&g, i, channels - i);
 }
 
+typedef struct gate_backward_call {
+    const float *dz, *saved_f32;
+    const bf16 *saved_bf16;
+    float *dp_f32, *dc0, *dc1;
+    bf16 *dp_bf16;
+    vf w0, w1;
+    int channels;
+} gate_backward_call;
+
+INLINE void add_scaled(float *sum, vf w, vf x, int n) {
+    store_some(sum, v_fma(w, x, load_some(sum, n)), n);
+}
+
+/* Of dp, channels i … i + n - 1. */
+INLINE void gate_backward_end(const gate_backward_call *g, vf dp, int i, int n) {
+    if (g->dp_f32) store_some(g->dp_f32 + i, dp, n);
+    if (g->dp_bf16) store_some_bf16(g->dp_bf16 + i, dp, n);
+    if (g->dc0) add_scaled(g->dc0 + i, g->w0, dp, n);
+    if (g->dc1) add_scaled(g->dc1 + i, g->w1, dp, n);
+}
+
 /* Channels i … i + n - 1 of the backward pass, n ≤ V_LANES. */
-INLINE void gate_backward_some(int channels, const float *dz, const float *saved_f32,
-                               const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16, int i, int n) {
-    vf one = v_set1(1.0f), d = load_some(dz + i, n), s, t;
-    if (saved_f32) {
-        s = load_some(saved_f32 + i, n);
-        t = load_some(saved_f32 + channels + i, n);
+INLINE void gate_backward_some(const gate_backward_call *g, int i, int n) {
+    vf one = v_set1(1.0f), d = load_some(g->dz + i, n), s, t;
+    if (g->saved_f32) {
+        s = load_some(g->saved_f32 + i, n);
+        t = load_some(g->saved_f32 + g->channels + i, n);
     } else {
-        s = load_some_bf16(saved_bf16 + i, n);
-        t = load_some_bf16(saved_bf16 + channels + i, n);
+        s = load_some_bf16(g->saved_bf16 + i, n);
+        t = load_some_bf16(g->saved_bf16 + g->channels + i, n);
     }
-    vf ds = v_mul(v_mul(d, t), v_mul(s, v_sub(one, s)));
-    vf dt = v_mul(v_mul(d, s), v_sub(one, v_mul(t, t)));
-    if (dp_f32) {
-        store_some(dp_f32 + i, ds, n);
-        store_some(dp_f32 + channels + i, dt, n);
-    }
-    if (dp_bf16) {
-        store_some_bf16(dp_bf16 + i, ds, n);
-        store_some_bf16(dp_bf16 + channels + i, dt, n);
-    }
+    gate_backward_end(g, v_mul(v_mul(d, t), v_mul(s, v_sub(one, s))), i, n);
+    gate_backward_end(g, v_mul(v_mul(d, s), v_sub(one, v_mul(t, t))), g->channels + i, n);
 }
 
 static void gate_backward(int channels, const float *dz, const float *saved_f32,
-                          const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16) {
+                          const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16, float *dc0,
+                          float w0, float *dc1, float w1) {
+    gate_backward_call g = {.channels = channels,
+                            .dz = dz,
+                            .saved_f32 = saved_f32,
+                            .saved_bf16 = saved_bf16,
+                            .dp_f32 = dp_f32,
+                            .dp_bf16 = dp_bf16,
+                            .dc0 = dc0,
+                            .dc1 = dc1,
+                            .w0 = v_set1(w0),
+                            .w1 = v_set1(w1)};
     int i = 0;
-    for (; i + V_LANES <= channels; i += V_LANES)
-        gate_backward_some(channels, dz, saved_f32, saved_bf16, dp_f32, dp_bf16, i, V_LANES);
-    if (i < channels)
-        gate_backward_some(channels, dz, saved_f32, saved_bf16, dp_f32, dp_bf16, i, channels - i);
+    for (; i + V_LANES <= channels; i += V_LANES) gate_backward_some(&g, i, V_LANES);
+    if (i < channels) gate_backward_some(&g, i, channels - i);
+}
+
+static void residual(int channels, const float *out, float *x, float *skip, const float *step,
+                     float *y_f32, bf16 *y_bf16) {
+    for (int i = 0; i < channels; i += V_LANES) {
+        int n = least(channels - i, V_LANES);
+        vf sum = v_add(load_some(x + i, n), load_some(out + i, n));
+        sum = v_mul(sum, v_set1(0.70710678118654752f));
+        store_some(x + i, sum, n);
+        store_some(skip + i, v_add(load_some(skip + i, n), load_some(out + channels + i, n)), n);
+        if (!step) continue;
+        sum = v_add(sum, load_some(step + i, n));
+        if (y_f32)
+            store_some(y_f32 + i, sum, n);
+        else
+            store_some_bf16(y_bf16 + i, sum, n);
+    }
+}
+
+static void residual_backward(int channels, const float *dy, float scale, float *dx, bf16 *dx_bf16,
+                              float *dy_sum, float *dx_sum) {
+    for (int i = 0; i < channels; i += V_LANES) {
+        int n = least(channels - i, V_LANES);
+        vf d = load_some(dy + i, n);
+        vf sum = v_mul(v_add(load_some(dx + i, n), d), v_set1(scale));
+        store_some(dx + i, sum, n);
+        store_some(dy_sum + i, v_add(load_some(dy_sum + i, n), d), n);
+        if (dx_sum) store_some(dx_sum + i, v_add(load_some(dx_sum + i, n), sum), n);
+        if (dx_bf16) store_some_bf16(dx_bf16 + i, sum, n);
+    }
 }
 
 static void silu(const float *x, float *y, size_t n) {
@@ -570,5 +621,7 @@ const nn_kernels NN_TABLE = {
     .from_bf16 = from_bf16,
     .gate = gate,
     .gate_backward = gate_backward,
+    .residual = residual,
+    .residual_backward = residual_backward,
     .silu = silu,
 };

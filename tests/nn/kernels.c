@@ -427,19 +427,24 @@ static void check_gate(const nn_kernels *table) {
 static void check_gate_backward(const nn_kernels *table) {
     static const int counts[] = {1, 7, 16, 33, 96};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-        for (int variant = 0; variant < 4; variant++) {
+        for (int variant = 0; variant < 16; variant++) {
             int n = counts[i];
             bool half_in = variant & 1, half_out = variant & 2;
             float *dz = random_floats((size_t)n), *saved = random_floats(2 * (size_t)n);
             bf16 *saved16 = random_bf16(2 * (size_t)n);
+            float *sums = random_floats(4 * (size_t)n), sums_expected[400];
+            float *dc0 = variant & 4 ? sums : NULL, *dc1 = variant & 8 ? sums + 2 * n : NULL;
+            memcpy(sums_expected, sums, 4 * (size_t)n * sizeof *sums);
             float expected[200], wide[200];
             twin->gate_backward(n, dz, half_in ? NULL : saved, half_in ? saved16 : NULL, expected,
-                                NULL);
+                                NULL, dc0 ? sums_expected : NULL, 0.25f,
+                                dc1 ? sums_expected + 2 * n : NULL, 0.75f);
             guarded guard;
             size_t size = half_out ? sizeof(bf16) : sizeof(float);
             void *out = guarded_new(&guard, 2 * (size_t)n * size);
             table->gate_backward(n, dz, half_in ? NULL : saved, half_in ? saved16 : NULL,
-                                 half_out ? NULL : out, half_out ? out : NULL);
+                                 half_out ? NULL : out, half_out ? out : NULL, dc0, 0.25f, dc1,
+                                 0.75f);
             if (half_out)
                 twin->from_bf16(out, wide, 2 * (size_t)n);
             else
@@ -448,8 +453,71 @@ static void check_gate_backward(const nn_kernels *table) {
                 assert_close(wide[j], expected[j],
                              1e-6 + (half_out ? fabs((double)expected[j]) * 0x1p-8 : 0),
                              table->name, "gate_backward", 0, j);
+            for (int j = 0; j < 4 * n; j++)
+                assert_close(sums[j], sums_expected[j], 1e-6, table->name, "gate_backward sums", 0,
+                             j);
             guarded_free(&guard);
-            free(dz), free(saved), free(saved16);
+            free(dz), free(saved), free(saved16), free(sums);
+        }
+}
+
+static void check_residual(const nn_kernels *table) {
+    static const int counts[] = {1, 7, 16, 33, 96};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        for (int variant = 0; variant < 3; variant++) {
+            size_t n = (size_t)counts[i], bytes = n * sizeof(float);
+            bool half = variant == 1;
+            float *out = random_floats(2 * n), *start = random_floats(2 * n);
+            float *step = variant == 2 ? NULL : random_floats(n);
+            float x[100], skip[100], y[100];
+            memcpy(x, start, bytes);
+            memcpy(skip, start + n, bytes);
+            twin->residual(counts[i], out, x, skip, step, y, NULL);
+            guarded x_guard, skip_guard, y_guard;
+            float *x_is = guarded_new(&x_guard, bytes), *skip_is = guarded_new(&skip_guard, bytes);
+            void *y_is = guarded_new(&y_guard, half ? n * sizeof(bf16) : bytes);
+            memcpy(x_is, start, bytes);
+            memcpy(skip_is, start + n, bytes);
+            table->residual(counts[i], out, x_is, skip_is, step, half ? NULL : y_is,
+                            half ? y_is : NULL);
+            assert_memory_equal(x_is, x, bytes); /* a sum and a product each: no freedom */
+            assert_memory_equal(skip_is, skip, bytes);
+            if (half) {
+                bf16 rounded[100];
+                twin->to_bf16(y, rounded, n);
+                assert_memory_equal(y_is, rounded, n * sizeof(bf16));
+            } else if (step) {
+                assert_memory_equal(y_is, y, bytes);
+            }
+            guarded_free(&x_guard);
+            guarded_free(&skip_guard);
+            guarded_free(&y_guard);
+            free(out), free(start), free(step);
+        }
+}
+
+static void check_residual_backward(const nn_kernels *table) {
+    static const int counts[] = {1, 7, 16, 33, 96};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        for (int variant = 0; variant < 4; variant++) {
+            size_t n = (size_t)counts[i], bytes = n * sizeof(float);
+            bool half = variant & 1, sum = variant & 2;
+            float *dy = random_floats(n), *start = random_floats(3 * n), expected[300];
+            bf16 rounded[100];
+            memcpy(expected, start, 3 * bytes);
+            twin->residual_backward(counts[i], dy, 0.7f, expected, rounded, expected + n,
+                                    sum ? expected + 2 * n : NULL);
+            guarded guard, half_guard;
+            float *is = guarded_new(&guard, 3 * bytes);
+            bf16 *half_is = guarded_new(&half_guard, n * sizeof *half_is);
+            memcpy(is, start, 3 * bytes);
+            table->residual_backward(counts[i], dy, 0.7f, is, half ? half_is : NULL, is + n,
+                                     sum ? is + 2 * n : NULL);
+            assert_memory_equal(is, expected, 3 * bytes);
+            if (half) assert_memory_equal(half_is, rounded, n * sizeof(bf16));
+            guarded_free(&guard);
+            guarded_free(&half_guard);
+            free(dy), free(start);
         }
 }
 
@@ -522,6 +590,8 @@ EACH(conversions)
 EACH(accuracy)
 EACH(gate)
 EACH(gate_backward)
+EACH(residual)
+EACH(residual_backward)
 EACH(silu)
 
 static int set_up(void **unused) {
@@ -537,6 +607,7 @@ int main(void) {
         cmocka_unit_test(test_outer_f32),    cmocka_unit_test(test_outer_bf16),
         cmocka_unit_test(test_conversions),  cmocka_unit_test(test_accuracy),
         cmocka_unit_test(test_gate),         cmocka_unit_test(test_gate_backward),
+        cmocka_unit_test(test_residual),     cmocka_unit_test(test_residual_backward),
         cmocka_unit_test(test_silu),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
