@@ -34,7 +34,8 @@ class Options(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_size_t), ("seed", ctypes.c_uint64), ("steps", ctypes.c_int),
                 ("sampler", ctypes.c_int), ("eta", ctypes.c_float), ("refine", ctypes.c_int),
                 ("refine_window", ctypes.c_int), ("use", ctypes.c_int), ("threads", ctypes.c_int),
-                ("precision", ctypes.c_int), ("queue_frames", ctypes.c_size_t)]
+                ("precision", ctypes.c_int), ("queue_frames", ctypes.c_size_t),
+                ("refine_momentum", ctypes.c_float)]
 
 
 def load():

@@ -153,6 +153,8 @@ typedef struct lull_options {
                           it. Default 1 */
     lull_precision precision; /* default LULL_PRECISION_AUTO */
     size_t queue_frames;      /* mel frames that push may run ahead of pull; 0 = 1024 */
+    float refine_momentum;    /* of the iterations (fast Griffin-Lim's: Perraudin et al. 2013), 0 to
+                                 below 1; < 0 = the model's default */
 } lull_options;
 
 LULL_API void lull_options_init(lull_options *options);

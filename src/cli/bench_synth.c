@@ -102,7 +102,8 @@ static void add_uses(bench_facts *facts) {
         other.precision = base->precision;
         other.queue_frames = base->queue_frames;
         if (other.steps == base->steps && other.refine == base->refine &&
-            other.refine_window == base->refine_window)
+            other.refine_window == base->refine_window &&
+            other.refine_momentum == base->refine_momentum)
             continue;
         add_row(facts, &other, "%s: %d steps, %d on %d", names[use], other.steps, other.refine,
                 other.refine_window);
@@ -329,6 +330,7 @@ static cJSON *row_json(const bench_facts *facts, const bench_row *row) {
     cJSON_AddNumberToObject(object, "evaluations", row->evaluations);
     cJSON_AddNumberToObject(object, "refine", row->options.refine);
     cJSON_AddNumberToObject(object, "refine_window", row->options.refine_window);
+    cJSON_AddNumberToObject(object, "refine_momentum", row->options.refine_momentum);
     cJSON_AddNumberToObject(object, "threads", row->options.threads);
     cJSON_AddNumberToObject(object, "utterances", row->jobs);
     cJSON_AddNumberToObject(object, "push_frames", row->push);

@@ -22,6 +22,7 @@ static const char *const use_names[] = {"live", "low_latency", "offline"};
 typedef struct settings_facts {
     const char *name;
     int steps, refine, refine_window;
+    double refine_momentum;
     size_t latency; /* samples */
     double flops;   /* in one second of audio */
 } settings_facts;
@@ -41,6 +42,7 @@ static lull_status find_settings(const lull_model *model, lull_use use, settings
     facts->steps = settings.steps;
     facts->refine = settings.refine;
     facts->refine_window = settings.refine_window;
+    facts->refine_momentum = settings.refine_momentum;
     facts->latency = lull_vocoder_latency(vocoder);
     facts->flops = model->info.flops_per_second * facts->steps / config->steps;
     lull_vocoder_free(vocoder);
@@ -76,6 +78,7 @@ static cJSON *settings_json(const lull_model *model, const settings_facts *facts
         cJSON_AddNumberToObject(object, "steps", facts->steps) &&
         cJSON_AddNumberToObject(object, "refine", facts->refine) &&
         cJSON_AddNumberToObject(object, "refine_window", facts->refine_window) &&
+        cJSON_AddNumberToObject(object, "refine_momentum", facts->refine_momentum) &&
         cJSON_AddNumberToObject(object, "latency_samples", (double)facts->latency) &&
         cJSON_AddNumberToObject(object, "latency_frames", (double)facts->latency / hop) &&
         cJSON_AddNumberToObject(object, "latency_ms", milliseconds(model, facts->latency)) &&

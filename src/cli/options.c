@@ -410,6 +410,7 @@ void cli_synthesis_options(const cli_synthesis *synthesis, lull_options *options
     options->eta = (float)synthesis->eta;
     options->refine = synthesis->refine;
     options->refine_window = synthesis->refine_window;
+    options->refine_momentum = (float)synthesis->refine_momentum;
     options->use = synthesis->low_latency ? LULL_LOW_LATENCY
                    : synthesis->live      ? LULL_LIVE
                    : synthesis->offline   ? LULL_OFFLINE

@@ -100,7 +100,7 @@ typedef struct cli_synthesis {
     const char *model;
     uint64_t seed;
     int steps, sampler, refine, refine_window, precision, threads;
-    double eta;
+    double eta, refine_momentum;
     bool live, low_latency, offline; /* what the user said; none: `use` */
     lull_use use;                    /* the command's own default */
 } cli_synthesis;
@@ -111,7 +111,10 @@ extern const char *const cli_precision_choices[];
 
 /* What to begin with: everything says "the model's default", one thread. */
 #define CLI_SYNTHESIS_DEFAULT                                                                      \
-    { .refine = -1, .refine_window = -1, .threads = 1, .eta = -1.0, .use = LULL_LIVE }
+    {                                                                                              \
+        .refine = -1, .refine_window = -1, .refine_momentum = -1.0, .threads = 1, .eta = -1.0,     \
+        .use = LULL_LIVE                                                                           \
+    }
 
 /* Their rows of the table, for a variable `s` of type cli_synthesis. */
 #define CLI_SYNTHESIS_OPTIONS(s)                                                                   \
@@ -123,6 +126,7 @@ extern const char *const cli_precision_choices[];
         CLI_NUMBER(0, "eta", "X", &(s).eta, 0.0, 1.0, "ddim: 0 deterministic to 1 fresh noise"),   \
         CLI_INT('r', "refine", "N", &(s).refine, 0, 1000, "mel consistency iterations; 0 none"),   \
         CLI_INT(0, "refine-window", "N", &(s).refine_window, 0, 256, "frames that they work on"),  \
+        CLI_NUMBER(0, "refine-momentum", "X", &(s).refine_momentum, 0.0, 0.999, "their momentum"), \
         CLI_FLAG('l', "low-latency", &(s).low_latency, "settings for the shortest delay"),         \
         CLI_FLAG(0, "live", &(s).live, "settings for streams"),                                    \
         CLI_FLAG(0, "offline", &(s).offline, "settings for files"),                                \

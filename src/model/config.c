@@ -53,9 +53,11 @@ void model_config_default(model_config *config) {
     config->low_latency_steps = 1;
     config->low_latency_refine = 16;
     config->low_latency_refine_window = 1;
+    config->low_latency_refine_momentum = 0.9;
     config->offline_steps = 6;
     config->offline_refine = 8;
     config->offline_refine_window = 32;
+    config->offline_refine_momentum = 0.9;
 }
 
 void model_config_diffwave(model_config *config) {
@@ -82,7 +84,9 @@ void model_config_diffwave(model_config *config) {
     config->steps = 6;
     config->refine_momentum = 0.9;
     config->low_latency_steps = 6;
+    config->low_latency_refine_momentum = 0.9;
     config->offline_steps = 6;
+    config->offline_refine_momentum = 0.9;
 }
 
 /* ---- the members of each JSON object, as a table that reads and writes ---- */
@@ -179,12 +183,14 @@ static const member offline_members[] = {
     {"steps", INTEGER, AT(offline_steps), 1, 1000, NULL},
     {"refine", INTEGER, AT(offline_refine), 0, 1000, NULL},
     {"refine_window", INTEGER, AT(offline_refine_window), 0, 256, NULL},
+    {"refine_momentum", NUMBER, AT(offline_refine_momentum), 0, 1, NULL},
     {0},
 };
 static const member low_latency_members[] = {
     {"steps", INTEGER, AT(low_latency_steps), 1, 1000, NULL},
     {"refine", INTEGER, AT(low_latency_refine), 0, 1000, NULL},
     {"refine_window", INTEGER, AT(low_latency_refine_window), 0, 256, NULL},
+    {"refine_momentum", NUMBER, AT(low_latency_refine_momentum), 0, 1, NULL},
     {0},
 };
 
@@ -529,20 +535,19 @@ model_settings model_config_settings(const model_config *c, lull_use use) {
     switch (use) {
     case LULL_LOW_LATENCY:
         return (model_settings){c->low_latency_steps, c->low_latency_refine,
-                                c->low_latency_refine_window};
+                                c->low_latency_refine_window, c->low_latency_refine_momentum};
     case LULL_OFFLINE:
-        return (model_settings){c->offline_steps, c->offline_refine, c->offline_refine_window};
+        return (model_settings){c->offline_steps, c->offline_refine, c->offline_refine_window,
+                                c->offline_refine_momentum};
     case LULL_LIVE:
         break;
     }
-    return (model_settings){c->steps, c->refine, c->refine_window};
+    return (model_settings){c->steps, c->refine, c->refine_window, c->refine_momentum};
 }
 
 static lull_status check_synthesis(const model_config *c, const char *name, lull_error *error) {
     if (!(c->tilt_hz >= 0 && c->tilt_hz <= 192000))
         REFUSE("%s: a tilt of %g Hz; 0 (none) to 192000 are possible", name, c->tilt_hz);
-    if (!(c->refine_momentum >= 0 && c->refine_momentum <= 1))
-        REFUSE("%s: a refinement momentum of %g; 0 to 1 are possible", name, c->refine_momentum);
     for (int use = LULL_LIVE; use <= LULL_OFFLINE; use++) {
         model_settings settings = model_config_settings(c, (lull_use)use);
         if (settings.refine < 0 || settings.refine > 1000)
@@ -550,6 +555,9 @@ static lull_status check_synthesis(const model_config *c, const char *name, lull
         if (settings.refine_window < 0 || settings.refine_window > 256)
             REFUSE("%s: a refinement window of %d frames; 0 to 256 are possible", name,
                    settings.refine_window);
+        if (!(settings.refine_momentum >= 0 && settings.refine_momentum < 1))
+            REFUSE("%s: a refinement momentum of %g; 0 to below 1 are possible", name,
+                   settings.refine_momentum);
         /* The sampler itself says how many steps it can do. */
         diffusion_plan *plan = NULL;
         lull_error reason = {0};

@@ -50,7 +50,9 @@ typedef struct model_config {
     int refine, refine_window;
     double refine_momentum;
     int low_latency_steps, low_latency_refine, low_latency_refine_window;
+    double low_latency_refine_momentum;
     int offline_steps, offline_refine, offline_refine_window;
+    double offline_refine_momentum;
 } model_config;
 
 /* The shipped recipe (family lull) and the `diffwave` base preset (30×64, cycle 10). */
@@ -69,6 +71,7 @@ char *model_config_print(const model_config *config); /* base_free; NULL = out o
 /* The settings of synthesis for a use. */
 typedef struct model_settings {
     int steps, refine, refine_window;
+    double refine_momentum;
 } model_settings;
 model_settings model_config_settings(const model_config *config, lull_use use);
 

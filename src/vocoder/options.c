@@ -9,8 +9,12 @@
 
 void lull_options_init(lull_options *options) {
     if (!options) return;
-    *options = (lull_options){
-        .struct_size = sizeof *options, .eta = -1, .refine = -1, .refine_window = -1, .threads = 1};
+    *options = (lull_options){.struct_size = sizeof *options,
+                              .eta = -1,
+                              .refine = -1,
+                              .refine_window = -1,
+                              .refine_momentum = -1,
+                              .threads = 1};
 }
 
 static lull_status check_range(const char *name, double value, double least, double most,
@@ -29,6 +33,11 @@ static lull_status check(const lull_options *o, lull_error *error) {
     if (!status) status = check_range("refine", o->refine, -1, VOCODER_MAX_REFINE, error);
     if (!status)
         status = check_range("refine_window", o->refine_window, -1, VOCODER_MAX_WINDOW, error);
+    if (!status && !(o->refine_momentum < 1)) /* NaN too; at 1 the iteration need not end */
+        status = base_fail(error, LULL_INVALID,
+                           "refine_momentum is %g; expected 0 to below 1, or below 0 for the "
+                           "model's",
+                           (double)o->refine_momentum);
     if (!status) status = check_range("threads", o->threads, 1, VOCODER_MAX_THREADS, error);
     if (!status) status = check_range("use", (int)o->use, LULL_LIVE, LULL_OFFLINE, error);
     if (!status)
@@ -59,6 +68,7 @@ static void fill_from_model(const model_config *c, lull_options *o) {
     if (o->eta < 0) o->eta = (float)c->eta;
     if (o->refine < 0) o->refine = settings.refine;
     if (o->refine_window < 0) o->refine_window = settings.refine_window;
+    if (o->refine_momentum < 0) o->refine_momentum = (float)settings.refine_momentum;
 }
 
 lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,
@@ -69,6 +79,7 @@ lull_status vocoder_resolve_options(const lull_options *given, const model_confi
     if (config) fill_from_model(config, resolved);
     if (resolved->refine < 0) resolved->refine = VOCODER_NOISE_REFINE;
     if (resolved->refine_window < 0) resolved->refine_window = VOCODER_NOISE_REFINE_WINDOW;
+    if (resolved->refine_momentum < 0) resolved->refine_momentum = VOCODER_NOISE_REFINE_MOMENTUM;
     if (resolved->queue_frames == 0) resolved->queue_frames = VOCODER_DEFAULT_QUEUE;
     return LULL_OK;
 }

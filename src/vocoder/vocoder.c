@@ -173,7 +173,7 @@ static lull_status build(lull_vocoder *v, lull_error *error) {
         status =
             finish_init(&v->finish, &v->convention, config ? config->whitened : true,
                         config ? config->tilt_hz : 0, v->options.refine, v->options.refine_window,
-                        config ? config->refine_momentum : 0.9, block_samples(v), error);
+                        v->options.refine_momentum, block_samples(v), error);
     if (!status) status = new_lines(v, error);
     if (!status && v->options.threads > 1)
         status = thread_pool_new(v->options.threads, &v->pool, error);

@@ -5,8 +5,9 @@
 
 #include "mel/convention.h"
 
-/* Iterations and window of the mel consistency where there is no model to say so. */
+/* Iterations, window and momentum of the mel consistency where there is no model to say so. */
 enum { VOCODER_NOISE_REFINE = 32, VOCODER_NOISE_REFINE_WINDOW = 6 };
+#define VOCODER_NOISE_REFINE_MOMENTUM 0.9f
 
 /* A vocoder without a network: noise coloured by the mel, then mel consistency. The classical
  * baseline. steps, sampler, eta, use and precision of the options are not used. */

@@ -177,6 +177,7 @@ static void times(void **state) {
         assert_true(fabs(0.5 * (1.0 - cos(3.14159265358979 * t)) - q) < 1e-9);
         middle += t > 0.25 && t < 0.75;
         assert_true(train_time(&angle, TRAIN_DENSITY_UNIFORM, q) == q);
+        assert_true(fabs(cbrt(train_time(&angle, TRAIN_DENSITY_START, q)) - q) < 1e-12);
         double step = train_time(&betas, TRAIN_DENSITY_SINE, q);
         assert_true(step == floor(50 * q) && step < 50);
     }

@@ -219,11 +219,12 @@ static void any_number_of_threads(void **state) {
     set_up(&f);
     f.settings.max_steps = 9;
     f.settings.batch = 5;
-    for (int bf16 = 0; bf16 < 2; bf16++) {
+    for (int i = 0; i < 3; i++) {
         char one[32], three[32];
-        f.settings.bf16 = bf16 != 0;
-        snprintf(one, sizeof one, "one-%d", bf16);
-        snprintf(three, sizeof three, "three-%d", bf16);
+        f.settings.bf16 = i == 1;
+        f.settings.optimizer = i == 2 ? TRAIN_ADAMW : TRAIN_MUON;
+        snprintf(one, sizeof one, "one-%d", i);
+        snprintf(three, sizeof three, "three-%d", i);
         train_fine(&f, one, false, 1);
         train_fine(&f, three, false, 3);
         same_runs(&f, one, three);
@@ -452,11 +453,13 @@ static void learns(void **state) {
         double stft;
     } others[] = {{DIFFUSION_FLOW, SCHEDULE_LINEAR, TRAIN_LOSS_L2, 0},
                   {DIFFUSION_NOISE, SCHEDULE_BETAS, TRAIN_LOSS_L1, 0},
+                  {DIFFUSION_V, SCHEDULE_ANGLE, TRAIN_LOSS_L2, 0.5},
+                  {DIFFUSION_FLOW, SCHEDULE_LINEAR, TRAIN_LOSS_L2, 0.5},
                   {DIFFUSION_DATA, SCHEDULE_ANGLE, TRAIN_LOSS_L2, 0},
                   {DIFFUSION_DATA, SCHEDULE_ANGLE, TRAIN_LOSS_L1, 0.5}};
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char name[32];
-        snprintf(name, sizeof name, "other-%d", i);
+        snprintf(name, sizeof name, "other-%zu", i);
         f.config.objective = others[i].objective;
         f.config.schedule = (diffusion_schedule){others[i].kind, 50, 1e-4, 0.05};
         f.config.sampler =

@@ -426,6 +426,8 @@ static void bad_options(void **state) {
     REFUSED(eta, NAN);
     REFUSED(refine, -2);
     REFUSED(refine_window, 257);
+    REFUSED(refine_momentum, 1.0f);
+    REFUSED(refine_momentum, NAN);
     REFUSED(threads, 0);
     REFUSED(threads, 65);
     REFUSED(sampler, (lull_sampler)9);
