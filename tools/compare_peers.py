@@ -2,10 +2,10 @@
 """The speed of lull beside PyTorch and onnxruntime: the same networks, weights, noise and input, in one run.
 
     compare_peers.py [--lull build/src/cli/lull] [--onnxruntime FOLDER] [--networks diffwave,lull]
-                     [--threads 1,2] [--rounds N] [--seconds X] [--json FILE]
+                     [--precisions float32,bfloat16] [--threads 1,2] [--rounds N] [--seconds X] [--json FILE]
 
 Two networks: DiffWave base (30 layers of 64 channels, random weights in the published layout, brought in by
-tools/import_diffwave.py, six-step fast sampling) and the default model's (its six steps, without the whitening
+tools/import_diffwave.py, six-step fast sampling) and the default model's (six steps, without the whitening
 and the refinement that only lull has). Every program runs the whole reverse process from the same noise. Outputs
 are compared before times; then the programs take turns, and medians count. Needs python3-torch; onnxruntime is
 npm's onnxruntime-node:
@@ -275,10 +275,11 @@ def make_diffwave(folder):
 
 
 def make_plain(source, folder):
-    """The model without whitening: its network and steps alone."""
+    """The model without whitening, in six steps: its network and sampler alone."""
     meta, header, data, _ = read_safetensors(source)
     config = json.loads(meta["lull"])
     config["network"]["whitened"] = False
+    config["synthesis"]["steps"] = 6
     text = json.dumps({"__metadata__": dict(meta, lull=json.dumps(config)), **header}).encode()
     text += b" " * (-len(text) % 8)
     path = folder / "plain.safetensors"
@@ -465,7 +466,7 @@ def measure(which, arguments, folder, results):
         job.export()
     for threads in arguments.threads:
         peers = {}
-        for kind in ("float32", "bfloat16"):
+        for kind in arguments.precisions:
             peers["lull", kind] = Lull(job, arguments.lull, kind, threads)
             for traced in (False, True):
                 name = "PyTorch, traced" if traced else "PyTorch"
@@ -518,12 +519,15 @@ def main():
     parser.add_argument("--input", default=str(ROOT / "audio_samples/weasels.wav"), help="a recording")
     parser.add_argument("--onnxruntime", metavar="FOLDER", help="where npm installed onnxruntime-node (default: left out)")
     parser.add_argument("--networks", default="diffwave,lull")
+    parser.add_argument("--precisions", default="float32,bfloat16",
+                        help="float32 is the reference; without a CPU that multiplies bfloat16 it takes PyTorch minutes")
     parser.add_argument("--threads", default="1,2", help="numbers of threads, with commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, help="of audio (default: 0.5 for DiffWave, 4 for the default model)")
     parser.add_argument("--by-cpu", action="store_true", help="compare processor time, not wall-clock (busy machine)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     arguments = parser.parse_args()
+    arguments.precisions = ["float32"] + [p for p in arguments.precisions.split(",") if p != "float32"]
     arguments.threads = [int(n) for n in arguments.threads.split(",")]
     if not arguments.model:
         names = [ROOT / "models" / f"lull-speech-{rate}.safetensors" for rate in ("22k", "16k")]

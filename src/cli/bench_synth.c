@@ -549,7 +549,8 @@ int bench_synth(int argc, char **argv) {
         "[OPTIONS] [INPUT]\ntrain [OPTIONS]",
         "Measures synthesis on this machine: speed by precision, steps, threads and size\n"
         "of pushes, latency, memory, and where the time goes. INPUT: a mel spectrogram or\n"
-        "recording in place of made-up speech. 'lull bench train --help': training.",
+        "recording in place of made-up speech. 'lull bench train --help': training.\n"
+        "LULL_CPU=NAME in the environment forces the kernels: see lull(1).",
         NULL,
         options,
         0,

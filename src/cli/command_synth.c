@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -270,6 +271,15 @@ static lull_status compare_ranks(train_ranks *ranks, const char *orders, const l
     return status;
 }
 
+/* One file alone gets a few cores; several at a time are --jobs. */
+static int default_threads(const cli_jobs *jobs) {
+    enum { MOST = 4 };
+    cpu_set_t cores;
+    if (jobs->count != 1 || sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
+    const int count = CPU_COUNT(&cores);
+    return count < 1 ? 1 : count < MOST ? count : MOST;
+}
+
 static int synthesize(const synth_options *options, const cli_jobs *all, train_ranks *ranks,
                       const char *orders) {
     lull_error error = {LULL_OK, ""};
@@ -287,6 +297,7 @@ static int synthesize(const synth_options *options, const cli_jobs *all, train_r
     int code = CLI_FAILED;
     settings.input.quiet = options->quiet;
     cli_synthesis_options(&options->synthesis, &settings.options);
+    if (options->synthesis.threads == 0) settings.options.threads = default_threads(all);
     lull_status status = open_model(options, &model, &error);
     if (status == LULL_OK) status = find_convention(options, model, &settings.convention, &error);
     if (status == LULL_OK && options->noise != NULL)
@@ -362,6 +373,7 @@ static char *join_words(int count, char **words) {
 
 int command_synth(int argc, char **argv) {
     synth_options asked = {.synthesis = CLI_SYNTHESIS_DEFAULT, .jobs = 1, .format = -1};
+    asked.synthesis.threads = 0; /* not said: default_threads */
     int first = 0, code = CLI_OK;
     const cli_option options[] = {
         CLI_TEXT('o', "output", "PATH", &asked.output,
@@ -406,6 +418,7 @@ int command_synth(int argc, char **argv) {
     }
     /* Who pipes frames in waits for the sound of each; files can have the longer window. */
     bool stream = argc - first == 1 && strcmp(argv[first], "-") == 0;
+    if (stream && asked.synthesis.threads == 0) asked.synthesis.threads = 1;
     asked.synthesis.use = stream ? LULL_LIVE : LULL_OFFLINE;
     bool to_stdout = asked.output != NULL && strcmp(asked.output, "-") == 0;
     if (asked.format < 0) asked.format = to_stdout && !asked.wav ? AUDIO_FLOAT : AUDIO_PCM16;

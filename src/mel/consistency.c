@@ -60,12 +60,14 @@ static lull_status corrector_init(corrector *c, const mel_convention *convention
  * second in the imaginary ones. */
 static void correct(corrector *c, const float *const wanted[2], const float *const segment[2]) {
     fft_pair *t = c->transform;
+    const int reach = mel_envelope_reach(c->envelope);
     c->kernels->pair_window(c->window, segment[0], segment[1], t->frames, t->size);
     fft_pair_forward(t);
-    c->kernels->pair_magnitude(t->spectrum, c->epsilon, c->magnitude[0], c->magnitude[1], t->size);
+    c->kernels->pair_magnitude(t->spectrum, c->epsilon, c->magnitude[0], c->magnitude[1], t->size,
+                               reach);
     for (int i = 0; i < 2; i++)
         mel_envelope_correction(c->envelope, wanted[i], c->magnitude[i], c->gain[i]);
-    c->kernels->pair_gain(t->spectrum, c->gain[0], c->gain[1], t->size);
+    c->kernels->pair_gain(t->spectrum, c->gain[0], c->gain[1], t->size, reach);
     fft_pair_inverse(t);
 }
 

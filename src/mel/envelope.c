@@ -17,6 +17,7 @@ struct mel_envelope {
     float lowest, highest;  /* of the linear mels that the convention tells apart */
     float *log_sum;         /* [bands] ln Σ weights, 0 for an empty band */
     float *unity;           /* [bins] 1, and 0 above fmax: the shape of every gain */
+    int reach;              /* bins from here on have unity 0; a multiple of 16, or all bins */
     float *whiten, *colour; /* [bins] TL·K and its reciprocal, times unity */
 };
 
@@ -40,9 +41,12 @@ static void fill_gains(mel_envelope *e, double tilt_hz) {
         const double tilt_power = tilt_hz > 0 ? 1 / (1 + k * width / tilt_hz) : 1;
         const double level = sqrt(tilt_power * bins / power) * norm;
         e->unity[k] = (float)unity;
+        if (unity > 0) e->reach = k + 1;
         e->whiten[k] = (float)(unity * level);
         e->colour[k] = (float)(unity / level);
     }
+    e->reach = (e->reach + 15) / 16 * 16;
+    if (e->reach > bins) e->reach = bins;
     for (int b = 0; b < c->bands; b++)
         e->log_sum[b] = e->filterbank->sum[b] > 0 ? (float)log(e->filterbank->sum[b]) : 0;
     double lowest, highest;
@@ -96,6 +100,10 @@ int mel_envelope_bins(const mel_envelope *envelope) {
     return envelope->filterbank->bins;
 }
 
+int mel_envelope_reach(const mel_envelope *envelope) {
+    return envelope->reach;
+}
+
 /* ln of the linear mels at the nodes less ln Σ weights; values has room for MEL_MAX_BANDS + 1. */
 static void node_values(const mel_envelope *e, const float *frame, float sign, float *values) {
     mel_to_natural_log(&e->convention, frame, values);
@@ -117,14 +125,14 @@ void mel_envelope_whitening_gain(const mel_envelope *envelope, const float *fram
     const mel_filterbank *f = envelope->filterbank;
     float values[MEL_MAX_BANDS + 1];
     node_values(envelope, frame, -1, values);
-    envelope->kernels->interpolated_gain(f, values, envelope->whiten, gain);
+    envelope->kernels->interpolated_gain(f, values, envelope->whiten, gain, f->bins);
 }
 
 void mel_envelope_colouring_gain(const mel_envelope *envelope, const float *frame, float *gain) {
     const mel_filterbank *f = envelope->filterbank;
     float values[MEL_MAX_BANDS + 1];
     node_values(envelope, frame, 1, values);
-    envelope->kernels->interpolated_gain(f, values, envelope->colour, gain);
+    envelope->kernels->interpolated_gain(f, values, envelope->colour, gain, f->bins);
 }
 
 void mel_envelope_wanted(const mel_envelope *envelope, const float *frame, float *wanted) {
@@ -142,5 +150,5 @@ void mel_envelope_correction(const mel_envelope *envelope, const float *wanted,
     kernels->bands(f, magnitude, mel);
     kernels->log_ratio(wanted, mel, envelope->lowest, envelope->highest, values, f->bands);
     mel_filterbank_to_nodes(f, values);
-    kernels->interpolated_gain(f, values, envelope->unity, gain);
+    kernels->interpolated_gain(f, values, envelope->unity, gain, envelope->reach);
 }

@@ -14,6 +14,8 @@ lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz,
                              mel_envelope **envelope, lull_error *error);
 void mel_envelope_free(mel_envelope *envelope);
 int mel_envelope_bins(const mel_envelope *envelope); /* n_fft/2 + 1 */
+/* From this bin on no mel band reaches and every gain is 0. */
+int mel_envelope_reach(const mel_envelope *envelope);
 
 /* ln E at every bin from one mel frame (convention units; converted to natural log inside). */
 void mel_envelope_log(const mel_envelope *envelope, const float *frame, float *log_envelope);
@@ -22,7 +24,7 @@ void mel_envelope_whitening_gain(const mel_envelope *envelope, const float *fram
 void mel_envelope_colouring_gain(const mel_envelope *envelope, const float *frame, float *gain);
 /* Mel consistency. What a frame wants: ln of its linear mels (bands floats), within what the
  * convention can tell apart. Then for a STFT frame of the signal exp(lnE(wanted) − lnE(mel of the
- * magnitudes)) per bin, 0 above fmax. magnitude: bins floats |S| (un-normalised rFFT of the
+ * magnitudes)) per bin below mel_envelope_reach. magnitude: as many |S| (un-normalised rFFT of the
  * windowed signal), followed by 31 more that are readable and finite. */
 void mel_envelope_wanted(const mel_envelope *envelope, const float *frame, float *wanted);
 void mel_envelope_correction(const mel_envelope *envelope, const float *wanted,

@@ -20,9 +20,10 @@ typedef struct mel_kernels {
     /* out[b] = wanted[b] − ln(clamp(mel[b], lowest, highest)) */
     void (*log_ratio)(const float *wanted, const float *mel, float lowest, float highest,
                       float *out, int n);
-    /* gain[k] = scale[k]·exp(v[k]), v interpolated between the nodes' values (nodes + 1 of them) */
+    /* gain[k] = scale[k]·exp(v[k]), k < bins, v interpolated between the nodes' values (nodes + 1
+     * of them) */
     void (*interpolated_gain)(const mel_filterbank *filterbank, const float *values,
-                              const float *scale, float *gain);
+                              const float *scale, float *gain, int bins);
     /* (re, im)[k] ·= gain[k] */
     void (*apply_gain)(float *spectrum, const float *gain, int bins);
 
@@ -30,12 +31,12 @@ typedef struct mel_kernels {
     /* frames[i] = (window·a[i], window·b[i]) */
     void (*pair_window)(const float *window, const float *a, const float *b, float *frames,
                         int size);
-    /* √(re² + im² + epsilon) of the spectra of a and of b, bins 0 … size/2. Writes spectrum[size].
-     */
-    void (*pair_magnitude)(float *spectrum, float epsilon, float *a, float *b, int size);
-    /* The spectrum of (a filtered by its gain) + i(b filtered by its own). Writes spectrum[size].
-     */
-    void (*pair_gain)(float *spectrum, const float *a, const float *b, int size);
+    /* √(re² + im² + epsilon) of the spectra of a and of b, of the first bins ≤ size/2 + 1. Writes
+     * spectrum[size]. */
+    void (*pair_magnitude)(float *spectrum, float epsilon, float *a, float *b, int size, int bins);
+    /* The spectrum of (a filtered by its gain) + i(b filtered by its own); from `bins` on gains are
+     * zero. Writes spectrum[size]. */
+    void (*pair_gain)(float *spectrum, const float *a, const float *b, int size, int bins);
     /* For one of the two, x = frames or frames + 1: r = window·x[2i]; frame = r + momentum·(r −
      * previous); previous = r */
     void (*pair_momentum)(const float *window, const float *x, float momentum, float *previous,

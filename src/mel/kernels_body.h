@@ -43,28 +43,24 @@ typedef float NAME(lanes) __attribute__((vector_size(4 * WIDTH), aligned(4), may
     { 1, -1, 1, -1 }
 #endif
 
-/* e^x: x = n·ln 2 + r, |r| ≤ ln 2/2, Taylor's series of e^r to r⁷ (next term below 6e-9), then the
- * exponent n put into the float's bits. Clamped to normal numbers. */
-HELPER float NAME(fast_exp)(float x) {
-    x = x < -87.0f ? -87.0f : x;
-    x = x > 88.0f ? 88.0f : x;
-    /* Adding and subtracting 1.5·2²³ rounds to the nearest integer. */
-    const float shifter = 12582912.0f;
-    const float n = (x * 1.44269504f + shifter) - shifter;
-    float r = x - n * 0.693145752f;
-    r = r - n * 1.42860677e-6f;
-    float p = 1.0f / 5040;
-    p = p * r + 1.0f / 720;
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
+/* 2^x for |x| ≤ 127: x = n + r, |r| ≤ 1/2, 2^r = 1 + r·q(r) with q fitted to a relative error of
+ * 1.1e-7, then n added to the exponent in the float's bits. */
+HELPER float NAME(fast_power_of_2)(float x) {
+    /* Adding 1.5·2²³ rounds to the nearest integer, and leaves it in the lowest bits. */
+    const float shifter = 12582912.0f, shifted = x + shifter;
+    const float r = x - (shifted - shifter);
+    float p = 0.0013264506f;
+    p = p * r + 0.009671444f;
+    p = p * r + 0.055507336f;
+    p = p * r + 0.24022244f;
+    p = p * r + 0.693147f;
     p = p * r + 1.0f;
-    p = p * r + 1.0f;
-    const int32_t bits = ((int32_t)n + 127) << 23;
-    float scale;
-    memcpy(&scale, &bits, sizeof scale);
-    return p * scale;
+    uint32_t whole, bits;
+    memcpy(&whole, &shifted, sizeof whole);
+    memcpy(&bits, &p, sizeof bits);
+    bits += whole << 23;
+    memcpy(&p, &bits, sizeof p);
+    return p;
 }
 
 /* ln x for positive normal x: x = 2^n·m, √½ ≤ m < √2; ln m = 2·artanh s, s = (m−1)/(m+1), to s⁹. */
@@ -107,8 +103,30 @@ FUNCTION void NAME(magnitude)(const float *restrict spectrum, float epsilon,
     }
 }
 
-/* Sums of neighbours: of a in the lower half, of b in the upper. */
+/* Sums of neighbours: of a in the lower half, of b in the upper. With AVX2 each 128-bit half keeps
+ * its own (shuffles across are slow there), and the tree puts them in order. */
+#if WIDTH == 8
+#define FOLD(a, b)                                                                                 \
+    (SHUFFLE(a, b, 0, 2, 8, 10, 4, 6, 12, 14) + SHUFFLE(a, b, 1, 3, 9, 11, 5, 7, 13, 15))
+#define FOLD_ACROSS(a, b)                                                                          \
+    (SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15))
+#else
 #define FOLD(a, b) (EVEN(a, b) + ODD(a, b))
+#endif
+
+/* The sums of WIDTH vectors, each added up pairwise: neighbours, neighbours of those, … */
+HELPER lanes NAME(tree)(lanes *sum) {
+#if WIDTH == 8
+    for (int j = 0; j < 4; j++) sum[j] = FOLD(sum[2 * j], sum[2 * j + 1]);
+    for (int j = 0; j < 2; j++) sum[j] = FOLD_ACROSS(sum[2 * j], sum[2 * j + 1]);
+    const lanes last = FOLD(sum[0], sum[1]);
+    return SHUFFLE(last, last, 0, 1, 4, 5, 2, 3, 6, 7);
+#else
+    for (int width = WIDTH / 2; width > 0; width /= 2)
+        for (int j = 0; j < width; j++) sum[j] = FOLD(sum[2 * j], sum[2 * j + 1]);
+    return sum[0];
+#endif
+}
 
 /* One band's products go into 16 sums whatever the width, which are added up pairwise in a tree:
  * first within the band down to one vector, then WIDTH bands together down to one vector of
@@ -129,15 +147,15 @@ FUNCTION void NAME(bands)(const mel_filterbank *f, const float *magnitude, float
                 for (int p = 0; p < parts; p++) part[p] = FOLD(part[2 * p], part[2 * p + 1]);
             sum[j] = part[0];
         }
-        for (int width = WIDTH / 2; width > 0; width /= 2)
-            for (int j = 0; j < width; j++) sum[j] = FOLD(sum[2 * j], sum[2 * j + 1]);
+        const lanes result = NAME(tree)(sum);
         if (count == WIDTH)
-            STORE(mel + b, sum[0]);
+            STORE(mel + b, result);
         else
-            memcpy(mel + b, &sum[0], (size_t)count * sizeof(float));
+            memcpy(mel + b, &result, (size_t)count * sizeof(float));
     }
 }
 #undef FOLD
+#undef FOLD_ACROSS
 
 FUNCTION void NAME(log_ratio)(const float *restrict wanted, const float *restrict mel, float lowest,
                               float highest, float *restrict out, int n) {
@@ -149,20 +167,27 @@ FUNCTION void NAME(log_ratio)(const float *restrict wanted, const float *restric
     }
 }
 
-/* The interpolation goes node by node, in whole vectors that the next node's overwrite; then one
- * pass for the exponential. */
+/* Logarithms to base 2, and limited, at the nodes, of which there are fewer than bins. The
+ * interpolation goes node by node, in whole vectors that the next node's overwrite; then one pass
+ * for the power. */
 FUNCTION void NAME(interpolated_gain)(const mel_filterbank *f, const float *restrict values,
-                                      const float *restrict scale, float *restrict gain) {
+                                      const float *restrict scale, float *restrict gain, int bins) {
     const float *fraction = f->fraction;
-    for (int j = 0; j < f->nodes; j++) {
-        const float low = values[j], step = values[j + 1] - low;
-        const int end = f->first[j + 1];
+    float node[MEL_MAX_BANDS + 1];
+    for (int j = 0; j <= f->nodes; j++) {
+        float x = values[j] * 1.44269504f;
+        x = x < -125.0f ? -125.0f : x;
+        node[j] = x > 127.0f ? 127.0f : x;
+    }
+    for (int j = 0; j < f->nodes && f->first[j] < bins; j++) {
+        const float low = node[j], step = node[j + 1] - low;
+        const int end = f->first[j + 1] < bins ? f->first[j + 1] : bins;
         int k = f->first[j];
-        for (; k < end && k + WIDTH <= f->bins; k += WIDTH)
+        for (; k < end && k + WIDTH <= bins; k += WIDTH)
             STORE(gain + k, LOAD(fraction + k) * step + low);
         for (; k < end; k++) gain[k] = fraction[k] * step + low;
     }
-    for (int k = 0; k < f->bins; k++) gain[k] = scale[k] * NAME(fast_exp)(gain[k]);
+    for (int k = 0; k < bins; k++) gain[k] = scale[k] * NAME(fast_power_of_2)(gain[k]);
 }
 
 FUNCTION void NAME(apply_gain)(float *restrict spectrum, const float *restrict gain, int bins) {
@@ -186,45 +211,50 @@ FUNCTION void NAME(pair_window)(const float *restrict window, const float *a, co
     }
 }
 
+HELPER lanes NAME(root)(lanes x) {
+    float each[WIDTH];
+    memcpy(each, &x, sizeof x);
+    for (int i = 0; i < WIDTH; i++) each[i] = sqrtf(each[i]);
+    memcpy(&x, each, sizeof x);
+    return x;
+}
+
 /* With Z the spectrum of a + ib, that of a is (Z[k] + Z*[n−k])/2, that of b (Z[k] − Z*[n−k])/2i. */
 FUNCTION void NAME(pair_magnitude)(float *restrict z, float epsilon, float *restrict a,
-                                   float *restrict b, int size) {
-    const int half = size / 2;
+                                   float *restrict b, int size, int bins) {
     /* So that bin 0 is no exception. */
     z[2 * size] = z[0];
     z[2 * size + 1] = z[1];
     const lanes conjugate = CONJUGATE;
     int k = 0;
-    for (; k + WIDTH <= half; k += WIDTH) {
+    for (; k + WIDTH <= bins; k += WIDTH) {
         const lanes p0 = LOAD(z + 2 * k), p1 = LOAD(z + 2 * k + WIDTH);
         const lanes r0 = LOAD(z + 2 * (size - k) + 2 - WIDTH),
                     r1 = LOAD(z + 2 * (size - k) + 2 - 2 * WIDTH);
         const lanes q0 = REVERSED(r0) * conjugate, q1 = REVERSED(r1) * conjugate;
         const lanes a0 = p0 + q0, a1 = p1 + q1, b0 = p0 - q0, b1 = p1 - q1;
         const lanes aa0 = a0 * a0, aa1 = a1 * a1, bb0 = b0 * b0, bb1 = b1 * b1;
-        STORE(a + k, EVEN(aa0, aa1) + ODD(aa0, aa1));
-        STORE(b + k, EVEN(bb0, bb1) + ODD(bb0, bb1));
+        STORE(a + k, NAME(root)((EVEN(aa0, aa1) + ODD(aa0, aa1)) * 0.25f + epsilon));
+        STORE(b + k, NAME(root)((EVEN(bb0, bb1) + ODD(bb0, bb1)) * 0.25f + epsilon));
     }
-    for (; k <= half; k++) {
+    for (; k < bins; k++) {
         const float *p = z + 2 * k, *q = z + 2 * (size - k);
         const float ar = p[0] + q[0], ai = p[1] - q[1], br = p[0] - q[0], bi = p[1] + q[1];
-        a[k] = ar * ar + ai * ai;
-        b[k] = br * br + bi * bi;
+        a[k] = sqrtf(0.25f * (ar * ar + ai * ai) + epsilon);
+        b[k] = sqrtf(0.25f * (br * br + bi * bi) + epsilon);
     }
-    for (k = 0; k <= half; k++) a[k] = sqrtf(0.25f * a[k] + epsilon);
-    for (k = 0; k <= half; k++) b[k] = sqrtf(0.25f * b[k] + epsilon);
 }
 
 /* Z'[k] = s·Z[k] + d·Z*[n−k] and Z'[n−k] = s·Z[n−k] + d·Z*[k], s and d half the gains' sum and
  * difference. */
 FUNCTION void NAME(pair_gain)(float *restrict z, const float *restrict a, const float *restrict b,
-                              int size) {
-    const int half = size / 2;
+                              int size, int bins) {
+    const int half = size / 2, end = bins < half ? bins : half;
     z[2 * size] = z[0];
     z[2 * size + 1] = z[1];
     const lanes conjugate = CONJUGATE;
     int k = 0;
-    for (; k + WIDTH <= half; k += WIDTH) {
+    for (; k + WIDTH <= end; k += WIDTH) {
         const lanes ga = LOAD(a + k) * 0.5f, gb = LOAD(b + k) * 0.5f;
         const lanes sum = ga + gb, difference = ga - gb;
         const lanes s0 = ZIP_LOW(sum, sum), s1 = ZIP_HIGH(sum, sum);
@@ -240,7 +270,7 @@ FUNCTION void NAME(pair_gain)(float *restrict z, const float *restrict a, const 
         STORE(high, REVERSED(h1));
         STORE(high + WIDTH, REVERSED(h0));
     }
-    for (; k <= half; k++) {
+    for (; k < bins; k++) {
         float *p = z + 2 * k, *q = z + 2 * (size - k);
         const float s = 0.5f * a[k] + 0.5f * b[k], d = 0.5f * a[k] - 0.5f * b[k];
         const float pr = p[0], pi = p[1], qr = q[0], qi = q[1];
@@ -253,6 +283,7 @@ FUNCTION void NAME(pair_gain)(float *restrict z, const float *restrict a, const 
             p[1] = b[k] * pi;
         }
     }
+    if (bins <= half) memset(z + 2 * bins, 0, 2 * (size_t)(size - 2 * bins + 1) * sizeof(float));
 }
 
 FUNCTION void NAME(pair_momentum)(const float *restrict window, const float *restrict x,

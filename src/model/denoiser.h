@@ -24,10 +24,13 @@ int denoiser_conditioner_width(const denoiser_conditioner *conditioner); /* floa
 int denoiser_conditioner_rows_per_frame(
     const denoiser_conditioner *conditioner); /* 1, or hop for DiffWave */
 int denoiser_conditioner_look_ahead(const denoiser_conditioner *conditioner); /* mel frames */
-/* One mel frame in (NULL after the last: the end is padded as in training); writes 0 or
- * rows_per_frame rows. After the last frame, call with NULL until all rows of all frames have come
- * out. */
-int denoiser_conditioner_push(denoiser_conditioner *conditioner, const float *frame, float *rows);
+/* Frames that a push may bring: together they read the weights once. */
+int denoiser_conditioner_most(const denoiser_conditioner *conditioner);
+/* n mel frames in (NULL after the last: the end is padded as in training); writes and returns up to
+ * n × rows_per_frame rows. After the last frame, call with NULL until all rows of all frames have
+ * come out. */
+int denoiser_conditioner_push(denoiser_conditioner *conditioner, const float *const *frames, int n,
+                              float *rows);
 void denoiser_conditioner_reset(denoiser_conditioner *conditioner);
 void denoiser_conditioner_free(denoiser_conditioner *conditioner);
 

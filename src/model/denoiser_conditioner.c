@@ -8,14 +8,15 @@
 
 #include <string.h>
 
-enum { UPSAMPLER_FRAMES = 3, UPSAMPLER_COLUMNS = 18 };
+enum { UPSAMPLER_FRAMES = 3, UPSAMPLER_COLUMNS = 18, MOST_FRAMES = 8 };
 
 struct denoiser_conditioner {
     const denoiser_weights *weights;
     int width, rows_per_frame, look_ahead;
     uint64_t pushed, total; /* total: UINT64_MAX until the end is known */
     uint64_t given;         /* mel frames whose rows are out */
-    /* lull: for every convolution its last `kernel` inputs, and its output. */
+    /* lull: for every convolution its last kernel − 1 inputs and room for MOST_FRAMES more; the
+     * last one's outputs. */
     float **history;
     float *output;
     /* DiffWave: the last three mel frames, the first stage's columns around the frame at hand, the
@@ -40,10 +41,11 @@ static bool new_lull(denoiser_conditioner *conditioner) {
     conditioner->history =
         base_alloc((size_t)config->conditioner_layers, sizeof *conditioner->history);
     conditioner->output =
-        base_alloc((size_t)config->conditioner_channels, sizeof *conditioner->output);
+        base_alloc(MOST_FRAMES * (size_t)config->conditioner_channels, sizeof *conditioner->output);
     if (!conditioner->history || !conditioner->output) return false;
     for (int i = 0; i < config->conditioner_layers; i++) {
-        size_t count = (size_t)config->conditioner_kernel * (size_t)inputs_of(config, i);
+        size_t rows = (size_t)config->conditioner_kernel - 1 + MOST_FRAMES;
+        size_t count = rows * (size_t)inputs_of(config, i);
         conditioner->history[i] = base_alloc(count, sizeof **conditioner->history);
         if (!conditioner->history[i]) return false;
     }
@@ -99,7 +101,8 @@ void denoiser_conditioner_reset(denoiser_conditioner *conditioner) {
     conditioner->total = UINT64_MAX;
     for (int i = 0; i < convolutions(conditioner); i++)
         memset(conditioner->history[i], 0,
-               (size_t)config->conditioner_kernel * (size_t)inputs_of(config, i) * sizeof(float));
+               (size_t)(config->conditioner_kernel - 1) * (size_t)inputs_of(config, i) *
+                   sizeof(float));
     if (conditioner->frames)
         memset(conditioner->frames, 0,
                UPSAMPLER_FRAMES * (size_t)config->mel.bands * sizeof(float));
@@ -111,6 +114,10 @@ int denoiser_conditioner_width(const denoiser_conditioner *conditioner) {
 
 int denoiser_conditioner_rows_per_frame(const denoiser_conditioner *conditioner) {
     return conditioner->rows_per_frame;
+}
+
+int denoiser_conditioner_most(const denoiser_conditioner *conditioner) {
+    return conditioner->history ? MOST_FRAMES : 1;
 }
 
 int denoiser_conditioner_look_ahead(const denoiser_conditioner *conditioner) {
@@ -126,36 +133,59 @@ static float *shift(float *history, int rows, int width) {
     return newest;
 }
 
-/* lull: each convolution moves on by one frame; its output of frame t needs its input up to t +
- * look-ahead. */
-static int push_lull(denoiser_conditioner *conditioner, const float *frame, float *rows) {
+/* The normalized frames; what lies outside the signal is zero. */
+static void write_frames(const model_config *config, const float *const *frames, int n,
+                         float *rows) {
+    for (int r = 0; r < n; r++)
+        for (int i = 0; i < config->mel.bands; i++, rows++)
+            *rows =
+                frames[r] ? (float)((frames[r][i] + config->mel_offset) * config->mel_scale) : 0;
+}
+
+/* Zeroes those of n rows of frames t … that lie outside the signal; returns how many do not, and
+ * the first of them. */
+static int keep_inside(const denoiser_conditioner *conditioner, int64_t t, int n, int width,
+                       float *rows, int *first) {
+    int kept = 0;
+    *first = 0;
+    for (int r = 0; r < n; r++)
+        if (t + r < 0 || (uint64_t)(t + r) >= conditioner->total)
+            memset(rows + (size_t)r * (size_t)width, 0, (size_t)width * sizeof *rows);
+        else if (kept++ == 0)
+            *first = r;
+    return kept;
+}
+
+/* lull: each convolution moves on by n frames; its output of frame t needs its input up to t +
+ * look-ahead. Rows of its history overlap: `kernel` of them are one long row of its product. */
+static int push_lull(denoiser_conditioner *conditioner, const float *const *frames, int n,
+                     float *rows) {
     const denoiser_weights *w = conditioner->weights;
     const model_config *config = &w->config;
     int kernel = config->conditioner_kernel, wide = config->conditioner_channels;
-    float *newest = shift(conditioner->history[0], kernel, config->mel.bands);
-    for (int i = 0; frame && i < config->mel.bands; i++)
-        newest[i] = (float)((frame[i] + config->mel_offset) * config->mel_scale);
-
+    int layers = config->conditioner_layers, first = 0, kept = 0;
     int64_t t = (int64_t)conditioner->pushed;
-    for (int i = 0; i < config->conditioner_layers; i++) {
+    write_frames(config, frames, n,
+                 conditioner->history[0] + (size_t)(kernel - 1) * (size_t)config->mel.bands);
+    for (int i = 0; i < layers; i++) {
+        size_t in = (size_t)inputs_of(config, i);
+        float *history = conditioner->history[i];
+        float *output = i + 1 < layers
+                            ? conditioner->history[i + 1] + (size_t)(kernel - 1) * (size_t)wide
+                            : conditioner->output;
+        const float *taps[1] = {history};
+        w->kernels->product_f32(n, wide, kernel * (int)in, 1, taps, in, w->convolution[i],
+                                w->convolution_bias[i], false, output, (size_t)wide);
+        w->kernels->silu(output, output, (size_t)n * (size_t)wide);
+        memmove(history, history + (size_t)n * in, (size_t)(kernel - 1) * in * sizeof *history);
         t -= config->conditioner_look_ahead;
-        const float *taps[1] = {
-            conditioner->history[i]}; /* the rows are contiguous: one long tap */
-        bool last = i == config->conditioner_layers - 1;
-        float *output =
-            last ? conditioner->output : shift(conditioner->history[i + 1], kernel, wide);
-        if (t < 0 || (uint64_t)t >= conditioner->total) continue;
-        w->kernels->product_f32(1, wide, kernel * inputs_of(config, i), 1, taps, 0,
-                                w->convolution[i], w->convolution_bias[i], false, output,
-                                (size_t)wide);
-        w->kernels->silu(output, output, (size_t)wide);
+        kept = keep_inside(conditioner, t, n, wide, output, &first);
     }
-    if (t < 0 || (uint64_t)t >= conditioner->total) return 0;
-    const float *taps[1] = {conditioner->output};
-    w->kernels->product_f32(1, conditioner->width, wide, 1, taps, (size_t)wide, w->projection, NULL,
-                            false, rows, (size_t)conditioner->width);
-    conditioner->given++;
-    return 1;
+    const float *taps[1] = {conditioner->output + (size_t)first * (size_t)wide};
+    w->kernels->product_f32(kept, conditioner->width, wide, 1, taps, (size_t)wide, w->projection,
+                            NULL, false, rows, (size_t)conditioner->width);
+    conditioner->given += (uint64_t)kept;
+    return kept;
 }
 
 /* DiffWave: the rows of mel frame g come from first-stage columns 16g−1 … 16g+16 and those from mel
@@ -194,12 +224,17 @@ static int push_diffwave(denoiser_conditioner *conditioner, const float *frame, 
     return hop;
 }
 
-int denoiser_conditioner_push(denoiser_conditioner *conditioner, const float *frame, float *rows) {
-    if (!frame && conditioner->total == UINT64_MAX) conditioner->total = conditioner->pushed;
+int denoiser_conditioner_push(denoiser_conditioner *conditioner, const float *const *frames, int n,
+                              float *rows) {
+    int real = 0, given = 0;
+    while (real < n && frames[real]) real++;
+    if (real < n && conditioner->total == UINT64_MAX)
+        conditioner->total = conditioner->pushed + (uint64_t)real;
     if (conditioner->given >= conditioner->total) return 0;
-    int given = conditioner->weights->config.family == MODEL_DIFFWAVE
-                    ? push_diffwave(conditioner, frame, rows)
-                    : push_lull(conditioner, frame, rows);
-    conditioner->pushed++;
+    if (conditioner->weights->config.family == MODEL_DIFFWAVE)
+        given = push_diffwave(conditioner, frames[0], rows);
+    else
+        given = push_lull(conditioner, frames, n, rows);
+    conditioner->pushed += (uint64_t)n;
     return given;
 }

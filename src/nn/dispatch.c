@@ -32,8 +32,17 @@ static bool has_avx512bf16(void) {
 }
 #endif
 
+#ifdef NN_AMX
+static bool has_amx(void) {
+    return has_avx512bf16() && nn_amx_ready();
+}
+#endif
+
 /* Fastest first. An own kernel is preferred to OpenBLAS, and OpenBLAS to the twins. */
 static const candidate candidates[] = {
+#ifdef NN_AMX
+    {&nn_amx, has_amx},
+#endif
 #ifdef NN_X86
     {&nn_avx512bf16, has_avx512bf16},
     {&nn_avx512, has_avx512},

@@ -89,7 +89,16 @@ static chain chain_f32(void) {
     return (chain){run_plain, 2 * 4};
 }
 
+#ifdef NN_AMX
+static void run_amx(void) {
+    nn_amx_chains(CHAINS * ROUNDS);
+}
+#endif
+
 static chain chain_bf16(void) {
+#ifdef NN_AMX
+    if (nn_kernels_named("amx")) return (chain){run_amx, 2 * 16 * 16 * 32};
+#endif
     return nn_kernels_named("avx512bf16") ? (chain){run_avx512bf16, 2 * 32} : (chain){0};
 }
 #elif defined(NN_NEON)

@@ -18,9 +18,10 @@ lull_status front_init(front *f, frame_queue *queue, int bands, const denoiser_w
     if (status) return status;
     f->width = (size_t)denoiser_conditioner_width(f->conditioner);
     f->rows_per_frame = denoiser_conditioner_rows_per_frame(f->conditioner);
+    size_t most = (size_t)denoiser_conditioner_most(f->conditioner);
     f->rows.capacity = row_capacity;
     f->ring = base_alloc(row_capacity * f->width, sizeof *f->ring);
-    f->fresh = base_alloc((size_t)f->rows_per_frame * f->width, sizeof *f->fresh);
+    f->fresh = base_alloc(most * (size_t)f->rows_per_frame * f->width, sizeof *f->fresh);
     if (!f->ring || !f->fresh) return base_no_memory(error);
     f->rows.rows = f->ring;
     return LULL_OK;
@@ -66,20 +67,30 @@ bool front_plan(front *f, uint64_t oldest_frame, uint64_t oldest_row, int most) 
     return f->todo > 0;
 }
 
-static void condition(front *f, const float *frame) {
-    int n = denoiser_conditioner_push(f->conditioner, frame, f->fresh);
+static void condition(front *f, const float *const *frames, int count) {
+    int n = denoiser_conditioner_push(f->conditioner, frames, count, f->fresh);
     for (int i = 0; i < n; i++, f->rows.end++)
         memcpy(f->ring + (size_t)(f->rows.end % f->rows.capacity) * f->width,
                f->fresh + (size_t)i * f->width, f->width * sizeof *f->ring);
 }
 
+/* The next frame, out of the queue; NULL behind the last. */
+static const float *take(front *f) {
+    if (f->total != UINT64_MAX) return NULL;
+    float *frame = (float *)front_frame(f, f->taken);
+    frame_queue_pop(f->queue, frame);
+    f->taken++;
+    return frame;
+}
+
 void front_run(front *f) {
-    for (int i = 0; i < f->todo; i++) {
-        float *frame = f->total == UINT64_MAX ? (float *)front_frame(f, f->taken) : NULL;
-        if (frame) {
-            frame_queue_pop(f->queue, frame);
-            f->taken++;
-        }
-        if (f->conditioner) condition(f, frame);
+    enum { MOST = 16 };
+    const float *frames[MOST];
+    int most = f->conditioner ? denoiser_conditioner_most(f->conditioner) : MOST;
+    if (most > MOST) most = MOST;
+    for (int done = 0, n; done < f->todo; done += n) {
+        n = f->todo - done < most ? f->todo - done : most;
+        for (int i = 0; i < n; i++) frames[i] = take(f);
+        if (f->conditioner) condition(f, frames, n);
     }
 }

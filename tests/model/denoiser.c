@@ -31,9 +31,9 @@ typedef struct conditioning {
 } conditioning;
 
 static void push_one(conditioning *c) {
-    const float *frame =
-        c->pushed < c->in->frames ? c->in->mel + c->pushed * (size_t)c->bands : NULL;
-    int n = denoiser_conditioner_push(c->conditioner, frame, c->fresh);
+    const float *frame[1] = {c->pushed < c->in->frames ? c->in->mel + c->pushed * (size_t)c->bands
+                                                       : NULL};
+    int n = denoiser_conditioner_push(c->conditioner, frame, 1, c->fresh);
     c->pushed++;
     for (int i = 0; i < n; i++, c->rows.end++) {
         assert_true(c->rows.end - c->rows.first < c->rows.capacity);

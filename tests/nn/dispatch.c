@@ -30,8 +30,8 @@ static bool leads_to(const char *wanted, const char *expected) {
 }
 
 /* Fastest first. */
-static const char *const every_name[] = {"avx512bf16", "avx512", "avx2",
-                                         "neon",       "blas",   "reference"};
+static const char *const every_name[] = {"amx",  "avx512bf16", "avx512",   "avx2",
+                                         "neon", "blas",       "reference"};
 
 static void test_environment(void **unused) {
     (void)unused;

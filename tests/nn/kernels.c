@@ -1,7 +1,9 @@
 /* Every kernel of every table that this CPU can run against its plain twin, in the manner of
  * dav1d's checkasm: odd sizes, unaligned ends, guards around what is written, and the same bits
  * however rows are cut. */
+#include "emulated_amx.h"
 #include "nn/kernels.h"
+#include "nn/self_check.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -79,7 +81,7 @@ static const shape shapes[] = {
     {1, 1, 2, 1},     {1, 17, 2, 3},   {2, 16, 4, 1},    {3, 31, 6, 3},    {5, 32, 10, 2},
     {6, 33, 12, 1},   {7, 48, 64, 3},  {13, 64, 30, 3},  {14, 96, 96, 1},  {15, 192, 96, 3},
     {16, 128, 64, 3}, {29, 80, 22, 1}, {64, 96, 192, 1}, {131, 65, 16, 3}, {4, 7, 600, 1},
-    {17, 300, 8, 1},  {0, 16, 4, 1},
+    {17, 300, 8, 1},  {0, 16, 4, 1},   {33, 40, 80, 2},  {47, 33, 34, 1},  {32, 32, 96, 1},
 };
 
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
@@ -557,6 +559,7 @@ static void for_each_table(void (*check)(const nn_kernels *table)) {
         count++;
     }
     assert_true(count >= 2); /* the twins and OpenBLAS run everywhere */
+    check(emulated_amx());
 }
 
 static void check_products_f32(const nn_kernels *table) {
@@ -573,6 +576,34 @@ static void check_outer_f32(const nn_kernels *table) {
 
 static void check_outer_bf16(const nn_kernels *table) {
     check_outer(table, true);
+}
+
+static const nn_kernels *broken;
+
+/* The last element is a little off. */
+static void wrong_product(int rows, int n, int k, int taps, const bf16 *const *a, size_t lda,
+                          const bf16 *packed, const float *bias, bool accumulate, float *c,
+                          size_t ldc) {
+    broken->product_bf16(rows, n, k, taps, a, lda, packed, bias, accumulate, c, ldc);
+    c[(size_t)(rows - 1) * ldc + n - 1] += 1.0f / 64;
+}
+
+static void wrong_outer(int rows, int m, int n, const bf16 *a, size_t lda, const bf16 *b,
+                        size_t ldb, float *c, size_t ldc, void *scratch) {
+    broken->outer_bf16(rows, m, n, a, lda, b, ldb, c, ldc, scratch);
+    c[(size_t)(m - 1) * ldc + n - 1] += 1.0f / 64;
+}
+
+/* What decides whether an untried kernel is used: it passes all tables, and no broken one. */
+static void check_self(const nn_kernels *table) {
+    nn_kernels other = *table;
+    broken = table;
+    assert_true(nn_self_check(table));
+    other.product_bf16 = wrong_product;
+    assert_false(nn_self_check(&other));
+    other = *table;
+    other.outer_bf16 = wrong_outer;
+    assert_false(nn_self_check(&other));
 }
 
 #define EACH(name)                                                                                 \
@@ -593,6 +624,7 @@ EACH(gate_backward)
 EACH(residual)
 EACH(residual_backward)
 EACH(silu)
+EACH(self)
 
 static int set_up(void **unused) {
     (void)unused;
@@ -608,7 +640,7 @@ int main(void) {
         cmocka_unit_test(test_conversions),  cmocka_unit_test(test_accuracy),
         cmocka_unit_test(test_gate),         cmocka_unit_test(test_gate_backward),
         cmocka_unit_test(test_residual),     cmocka_unit_test(test_residual_backward),
-        cmocka_unit_test(test_silu),
+        cmocka_unit_test(test_silu),         cmocka_unit_test(test_self),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
