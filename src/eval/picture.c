@@ -63,8 +63,8 @@ static lull_status spectrum_new(int n_fft, spectrum *s, lull_error *error) {
 
 /* Adds the power spectrum around sample `centre`. */
 static void add_spectrum(spectrum *s, const picture_source *source, double centre) {
-    int n = s->transform->size;
-    double first = floor(centre) - n / 2;
+    int n = s->transform->size, half = n / 2;
+    double first = floor(centre) - half;
     for (int i = 0; i < n; i++) {
         double at = first + i;
         bool inside = at >= 0 && at < (double)source->count;
