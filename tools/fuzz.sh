@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs every fuzzer of tests/fuzz for some seconds under AddressSanitizer and UBSan: sh tools/fuzz.sh [SECONDS [NAME…]]
-# (60 each when nothing is said; two at a time). What it finds is left in build-fuzz/found; copy it to
-# tests/fuzz/corpus/NAME/regression-WHAT once it is mended. FUZZ_JOBS changes how many run at a time.
+# (60 each when nothing is said; two at a time). What it finds is left in build-fuzz/found and, when it is small, printed;
+# copy it to tests/fuzz/corpus/NAME/regression-WHAT once it is mended. FUZZ_JOBS changes how many run at a time. The last
+# line is "N of N fuzzers found nothing"; the exit status is 0 when none found anything.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 seconds=${1:-60}
@@ -46,13 +47,13 @@ fuzz_one() {
         echo "$name: $seconds s ($cpu s of CPU), ${runs:-0} runs, ${reached:-cov: 0}, nothing found"
     else
         echo "$name: FOUND something (or could not run): $build/fuzz-$name.log"
-        grep -E 'ERROR|SUMMARY|not so|runtime error|Test unit written' "$build/fuzz-$name.log" | head -n 6
-        : >"$build/failed"
+        grep -E 'ERROR|SUMMARY|not so|runtime error|Test unit written|Base64' "$build/fuzz-$name.log" | head -n 8
+        : >"$build/failed-$name"
     fi
 }
 
-rm -f "$build/failed"
-running=0
+rm -f "$build"/failed-*
+running=0 all=0 well=0
 for name in $names; do
     fuzz_one "$name" &
     running=$((running + 1))
@@ -62,4 +63,9 @@ for name in $names; do
     fi
 done
 wait
-[ ! -f "$build/failed" ]
+for name in $names; do
+    all=$((all + 1))
+    [ -f "$build/failed-$name" ] || well=$((well + 1))
+done
+echo "$well of $all fuzzers found nothing"
+[ $well -eq $all ]

@@ -51,6 +51,12 @@ check_valgrind() {
     return $status
 }
 
+# Which checks: .clang-tidy. Left out there: easily-swappable-parameters, misc-include-cleaner, no-recursion (JSON and
+# folders are trees, their depth is bounded), widening and narrowing conversions of sizes of audio (what comes from files
+# is multiplied with checks), suspicious-string-compare (if (strcmp(a, b)) is an idiom), not-null-terminated-result (magic
+# words of files are bytes), insecureAPI (wants memcpy_s, which no C library here has), valist.Uninitialized (LLVM 14 does
+# not see its own va_start when it is given several files), FloatLoopCounter (labels of an axis, time left), Padding (the
+# ring's counters lie on cache lines of their own on purpose), macro-parentheses (of types and names that are declared).
 check_tidy() {
     configure build-analysis
     # shellcheck disable=SC2086

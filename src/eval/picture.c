@@ -244,7 +244,8 @@ static void scale_of_levels(canvas *c, const panel *p, int top, const colour_map
 
 static void loudest(const panel *p, double *level) {
     for (size_t i = 0; i < (size_t)p->width * (size_t)p->height; i++)
-        if (p->levels[i] > *level) *level = p->levels[i]; /* false for NAN */
+        /* False for NAN. NOLINTNEXTLINE(*-core.NullDereference): fill_panel has filled them. */
+        if (p->levels[i] > *level) *level = p->levels[i];
 }
 
 static lull_status draw_panel(canvas *c, const panel *p, int top, double low, double high,
