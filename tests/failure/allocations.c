@@ -136,8 +136,9 @@ static void prepare(void) {
     expect(mkdtemp(folder));
     lull_model *model = tiny_model();
     lull_error error = {0};
-    lull_status status = model_write(in_folder("tiny.safetensors"), &model->config,
-                                     model->parameters, "{}", false, &error);
+    lull_status status =
+        model_write(in_folder("tiny.safetensors"), &model->config, model->parameters,
+                    "{\"steps\":3,\"corpus\":\"two voices\"}", false, &error);
     if (status) fprintf(stderr, "%s\n", error.message);
     expect(!status);
     lull_model_close(model);
