@@ -28,9 +28,15 @@ check_thread() {
     configure build-thread -Db_sanitize=thread -Db_lundef=false -Dbuildtype=debugoptimized
     ninja -C build-thread tests/base/test_base_thread_pool tests/base/test_base_progress tests/vocoder/test_vocoder_vocoder \
         tests/audio/test_audio_ring tests/audio/test_audio_playback tests/model/test_model_denoiser tests/failure/soak \
+        tests/failure/failing_allocations tests/cli/serve_client tests/audio/play_raw src/cli/lull \
         >build-thread/build.log 2>&1 || { tail -n 20 build-thread/build.log; return 1; }
-    OPENBLAS_NUM_THREADS=1 TSAN_OPTIONS=halt_on_error=1 meson test -C build-thread --no-rebuild --print-errorlogs \
-        --timeout-multiplier 20 thread_pool progress vocoder ring playback denoiser soak
+    export OPENBLAS_NUM_THREADS=1 TSAN_OPTIONS=halt_on_error=1
+    meson test -C build-thread --no-rebuild --print-errorlogs --timeout-multiplier 20 \
+        thread_pool progress vocoder ring playback denoiser soak live_serve live_serve_hostile || return 1
+    # Playing, a folder with two workers, training, and some failures of each.
+    for case in play play_tee batch train; do
+        FAILURE_STRIDE=401 build-thread/tests/failure/failing_allocations $case || return 1
+    done
 }
 
 # What reads files and the engine. Valgrind knows no AVX-512: the kernels fall back to AVX2 there by themselves.
