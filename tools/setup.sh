@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what lull is built from: sh tools/setup.sh [test]
-# With "test" also what only its tests use. Debian 12 and its relatives; run by root, or by someone who may
+# Installs what lull is built from: sh tools/setup.sh [test] [fuzz]
+# With "test" also what only its tests use, with "fuzz" what the fuzzers (tools/fuzz.sh) are built with. Debian 12 and its relatives; run by root, or by someone who may
 # sudo. Installs what is missing and nothing else, and says nothing when nothing is.
 set -eu
 
@@ -10,16 +10,19 @@ build="gcc libc6-dev dpkg-dev meson ninja-build pkgconf
 # C++ caller, command-line tests, scores from elsewhere, a browser for the pages, sound servers without a sound card, several machines.
 test="g++ python3 python3-numpy python3-scipy chromium
     pulseaudio pulseaudio-utils libasound2-plugins jackd2 libopenmpi-dev openmpi-bin"
+fuzz="clang libclang-rt-14-dev"
 
 wanted=$build
-case "${1:-}" in
-'') ;;
-test) wanted="$build $test" ;;
-*)
-    echo "usage: sh tools/setup.sh [test]" >&2
-    exit 2
-    ;;
-esac
+for part in "$@"; do
+    case $part in
+    test) wanted="$wanted $test" ;;
+    fuzz) wanted="$wanted $fuzz" ;;
+    *)
+        echo "usage: sh tools/setup.sh [test] [fuzz]" >&2
+        exit 2
+        ;;
+    esac
+done
 
 if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-query >/dev/null 2>&1; then
     echo "tools/setup.sh: no apt-get here. Install what these Debian packages hold, then build with meson:" $wanted >&2

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what is missing, builds with warnings as errors, runs every test: sh tools/test.sh
-# The last line is "N passed, N failed"; the exit status is 0 when none failed.
+# The last line is "N passed, N failed"; the exit status is 0 when none failed. LULL_TEST_FUZZ=SECONDS in the
+# environment runs each fuzzer so long, too, and counts it.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build='build-test'
@@ -12,7 +13,8 @@ give_up() {
     exit 1
 }
 
-sh tools/setup.sh test || give_up "setting up failed"
+fuzz_seconds=${LULL_TEST_FUZZ:-}
+sh tools/setup.sh test ${fuzz_seconds:+fuzz} || give_up "setting up failed"
 
 # An old build folder may come from another version of Meson or of this project: the second try has a new one.
 configure() {
@@ -24,7 +26,8 @@ configure() {
 }
 
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+fuzzed=$(mktemp)
+trap 'rm -f "$log" "$fuzzed"' EXIT
 configure >"$log" 2>&1 || {
     cat "$log"
     give_up "meson setup failed"
@@ -41,8 +44,12 @@ rm -f "$results"
 # Machines that build others too are slow: limits are for tests that hang.
 meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 4
 meson introspect "$build" --tests >"$log" || give_up "Meson does not know its tests"
-python3 - "$results" "$log" <<'END'
-import json, sys
+if [ -n "$fuzz_seconds" ]; then
+    sh tools/fuzz.sh "$fuzz_seconds" >"$fuzzed" 2>&1
+    cat "$fuzzed"
+fi
+python3 - "$results" "$log" "$fuzzed" "$fuzz_seconds" <<'END'
+import json, re, sys
 
 try:
     with open(sys.argv[1]) as file:
@@ -55,6 +62,11 @@ with open(sys.argv[2]) as file:
 passed = sum(result in ("OK", "EXPECTEDFAIL") for result in results)
 skipped = results.count("SKIP")
 failed = len(results) - passed - skipped + max(0, expected - len(results))
+if sys.argv[4]:
+    with open(sys.argv[3]) as file:
+        verdict = re.search(r"^(\d+) of (\d+) fuzzers found nothing\n\Z", file.read(), re.M)
+    well, fuzzers = map(int, verdict.groups()) if verdict else (0, 1)
+    passed, failed = passed + well, failed + fuzzers - well
 if passed == 0 and failed == 0:
     print("tools/test.sh: not one test ran")
     failed = 1

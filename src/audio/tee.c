@@ -82,10 +82,14 @@ void audio_tee_played(audio_tee *tee, uint64_t position) {
         atomic_store_explicit(&tee->played, position, memory_order_release);
 }
 
-lull_status audio_tee_close(audio_tee *tee, lull_error *error) {
-    if (!tee) return LULL_OK;
+static void end_thread(audio_tee *tee) {
     atomic_store_explicit(&tee->closing, true, memory_order_release);
     pthread_join(tee->thread, NULL);
+}
+
+lull_status audio_tee_close(audio_tee *tee, lull_error *error) {
+    if (!tee) return LULL_OK;
+    end_thread(tee);
     lull_status status = LULL_OK;
     if (atomic_load(&tee->failed)) {
         if (error) *error = tee->error;
@@ -96,4 +100,10 @@ lull_status audio_tee_close(audio_tee *tee, lull_error *error) {
     }
     tee_free(tee);
     return status;
+}
+
+void audio_tee_abandon(audio_tee *tee) {
+    if (!tee) return;
+    end_thread(tee);
+    tee_free(tee);
 }

@@ -22,4 +22,7 @@ void audio_tee_played(audio_tee *tee, uint64_t position);
 /* Writes what has been played, completes the file, frees. Gives the first thing that went wrong. */
 lull_status audio_tee_close(audio_tee *tee, lull_error *error);
 
+/* Frees; no file appears. NULL is allowed. */
+void audio_tee_abandon(audio_tee *tee);
+
 #endif

@@ -167,6 +167,7 @@ typedef struct job {
 static void *run_job(void *context) {
     job *j = context;
     lull_vocoder_reset(j->vocoder, 0);
+    /* NOLINTNEXTLINE(*-core.NullDereference): a row has at least one job. */
     j->status = run(j->vocoder, j->input, (size_t)j->row->push, NULL, &j->error);
     return NULL;
 }

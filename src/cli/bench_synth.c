@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "cli/bench_json.h"
 #include "cli/bench_run.h"
 #include "cli/input.h"
 #include "cli/options.h"
@@ -15,7 +16,6 @@
 #include "vocoder/options.h"
 #include "vocoder/vocoder.h"
 
-#include <cjson/cJSON.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <math.h>
@@ -209,21 +209,21 @@ static double time_program(const char *model, const char *mel, const char *outpu
     return bench_median(times, START_UPS);
 }
 
-static double measure_program(const bench_facts *facts, const bench_input *second) {
+static lull_status measure_program(bench_facts *facts, const bench_input *second,
+                                   lull_error *error) {
     const char *folder = getenv("TMPDIR");
     char path[PATH_MAX], mel[PATH_MAX + 16], output[PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/lull-bench-XXXXXX", folder != NULL ? folder : "/tmp");
-    if (mkdtemp(path) == NULL) return 0;
+    if (mkdtemp(path) == NULL) return LULL_OK; /* not measured */
     snprintf(mel, sizeof mel, "%s/mel.npy", path);
     snprintf(output, sizeof output, "%s/out.wav", path);
     size_t shape[] = {1, second->n, second->bands};
-    double seconds = 0;
-    if (npy_write(mel, second->frames, 3, shape, NULL) == LULL_OK)
-        seconds = time_program(facts->path, mel, output);
+    lull_status status = npy_write(mel, second->frames, 3, shape, error);
+    if (status == LULL_OK) facts->start.program = time_program(facts->path, mel, output);
     unlink(mel);
     unlink(output);
     rmdir(path);
-    return seconds;
+    return status;
 }
 
 /* Opening, creating, one second, each from the beginning. */
@@ -255,7 +255,7 @@ static lull_status measure_start(bench_facts *facts, lull_error *error) {
         facts->start =
             (start_facts){bench_median(times[0], START_UPS), bench_median(times[1], START_UPS),
                           bench_median(times[2], START_UPS), 0};
-        facts->start.program = measure_program(facts, &second);
+        status = measure_program(facts, &second, error);
     }
     bench_input_free(&second);
     return status;
@@ -321,86 +321,79 @@ static double peak_of(const bench_facts *facts, const bench_row *row) {
 
 /* ---- JSON --------------------------------------------------------------------------------- */
 
-static cJSON *row_json(const bench_facts *facts, const bench_row *row) {
+static void add_row_json(bench_json *json, cJSON *rows, const bench_facts *facts,
+                         const bench_row *row) {
     bench_time t = bench_row_median(row);
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "name", row->name);
-    cJSON_AddStringToObject(object, "precision", precision_name(row->options.precision));
-    cJSON_AddNumberToObject(object, "steps", row->options.steps);
-    cJSON_AddNumberToObject(object, "evaluations", row->evaluations);
-    cJSON_AddNumberToObject(object, "refine", row->options.refine);
-    cJSON_AddNumberToObject(object, "refine_window", row->options.refine_window);
-    cJSON_AddNumberToObject(object, "refine_momentum", row->options.refine_momentum);
-    cJSON_AddNumberToObject(object, "threads", row->options.threads);
-    cJSON_AddNumberToObject(object, "utterances", row->jobs);
-    cJSON_AddNumberToObject(object, "push_frames", row->push);
-    cJSON_AddNumberToObject(object, "real_time_factor", t.wall);
-    cJSON_AddNumberToObject(object, "cpu_per_second", t.cpu);
-    cJSON *rounds = cJSON_AddArrayToObject(object, "rounds");
-    for (int i = 0; i < row->count; i++)
-        cJSON_AddItemToArray(rounds, cJSON_CreateNumber(row->rounds[i].wall));
-    cJSON *cpu = cJSON_AddArrayToObject(object, "rounds_cpu");
-    for (int i = 0; i < row->count; i++)
-        cJSON_AddItemToArray(cpu, cJSON_CreateNumber(row->rounds[i].cpu));
-    cJSON *parts = cJSON_AddObjectToObject(object, "parts");
-    cJSON_AddNumberToObject(parts, "conditioner", t.conditioner);
-    cJSON_AddNumberToObject(parts, "network", t.network);
-    cJSON_AddNumberToObject(parts, "consistency", t.consistency);
+    cJSON *object = bench_json_object(json, rows, NULL);
+    bench_json_text(json, object, "name", row->name);
+    bench_json_text(json, object, "precision", precision_name(row->options.precision));
+    bench_json_number(json, object, "steps", row->options.steps);
+    bench_json_number(json, object, "evaluations", row->evaluations);
+    bench_json_number(json, object, "refine", row->options.refine);
+    bench_json_number(json, object, "refine_window", row->options.refine_window);
+    bench_json_number(json, object, "refine_momentum", (double)row->options.refine_momentum);
+    bench_json_number(json, object, "threads", row->options.threads);
+    bench_json_number(json, object, "utterances", row->jobs);
+    bench_json_number(json, object, "push_frames", row->push);
+    bench_json_number(json, object, "real_time_factor", t.wall);
+    bench_json_number(json, object, "cpu_per_second", t.cpu);
+    cJSON *rounds = bench_json_array(json, object, "rounds");
+    for (int i = 0; i < row->count; i++) bench_json_number(json, rounds, NULL, row->rounds[i].wall);
+    cJSON *cpu = bench_json_array(json, object, "rounds_cpu");
+    for (int i = 0; i < row->count; i++) bench_json_number(json, cpu, NULL, row->rounds[i].cpu);
+    cJSON *parts = bench_json_object(json, object, "parts");
+    bench_json_number(json, parts, "conditioner", t.conditioner);
+    bench_json_number(json, parts, "network", t.network);
+    bench_json_number(json, parts, "consistency", t.consistency);
     double rate = network_rate(facts, row);
     if (rate > 0) {
-        cJSON_AddNumberToObject(object, "network_gflops", rate);
+        bench_json_number(json, object, "network_gflops", rate);
         if (peak_of(facts, row) > 0)
-            cJSON_AddNumberToObject(object, "network_part_of_peak", rate / peak_of(facts, row));
+            bench_json_number(json, object, "network_part_of_peak", rate / peak_of(facts, row));
     }
-    return object;
 }
 
-static void add_memory_json(cJSON *root, const memory_facts *memory) {
-    cJSON *object = cJSON_AddObjectToObject(root, "memory");
-    cJSON *minutes = cJSON_AddArrayToObject(object, "minutes");
-    cJSON *resident = cJSON_AddArrayToObject(object, "resident_bytes");
+static void add_memory_json(bench_json *json, cJSON *root, const memory_facts *memory) {
+    cJSON *object = bench_json_object(json, root, "memory");
+    cJSON *minutes = bench_json_array(json, object, "minutes");
+    cJSON *resident = bench_json_array(json, object, "resident_bytes");
     for (int i = 0; i < memory->count; i++) {
-        cJSON_AddItemToArray(minutes, cJSON_CreateNumber(memory->minutes[i]));
-        cJSON_AddItemToArray(resident, cJSON_CreateNumber(memory->resident[i]));
+        bench_json_number(json, minutes, NULL, memory->minutes[i]);
+        bench_json_number(json, resident, NULL, memory->resident[i]);
     }
-    cJSON_AddNumberToObject(object, "most_bytes", memory->most);
+    bench_json_number(json, object, "most_bytes", memory->most);
 }
 
 static int print_json(const bench_facts *facts, bool brief) {
     double rate = facts->model->config.mel.sample_rate;
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "version", lull_version());
-    cJSON_AddStringToObject(root, "model", facts->model->config.name);
-    cJSON_AddStringToObject(root, "kernels", facts->kernels);
-    cJSON_AddNumberToObject(root, "cores", (double)facts->cores);
-    cJSON *peak = cJSON_AddObjectToObject(root, "peak_gflops");
-    cJSON_AddNumberToObject(peak, "float32", facts->peak_f32);
-    if (facts->peak_bf16 > 0) cJSON_AddNumberToObject(peak, "bfloat16", facts->peak_bf16);
-    cJSON_AddNumberToObject(root, "audio_seconds", facts->input.seconds);
-    cJSON *rows = cJSON_AddArrayToObject(root, "rows");
-    for (int i = 0; i < facts->row_count; i++)
-        cJSON_AddItemToArray(rows, row_json(facts, &facts->rows[i]));
+    bench_json json = bench_json_new();
+    cJSON *root = json.root;
+    bench_json_text(&json, root, "version", lull_version());
+    bench_json_text(&json, root, "model", facts->model->config.name);
+    bench_json_text(&json, root, "kernels", facts->kernels);
+    bench_json_number(&json, root, "cores", (double)facts->cores);
+    cJSON *peak = bench_json_object(&json, root, "peak_gflops");
+    bench_json_number(&json, peak, "float32", facts->peak_f32);
+    if (facts->peak_bf16 > 0) bench_json_number(&json, peak, "bfloat16", facts->peak_bf16);
+    bench_json_number(&json, root, "audio_seconds", facts->input.seconds);
+    cJSON *rows = bench_json_array(&json, root, "rows");
+    for (int i = 0; i < facts->row_count; i++) add_row_json(&json, rows, facts, &facts->rows[i]);
     if (!brief) {
-        cJSON *live = cJSON_AddObjectToObject(root, "latency");
-        cJSON_AddNumberToObject(live, "samples", (double)facts->latency);
-        cJSON_AddNumberToObject(live, "milliseconds", 1e3 * (double)facts->latency / rate);
-        cJSON_AddNumberToObject(live, "first_sound_seconds", facts->live.first_sound);
-        cJSON_AddNumberToObject(live, "slowest_frame_seconds", facts->live.slowest);
-        add_memory_json(root, &facts->memory);
-        cJSON *start = cJSON_AddObjectToObject(root, "start");
-        cJSON_AddNumberToObject(start, "open_seconds", facts->start.open);
-        cJSON_AddNumberToObject(start, "create_seconds", facts->start.create);
-        cJSON_AddNumberToObject(start, "one_second_seconds", facts->start.second);
+        cJSON *live = bench_json_object(&json, root, "latency");
+        bench_json_number(&json, live, "samples", (double)facts->latency);
+        bench_json_number(&json, live, "milliseconds", 1e3 * (double)facts->latency / rate);
+        bench_json_number(&json, live, "first_sound_seconds", facts->live.first_sound);
+        bench_json_number(&json, live, "slowest_frame_seconds", facts->live.slowest);
+        add_memory_json(&json, root, &facts->memory);
+        cJSON *start = bench_json_object(&json, root, "start");
+        bench_json_number(&json, start, "open_seconds", facts->start.open);
+        bench_json_number(&json, start, "create_seconds", facts->start.create);
+        bench_json_number(&json, start, "one_second_seconds", facts->start.second);
         if (facts->start.program > 0)
-            cJSON_AddNumberToObject(start, "program_seconds", facts->start.program);
-        if (isfinite(facts->snr)) cJSON_AddNumberToObject(root, "bfloat16_snr_db", facts->snr);
+            bench_json_number(&json, start, "program_seconds", facts->start.program);
+        if (isfinite(facts->snr)) bench_json_number(&json, root, "bfloat16_snr_db", facts->snr);
     }
-    char *text = cJSON_Print(root);
-    cJSON_Delete(root);
-    if (text == NULL) return cli_failf("out of memory");
-    puts(text);
-    cJSON_free(text);
-    return cli_finish_stdout();
+    return bench_json_print(&json);
 }
 
 /* ---- text --------------------------------------------------------------------------------- */

@@ -5,12 +5,12 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/random.h"
+#include "cli/bench_json.h"
 #include "cli/options.h"
 #include "io/file_bytes.h"
 #include "model/gradient.h"
 #include "nn/kernels.h"
 
-#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,7 +63,8 @@ static void batch_free(batch_memory *memory) {
 static lull_status batch_new(const model_config *config, const bench_settings *settings,
                              batch_memory *memory, lull_error *error) {
     size_t crops = (size_t)settings->batch;
-    size_t mel_frames = (size_t)(settings->crop_frames + 2 * model_gradient_margin(config));
+    size_t margins = 2 * (size_t)model_gradient_margin(config);
+    size_t mel_frames = (size_t)settings->crop_frames + margins;
     size_t mel_floats = crops * mel_frames * (size_t)config->mel.bands;
     memory->samples = (size_t)settings->crop_frames * (size_t)config->mel.hop;
     lull_status status = model_parameters_new(config, &memory->parameters, error);
@@ -140,28 +141,24 @@ static int parts(const bench_result *result, const char **names, double *seconds
 static int print_json(const bench_settings *settings, const bench_result *result) {
     const char *names[8];
     double seconds[8];
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "kernels", result->kernels);
-    cJSON_AddStringToObject(root, "precision", PRECISIONS[settings->precision]);
-    cJSON_AddNumberToObject(root, "threads", settings->threads);
-    cJSON_AddNumberToObject(root, "batch", settings->batch);
-    cJSON_AddNumberToObject(root, "crop_frames", settings->crop_frames);
-    cJSON_AddNumberToObject(root, "steps", result->steps);
-    cJSON_AddNumberToObject(root, "weights", result->weights);
-    cJSON_AddNumberToObject(root, "memory_bytes", result->bytes);
-    cJSON_AddNumberToObject(root, "seconds_per_step", result->step_seconds);
-    cJSON_AddNumberToObject(root, "audio_seconds_per_second",
-                            result->audio_seconds / result->step_seconds);
-    cJSON_AddNumberToObject(root, "gflops", result->gflops);
-    cJSON *object = cJSON_AddObjectToObject(root, "seconds");
+    bench_json json = bench_json_new();
+    cJSON *root = json.root;
+    bench_json_text(&json, root, "kernels", result->kernels);
+    bench_json_text(&json, root, "precision", PRECISIONS[settings->precision]);
+    bench_json_number(&json, root, "threads", settings->threads);
+    bench_json_number(&json, root, "batch", settings->batch);
+    bench_json_number(&json, root, "crop_frames", settings->crop_frames);
+    bench_json_number(&json, root, "steps", result->steps);
+    bench_json_number(&json, root, "weights", result->weights);
+    bench_json_number(&json, root, "memory_bytes", result->bytes);
+    bench_json_number(&json, root, "seconds_per_step", result->step_seconds);
+    bench_json_number(&json, root, "audio_seconds_per_second",
+                      result->audio_seconds / result->step_seconds);
+    bench_json_number(&json, root, "gflops", result->gflops);
+    cJSON *object = bench_json_object(&json, root, "seconds");
     int count = parts(result, names, seconds);
-    for (int i = 0; i < count; i++) cJSON_AddNumberToObject(object, names[i], seconds[i]);
-    char *text = cJSON_Print(root);
-    cJSON_Delete(root);
-    if (text == NULL) return cli_failf("out of memory");
-    puts(text);
-    cJSON_free(text);
-    return cli_finish_stdout();
+    for (int i = 0; i < count; i++) bench_json_number(&json, object, names[i], seconds[i]);
+    return bench_json_print(&json);
 }
 
 static int print_text(const bench_settings *settings, const bench_result *result) {

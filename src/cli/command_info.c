@@ -133,22 +133,22 @@ static void row(const char *label, const char *format, ...) {
     printf("  %-13s%s\n", label, text);
 }
 
-static void print_training(const lull_model *model) {
-    cJSON *training = cJSON_Parse(model->training_json);
-    const cJSON *item = NULL;
-    const char *label = "training";
-    cJSON_ArrayForEach(item, training) {
-        if (cJSON_IsString(item)) {
-            row(label, "%s: %s", item->string, item->valuestring);
-        } else {
-            char *text = cJSON_PrintUnformatted(item);
-            if (text != NULL) row(label, "%s: %s", item->string, text);
-            cJSON_free(text);
-        }
+/* False when memory is out. */
+static bool print_training(const lull_model *model) {
+    const char *json = model->training_json, *label = "training";
+    cJSON *training = NULL;
+    bool fine = json_parse(json, strlen(json), label, &training, NULL) != LULL_NO_MEMORY;
+    const cJSON *item = cJSON_IsObject(training) ? training->child : NULL;
+    for (; fine && item != NULL; item = item->next) {
+        char *text = cJSON_IsString(item) ? NULL : cJSON_PrintUnformatted(item);
+        fine = text != NULL || cJSON_IsString(item);
+        if (fine) row(label, "%s: %s", item->string, text ? text : item->valuestring);
+        cJSON_free(text);
         label = "";
     }
-    if (*label != '\0') row(label, "the file says nothing");
+    if (fine && *label != '\0') row(label, "the file says nothing");
     cJSON_Delete(training);
+    return fine;
 }
 
 static int print_text(const char *path, const lull_model *model, const settings_facts *facts) {
@@ -179,7 +179,7 @@ static int print_text(const char *path, const lull_model *model, const settings_
             facts[i].steps, facts[i].steps == 1 ? "" : "s", facts[i].refine,
             facts[i].refine == 1 ? "" : "s", facts[i].refine_window,
             milliseconds(model, facts[i].latency), facts[i].latency, facts[i].flops / 1e9);
-    print_training(model);
+    if (!print_training(model)) return cli_failf("out of memory");
     return cli_finish_stdout();
 }
 

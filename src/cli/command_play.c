@@ -238,6 +238,8 @@ static int play(const play_options *asked, const char *input) {
         status = live_start(p.vocoder, p.info, p.source, p.output, p.tee, &p.session, &error);
     if (status) {
         cli_fail(&error);
+        audio_tee_abandon(p.tee); /* nothing was played */
+        p.tee = NULL;
         goto done;
     }
     code = watch(&p);

@@ -103,7 +103,7 @@ static bool is_loopback(const struct sockaddr *address) {
 }
 
 static void name_address(listener *l) {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     char host[64], port[8];
     if (getsockname(l->descriptor, (struct sockaddr *)&address, &size) != 0 ||

@@ -214,7 +214,7 @@ static double deadline(const stream *s, lull_error *error) {
 
 /* Waits until something can go on, or looks without waiting. */
 static lull_status wait_for(stream *s, bool look, lull_error *error) {
-    lull_error late;
+    lull_error late = {LULL_OK, ""};
     double left = deadline(s, &late) - progress_now();
     struct pollfd waiting[2] = {{s->client, 0, 0}, {s->limits->shutdown, POLLIN, 0}};
     if (wants_input(s)) waiting[0].events |= POLLIN;

@@ -54,7 +54,7 @@ static lull_status scan(const char *folder, const char *prefix, int depth, cli_t
             snprintf(name, sizeof name - 1, "%s%s", prefix, entry) < PATH_MAX - 1 &&
             lstat(path, &facts) == 0) {
             if (S_ISDIR(facts.st_mode)) {
-                strcat(name, "/");
+                snprintf(name + strlen(name), 2, "/"); /* the room was left above */
                 status = scan(folder, name, depth + 1, tree, error);
             } else if (cli_is_recording(entry) && stat(path, &facts) == 0 &&
                        S_ISREG(facts.st_mode)) { /* a pipe might never end */

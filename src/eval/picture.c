@@ -63,8 +63,8 @@ static lull_status spectrum_new(int n_fft, spectrum *s, lull_error *error) {
 
 /* Adds the power spectrum around sample `centre`. */
 static void add_spectrum(spectrum *s, const picture_source *source, double centre) {
-    int n = s->transform->size;
-    double first = floor(centre) - n / 2;
+    int n = s->transform->size, half = n / 2;
+    double first = floor(centre) - half;
     for (int i = 0; i < n; i++) {
         double at = first + i;
         bool inside = at >= 0 && at < (double)source->count;
@@ -244,7 +244,8 @@ static void scale_of_levels(canvas *c, const panel *p, int top, const colour_map
 
 static void loudest(const panel *p, double *level) {
     for (size_t i = 0; i < (size_t)p->width * (size_t)p->height; i++)
-        if (p->levels[i] > *level) *level = p->levels[i]; /* false for NAN */
+        /* False for NAN. NOLINTNEXTLINE(*-core.NullDereference): fill_panel has filled them. */
+        if (p->levels[i] > *level) *level = p->levels[i];
 }
 
 static lull_status draw_panel(canvas *c, const panel *p, int top, double low, double high,

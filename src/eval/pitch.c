@@ -67,7 +67,7 @@ static pitch_frame analyse(yin *y, const float *at, int rate) {
 lull_status pitch_track(const float *signal, size_t count, int rate, pitch_frame **frames,
                         size_t *n, lull_error *error) {
     yin y = {(int)(0.025 * rate), (int)(rate / HIGHEST), (int)(rate / LOWEST), NULL, NULL};
-    size_t hop = (size_t)rate / 200, span = (size_t)(y.window + y.longest + 1);
+    size_t hop = (size_t)rate / 200, span = (size_t)y.window + (size_t)y.longest + 1;
     if (y.shortest < 2) y.shortest = 2;
     *n = count < span || hop == 0 ? 0 : 1 + (count - span) / hop;
     *frames = base_alloc(*n, sizeof(pitch_frame));

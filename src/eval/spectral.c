@@ -60,8 +60,8 @@ lull_status spectral_log_distance(const float *a, const float *b, size_t count, 
             analysis_magnitudes(&analysis_, a, count, f, spectra);
             analysis_magnitudes(&analysis_, b, count, f, spectra + bins);
             for (int k = 0; k < bins; k++)
-                sum += fabs(log(fmaxf(scale * spectra[k], floor_)) -
-                            log(fmaxf(scale * spectra[bins + k], floor_)));
+                sum += fabs(log((double)fmaxf(scale * spectra[k], floor_)) -
+                            log((double)fmaxf(scale * spectra[bins + k], floor_)));
         }
         *distance = sum / ((double)frames * bins);
     }

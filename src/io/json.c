@@ -7,10 +7,13 @@
 
 enum { MAX_DEPTH = 64 };
 
-/* cJSON recurses; its own limit is a build option of that library. Returns false when too deep. */
-static bool shallow_enough(const char *text, size_t size) {
+/* cJSON recurses, and a value of two letters takes it eighty bytes. Counts levels and values up to
+ * the first mistake; there are at most *values. */
+static void measure(const char *text, size_t size, int *deepest, size_t *values) {
     int depth = 0;
     bool quoted = false;
+    *deepest = 0;
+    *values = 1;
     for (size_t i = 0; i < size; i++) {
         char c = text[i];
         if (quoted) {
@@ -22,12 +25,14 @@ static bool shallow_enough(const char *text, size_t size) {
         } else if (c == '"') {
             quoted = true;
         } else if (c == '{' || c == '[') {
-            if (++depth > MAX_DEPTH) return false;
+            if (++depth > *deepest) *deepest = depth;
+            ++*values;
         } else if ((c == '}' || c == ']') && depth > 0) {
             depth--;
+        } else if (c == ',') {
+            ++*values;
         }
     }
-    return true;
 }
 
 /* ---- is it JSON? cJSON gives NULL for wrong text and for lack of memory alike ---------------- */
@@ -126,10 +131,22 @@ static bool is_json(const char *text, size_t size) {
 
 lull_status json_parse(const char *text, size_t size, const char *name, cJSON **tree,
                        lull_error *error) {
+    return json_parse_large(text, size, JSON_MOST_VALUES, name, tree, error);
+}
+
+lull_status json_parse_large(const char *text, size_t size, size_t most, const char *name,
+                             cJSON **tree, lull_error *error) {
+    int deepest;
+    size_t values;
     *tree = NULL;
-    if (!shallow_enough(text, size)) {
+    measure(text, size, &deepest, &values);
+    if (deepest > MAX_DEPTH) {
         return base_fail(error, LULL_FORMAT, "%s: JSON nested deeper than %d levels", name,
                          MAX_DEPTH);
+    }
+    if (values > most) {
+        return base_fail(error, LULL_FORMAT, "%s: JSON of %zu values, expected at most %zu", name,
+                         values, most);
     }
     const char *end = NULL;
     *tree = cJSON_ParseWithLengthOpts(text, size, &end, 0);

@@ -11,9 +11,10 @@
 #include "io/file_bytes.h"
 #include "io/json.h"
 
-/* Room for tens of thousands of tensors; bounds what a hostile header can make the JSON parser
- * take. */
-enum { MAX_HEADER = 4 << 20 };
+/* Room for tens of thousands of tensors; with the bound on values, which a file of many tensors
+ * exceeds by its data, the header's tree and the table of tensors (144 bytes a value, each) take no
+ * more than the file and ten megabytes. */
+enum { MAX_HEADER = 4 << 20, BYTES_OF_A_VALUE = 320 };
 
 static const char METADATA[] = "__metadata__";
 
@@ -216,8 +217,9 @@ static lull_status parse(safetensors *file, const unsigned char *bytes, size_t s
         return base_fail(error, LULL_FORMAT, "'%s': a header of %llu bytes, expected at most %d",
                          file->name, (unsigned long long)length, MAX_HEADER);
     }
-    lull_status status =
-        json_parse((const char *)bytes + 8, (size_t)length, file->name, &file->header, error);
+    size_t most = JSON_MOST_VALUES + size / BYTES_OF_A_VALUE;
+    lull_status status = json_parse_large((const char *)bytes + 8, (size_t)length, most, file->name,
+                                          &file->header, error);
     if (status) return status;
     return read_header(file, bytes + 8 + length, size - 8 - (size_t)length, error);
 }

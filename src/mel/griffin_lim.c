@@ -55,7 +55,7 @@ static double product_of(const mel_filterbank *f, int a, int b) {
  * filter overlaps with its neighbours alone: y = (WWᵀ)⁻¹m by elimination, then magnitudes Wᵀy. A
  * band that adds nothing to the others (empty, or the same bins as its neighbour) is left out. */
 static void invert(const mel_filterbank *f, const double *mel, float *magnitude) {
-    double pivot[MEL_MAX_BANDS], above[MEL_MAX_BANDS], y[MEL_MAX_BANDS];
+    double pivot[MEL_MAX_BANDS] = {0}, above[MEL_MAX_BANDS] = {0}, y[MEL_MAX_BANDS] = {0};
     const int bands = f->bands;
     for (int b = 0; b < bands; b++) {
         const double diagonal = product_of(f, b, b);
@@ -82,7 +82,7 @@ static void invert(const mel_filterbank *f, const double *mel, float *magnitude)
 
 static void fill_magnitudes(griffin *g, const float *frames) {
     float logs[MEL_MAX_BANDS];
-    double mel[MEL_MAX_BANDS];
+    double mel[MEL_MAX_BANDS] = {0};
     const size_t bands = (size_t)g->convention->bands;
     for (size_t f = 0; f < g->n; f++) {
         mel_to_natural_log(g->convention, frames + f * bands, logs);

@@ -245,7 +245,7 @@ static lull_status read_member(const reader *r, const char *group, const member 
             snprintf(what, sizeof what, "must be printable text of less than %g bytes", m->most);
             return refuse(r, group, m->name, what);
         }
-        strcpy(field, json->valuestring);
+        memcpy(field, json->valuestring, strlen(json->valuestring) + 1);
         return LULL_OK;
     case NAME:
         for (int i = 0; cJSON_IsString(json) && m->names[i]; i++) {

@@ -51,7 +51,7 @@ lull_status train_crops_new(const model_config *config, train_corpus *corpus,
     crops->options = *options;
     int reach = frames_of_reach(mel);
     crops->around = (options->margin > reach ? options->margin : reach) + 2;
-    size_t frames = (size_t)(options->frames + 2 * crops->around);
+    size_t frames = (size_t)options->frames + 2 * (size_t)crops->around;
     crops->kernels = mel_kernels_get();
     crops->audio = base_alloc(frames * hop + n_fft, sizeof(float));
     crops->frames = base_alloc(frames * (size_t)mel->bands, sizeof(float));

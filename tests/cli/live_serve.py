@@ -3,6 +3,7 @@
 Python's standard library alone.
 """
 import array
+import contextlib
 import os
 import random
 import signal
@@ -372,6 +373,50 @@ class Hostile(Serve):
         self.assertIn("took nothing", self.said())
         self.assert_serves()
 
+    def test_half_of_sixty_four(self):
+        """32 streams come out right beside 32 clients that are silent, slow, deaf, random or oversized; those are closed."""
+        frames = harness.speech_frames(8)
+        wanted = {seed: self.synth(frames, "-s", str(seed)) for seed in range(4)}
+        self.start("--max-clients", "64", "--hello-timeout", "4", "--idle-timeout", "4", "--send-timeout", "4")
+        dice = random.Random(6)
+        oversized = hello() + struct.pack("<II", FRAMES, 2 ** 32 - 4)
+        kinds = [b"", hello()[:20], oversized, dice.randbytes(3000), hello() + dice.randbytes(3000)]
+        bad = [Client(self.address, kinds[i % len(kinds)], timeout=120) for i in range(25)]
+        slow = [Client(self.address, timeout=120) for _ in range(5)]
+        deaf = [Client(self.address, hello(), timeout=120) for _ in range(2)]
+        for client in deaf:
+            client.socket.setblocking(False)
+        shouted = message(FRAMES, raw(harness.speech_frames(60)))
+        ended = threading.Event()
+
+        def pester():
+            drops = hello()
+            for at in range(10 ** 6):
+                for client in deaf + slow:
+                    try:
+                        client.socket.send(shouted if client in deaf else drops[at % len(drops):][:1])
+                    except OSError:
+                        pass
+                if ended.wait(0.2):
+                    return
+        pesterer = threading.Thread(target=pester)
+        pesterer.start()
+        whole = message(FRAMES, raw(frames)) + message(END)
+        good = [Client(self.address, hello(seed=i % 4) + whole, timeout=120) for i in range(32)]
+        for i, client in enumerate(good):
+            with client:
+                client.welcome()
+                self.assertEqual(client.rest(), wanted[i % 4], i)
+        for client in bad + slow:  # each is closed, with or without a word
+            with client, contextlib.suppress(ConnectionError):
+                while client.socket.recv(65536):
+                    pass
+        ended.set()
+        pesterer.join()
+        for client in deaf:
+            client.socket.close()
+        self.assert_serves()
+
     def test_vanishing(self):
         """Clients that go away in the middle, and one that only connects."""
         self.start()
@@ -435,7 +480,8 @@ class Server(Serve):
 
     def test_addresses(self):
         self.assert_fails(self.run_lull("serve"), "--socket", code=2)
-        self.assert_fails(self.run_lull("serve", "--listen", "0.0.0.0:0"), "--allow-remote")
+        for address in ("0.0.0.0:0", "[::]:0"):
+            self.assert_fails(self.run_lull("serve", "--listen", address), "--allow-remote")
         self.assert_fails(self.run_lull("serve", "--listen", "nonsense"), "ADDRESS:PORT")
         self.assert_fails(self.run_lull("serve", "--listen", "127.0.0.1:99999999"))
         with socket.create_server(("127.0.0.1", 0)) as taken:

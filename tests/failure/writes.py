@@ -3,11 +3,13 @@
 is whole, nothing unfinished is left; where a write was only interrupted or short, nothing happens at all. A training
 run that met such a failure is resumed and ends with the bytes of the run that met none.
 
-    writes.py [COMMAND…]     environment: LULL_PROGRAM, FAILURE_SHIM; FAILURE_ALL=1 tries every kind at every write
+    writes.py [COMMAND…]     environment: LULL_PROGRAM, FAILURE_SHIM, FAILURE_CARD (sound_card.c); FAILURE_ALL=1 tries
+                             every kind at every write
 """
 import json, math, os, shutil, struct, subprocess, sys, tempfile
 
 PROGRAM, SHIM = os.environ["LULL_PROGRAM"], os.environ["FAILURE_SHIM"]
+PRELOAD = ":".join(filter(None, [SHIM, os.environ.get("FAILURE_CARD")]))
 SOURCE = os.environ.get("LULL_SOURCE", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 MODEL = os.path.join(SOURCE, "tests", "fuzz", "corpus", "model", "model")  # 4 bands, 8 kHz
 KINDS = ["ENOSPC", "EIO", "STUCK", "EINTR", "SHORT"]
@@ -17,7 +19,7 @@ HARMLESS = ("EINTR", "SHORT")
 def lull(folder, words, fail=0, how="ENOSPC"):
     """(exit code, messages, number of writing calls, standard output)"""
     count = os.path.join(folder, "..", "count")
-    environment = dict(os.environ, LD_PRELOAD=SHIM, SHIM_FAIL=str(fail), SHIM_HOW=how, SHIM_COUNT=count)
+    environment = dict(os.environ, LD_PRELOAD=PRELOAD, SHIM_FAIL=str(fail), SHIM_HOW=how, SHIM_COUNT=count)
     done = subprocess.run([PROGRAM] + words, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600)
     with open(count) as file:
@@ -57,6 +59,7 @@ COMMANDS = {
     "synth_trace": (["synth", "-q", "-m", MODEL, "mel.npy", "-o", "out/a", "-T", "out/trace"], "out/a"),
     "mel": (["mel", "-q", "-m", MODEL, "in.wav", "-o", "out/a"], "out/a"),
     "plot": (["plot", "-q", "-W", "300", "-H", "100", "in.wav", "-o", "out/a"], "out/a"),
+    "play": (["play", "-q", "-m", MODEL, "in.wav", "--tee", "out/a"], "out/a"),
     "info": (["info", MODEL], None),
     "eval": (["eval", "-q", "--json", "in.wav", "in.wav"], None),
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "io/json.h"
 #include "io/safetensors.h"
 
 static lull_error error;
@@ -218,6 +219,39 @@ static void refuses_huge_header(void **state) {
     free(text);
 }
 
+static size_t taken;
+
+static void *counting_malloc(size_t size) {
+    taken += (size + 31) / 16 * 16; /* as malloc takes it */
+    return malloc(size);
+}
+
+/* What the tree of a header of two-letter values takes is bounded by the file, not by the header.
+ */
+static void bounds_the_tree(void **state) {
+    (void)state;
+    cJSON_Hooks counting = {counting_malloc, free};
+    cJSON_InitHooks(&counting);
+    static char text[4 << 20];
+    size_t values = JSON_MOST_VALUES - 1, at = 0;
+    at += (size_t)sprintf(text, "{\"__metadata__\":[\"\"");
+    for (size_t i = 3; i < values; i++) at += (size_t)sprintf(text + at, ",\"\"");
+    sprintf(text + at, "]}");
+    taken = 0;
+    refused(text, 0, "metadata must be"); /* it was parsed */
+    assert_true(taken < 6u << 20);
+    for (size_t i = 0; i < 100000; i++) at += (size_t)sprintf(text + at, ",\"\"");
+    sprintf(text + at, "]}");
+    taken = 0;
+    refused(text, 0, "values, expected at most");
+    assert_true(taken < 1000);
+    /* The same header before thirty megabytes of data. */
+    size_t room = 32u << 20;
+    refused(text, room, "metadata must be");
+    assert_true(taken < room + (10u << 20));
+    cJSON_InitHooks(NULL);
+}
+
 static void refuses_every_truncation(void **state) {
     (void)state;
     size_t total;
@@ -318,6 +352,7 @@ int main(void) {
         cmocka_unit_test(refuses_deep_nesting),
         cmocka_unit_test(refuses_wrong_lengths),
         cmocka_unit_test(refuses_huge_header),
+        cmocka_unit_test(bounds_the_tree),
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(survives_mutations),
         test_here(bad_files_and_full_disks),
