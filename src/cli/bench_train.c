@@ -125,11 +125,11 @@ done:
 /* Name and seconds of every part, in order; returns their number. */
 static int parts(const bench_result *result, const char **names, double *seconds) {
     const model_gradient_times *t = &result->times;
-    const char *all_names[] = {"products", "weight gradients", "gates",    "other passes",
-                               "packing",  "step embedding",   "gathering"};
-    double all[] = {
-        t->products, t->outers,    t->gates,    t->total - t->products - t->outers - t->gates,
-        t->packing,  t->embedding, t->gathering};
+    double timed = t->products + t->outers + t->gates + t->pairs;
+    const char *all_names[] = {"products",     "weight gradients", "gates",          "row pairs",
+                               "other passes", "packing",          "step embedding", "gathering"};
+    double all[] = {t->products,      t->outers,  t->gates,     t->pairs,
+                    t->total - timed, t->packing, t->embedding, t->gathering};
     int count = (int)(sizeof all / sizeof all[0]);
     for (int i = 0; i < count; i++) {
         names[i] = all_names[i];

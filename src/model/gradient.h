@@ -47,6 +47,7 @@ typedef struct model_gradient_times {
     double products; /* forward and backward by the inputs */
     double outers;   /* gradients of the weights */
     double gates;
+    double pairs; /* sums and differences around the convolutions in pairs of rows */
     double packing, embedding, gathering;
     double total; /* of the crops, everything included; the rest is passes over memory */
 } model_gradient_times;

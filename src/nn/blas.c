@@ -166,9 +166,23 @@ static void residual(int channels, const float *out, float *x, float *skip, cons
     nn_reference.residual(channels, out, x, skip, step, y_f32, y_bf16);
 }
 
-static void residual_backward(int channels, const float *dy, float scale, float *dx, bf16 *dx_bf16,
-                              float *dy_sum, float *dx_sum) {
-    nn_reference.residual_backward(channels, dy, scale, dx, dx_bf16, dy_sum, dx_sum);
+static void residual_backward(int channels, const float *dy, const float *dy2, float scale,
+                              float *dx, bf16 *dx_bf16, float *dy_sum, float *dx_sum) {
+    nn_reference.residual_backward(channels, dy, dy2, scale, dx, dx_bf16, dy_sum, dx_sum);
+}
+
+static void pair_inputs(size_t n, const float *y0, const float *y1, const float *y2,
+                        const float *y3, float *x0, float *x1, float *x2, float *x3) {
+    nn_reference.pair_inputs(n, y0, y1, y2, y3, x0, x1, x2, x3);
+}
+
+static void sum_difference(size_t n, const float *a, const float *b, float *sum,
+                           float *difference) {
+    nn_reference.sum_difference(n, a, b, sum, difference);
+}
+
+static void pair_gradients(size_t n, const float *d0, float *d1, float *d2, const float *d3) {
+    nn_reference.pair_gradients(n, d0, d1, d2, d3);
 }
 
 static void silu(const float *x, float *y, size_t n) {
@@ -194,5 +208,8 @@ const nn_kernels nn_blas = {
     .gate_backward = gate_backward,
     .residual = residual,
     .residual_backward = residual_backward,
+    .pair_inputs = pair_inputs,
+    .sum_difference = sum_difference,
+    .pair_gradients = pair_gradients,
     .silu = silu,
 };

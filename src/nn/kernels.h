@@ -70,10 +70,21 @@ typedef struct nn_kernels {
      * (exactly one of y_f32, y_bf16 is then non-NULL). */
     void (*residual)(int channels, const float *out, float *x, float *skip, const float *step,
                      float *y_f32, bf16 *y_bf16);
-    /* Its backward for one row, after the layer's own gradient dy is known: dx = (dx + dy)·scale,
-     * dy_sum += dy; dx_sum += dx and dx_bf16 = dx, rounded (each may be NULL). */
-    void (*residual_backward)(int channels, const float *dy, float scale, float *dx, bf16 *dx_bf16,
-                              float *dy_sum, float *dx_sum);
+    /* Its backward for one row, after the layer's own gradient is known, dy or the sum of dy and
+     * dy2 (may be NULL): dx = (dx + dy)·scale, dy_sum += dy; dx_sum += dx and dx_bf16 = dx, rounded
+     * (each may be NULL). */
+    void (*residual_backward)(int channels, const float *dy, const float *dy2, float scale,
+                              float *dx, bf16 *dx_bf16, float *dy_sum, float *dx_sum);
+
+    /* Minimal filtering F(2, 3), for which model/gradient_convolution.c has the formulas. Its
+     * inputs: x0 = y0 − y2, x1 = y1 + y2, x2 = y2 − y1, x3 = y3 − y1. */
+    void (*pair_inputs)(size_t n, const float *y0, const float *y1, const float *y2,
+                        const float *y3, float *x0, float *x1, float *x2, float *x3);
+    /* sum = a + b, difference = a − b (they may be a and b). */
+    void (*sum_difference)(size_t n, const float *a, const float *b, float *sum, float *difference);
+    /* The gradients by x0 … x3, d0 … d3, become what the y share: d1 = d1 + d2 − d0 (for y2),
+     * d2 = d1 − d2 − d3 (for y1); d0 (for y0) and d3 (for y3) stay. */
+    void (*pair_gradients)(size_t n, const float *d0, float *d1, float *d2, const float *d3);
     /* SiLU forward (y may be x). */
     void (*silu)(const float *x, float *y, size_t n);
 } nn_kernels;

@@ -147,13 +147,41 @@ static void residual(int channels, const float *out, float *x, float *skip, cons
     }
 }
 
-static void residual_backward(int channels, const float *dy, float scale, float *dx, bf16 *dx_bf16,
-                              float *dy_sum, float *dx_sum) {
+static void residual_backward(int channels, const float *dy, const float *dy2, float scale,
+                              float *dx, bf16 *dx_bf16, float *dy_sum, float *dx_sum) {
     for (int i = 0; i < channels; i++) {
-        dx[i] = (dx[i] + dy[i]) * scale;
-        dy_sum[i] += dy[i];
+        float d = dy2 ? dy[i] + dy2[i] : dy[i];
+        dx[i] = (dx[i] + d) * scale;
+        dy_sum[i] += d;
         if (dx_sum) dx_sum[i] += dx[i];
         if (dx_bf16) dx_bf16[i] = round_bf16(dx[i]);
+    }
+}
+
+static void pair_inputs(size_t n, const float *y0, const float *y1, const float *y2,
+                        const float *y3, float *x0, float *x1, float *x2, float *x3) {
+    for (size_t i = 0; i < n; i++) {
+        x0[i] = y0[i] - y2[i];
+        x1[i] = y1[i] + y2[i];
+        x2[i] = y2[i] - y1[i];
+        x3[i] = y3[i] - y1[i];
+    }
+}
+
+static void sum_difference(size_t n, const float *a, const float *b, float *sum,
+                           float *difference) {
+    for (size_t i = 0; i < n; i++) {
+        float x = a[i], y = b[i];
+        sum[i] = x + y;
+        difference[i] = x - y;
+    }
+}
+
+static void pair_gradients(size_t n, const float *d0, float *d1, float *d2, const float *d3) {
+    for (size_t i = 0; i < n; i++) {
+        float x = d1[i], y = d2[i];
+        d1[i] = x + y - d0[i];
+        d2[i] = x - y - d3[i];
     }
 }
 
@@ -180,5 +208,8 @@ const nn_kernels nn_reference = {
     .gate_backward = gate_backward,
     .residual = residual,
     .residual_backward = residual_backward,
+    .pair_inputs = pair_inputs,
+    .sum_difference = sum_difference,
+    .pair_gradients = pair_gradients,
     .silu = silu,
 };

@@ -581,16 +581,52 @@ static void residual(int channels, const float *out, float *x, float *skip, cons
     }
 }
 
-static void residual_backward(int channels, const float *dy, float scale, float *dx, bf16 *dx_bf16,
-                              float *dy_sum, float *dx_sum) {
+static void residual_backward(int channels, const float *dy, const float *dy2, float scale,
+                              float *dx, bf16 *dx_bf16, float *dy_sum, float *dx_sum) {
     for (int i = 0; i < channels; i += V_LANES) {
         int n = least(channels - i, V_LANES);
         vf d = load_some(dy + i, n);
+        if (dy2) d = v_add(d, load_some(dy2 + i, n));
         vf sum = v_mul(v_add(load_some(dx + i, n), d), v_set1(scale));
         store_some(dx + i, sum, n);
         store_some(dy_sum + i, v_add(load_some(dy_sum + i, n), d), n);
         if (dx_sum) store_some(dx_sum + i, v_add(load_some(dx_sum + i, n), sum), n);
         if (dx_bf16) store_some_bf16(dx_bf16 + i, sum, n);
+    }
+}
+
+INLINE int some_of(size_t n, size_t i) {
+    return n - i < V_LANES ? (int)(n - i) : V_LANES;
+}
+
+static void pair_inputs(size_t count, const float *y0, const float *y1, const float *y2,
+                        const float *y3, float *x0, float *x1, float *x2, float *x3) {
+    for (size_t i = 0; i < count; i += V_LANES) {
+        int n = some_of(count, i);
+        vf b = load_some(y1 + i, n), c = load_some(y2 + i, n);
+        store_some(x0 + i, v_sub(load_some(y0 + i, n), c), n);
+        store_some(x1 + i, v_add(b, c), n);
+        store_some(x2 + i, v_sub(c, b), n);
+        store_some(x3 + i, v_sub(load_some(y3 + i, n), b), n);
+    }
+}
+
+static void sum_difference(size_t count, const float *a, const float *b, float *sum,
+                           float *difference) {
+    for (size_t i = 0; i < count; i += V_LANES) {
+        int n = some_of(count, i);
+        vf x = load_some(a + i, n), y = load_some(b + i, n);
+        store_some(sum + i, v_add(x, y), n);
+        store_some(difference + i, v_sub(x, y), n);
+    }
+}
+
+static void pair_gradients(size_t count, const float *d0, float *d1, float *d2, const float *d3) {
+    for (size_t i = 0; i < count; i += V_LANES) {
+        int n = some_of(count, i);
+        vf x = load_some(d1 + i, n), y = load_some(d2 + i, n);
+        store_some(d1 + i, v_sub(v_add(x, y), load_some(d0 + i, n)), n);
+        store_some(d2 + i, v_sub(v_sub(x, y), load_some(d3 + i, n)), n);
     }
 }
 
@@ -623,5 +659,8 @@ const nn_kernels NN_TABLE = {
     .gate_backward = gate_backward,
     .residual = residual,
     .residual_backward = residual_backward,
+    .pair_inputs = pair_inputs,
+    .sum_difference = sum_difference,
+    .pair_gradients = pair_gradients,
     .silu = silu,
 };

@@ -501,19 +501,20 @@ static void check_residual(const nn_kernels *table) {
 static void check_residual_backward(const nn_kernels *table) {
     static const int counts[] = {1, 7, 16, 33, 96};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-        for (int variant = 0; variant < 4; variant++) {
+        for (int variant = 0; variant < 8; variant++) {
             size_t n = (size_t)counts[i], bytes = n * sizeof(float);
             bool half = variant & 1, sum = variant & 2;
-            float *dy = random_floats(n), *start = random_floats(3 * n), expected[300];
+            float *dy = random_floats(2 * n), *dy2 = variant & 4 ? dy + n : NULL,
+                  *start = random_floats(3 * n), expected[300];
             bf16 rounded[100];
             memcpy(expected, start, 3 * bytes);
-            twin->residual_backward(counts[i], dy, 0.7f, expected, rounded, expected + n,
+            twin->residual_backward(counts[i], dy, dy2, 0.7f, expected, rounded, expected + n,
                                     sum ? expected + 2 * n : NULL);
             guarded guard, half_guard;
             float *is = guarded_new(&guard, 3 * bytes);
             bf16 *half_is = guarded_new(&half_guard, n * sizeof *half_is);
             memcpy(is, start, 3 * bytes);
-            table->residual_backward(counts[i], dy, 0.7f, is, half ? half_is : NULL, is + n,
+            table->residual_backward(counts[i], dy, dy2, 0.7f, is, half ? half_is : NULL, is + n,
                                      sum ? is + 2 * n : NULL);
             assert_memory_equal(is, expected, 3 * bytes);
             if (half) assert_memory_equal(half_is, rounded, n * sizeof(bf16));
@@ -521,6 +522,34 @@ static void check_residual_backward(const nn_kernels *table) {
             guarded_free(&half_guard);
             free(dy), free(start);
         }
+}
+
+/* All three of minimal filtering, on one set of values. */
+static void check_pairs(const nn_kernels *table) {
+    static const size_t counts[] = {1, 7, 16, 33, 96};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        size_t n = counts[i], bytes = n * sizeof(float);
+        float *y = random_floats(4 * n), expected[400];
+        guarded guard;
+        float *x = guarded_new(&guard, 4 * bytes);
+        twin->pair_inputs(n, y, y + n, y + 2 * n, y + 3 * n, expected, expected + n,
+                          expected + 2 * n, expected + 3 * n);
+        table->pair_inputs(n, y, y + n, y + 2 * n, y + 3 * n, x, x + n, x + 2 * n, x + 3 * n);
+        assert_memory_equal(x, expected, 4 * bytes);
+        twin->sum_difference(n, y, y + n, expected, expected + n);
+        table->sum_difference(n, y, y + n, x, x + n);
+        assert_memory_equal(x, expected, 2 * bytes);
+        table->sum_difference(n, x, x + n, x, x + n); /* in place */
+        twin->sum_difference(n, expected, expected + n, expected, expected + n);
+        assert_memory_equal(x, expected, 2 * bytes);
+        memcpy(expected, y, 4 * bytes);
+        memcpy(x, y, 4 * bytes);
+        twin->pair_gradients(n, expected, expected + n, expected + 2 * n, expected + 3 * n);
+        table->pair_gradients(n, x, x + n, x + 2 * n, x + 3 * n);
+        assert_memory_equal(x, expected, 4 * bytes);
+        guarded_free(&guard);
+        free(y);
+    }
 }
 
 static void check_silu(const nn_kernels *table) {
@@ -623,6 +652,7 @@ EACH(gate)
 EACH(gate_backward)
 EACH(residual)
 EACH(residual_backward)
+EACH(pairs)
 EACH(silu)
 EACH(self)
 
@@ -641,6 +671,7 @@ int main(void) {
         cmocka_unit_test(test_gate),         cmocka_unit_test(test_gate_backward),
         cmocka_unit_test(test_residual),     cmocka_unit_test(test_residual_backward),
         cmocka_unit_test(test_silu),         cmocka_unit_test(test_self),
+        cmocka_unit_test(test_pairs),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
