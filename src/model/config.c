@@ -48,13 +48,13 @@ void model_config_default(model_config *config) {
     config->steps = 1; /* with the refinement behind it as good as six: docs/latency.md */
     config->eta = 1;
     config->refine = 16;
-    config->refine_window = 6;
+    config->refine_window = 4;
     config->refine_momentum = 0.9;
     config->low_latency_steps = 1;
     config->low_latency_refine = 16;
     config->low_latency_refine_window = 1;
-    config->low_latency_refine_momentum = 0.9;
-    config->offline_steps = 6;
+    config->low_latency_refine_momentum = 0.8;
+    config->offline_steps = 1;
     config->offline_refine = 8;
     config->offline_refine_window = 32;
     config->offline_refine_momentum = 0.9;

@@ -56,7 +56,7 @@ class Bench(Case):
             self.run_lull("bench", "train", "--json", "--seconds", "0", "--batch", "1", "--crop-frames", "8")).out)
         self.assertGreater(facts["audio_seconds_per_second"], 0)
         self.assertEqual(facts["batch"], 1)
-        self.assertEqual(set(facts["seconds"]), {"products", "weight gradients", "gates", "other passes", "packing",
+        self.assertEqual(set(facts["seconds"]), {"products", "row pairs", "weight gradients", "gates", "other passes", "packing",
                                                  "step embedding", "gathering"})
 
 

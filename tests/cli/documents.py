@@ -48,7 +48,7 @@ class Completion(Case):
 
     def test_options(self):
         self.assertEqual(self.complete("synth", "--see"), ["--seed"])
-        self.assertEqual(sorted(self.complete("synth", "--refine")), ["--refine", "--refine-window"])
+        self.assertEqual(sorted(self.complete("synth", "--refine")), ["--refine", "--refine-momentum", "--refine-window"])
         self.assertEqual(self.complete("mel", "--see"), [])
 
     def test_values(self):

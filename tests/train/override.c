@@ -74,6 +74,8 @@ static void settings_file(void **state) {
     settings.seed = 18446744073709551557u; /* does not fit a double */
     settings.rate = 0.1234567890123;
     settings.course = TRAIN_CONSTANT;
+    settings.optimizer = TRAIN_ADAMW;
+    settings.density = TRAIN_DENSITY_START;
     settings.bf16 = true;
     settings.max_steps = 123456789012;
     tiny_config(&config);
@@ -81,7 +83,8 @@ static void settings_file(void **state) {
     if (train_settings_read(path, &again, &config_again, &error)) fail_msg("%s", error.message);
     assert_string_equal(again.corpus, settings.corpus);
     assert_true(again.seed == settings.seed && again.rate == settings.rate &&
-                again.course == TRAIN_CONSTANT);
+                again.course == TRAIN_CONSTANT && again.optimizer == TRAIN_ADAMW &&
+                again.density == TRAIN_DENSITY_START);
     assert_true(again.bf16 && again.max_steps == settings.max_steps && again.keep == 3);
     assert_int_equal(config_again.channels, config.channels);
     const char *broken[][2] = {{"{\"model\":{},\"training\":{\"bach\":3}}", "training.bach"},
@@ -96,9 +99,11 @@ static void settings_file(void **state) {
         assert_int_not_equal(train_settings_read(path, &again, &config_again, &error), LULL_OK);
         if (!strstr(error.message, broken[i][1])) fail_msg("%s: '%s'", broken[i][0], error.message);
     }
-    /* The STFT loss wants a waveform. */
+    /* The STFT loss wants a waveform, which a noise prediction does not give at the start. */
     train_settings_default(&settings);
     settings.stft = 1.0;
+    assert_int_equal(train_settings_check(&settings, &config, &error), LULL_OK);
+    config.objective = DIFFUSION_NOISE;
     assert_int_equal(train_settings_check(&settings, &config, &error), LULL_INVALID);
     remove_all(folder);
 }
