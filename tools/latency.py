@@ -15,9 +15,9 @@ import subprocess
 import sys
 import tempfile
 
-# (steps, refinements, window): from the shortest delay to what only files can wait for.
-SETTINGS = [(1, 4, 0), (2, 16, 0), (1, 16, 1), (2, 16, 1), (3, 16, 2), (1, 16, 6), (1, 16, 7), (6, 8, 3), (6, 16, 5), (6, 8, 12),
-            (6, 8, 32)]
+# (steps, refinements, window, momentum): from the shortest delay to what only files can wait for.
+SETTINGS = [(1, 4, 0, 0.9), (1, 16, 0, 0.8), (1, 16, 1, 0.8), (1, 16, 1, 0.9), (1, 4, 2, 0.9), (6, 4, 2, 0.9), (1, 16, 3, 0.9),
+            (1, 16, 4, 0.9), (1, 16, 6, 0.9), (6, 16, 4, 0.9), (1, 8, 12, 0.9), (1, 8, 32, 0.9), (6, 8, 32, 0.9)]
 
 
 class Error(ctypes.Structure):
@@ -39,7 +39,7 @@ def latencies(library, model):
     handle, error = ctypes.c_void_p(), Error()
     if lull.lull_model_open(model.encode(), ctypes.byref(handle), ctypes.byref(error)):
         sys.exit("latency.py: " + error.message.decode())
-    for steps, refine, window in SETTINGS:
+    for steps, refine, window, _ in SETTINGS:
         options, vocoder = Options(), ctypes.c_void_p()
         lull.lull_options_init(ctypes.byref(options))
         options.steps, options.refine, options.refine_window = steps, refine, window
@@ -52,9 +52,10 @@ def latencies(library, model):
 def scores(arguments, setting):
     """{system: (mel, lsd_2048, periodicity, pesq or None)}"""
     with tempfile.TemporaryDirectory() as folder:
-        steps, refine, window = (str(value) for value in setting)
+        steps, refine, window, momentum = (str(value) for value in setting)
         command = [arguments.lull, "eval", arguments.model, "--corpus", arguments.corpus, "--json", "-q", "--noise",
-                   "--griffin-lim", "0", "-n", steps, "-r", refine, "--refine-window", window, "-o", folder]
+                   "--griffin-lim", "0", "-n", steps, "-r", refine, "--refine-window", window,
+                   "--refine-momentum", momentum, "-o", folder]
         if arguments.limit:
             command += ["--limit", str(arguments.limit)]
         report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
@@ -103,14 +104,14 @@ def main():
     parser.add_argument("--rate", type=int, default=22050)
     arguments = parser.parse_args()
     rows = []
-    print("| steps | refinements | window | latency | PESQ: network / noise | mel error | LSD 2048 | periodicity error |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| steps | refinements | window | momentum | latency | PESQ: network / noise | mel error | LSD 2048 | periodicity error |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for setting, samples in zip(SETTINGS, latencies(arguments.library, arguments.model)):
         values = scores(arguments, setting)
         lull, noise = values["lull"], values["noise"]
         pesq = f"{lull[3]:.2f} / {noise[3]:.2f}" if arguments.pesq else "-"
         milliseconds = 1000 * samples / arguments.rate
-        print(f"| {setting[0]} | {setting[1]} | {setting[2]} | {milliseconds:.0f} ms | {pesq} | {lull[0]:.3f} / {noise[0]:.3f} "
+        print(f"| {setting[0]} | {setting[1]} | {setting[2]} | {setting[3]} | {milliseconds:.0f} ms | {pesq} | {lull[0]:.3f} / {noise[0]:.3f} "
               f"| {lull[1]:.3f} / {noise[1]:.3f} | {lull[2]:.3f} / {noise[2]:.3f} |", flush=True)
         which = 3 if arguments.pesq else 1
         rows.append((milliseconds, {system: value[which] for system, value in values.items()}))
