@@ -23,7 +23,11 @@ train() {
     fi
 }
 
-# Everything else is the default: docs/training.md.
-train 22k --max-steps 20559
-train 16k --init "$out/22k/model.safetensors" --sample-rate 16000 --rate 1e-3 --warm-up 100 --crop-frames 48 --ema 0.999 --max-steps 4489
+# As the shipped models came about (docs/training.md): AdamW first, then Muon with times from the start. The settings of
+# live and low latency belong to each rate.
+train 22k-adamw --optimizer adamw --rate 2e-3 --max-steps 20559
+train 22k --init "$out/22k-adamw/model.safetensors" --rate 4e-3 --warm-up 100 --crop-frames 48 --degrade 0.4 --t-density start \
+    --ema 0.999 --max-steps 12452
+train 16k --init "$out/22k/model.safetensors" --sample-rate 16000 --rate 3e-3 --warm-up 100 --crop-frames 40 --degrade 0.4 \
+    --t-density start --ema 0.999 --max-steps SIXTEEN_STEPS
 echo "models: $out/22k/model.safetensors $out/16k/model.safetensors"

@@ -1,6 +1,7 @@
 /* A folder of recordings: see corpus.h. */
 #include "train/corpus.h"
 
+#include <assert.h>
 #include <cjson/cJSON.h>
 #include <dirent.h>
 #include <errno.h>
@@ -514,6 +515,7 @@ static lull_status read_part(const train_corpus *corpus, const train_recording *
         return audio_file_read_part(recording->path, first, count, out, error);
     size_t divisor = greatest_divisor((size_t)recording->rate, (size_t)corpus->rate);
     size_t in_unit = (size_t)recording->rate / divisor, out_unit = (size_t)corpus->rate / divisor;
+    assert(out_unit > 0); /* the divisor divides the rate */
     size_t around = (size_t)corpus->rate / 10;
     size_t unit = first > around ? (first - around) / out_unit : 0;
     size_t in_first = unit * in_unit, out_first = unit * out_unit;
