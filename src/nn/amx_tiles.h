@@ -114,7 +114,8 @@ static void add_products(const tiles_call *call, const bf16 *const *a, size_t of
 static void product_of_tiles(const tiles_call *call, const bf16 *const *a, size_t offset,
                              const bf16 *panel, float *c) {
     float edge[TILES_PANEL][TILES_PANEL];
-    const size_t rows = (size_t)call->upper + (size_t)call->lower, stride = call->ldc * sizeof(float);
+    const size_t rows = (size_t)call->upper + (size_t)call->lower,
+                 stride = call->ldc * sizeof(float);
     const size_t width = (size_t)call->columns * sizeof(float);
     const bool whole = call->columns == TILES_PANEL;
     if (!call->accumulate) {
