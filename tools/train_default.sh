@@ -29,5 +29,5 @@ train 22k-adamw --optimizer adamw --rate 2e-3 --max-steps 20559
 train 22k --init "$out/22k-adamw/model.safetensors" --rate 4e-3 --warm-up 100 --crop-frames 48 --degrade 0.4 --t-density start \
     --ema 0.999 --max-steps 12452
 train 16k --init "$out/22k/model.safetensors" --sample-rate 16000 --rate 3e-3 --warm-up 100 --crop-frames 40 --degrade 0.4 \
-    --t-density start --ema 0.999 --max-steps SIXTEEN_STEPS
+    --t-density start --ema 0.999 --max-steps 3056
 echo "models: $out/22k/model.safetensors $out/16k/model.safetensors"
