@@ -8,6 +8,7 @@ Copies CORPUS with `lull eval` at every setting, beside coloured noise with the 
 """
 import argparse
 import ctypes
+import itertools
 import json
 import re
 import shlex
@@ -71,14 +72,18 @@ def scores(arguments, setting):
         return result
 
 
-def draw(path, rows, label):
+def draw(path, rows, label, higher_is_better):
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
     pyplot.figure(figsize=(6, 3.6))
-    for system, style in (("lull", "o-"), ("noise", "s--")):
-        pyplot.plot([milliseconds for milliseconds, _ in rows], [values[system] for _, values in rows], style,
-                    label={"lull": "network", "noise": "coloured noise"}[system])
+    for system, marker, line, color in (("lull", "o", "-", "C0"), ("noise", "s", "--", "C1")):
+        times = [milliseconds for milliseconds, _ in rows]
+        values = [value[system] for _, value in rows]
+        # The line goes through the best that a latency can have, the points are all settings.
+        best = list(itertools.accumulate(values, max if higher_is_better else min))
+        pyplot.plot(times, values, marker, color=color, markersize=4)
+        pyplot.plot(times, best, line, color=color, drawstyle="steps-post", label={"lull": "network", "noise": "coloured noise"}[system])
     for limit in (80, 150):
         pyplot.axvline(limit, color="0.7", linewidth=1)
     pyplot.xscale("log")
@@ -116,8 +121,8 @@ def main():
         which = 3 if arguments.pesq else 1
         rows.append((milliseconds, {system: value[which] for system, value in values.items()}))
     if arguments.picture:
-        rows.sort(key=lambda row: row[0])
-        draw(arguments.picture, rows, "wide-band PESQ" if arguments.pesq else "log-spectral distance")
+        rows.sort(key=lambda row: (row[0], row[1]["lull"]))
+        draw(arguments.picture, rows, "wide-band PESQ" if arguments.pesq else "log-spectral distance", bool(arguments.pesq))
 
 
 if __name__ == "__main__":
