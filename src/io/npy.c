@@ -262,14 +262,11 @@ lull_status npy_parse(const void *data, size_t size, const char *name, npy_array
                          NPY_MAX_DIMENSIONS);
     }
     size_t count = 1, needed;
-    bool overflow = false, empty = false;
-    for (int d = 0; d < h.dimensions; d++) {
-        empty |= h.shape[d] == 0;
+    bool overflow = false;
+    for (int d = 0; d < h.dimensions; d++)
         overflow |= __builtin_mul_overflow(count, h.shape[d], &count);
-    }
-    if (empty) count = 0;
     size_t available = size - start - length;
-    if (__builtin_mul_overflow(count, element_size, &needed) || (overflow && !empty)) {
+    if (__builtin_mul_overflow(count, element_size, &needed) || overflow) {
         return base_fail(error, LULL_FORMAT, "'%s': its shape is larger than any file", name);
     }
     if (needed > available) {
