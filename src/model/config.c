@@ -58,6 +58,7 @@ void model_config_default(model_config *config) {
     config->offline_refine = 8;
     config->offline_refine_window = 32;
     config->offline_refine_momentum = 0.9;
+    config->live_postnet = config->offline_postnet = true; /* where there is one */
 }
 
 void model_config_diffwave(model_config *config) {
@@ -87,6 +88,7 @@ void model_config_diffwave(model_config *config) {
     config->low_latency_refine_momentum = 0.9;
     config->offline_steps = 6;
     config->offline_refine_momentum = 0.9;
+    config->live_postnet = config->offline_postnet = true;
 }
 
 /* ---- the members of each JSON object, as a table that reads and writes ---- */
@@ -157,6 +159,18 @@ static const member conditioner_members[] = {
     {"look_ahead", INTEGER, AT(conditioner_look_ahead), 0, 15, NULL},
     {"mel_offset", NUMBER, AT(mel_offset), -1e4, 1e4, NULL},
     {"mel_scale", NUMBER, AT(mel_scale), -1e4, 1e4, NULL},
+    {0},
+};
+static const member postnet_members[] = {
+    {"channels", INTEGER, AT(postnet_channels), 0, 256, NULL},
+    {"layers", INTEGER, AT(postnet_layers), 0, 32, NULL},
+    {"look_ahead", INTEGER, AT(postnet_look_ahead), 0, 34, NULL},
+    {0},
+};
+static const member postnet_use_members[] = {
+    {"live", BOOLEAN, AT(live_postnet), 0, 0, NULL},
+    {"low_latency", BOOLEAN, AT(low_latency_postnet), 0, 0, NULL},
+    {"offline", BOOLEAN, AT(offline_postnet), 0, 0, NULL},
     {0},
 };
 static const member process_members[] = {
@@ -321,8 +335,8 @@ static int shortest_cycle(const int *values, int count) {
 }
 
 static lull_status read_network(const reader *r, const cJSON *json) {
-    static const char *const others[] = {"dilations", "look_ahead", "embedding", "conditioner",
-                                         NULL};
+    static const char *const others[] = {"dilations",   "look_ahead", "embedding",
+                                         "conditioner", "postnet",    NULL};
     model_config *config = r->config;
     int dilation_cycle = shortest_cycle(config->dilation, config->layers);
     int look_ahead_cycle = shortest_cycle(config->look_ahead, config->layers);
@@ -346,6 +360,9 @@ static lull_status read_network(const reader *r, const cJSON *json) {
     if (status) return status;
     status = read_group(r, "network.embedding", cJSON_GetObjectItemCaseSensitive(json, "embedding"),
                         embedding_members, NULL);
+    if (status) return status;
+    status = read_group(r, "network.postnet", cJSON_GetObjectItemCaseSensitive(json, "postnet"),
+                        postnet_members, NULL);
     if (status) return status;
     const cJSON *conditioner = cJSON_GetObjectItemCaseSensitive(json, "conditioner");
     if (conditioner && config->family == MODEL_DIFFWAVE)
@@ -401,7 +418,7 @@ static lull_status read_mel(const reader *r, const cJSON *json) {
 static lull_status read_all(const reader *r, const cJSON *json) {
     static const char *const groups[] = {"format", "mel", "network", "process", "synthesis", NULL};
     static const char *const process_others[] = {"schedule", NULL};
-    static const char *const synthesis_others[] = {"low_latency", "offline", NULL};
+    static const char *const synthesis_others[] = {"postnet", "low_latency", "offline", NULL};
     const cJSON *format = cJSON_GetObjectItemCaseSensitive(json, "format");
     if (format && (!cJSON_IsNumber(format) || format->valuedouble != 1)) {
         return base_fail(
@@ -430,6 +447,10 @@ static lull_status read_all(const reader *r, const cJSON *json) {
     const cJSON *synthesis = cJSON_GetObjectItemCaseSensitive(json, "synthesis");
     if (!status)
         status = read_group(r, "synthesis", synthesis, synthesis_members, synthesis_others);
+    if (!status)
+        status = read_group(r, "synthesis.postnet",
+                            cJSON_GetObjectItemCaseSensitive(synthesis, "postnet"),
+                            postnet_use_members, NULL);
     if (!status)
         status = read_group(r, "synthesis.low_latency",
                             cJSON_GetObjectItemCaseSensitive(synthesis, "low_latency"),
@@ -535,14 +556,32 @@ model_settings model_config_settings(const model_config *c, lull_use use) {
     switch (use) {
     case LULL_LOW_LATENCY:
         return (model_settings){c->low_latency_steps, c->low_latency_refine,
-                                c->low_latency_refine_window, c->low_latency_refine_momentum};
+                                c->low_latency_refine_window, c->low_latency_refine_momentum,
+                                c->low_latency_postnet && c->postnet_channels > 0};
     case LULL_OFFLINE:
         return (model_settings){c->offline_steps, c->offline_refine, c->offline_refine_window,
-                                c->offline_refine_momentum};
+                                c->offline_refine_momentum,
+                                c->offline_postnet && c->postnet_channels > 0};
     case LULL_LIVE:
         break;
     }
-    return (model_settings){c->steps, c->refine, c->refine_window, c->refine_momentum};
+    return (model_settings){c->steps, c->refine, c->refine_window, c->refine_momentum,
+                            c->live_postnet && c->postnet_channels > 0};
+}
+
+static lull_status check_postnet(const model_config *c, const char *name, lull_error *error) {
+    if (c->postnet_channels < 0 || c->postnet_channels > 256 || c->postnet_layers < 0 ||
+        c->postnet_layers > 32)
+        REFUSE("%s: a postnet of %d channels and %d layers; 0 to 256 and 0 to 32 are possible", name,
+               c->postnet_channels, c->postnet_layers);
+    int most = model_config_postnet_convolutions(c);
+    if (c->postnet_look_ahead < 0 || (most > 0 && c->postnet_look_ahead > most))
+        REFUSE("%s: the postnet looks %d frames ahead; 0 to %d are possible with %d layers", name,
+               c->postnet_look_ahead, most, c->postnet_layers);
+    if (most > 0 && (!isfinite(c->mel_offset) || !isfinite(c->mel_scale) || c->mel_scale == 0))
+        REFUSE("%s: the mel is scaled by %g and moved by %g; both must be finite, the scale not 0",
+               name, c->mel_scale, c->mel_offset);
+    return LULL_OK;
 }
 
 static lull_status check_synthesis(const model_config *c, const char *name, lull_error *error) {
@@ -576,6 +615,7 @@ lull_status model_config_check(const model_config *config, const char *name, lul
     if (status) return base_fail(error, status, "%s: mel: %s", name, reason.message);
     status = check_network(config, name, error);
     if (!status) status = check_conditioner(config, name, error);
+    if (!status) status = check_postnet(config, name, error);
     if (!status) status = check_synthesis(config, name, error);
     return status;
 }
@@ -634,11 +674,16 @@ static bool print_all(cJSON *json, const model_config *c) {
            print_group(cJSON_AddObjectToObject(network, "embedding"), c, embedding_members);
     if (fine && c->family == MODEL_LULL)
         fine = print_group(cJSON_AddObjectToObject(network, "conditioner"), c, conditioner_members);
+    if (fine && c->postnet_channels > 0)
+        fine = print_group(cJSON_AddObjectToObject(network, "postnet"), c, postnet_members);
     cJSON *process = fine ? cJSON_AddObjectToObject(json, "process") : NULL;
     fine = print_group(process, c, process_members) &&
            print_group(cJSON_AddObjectToObject(process, "schedule"), c, schedule_members);
     cJSON *synthesis = fine ? cJSON_AddObjectToObject(json, "synthesis") : NULL;
-    return print_group(synthesis, c, synthesis_members) &&
+    fine = print_group(synthesis, c, synthesis_members);
+    if (fine && c->postnet_channels > 0)
+        fine = print_group(cJSON_AddObjectToObject(synthesis, "postnet"), c, postnet_use_members);
+    return fine &&
            print_group(cJSON_AddObjectToObject(synthesis, "low_latency"), c, low_latency_members) &&
            print_group(cJSON_AddObjectToObject(synthesis, "offline"), c, offline_members);
 }
@@ -656,6 +701,10 @@ char *model_config_print(const model_config *config) {
 }
 
 /* ---- what follows from it ---- */
+
+int model_config_postnet_convolutions(const model_config *config) {
+    return config->postnet_channels > 0 ? config->postnet_layers + 2 : 0;
+}
 
 int model_config_network_look_ahead(const model_config *config) {
     int sum = 0;

@@ -37,6 +37,12 @@ typedef struct model_config {
                                    centred */
     double mel_offset, mel_scale;
 
+    /* Postnet (Shen et al. 2018, §2.2: a residual predicted for a mel), before everything else:
+     * postnet_layers + 2 convolutions of 3 bands × 3 frames, postnet_channels between them (0: no
+     * postnet), LeakyReLU 0.1, each inner one added to its input. The first postnet_look_ahead of
+     * them see one frame ahead, the others only back. Input as the conditioner's. */
+    int postnet_channels, postnet_layers, postnet_look_ahead;
+
     /* Domain. */
     bool whitened;
     double tilt_hz;
@@ -49,6 +55,7 @@ typedef struct model_config {
     double eta;
     int refine, refine_window;
     double refine_momentum;
+    bool live_postnet, low_latency_postnet, offline_postnet; /* whether mels go through it */
     int low_latency_steps, low_latency_refine, low_latency_refine_window;
     double low_latency_refine_momentum;
     int offline_steps, offline_refine, offline_refine_window;
@@ -72,8 +79,12 @@ char *model_config_print(const model_config *config); /* base_free; NULL = out o
 typedef struct model_settings {
     int steps, refine, refine_window;
     double refine_momentum;
+    bool postnet;
 } model_settings;
 model_settings model_config_settings(const model_config *config, lull_use use);
+
+/* Convolutions of the postnet, 0 without one. */
+int model_config_postnet_convolutions(const model_config *config);
 
 /* Network frames of look-ahead of one evaluation, and mel frames of the conditioner's. */
 int model_config_network_look_ahead(const model_config *config);

@@ -95,6 +95,12 @@ static void lay_out(const model_config *c, layout *l) {
     }
     add_convolution(l, channels, channels, 1, "skip_projection");
     add_convolution(l, c->patch, channels, 1, "output_projection");
+    for (int i = 1, last = model_config_postnet_convolutions(c); i <= last; i++) {
+        const size_t out = i == last ? 1 : (size_t)c->postnet_channels;
+        const size_t shape[] = {out, i == 1 ? 1 : (size_t)c->postnet_channels, 3, 3};
+        add_shape(l, 4, shape, "postnet.conv%d.weight", i);
+        add_shape(l, 1, &out, "postnet.conv%d.bias", i);
+    }
 }
 
 size_t model_parameters_total(const model_config *config) {
@@ -166,9 +172,10 @@ static size_t fan_in(const model_tensor *weight) {
     return count;
 }
 
-/* Which rule a weight follows. Linear layers, DiffWave's transposed convolutions and the
- * conditioner's keep PyTorch's default; the network's 1-D convolutions are Kaiming normal; the last
- * projection is zero, so that an untrained network predicts nothing. */
+/* Which rule a weight follows. Linear layers, DiffWave's transposed convolutions, the conditioner's
+ * and the postnet's keep PyTorch's default; the network's 1-D convolutions are Kaiming normal; the
+ * last projection is zero, and the postnet's last convolution, so that untrained they predict
+ * nothing. */
 static bool kaiming_normal(const char *name) {
     return !strncmp(name, "input_projection", 16) || !strncmp(name, "skip_projection", 15) ||
            ends_with(name, "dilated_conv.weight") ||
@@ -178,13 +185,16 @@ static bool kaiming_normal(const char *name) {
 
 void model_parameters_initialize(model_parameters *parameters, const model_config *config,
                                  uint64_t seed) {
-    (void)config;
+    char postnet_last[32];
+    snprintf(postnet_last, sizeof postnet_last, "postnet.conv%d.",
+             model_config_postnet_convolutions(config));
     size_t fan = 1;
     for (size_t i = 0; i < parameters->tensor_count; i++) {
         const model_tensor *tensor = &parameters->tensors[i];
         float *data = parameters->data + tensor->offset;
         if (tensor->dimensions > 1) fan = fan_in(tensor); /* a bias follows its weight */
-        if (!strcmp(tensor->name, "output_projection.weight")) {
+        if (!strcmp(tensor->name, "output_projection.weight") ||
+            !strncmp(tensor->name, postnet_last, strlen(postnet_last))) {
             memset(data, 0, tensor->count * sizeof *data);
         } else if (kaiming_normal(tensor->name)) { /* gain √2: He et al. 2015, eq. 10 */
             random_normal(seed, (uint32_t)i, 0, data, tensor->count);

@@ -266,3 +266,53 @@ lull_status model_reference_run(const model_config *config, const model_paramete
     base_free(b.skip);
     return status;
 }
+
+/* ---- postnet ---- */
+
+/* A 2-D convolution of 3 bands × 3 frames, weights [out, in, band, frame], arrays (frame, band,
+ * channel): the bands centred, the frames t−2 … t or, with ahead = 1, t−1 … t+1; zeros around. */
+static void convolution_2d(const float *weight, const float *bias, int out, int in, int ahead,
+                           const float *x, size_t n, int bands, float *y) {
+    for (long t = 0; t < (long)n; t++)
+        for (int b = 0; b < bands; b++)
+            for (int o = 0; o < out; o++) {
+                double sum = bias[o];
+                for (int i = 0; i < in; i++)
+                    for (int j = 0; j < 3; j++)
+                        for (int k = 0; k < 3; k++) {
+                            long frame = t + k - 2 + ahead;
+                            int band = b + j - 1;
+                            if (frame < 0 || frame >= (long)n || band < 0 || band >= bands)
+                                continue;
+                            sum += (double)weight[((o * in + i) * 3 + j) * 3 + k] *
+                                   x[(frame * bands + band) * in + i];
+                        }
+                y[(t * bands + b) * out + o] = (float)sum;
+            }
+}
+
+lull_status model_reference_postnet(const model_config *config, const model_parameters *parameters,
+                                    const float *mel, size_t n, float *out, lull_error *error) {
+    int bands = config->mel.bands, channels = config->postnet_channels;
+    int count = model_config_postnet_convolutions(config);
+    size_t points = n * (size_t)bands, values = points * (size_t)channels;
+    float *h = base_alloc(values, sizeof *h), *y = base_alloc(values, sizeof *y);
+    lull_status status = h && y ? LULL_OK : base_no_memory(error);
+    for (size_t i = 0; i < points && !status; i++)
+        h[i] = (float)((mel[i] + config->mel_offset) * config->mel_scale);
+    for (int l = 0; l < count && !status; l++) {
+        int in = l == 0 ? 1 : channels, made = l == count - 1 ? 1 : channels;
+        convolution_2d(model_parameters_get(parameters, "postnet.conv%d.weight", l + 1),
+                       model_parameters_get(parameters, "postnet.conv%d.bias", l + 1), made, in,
+                       l < config->postnet_look_ahead, h, n, bands, y);
+        if (l == count - 1) break;
+        for (size_t i = 0; i < values; i++) {
+            float active = y[i] > 0 ? y[i] : 0.1f * y[i];
+            h[i] = l > 0 ? h[i] + active : active;
+        }
+    }
+    for (size_t i = 0; i < points && !status; i++) out[i] = mel[i] + y[i];
+    base_free(h);
+    base_free(y);
+    return status;
+}

@@ -21,4 +21,8 @@ lull_status model_reference_conditioner(const model_config *config,
                                         const model_parameters *parameters, const float *mel,
                                         size_t n, float *out, lull_error *error);
 
+/* The postnet (the configuration must have one): n × bands frames in and out. */
+lull_status model_reference_postnet(const model_config *config, const model_parameters *parameters,
+                                    const float *mel, size_t n, float *out, lull_error *error);
+
 #endif
