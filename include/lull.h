@@ -155,6 +155,9 @@ typedef struct lull_options {
     size_t queue_frames;      /* mel frames that push may run ahead of pull; 0 = 1024 */
     float refine_momentum;    /* of the iterations (fast Griffin-Lim's: Perraudin et al. 2013), 0 to
                                  below 1; < 0 = the model's default */
+    int postnet; /* 1: mels first go through the model's postnet, which mends what acoustic models
+                    blur (and adds its look-ahead to the latency); 0: they do not; -1: as the model
+                    says for the use. 1 with a model that has none: LULL_UNSUPPORTED */
 } lull_options;
 
 LULL_API void lull_options_init(lull_options *options);

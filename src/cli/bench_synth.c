@@ -103,7 +103,7 @@ static void add_uses(bench_facts *facts) {
         other.queue_frames = base->queue_frames;
         if (other.steps == base->steps && other.refine == base->refine &&
             other.refine_window == base->refine_window &&
-            other.refine_momentum == base->refine_momentum)
+            other.refine_momentum == base->refine_momentum && other.postnet == base->postnet)
             continue;
         add_row(facts, &other, "%s: %d steps, %d on %d", names[use], other.steps, other.refine,
                 other.refine_window);
@@ -132,6 +132,10 @@ static void choose_rows(bench_facts *facts, bool brief) {
     other = base;
     other.refine = 0;
     if (base.refine > 0) add_row(facts, &other, "no refinement");
+    other = base;
+    other.postnet = !base.postnet;
+    if (facts->model->config.postnet_channels > 0)
+        add_row(facts, &other, other.postnet ? "with postnet" : "without postnet");
     add_row(facts, &base, "frame by frame")->push = 1;
     for (int n = 2; n <= facts->cores && n <= 16; n *= 2) {
         other = base;
@@ -332,6 +336,7 @@ static void add_row_json(bench_json *json, cJSON *rows, const bench_facts *facts
     bench_json_number(json, object, "refine", row->options.refine);
     bench_json_number(json, object, "refine_window", row->options.refine_window);
     bench_json_number(json, object, "refine_momentum", (double)row->options.refine_momentum);
+    bench_json_number(json, object, "postnet", row->options.postnet);
     bench_json_number(json, object, "threads", row->options.threads);
     bench_json_number(json, object, "utterances", row->jobs);
     bench_json_number(json, object, "push_frames", row->push);

@@ -23,6 +23,7 @@ typedef struct settings_facts {
     const char *name;
     int steps, refine, refine_window;
     double refine_momentum;
+    bool postnet;
     size_t latency; /* samples */
     double flops;   /* in one second of audio */
 } settings_facts;
@@ -43,6 +44,7 @@ static lull_status find_settings(const lull_model *model, lull_use use, settings
     facts->refine = settings.refine;
     facts->refine_window = settings.refine_window;
     facts->refine_momentum = settings.refine_momentum;
+    facts->postnet = settings.postnet;
     facts->latency = lull_vocoder_latency(vocoder);
     facts->flops = model->info.flops_per_second * facts->steps / config->steps;
     lull_vocoder_free(vocoder);
@@ -79,6 +81,7 @@ static cJSON *settings_json(const lull_model *model, const settings_facts *facts
         cJSON_AddNumberToObject(object, "refine", facts->refine) &&
         cJSON_AddNumberToObject(object, "refine_window", facts->refine_window) &&
         cJSON_AddNumberToObject(object, "refine_momentum", facts->refine_momentum) &&
+        cJSON_AddBoolToObject(object, "postnet", facts->postnet) &&
         cJSON_AddNumberToObject(object, "latency_samples", (double)facts->latency) &&
         cJSON_AddNumberToObject(object, "latency_frames", (double)facts->latency / hop) &&
         cJSON_AddNumberToObject(object, "latency_ms", milliseconds(model, facts->latency)) &&
@@ -171,13 +174,18 @@ static int print_text(const char *path, const lull_model *model, const settings_
         milliseconds(model,
                      (size_t)model_config_network_look_ahead(config) * (size_t)config->patch),
         config->whitened ? "works on the whitened waveform" : "works on the waveform");
+    if (config->postnet_channels > 0)
+        row("postnet", "%d convolutions of %d channels, looks %.1f ms ahead",
+            model_config_postnet_convolutions(config), config->postnet_channels,
+            milliseconds(model, (size_t)(config->postnet_look_ahead * mel->hop)));
     row("process", "predicts %s, sampler %s, eta %g", diffusion_objective_name(config->objective),
         diffusion_sampler_name(config->sampler), config->eta);
     for (int i = 0; i < SETTINGS; i++)
         row(facts[i].name,
-            "%d step%s, %d refinement%s on %d frames: latency %.1f ms (%zu samples), %.1f GFLOP/s",
-            facts[i].steps, facts[i].steps == 1 ? "" : "s", facts[i].refine,
-            facts[i].refine == 1 ? "" : "s", facts[i].refine_window,
+            "%s%d step%s, %d refinement%s on %d frames: latency %.1f ms (%zu samples), "
+            "%.1f GFLOP/s",
+            facts[i].postnet ? "postnet, " : "", facts[i].steps, facts[i].steps == 1 ? "" : "s",
+            facts[i].refine, facts[i].refine == 1 ? "" : "s", facts[i].refine_window,
             milliseconds(model, facts[i].latency), facts[i].latency, facts[i].flops / 1e9);
     if (!print_training(model)) return cli_failf("out of memory");
     return cli_finish_stdout();

@@ -28,6 +28,7 @@ typedef struct arguments {
     bool quiet;
 } arguments;
 
+static const char *const part_choices[] = {"denoiser", "postnet", NULL};
 static const char *const loss_choices[] = {"l2", "l1", NULL};
 static const char *const density_choices[] = {"sine", "uniform", "start", NULL};
 static const char *const optimizer_choices[] = {"adamw", "muon", NULL};
@@ -144,11 +145,20 @@ static const char *const *objective_assignments(const char *name) {
     return strcmp(name, "noise") == 0 ? noise : NULL;
 }
 
+/* The postnet of the shipped models, for one that has none. */
+static void add_postnet(model_config *config) {
+    if (config->postnet_channels > 0) return;
+    config->postnet_channels = 24;
+    config->postnet_layers = 5;
+    config->postnet_look_ahead = 2;
+}
+
 static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZE],
                                  size_t set_count, model_config *config, lull_error *error) {
     char own[5][ASSIGNMENT_SIZE];
     const char *all[MOST_ASSIGNMENTS + 16];
     size_t n = 0, used = 0;
+    if (a->settings.part == TRAIN_POSTNET) add_postnet(config);
     if (a->objective != NULL) {
         const char *const *list = objective_assignments(a->objective);
         if (list == NULL)
@@ -208,6 +218,9 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
                  "lull (default) or diffwave (base: 30 layers of 64 channels)"),
         CLI_TEXT(0, "init", "MODEL", &a->init,
                  "start from this model's weights (and configuration)"),
+        CLI_CHOICE(0, "part", NULL, &s->part, part_choices,
+                   "what is trained: the denoiser (default), or a postnet for --init's model, "
+                   "which mends mels as acoustic models blur them"),
         CLI_TEXT('c', "convention", "NAME", &a->mel,
                  "mel convention: hifigan, tacotron2, diffwave, parallelwavegan"),
         CLI_INT(0, "sample-rate", "HZ", &a->sample_rate, 1000, 384000,
@@ -345,7 +358,9 @@ static lull_status finish_settings(arguments *a, const char *corpus, const model
         return base_fail(error, LULL_INVALID,
                          "--checkpoint-every %s: expected steps (500) or a time (300s, 10m, 2h)",
                          a->checkpoint_every);
-    if (a->resume == NULL || a->precision != 0)
+    if (s->part == TRAIN_POSTNET)
+        s->bf16 = false;
+    else if (a->resume == NULL || a->precision != 0)
         s->bf16 = a->precision == 0 ? best_precision(config) : a->precision == 2;
     if (s->max_steps == 0 && s->max_hours == 0.0) s->max_hours = 12.0;
     return LULL_OK;
@@ -408,9 +423,11 @@ int command_train(int argc, char **argv) {
         status = resumed ? resume_settings(&a, ranks, &config, &error)
                          : base_config(&a, &config, &error);
     if (!status && a.config != NULL) status = read_config(a.config, &a, &config, &error);
+    bool postnet = !resumed && a.config == NULL && a.settings.part == TRAIN_POSTNET;
+    if (postnet) train_settings_postnet(&a.settings);
     /* Again over what the files said: options win. */
-    bool usage =
-        !status && (resumed || a.config != NULL) && !parse(&a, argc, argv, &first, &exit_code);
+    bool usage = !status && (resumed || a.config != NULL || postnet) &&
+                 !parse(&a, argc, argv, &first, &exit_code);
     if (!status && !usage && !resumed) status = change_config(&a, sets, set_count, &config, &error);
     if (!status && !usage) status = finish_settings(&a, resumed ? NULL : corpus, &config, &error);
     status = train_ranks_agree(ranks, status, &error);

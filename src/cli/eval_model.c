@@ -172,6 +172,7 @@ static lull_status copier_open(copier *c, lull_error *error) {
     if (options.refine < 0) options.refine = settings.refine;
     if (options.refine_window < 0) options.refine_window = settings.refine_window;
     if (options.refine_momentum < 0) options.refine_momentum = (float)settings.refine_momentum;
+    options.postnet = 0; /* a network, too */
     return vocoder_new_noise(&config->mel, &options, &c->vocoders[NOISE], error);
 }
 

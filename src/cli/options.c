@@ -19,6 +19,7 @@ enum { HELP_COLUMN = 28, SCREEN_WIDTH = 79, HELP_ALL = 999, LONG_BASE, MAX_OPTIO
 
 const char *const cli_sampler_choices[] = {"default", "ddpm", "fast", "ddim",
                                            "euler",   "heun", NULL};
+const char *const cli_postnet_choices[] = {"auto", "on", "off", NULL};
 const char *const cli_precision_choices[] = {"auto", "f32", "bf16", NULL};
 
 /* ---- words to the user -------------------------------------------------------------------- */
@@ -411,6 +412,7 @@ void cli_synthesis_options(const cli_synthesis *synthesis, lull_options *options
     options->refine = synthesis->refine;
     options->refine_window = synthesis->refine_window;
     options->refine_momentum = (float)synthesis->refine_momentum;
+    options->postnet = synthesis->postnet == 0 ? -1 : synthesis->postnet == 1;
     options->use = synthesis->low_latency ? LULL_LOW_LATENCY
                    : synthesis->live      ? LULL_LIVE
                    : synthesis->offline   ? LULL_OFFLINE

@@ -99,7 +99,7 @@ lull_status cli_open_model(const char *option, lull_model **model, lull_error *e
 typedef struct cli_synthesis {
     const char *model;
     uint64_t seed;
-    int steps, sampler, refine, refine_window, precision, threads;
+    int steps, sampler, refine, refine_window, postnet, precision, threads;
     double eta, refine_momentum;
     bool live, low_latency, offline; /* what the user said; none: `use` */
     lull_use use;                    /* the command's own default */
@@ -107,6 +107,8 @@ typedef struct cli_synthesis {
 
 /* "default", "ddpm", … in the order of lull_sampler; "auto", … in that of lull_precision. */
 extern const char *const cli_sampler_choices[];
+/* "auto", "on", "off" */
+extern const char *const cli_postnet_choices[];
 extern const char *const cli_precision_choices[];
 
 /* What to begin with: everything says "the model's default", one thread. */
@@ -127,6 +129,8 @@ extern const char *const cli_precision_choices[];
         CLI_INT('r', "refine", "N", &(s).refine, 0, 1000, "mel consistency iterations; 0 none"),   \
         CLI_INT(0, "refine-window", "N", &(s).refine_window, 0, 256, "frames that they work on"),  \
         CLI_NUMBER(0, "refine-momentum", "X", &(s).refine_momentum, 0.0, 0.999, "their momentum"), \
+        CLI_CHOICE(0, "postnet", NULL, &(s).postnet, cli_postnet_choices,                          \
+                   "mend the mel first (default: as the model says)"),                             \
         CLI_FLAG('l', "low-latency", &(s).low_latency, "settings for the shortest delay"),         \
         CLI_FLAG(0, "live", &(s).live, "settings for streams"),                                    \
         CLI_FLAG(0, "offline", &(s).offline, "settings for files"),                                \

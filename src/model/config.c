@@ -572,8 +572,8 @@ model_settings model_config_settings(const model_config *c, lull_use use) {
 static lull_status check_postnet(const model_config *c, const char *name, lull_error *error) {
     if (c->postnet_channels < 0 || c->postnet_channels > 256 || c->postnet_layers < 0 ||
         c->postnet_layers > 32)
-        REFUSE("%s: a postnet of %d channels and %d layers; 0 to 256 and 0 to 32 are possible", name,
-               c->postnet_channels, c->postnet_layers);
+        REFUSE("%s: a postnet of %d channels and %d layers; 0 to 256 and 0 to 32 are possible",
+               name, c->postnet_channels, c->postnet_layers);
     int most = model_config_postnet_convolutions(c);
     if (c->postnet_look_ahead < 0 || (most > 0 && c->postnet_look_ahead > most))
         REFUSE("%s: the postnet looks %d frames ahead; 0 to %d are possible with %d layers", name,

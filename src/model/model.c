@@ -19,14 +19,20 @@ static double macs_per_frame(const model_config *c) {
     return c->layers * layer + 2 * channels * c->patch + channels * channels;
 }
 
+/* The same of the postnet, where mels go through it by default. */
+static double postnet_macs(const model_config *c) {
+    double wide = c->postnet_channels, inner = c->postnet_layers * wide * wide;
+    return model_config_settings(c, LULL_LIVE).postnet ? 9 * (inner + 2 * wide) * c->mel.bands : 0;
+}
+
 /* Multiply-adds of what a mel frame needs once, whatever the number of steps. */
 static double macs_per_mel_frame(const model_config *c) {
-    if (c->family == MODEL_DIFFWAVE)
-        return (16.0 + 256.0) * c->mel.bands * 3 * 2; /* 2 of 32 taps meet a row */
+    if (c->family == MODEL_DIFFWAVE) /* 2 of 32 taps meet a row */
+        return (16.0 + 256.0) * c->mel.bands * 3 * 2 + postnet_macs(c);
     double wide = c->conditioner_channels, sum = 0;
     for (int i = 0; i < c->conditioner_layers; i++)
         sum += wide * (i ? wide : c->mel.bands) * c->conditioner_kernel;
-    return sum + c->layers * 2.0 * c->channels * wide;
+    return sum + c->layers * 2.0 * c->channels * wide + postnet_macs(c);
 }
 
 double model_network_flops(const model_config *config) {

@@ -91,8 +91,7 @@ static void workspace_new(postnet_gradient *e, workspace *w, bool *ok) {
     w->dx = take(e, points * (size_t)e->channels, sizeof(float), ok);
     w->out = take(e, points, sizeof(float), ok);
     w->dout = take(e, points, sizeof(float), ok);
-    size_t most =
-        (size_t)POSTNET_TAPS * POSTNET_BANDS * (size_t)e->channels * (size_t)e->channels;
+    size_t most = (size_t)POSTNET_TAPS * POSTNET_BANDS * (size_t)e->channels * (size_t)e->channels;
     w->weights = take(e, most, sizeof(float), ok);
     w->scratch = take(e, scratch, 1, ok);
 }
@@ -129,8 +128,7 @@ lull_status postnet_gradient_new(const model_config *config, int crops, int fram
     }
     e->first = tensor_offset(e, 0, "weight");
     e->size = e->shape->size - e->first;
-    size_t most =
-        (size_t)POSTNET_TAPS * POSTNET_BANDS * (size_t)e->channels * (size_t)e->channels;
+    size_t most = (size_t)POSTNET_TAPS * POSTNET_BANDS * (size_t)e->channels * (size_t)e->channels;
     e->arranged = take(e, most, sizeof(float), &ok);
     e->operands = take(e, (size_t)e->count, sizeof *e->operands, &ok);
     for (int i = 0; e->operands && i < e->count; i++) {
@@ -206,8 +204,8 @@ static void forward(const postnet_gradient *e, workspace *w, const float *mel) {
     float *x0 = w->x[0] + start(e, 1);
     for (int f = 0; f < e->frames; f++)
         for (int b = 0; b < bands; b++)
-            x0[f * (bands + 2) + 1 + b] = (mel[f * bands + b] + (float)e->config.mel_offset) *
-                                          (float)e->config.mel_scale;
+            x0[f * (bands + 2) + 1 + b] =
+                (mel[f * bands + b] + (float)e->config.mel_offset) * (float)e->config.mel_scale;
     for (int i = 0; i < e->count; i++) {
         int in = postnet_in(&e->config, i), out = postnet_out(&e->config, i);
         const float *taps[POSTNET_TAPS];

@@ -239,28 +239,42 @@ static void whiten(train_crops *crops, const train_crop *crop, int64_t first, in
         signal[i] = crops->power[i] > 0.0f ? crops->sum[i] / fmaxf(crops->power[i], 0.01f) : 0.0f;
 }
 
+/* Mel frames *first … *end-1, the crop's and those around it as far as the recording goes, in
+ * crops->frames; its audio in crops->audio. */
+static lull_status analyse_around(train_crops *crops, const train_crop *crop, int64_t *first,
+                                  int64_t *end, lull_error *error) {
+    const train_recording *recording = &crops->corpus->recordings[crop->recording];
+    /* Frames that have their hop of audio. */
+    int64_t available = (int64_t)recording->samples / crops->config->mel.hop;
+    *first = crop->first_frame - crops->around;
+    *end = crop->first_frame + crops->options.frames + crops->around;
+    if (*first < 0) *first = 0;
+    if (*end > available) *end = available;
+    lull_status status = read_audio(crops, crop, *first, *end, error);
+    if (!status) analyse(crops, *first, *end);
+    return status;
+}
+
+/* Degrades `n` frames in crops->frames as the crop says. */
+static void degrade(train_crops *crops, const train_crop *crop, size_t n) {
+    size_t bands = (size_t)crops->config->mel.bands;
+    if (crop->degrade.passes == 0) return;
+    uint64_t room = (uint64_t)(crops->options.frames + 2 * crops->around) * (uint64_t)bands;
+    random_normal(crops->options.seed, STREAM_MEL_NOISE, crop->index * room, crops->noise,
+                  n * bands);
+    train_degrade_apply(&crop->degrade, &crops->config->mel, crops->frames, n, crops->noise,
+                        crops->scratch);
+}
+
 lull_status train_crops_render(train_crops *crops, const train_crop *crop, float *signal,
                                float *mel, lull_error *error) {
     const model_config *config = crops->config;
     int64_t hop = config->mel.hop, bands = config->mel.bands, margin = crops->options.margin;
-    const train_recording *recording = &crops->corpus->recordings[crop->recording];
-    int64_t available = (int64_t)recording->samples / hop; /* frames that have their hop of audio */
-    int64_t first = crop->first_frame - crops->around;
-    int64_t end = crop->first_frame + crops->options.frames + crops->around;
-    if (first < 0) first = 0;
-    if (end > available) end = available;
-    lull_status status = read_audio(crops, crop, first, end, error);
+    int64_t first, end;
+    lull_status status = analyse_around(crops, crop, &first, &end, error);
     if (status) return status;
-    analyse(crops, first, end);
-    float *frames = crops->frames;
-    size_t count = (size_t)(end - first) * (size_t)bands;
-    if (crop->degrade.passes > 0) {
-        uint64_t room = (uint64_t)(crops->options.frames + 2 * crops->around) * (uint64_t)bands;
-        random_normal(crops->options.seed, STREAM_MEL_NOISE, crop->index * room, crops->noise,
-                      count);
-        train_degrade_apply(&crop->degrade, &config->mel, frames, (size_t)(end - first),
-                            crops->noise, crops->scratch);
-    }
+    degrade(crops, crop, (size_t)(end - first));
+    const float *frames = crops->frames;
     for (int64_t f = -margin; f < crops->options.frames + margin; f++) {
         int64_t from = crop->first_frame + f;
         float *out = mel + (f + margin) * bands;
@@ -275,5 +289,19 @@ lull_status train_crops_render(train_crops *crops, const train_crop *crop, float
     else
         memcpy(signal, crops->audio + (begin - crops->audio_first),
                (size_t)(crops->options.frames * hop) * sizeof *signal);
+    return LULL_OK;
+}
+
+lull_status train_crops_mels(train_crops *crops, const train_crop *crop, float *exact,
+                             float *degraded, lull_error *error) {
+    int64_t first, end;
+    lull_status status = analyse_around(crops, crop, &first, &end, error);
+    if (status) return status;
+    size_t bands = (size_t)crops->config->mel.bands;
+    size_t bytes = (size_t)crops->options.frames * bands * sizeof *exact;
+    const float *own = crops->frames + (size_t)(crop->first_frame - first) * bands;
+    memcpy(exact, own, bytes);
+    degrade(crops, crop, (size_t)(end - first));
+    memcpy(degraded, own, bytes);
     return LULL_OK;
 }

@@ -44,4 +44,8 @@ void train_crops_choose(const train_crops *crops, uint64_t index, train_crop *cr
 lull_status train_crops_render(train_crops *crops, const train_crop *crop, float *signal,
                                float *mel, lull_error *error);
 
+/* For the postnet: the crop's mel, frames × bands, as the recording has it and degraded. */
+lull_status train_crops_mels(train_crops *crops, const train_crop *crop, float *exact,
+                             float *degraded, lull_error *error);
+
 #endif

@@ -15,16 +15,22 @@ enum { RING = 4, STREAM_TIME = 0x4c000010, STREAM_NOISE };
 
 /* ---- one batch ---------------------------------------------------------------------------- */
 
-lull_status train_batch_new(const model_config *config, int crops, int frames, int margin,
-                            train_batch **result, lull_error *error) {
+size_t train_batch_target(const model_config *config, const train_settings *settings) {
+    int of_a_frame = settings->part == TRAIN_POSTNET ? config->mel.bands : config->mel.hop;
+    return (size_t)settings->crop_frames * (size_t)of_a_frame;
+}
+
+lull_status train_batch_new(const model_config *config, const train_settings *settings, int crops,
+                            int margin, train_batch **result, lull_error *error) {
+    int frames = settings->crop_frames;
     size_t samples = (size_t)frames * (size_t)config->mel.hop, n = (size_t)crops;
     train_batch *batch = base_alloc(1, sizeof *batch);
     *result = NULL;
     if (batch == NULL) return base_no_memory(error);
     batch->crops = crops;
     batch->t = base_alloc(n, sizeof(double));
-    batch->x = base_alloc(n * samples, sizeof(float));
-    batch->target = base_alloc(n * samples, sizeof(float));
+    batch->x = base_alloc(settings->part == TRAIN_POSTNET ? 0 : n * samples, sizeof(float));
+    batch->target = base_alloc(n * train_batch_target(config, settings), sizeof(float));
     batch->mel =
         base_alloc(n * (size_t)(frames + 2 * margin) * (size_t)config->mel.bands, sizeof(float));
     if (!batch->t || !batch->x || !batch->target || !batch->mel) {
@@ -73,9 +79,26 @@ static void mix(const model_config *config, double t, float *x, float *target, s
     }
 }
 
+/* Degraded mels and what they were. */
+static lull_status fill_mels(train_crops *crops, const model_config *config,
+                             const train_settings *settings, uint64_t first, train_batch *batch,
+                             lull_error *error) {
+    size_t size = train_batch_target(config, settings);
+    lull_status status = LULL_OK;
+    for (size_t i = 0; i < (size_t)batch->crops && !status; i++) {
+        train_crop crop;
+        train_crops_choose(crops, first + i, &crop);
+        status =
+            train_crops_mels(crops, &crop, batch->target + i * size, batch->mel + i * size, error);
+    }
+    return status;
+}
+
 lull_status train_batch_fill(train_crops *crops, const model_config *config,
                              const train_settings *settings, uint64_t first, int offset, int strata,
                              train_batch *batch, lull_error *error) {
+    if (settings->part == TRAIN_POSTNET)
+        return fill_mels(crops, config, settings, first, batch, error);
     size_t samples = (size_t)settings->crop_frames * (size_t)config->mel.hop;
     int margin = train_crops_margin(crops);
     size_t mel_size = (size_t)(settings->crop_frames + 2 * margin) * (size_t)config->mel.bands;
@@ -181,11 +204,13 @@ lull_status train_reader_new(train_crops *crops, const model_config *config,
     pthread_cond_init(&reader->changed, NULL);
     lull_status status = LULL_OK;
     for (int i = 0; i < RING && !status; i++)
-        status = train_batch_new(config, settings->batch, settings->crop_frames, margin,
-                                 &reader->ring[i], error);
+        status =
+            train_batch_new(config, settings, settings->batch, margin, &reader->ring[i], error);
     size_t samples = (size_t)settings->crop_frames * (size_t)config->mel.hop;
     size_t mel = (size_t)(settings->crop_frames + 2 * margin) * (size_t)config->mel.bands;
-    reader->bytes = RING * (size_t)settings->batch * (2 * samples + mel) * sizeof(float);
+    if (settings->part == TRAIN_POSTNET) samples = 0; /* mels in, mels out */
+    size_t target = train_batch_target(config, settings);
+    reader->bytes = RING * (size_t)settings->batch * (samples + target + mel) * sizeof(float);
     if (!status && pthread_create(&reader->thread, NULL, work, reader) != 0)
         status = base_fail(error, LULL_NO_MEMORY, "the reader's thread could not be started");
     else if (!status)

@@ -12,13 +12,16 @@ typedef struct train_batch {
     int crops;
     double *t;     /* network time of each crop */
     float *x;      /* crops × samples: a·x0 + s·ε */
-    float *target; /* crops × samples: what the network should say */
+    float *target; /* crops × samples: what the network should say; the postnet: × frames × bands */
     float *mel;    /* crops × (frames + 2·margin) × bands */
 } train_batch;
 
+/* Floats of a crop's target. */
+size_t train_batch_target(const model_config *config, const train_settings *settings);
+
 /* What the crops of a batch are made of. Buffers as sized by train_batch_new. */
-lull_status train_batch_new(const model_config *config, int crops, int frames, int margin,
-                            train_batch **batch, lull_error *error);
+lull_status train_batch_new(const model_config *config, const train_settings *settings, int crops,
+                            int margin, train_batch **batch, lull_error *error);
 void train_batch_free(train_batch *batch);
 
 /* Fills a batch: crop i of it is crop number first + i of the run, the place of t in its stratum is

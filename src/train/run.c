@@ -18,6 +18,7 @@
 #include "io/file_bytes.h"
 #include "model/gradient.h"
 #include "model/model.h"
+#include "model/postnet_gradient.h"
 #include "train/adamw.h"
 #include "train/checkpoint.h"
 #include "train/exchange.h"
@@ -43,10 +44,12 @@ typedef struct run {
     train_batch *valid, *valid_degraded; /* NULL when there is nothing to validate on */
     train_settings valid_settings;
     train_samples *samples;
-    model_gradient *engine;
-    train_stft_loss **stft; /* one a crop of the batch, or NULL */
-    float *stft_room;       /* crops × 3 × samples: two signals and a gradient */
-    train_muon *muon;       /* NULL with AdamW alone */
+    model_gradient *engine;    /* of the denoiser … */
+    postnet_gradient *postnet; /* … or of the postnet; the other one is NULL */
+    char *facts;               /* of the model that a postnet is for */
+    train_stft_loss **stft;    /* one a crop of the batch, or NULL */
+    float *stft_room;          /* crops × 3 × samples: two signals and a gradient */
+    train_muon *muon;          /* NULL with AdamW alone */
     train_state state;
     train_log *log;
     size_t size; /* of the flat vectors */
@@ -155,7 +158,7 @@ static double stft_term(run *r, int crop, const float *u, const float *target, f
 
 static double crop_loss(void *context, int crop, const float *u, float *du) {
     run *r = context;
-    size_t n = (size_t)r->settings->crop_frames * (size_t)r->config->mel.hop;
+    size_t n = train_batch_target(r->config, r->settings);
     const float *target = r->batch->target + (size_t)crop * n;
     double loss = r->settings->loss == TRAIN_LOSS_L1 ? train_loss_l1(u, target, n, du)
                                                      : train_loss_l2(u, target, n, du);
@@ -171,7 +174,11 @@ static double run_batch(run *r, const train_batch *batch, const model_parameters
     double sum = 0.0;
     r->batch = batch;
     r->loss_scale = (float)(1.0 / crops_per_step(r));
-    model_gradient_run(r->engine, weights, &given, crop_loss, r, r->losses, gradient);
+    if (r->postnet != NULL)
+        postnet_gradient_run(r->postnet, weights, batch->crops, batch->mel, crop_loss, r, r->losses,
+                             gradient);
+    else
+        model_gradient_run(r->engine, weights, &given, crop_loss, r, r->losses, gradient);
     for (int i = 0; i < batch->crops; i++) sum += r->losses[i];
     return sum;
 }
@@ -232,10 +239,10 @@ static double step_part(run *r, const train_batch *batch) {
     float *gradient = first ? r->sum : r->gradient;
     if (last && r->exchange != NULL) {
         train_exchange_begin(r->exchange, gradient, first ? NULL : r->sum);
-        model_gradient_on_ready(r->engine, train_exchange_ready, r->exchange);
+        if (r->engine) model_gradient_on_ready(r->engine, train_exchange_ready, r->exchange);
     }
     double loss = run_batch(r, batch, r->state.weights, gradient);
-    model_gradient_on_ready(r->engine, NULL, NULL);
+    if (r->engine) model_gradient_on_ready(r->engine, NULL, NULL);
     if (!first && !(last && r->exchange != NULL))
         for (size_t i = 0; i < r->size; i++) r->sum[i] += gradient[i];
     return loss;
@@ -255,21 +262,31 @@ static lull_status step_gradient(run *r, double *loss, double *waited, lull_erro
     return status;
 }
 
-/* AdamW on the tensors that are not Muon's, neighbours at once; padding between them is 0 and stays
- * 0. */
+/* The denoiser's weights or the postnet's. */
+static bool is_trained(const run *r, const model_tensor *tensor) {
+    bool of_postnet = strncmp(tensor->name, "postnet.", 8) == 0;
+    return of_postnet == (r->settings->part == TRAIN_POSTNET);
+}
+
+static bool adamw_takes(const run *r, const model_tensor *tensor) {
+    return is_trained(r, tensor) && !(r->muon && train_muon_takes(tensor));
+}
+
+/* AdamW on the tensors that are trained and not Muon's, neighbours at once; padding between them is
+ * 0 and stays 0. */
 static void adamw_step(run *r, double rate, float scale, double average_decay) {
     const train_settings *s = r->settings;
     const train_adamw adamw = {s->beta1, s->beta2, s->epsilon, s->decay};
     const model_parameters *shape = r->state.weights;
-    for (size_t from = 0, i = 0; from < r->size; i++) {
-        while (r->muon && i < shape->tensor_count && !train_muon_takes(&shape->tensors[i])) i++;
-        bool all = r->muon == NULL || i == shape->tensor_count;
-        size_t to = all ? r->size : shape->tensors[i].offset;
-        if (to > from)
-            train_adamw_step(&adamw, r->pool, r->state.progress.updates, rate, scale, to - from,
-                             r->sum + from, r->state.weights->data + from, r->state.m->data + from,
-                             r->state.v->data + from, r->state.average->data + from, average_decay);
-        from = all ? r->size : shape->tensors[i].offset + shape->tensors[i].count;
+    for (size_t i = 0, next; i < shape->tensor_count; i = next) {
+        next = i + 1;
+        if (!adamw_takes(r, &shape->tensors[i])) continue;
+        while (next < shape->tensor_count && adamw_takes(r, &shape->tensors[next])) next++;
+        size_t from = shape->tensors[i].offset;
+        size_t to = next < shape->tensor_count ? shape->tensors[next].offset : r->size;
+        train_adamw_step(&adamw, r->pool, r->state.progress.updates, rate, scale, to - from,
+                         r->sum + from, r->state.weights->data + from, r->state.m->data + from,
+                         r->state.v->data + from, r->state.average->data + from, average_decay);
     }
 }
 
@@ -321,14 +338,15 @@ static lull_status take_step(run *r, double *waited, lull_error *error) {
 static double valid_loss(run *r, const train_batch *all) {
     const train_settings *s = r->settings;
     size_t samples = (size_t)s->crop_frames * (size_t)r->config->mel.hop;
+    size_t target = train_batch_target(r->config, s);
     size_t mel = (size_t)(s->crop_frames + 2 * r->margin) * (size_t)r->config->mel.bands;
     double sum = 0.0;
     for (int first = 0; first < all->crops; first += s->batch) {
         train_batch part = *all;
         part.crops = all->crops - first < s->batch ? all->crops - first : s->batch;
         part.t = all->t + first;
-        part.x = all->x + (size_t)first * samples;
-        part.target = all->target + (size_t)first * samples;
+        if (r->engine != NULL) part.x = all->x + (size_t)first * samples;
+        part.target = all->target + (size_t)first * target;
         part.mel = all->mel + (size_t)first * mel;
         sum += run_batch(r, &part, r->state.average, NULL);
     }
@@ -343,7 +361,8 @@ static lull_status write_model(run *r, lull_error *error) {
     char path[PATH_SIZE];
     run_path(r, "model.safetensors", path);
     char *facts =
-        train_settings_facts(r->settings, r->state.progress.step, r->state.progress.audio_seconds);
+        train_settings_facts(r->settings, r->state.progress.step, r->state.progress.audio_seconds,
+                             r->facts != NULL ? r->facts : "");
     if (facts == NULL) return base_no_memory(error);
     lull_status status = model_write(path, r->config, r->state.average, facts, false, error);
     base_free(facts);
@@ -735,9 +754,7 @@ static lull_status fill_valid(run *r, double degrade, train_batch **batch, lull_
     const train_crops_options options = {VALID_SEED, s->crop_frames, r->margin, 0.0, degrade};
     train_crops *crops = NULL;
     lull_status status = train_crops_new(r->config, r->valid_corpus, &options, &crops, error);
-    if (!status)
-        status =
-            train_batch_new(r->config, s->valid_crops, s->crop_frames, r->margin, batch, error);
+    if (!status) status = train_batch_new(r->config, s, s->valid_crops, r->margin, batch, error);
     if (!status)
         status = train_batch_fill(crops, r->config, s, 0, 0, s->valid_crops, *batch, error);
     train_crops_free(crops);
@@ -760,20 +777,45 @@ static lull_status prepare_valid(run *r, lull_error *error) {
     return status;
 }
 
+/* The weights of a model that has none for the postnet: they stand before the postnet's. */
+static lull_status read_without_postnet(const run *r, const safetensors *file, const char *path,
+                                        lull_error *error) {
+    model_config config = *r->config;
+    model_parameters *read = NULL;
+    config.postnet_channels = config.postnet_layers = config.postnet_look_ahead = 0;
+    lull_status status = model_parameters_new(&config, &read, error);
+    if (!status) status = model_parameters_read(read, file, "", path, error);
+    if (!status) memcpy(r->state.weights->data, read->data, read->size * sizeof(float));
+    model_parameters_free(read);
+    return status;
+}
+
 static lull_status begin_weights(run *r, lull_error *error) {
     const char *init = r->settings->init;
-    if (*init == '\0') {
-        model_parameters_initialize(r->state.weights, r->config, r->settings->seed);
-    } else {
+    model_parameters_initialize(r->state.weights, r->config, r->settings->seed);
+    if (*init != '\0') {
         safetensors *file = NULL;
         lull_status status = safetensors_open(init, &file, error);
         if (status) return status;
-        status = model_parameters_read(r->state.weights, file, "", init, error);
+        if (r->config->postnet_channels > 0 && !safetensors_find(file, "postnet.conv1.weight"))
+            status = read_without_postnet(r, file, init, error);
+        else
+            status = model_parameters_read(r->state.weights, file, "", init, error);
         safetensors_close(file);
         if (status) return status;
     }
     memcpy(r->state.average->data, r->state.weights->data, r->size * sizeof(float));
     return LULL_OK;
+}
+
+/* What the model that a postnet is for says of its own training; nothing where it is gone. */
+static lull_status remember_facts(run *r, lull_error *error) {
+    lull_model *model = NULL;
+    if (r->settings->part != TRAIN_POSTNET) return LULL_OK;
+    if (lull_model_open(r->settings->init, &model, NULL)) return LULL_OK;
+    r->facts = base_strdup(model->training_json);
+    lull_model_close(model);
+    return r->facts != NULL ? LULL_OK : base_no_memory(error);
 }
 
 /* The newest checkpoint, or the first weights. */
@@ -817,8 +859,11 @@ static lull_status prepare_buffers(run *r, lull_error *error) {
     r->partial = base_alloc(train_norm_blocks(r->size), sizeof(double));
     r->losses = base_alloc(crops, sizeof(double));
     if (!r->sum || !r->gradient || !r->partial || !r->losses) return base_no_memory(error);
-    lull_status status = model_gradient_new(r->config, s->batch, s->crop_frames, s->bf16, r->pool,
-                                            &r->engine, error);
+    lull_status status =
+        s->part == TRAIN_POSTNET
+            ? postnet_gradient_new(r->config, s->batch, s->crop_frames, r->pool, &r->postnet, error)
+            : model_gradient_new(r->config, s->batch, s->crop_frames, s->bf16, r->pool, &r->engine,
+                                 error);
     if (!status && s->optimizer == TRAIN_MUON)
         status = train_muon_new(r->state.weights, r->pool, &r->muon, error);
     if (!status && r->ranks != NULL)
@@ -859,15 +904,23 @@ static void announce(run *r) {
         r->corpus->count, (double)samples / c->mel.sample_rate / 3600.0, c->mel.sample_rate,
         r->corpus->left_out, r->corpus->found,
         (double)r->corpus->resident_samples * sizeof(float) / 1e6);
-    double step_flops = model_gradient_flops(r->engine) * s->batch * s->accumulate;
-    double memory =
-        (double)model_gradient_bytes(r->engine) + (double)train_reader_bytes(r->reader) +
-        (double)r->corpus->resident_samples * sizeof(float) + 5.0 * (double)r->size * sizeof(float);
+    double step_flops =
+        s->batch * s->accumulate *
+        (r->postnet ? postnet_gradient_flops(r->postnet) : model_gradient_flops(r->engine));
+    double memory = (double)(r->postnet ? postnet_gradient_bytes(r->postnet)
+                                        : model_gradient_bytes(r->engine)) +
+                    (double)train_reader_bytes(r->reader) +
+                    (double)r->corpus->resident_samples * sizeof(float) +
+                    5.0 * (double)r->size * sizeof(float);
     say(r, TRAIN_LINE_EVENT,
         "network: %s, %.3f M weights, %d layers of %d channels, patches of %d; objective %s, %s",
         c->family == MODEL_DIFFWAVE ? "diffwave" : "lull", (double)r->state.weights->total / 1e6,
         c->layers, c->channels, c->patch, diffusion_objective_name(c->objective),
         s->bf16 ? "bfloat16 products" : "float32");
+    if (r->postnet != NULL)
+        say(r, TRAIN_LINE_EVENT,
+            "training the postnet alone: %d convolutions of %d channels, %d frames of look-ahead",
+            model_config_postnet_convolutions(c), c->postnet_channels, c->postnet_look_ahead);
     say(r, TRAIN_LINE_EVENT,
         "step: %d × %d crops of %d frames = %.2f s of audio, %.1f GFLOP; %.0f MB of memory",
         s->accumulate, s->batch, s->crop_frames, audio_per_step(r), step_flops / 1e9, memory / 1e6);
@@ -875,7 +928,7 @@ static void announce(run *r) {
         say(r, TRAIN_LINE_EVENT,
             "ranks: %d, each with such batches: %.0f crops a step; GFLOP and memory are of one",
             train_ranks_count(r->ranks), crops_per_step(r));
-    if (train_batch_new(c, s->batch, s->crop_frames, r->margin, &batch, NULL)) return;
+    if (train_batch_new(c, s, s->batch, r->margin, &batch, NULL)) return;
     run_batch(r, batch, r->state.weights, r->sum); /* the first run touches fresh memory */
     double begun = progress_now();
     run_batch(r, batch, r->state.weights, r->sum);
@@ -920,11 +973,12 @@ static lull_status prepare(run *r, lull_error *error) {
     status = train_ranks_agree(r->ranks, status, error);
     if (!status) status = compare_ranks(r, error);
     if (status) return status;
-    r->margin = model_gradient_margin(r->config);
+    r->margin = r->settings->part == TRAIN_POSTNET ? 0 : model_gradient_margin(r->config);
     if (is_first(r)) status = prepare_first(r, error);
     status = train_ranks_agree(r->ranks, status, error);
     if (!status && r->ranks != NULL) status = open_shared_corpus(r, error);
     if (!status) status = prepare_state(r, error);
+    if (!status) status = train_ranks_agree(r->ranks, remember_facts(r, error), error);
     if (status) return status;
     status = prepare_buffers(r, error);
     if (!status) status = prepare_reader(r, error);
@@ -941,6 +995,8 @@ static void clean_up(run *r) {
     train_batch_free(r->valid_degraded);
     train_samples_free(r->samples);
     model_gradient_free(r->engine);
+    postnet_gradient_free(r->postnet);
+    base_free(r->facts);
     train_muon_free(r->muon);
     for (int i = 0; r->stft != NULL && i < r->settings->batch; i++)
         train_stft_loss_free(r->stft[i]);

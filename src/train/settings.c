@@ -45,6 +45,17 @@ void train_settings_default(train_settings *settings) {
     };
 }
 
+void train_settings_postnet(train_settings *settings) {
+    settings->part = TRAIN_POSTNET;
+    settings->batch = 16;
+    settings->crop_frames = 48;
+    settings->rate = 2e-3;
+    settings->optimizer = TRAIN_ADAMW;
+    settings->decay = 0.0;
+    settings->loss = TRAIN_LOSS_L1;
+    settings->degrade = 0.8;
+}
+
 /* ---- the table of members ----------------------------------------------------------------- */
 
 typedef enum {
@@ -65,6 +76,7 @@ typedef struct member {
     bool fact; /* belongs into a model file's training facts */
 } member;
 
+static const char *const part_names[] = {"denoiser", "postnet", NULL};
 static const char *const loss_names[] = {"l2", "l1", NULL};
 static const char *const density_names[] = {"sine", "uniform", "start", NULL};
 static const char *const optimizer_names[] = {"adamw", "muon", NULL};
@@ -76,6 +88,7 @@ static const member members[] = {
     {"valid", MEMBER_TEXT, AT(valid), 0, 0, NULL, false},
     {"valid_share", MEMBER_NUMBER, AT(valid_share), 0, 0.5, NULL, false},
     {"init", MEMBER_TEXT, AT(init), 0, 0, NULL, false},
+    {"part", MEMBER_CHOICE, AT(part), 0, 0, part_names, false},
     {"seed", MEMBER_UINT64, AT(seed), 0, 0, NULL, true},
     {"batch", MEMBER_INT, AT(batch), 1, 65536, NULL, true},
     {"accumulate", MEMBER_INT, AT(accumulate), 1, 65536, NULL, true},
@@ -132,6 +145,18 @@ lull_status train_settings_check(const train_settings *settings, const model_con
         if (m->kind == MEMBER_NUMBER)
             status = check_number(m, *(double *)field(settings, m), "training", error);
         if (status) return status;
+    }
+    if (settings->part == TRAIN_POSTNET) {
+        if (config->postnet_channels == 0)
+            return base_fail(error, LULL_INVALID,
+                             "the model has no postnet to train: network.postnet.channels is 0");
+        if (settings->optimizer != TRAIN_ADAMW)
+            return base_fail(error, LULL_INVALID, "a postnet is trained with --optimizer adamw");
+        if (settings->stft > 0.0)
+            return base_fail(error, LULL_INVALID, "the STFT loss is the denoiser's");
+        if (settings->init[0] == '\0')
+            return base_fail(error, LULL_INVALID,
+                             "a postnet is trained for a model: name it with --init");
     }
     /* A noise prediction's waveform is divided by the signal's level, which is near 0 at first. */
     if (settings->stft > 0.0 && config->objective == DIFFUSION_NOISE)
@@ -213,10 +238,21 @@ static cJSON *print_settings(const train_settings *settings, bool facts_only) {
     return NULL;
 }
 
-char *train_settings_facts(const train_settings *settings, uint64_t steps, double audio_seconds) {
-    cJSON *object = print_settings(settings, true);
+char *train_settings_facts(const train_settings *settings, uint64_t steps, double audio_seconds,
+                           const char *before) {
+    cJSON *object = print_settings(settings, true), *all = NULL;
     bool fine = cJSON_AddNumberToObject(object, "steps", (double)steps) &&
                 cJSON_AddNumberToObject(object, "audio_seconds", audio_seconds);
+    if (fine && settings->part == TRAIN_POSTNET) {
+        fine = json_parse(before, strlen(before), "training", &all, NULL) != LULL_NO_MEMORY;
+        if (fine && !cJSON_IsObject(all)) {
+            cJSON_Delete(all);
+            all = cJSON_CreateObject();
+        }
+        cJSON_DeleteItemFromObjectCaseSensitive(all, "postnet");
+        fine = fine && json_add(all, "postnet", object);
+        object = all;
+    }
     char *text = fine ? cJSON_PrintUnformatted(object) : NULL;
     char *copy = text ? base_strdup(text) : NULL;
     cJSON_free(text);

@@ -10,6 +10,8 @@ typedef enum { TRAIN_DENSITY_SINE, TRAIN_DENSITY_UNIFORM, TRAIN_DENSITY_START } 
 typedef enum { TRAIN_ADAMW, TRAIN_MUON } train_optimizer;
 typedef enum { TRAIN_COSINE, TRAIN_CONSTANT } train_course;
 
+typedef enum { TRAIN_DENOISER, TRAIN_POSTNET } train_trained;
+
 enum { TRAIN_PATH_SIZE = 4096 };
 
 typedef struct train_settings {
@@ -17,6 +19,7 @@ typedef struct train_settings {
         valid[TRAIN_PATH_SIZE]; /* absolute; valid "" = split by file name */
     char init[TRAIN_PATH_SIZE]; /* model whose weights it starts from, or "" */
     double valid_share;
+    int part; /* train_trained: which weights move; the others stay as --init had them */
     int batch, accumulate, crop_frames;
     uint64_t seed;
 
@@ -42,6 +45,8 @@ typedef struct train_settings {
 } train_settings;
 
 void train_settings_default(train_settings *settings);
+/* What training a postnet wants in place of the defaults above. */
+void train_settings_postnet(train_settings *settings);
 lull_status train_settings_check(const train_settings *settings, const model_config *config,
                                  lull_error *error);
 
@@ -55,7 +60,10 @@ lull_status train_settings_read(const char *path, train_settings *settings, mode
 char *train_settings_print(const train_settings *settings, const model_config *config);
 lull_status train_settings_parse(const void *bytes, size_t size, const char *name,
                                  train_settings *settings, model_config *config, lull_error *error);
-/* The "training" member alone, as facts for a model file (no paths of this machine). base_free. */
-char *train_settings_facts(const train_settings *settings, uint64_t steps, double audio_seconds);
+/* The "training" member alone, as facts for a model file (no paths of this machine). A postnet's
+ * are the member "postnet" of what `before`, the facts of the model that it was added to, says.
+ * before may be "". base_free. */
+char *train_settings_facts(const train_settings *settings, uint64_t steps, double audio_seconds,
+                           const char *before);
 
 #endif

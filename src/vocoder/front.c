@@ -6,13 +6,16 @@
 
 #include <string.h>
 
-lull_status front_init(front *f, frame_queue *queue, int bands, const denoiser_weights *weights,
-                       size_t frame_capacity, size_t row_capacity, lull_error *error) {
+lull_status front_init(front *f, frame_queue *queue, int bands, postnet *postnet,
+                       const denoiser_weights *weights, size_t frame_capacity, size_t row_capacity,
+                       lull_error *error) {
     f->queue = queue;
     f->bands = bands;
+    f->postnet = postnet;
     f->frame_capacity = frame_capacity;
     f->frames = base_alloc(frame_capacity * (size_t)bands, sizeof *f->frames);
-    if (!f->frames) return base_no_memory(error);
+    f->fresh_frame = base_alloc((size_t)bands, sizeof *f->fresh_frame);
+    if (!f->frames || !f->fresh_frame) return base_no_memory(error);
     if (!weights) return LULL_OK;
     lull_status status = denoiser_conditioner_new(weights, &f->conditioner, error);
     if (status) return status;
@@ -28,13 +31,16 @@ lull_status front_init(front *f, frame_queue *queue, int bands, const denoiser_w
 }
 
 void front_clear(front *f) {
+    postnet_free(f->postnet);
     denoiser_conditioner_free(f->conditioner);
+    base_free(f->fresh_frame);
     base_free(f->frames);
     base_free(f->ring);
     base_free(f->fresh);
 }
 
 void front_reset(front *f) {
+    if (f->postnet) postnet_reset(f->postnet);
     if (f->conditioner) denoiser_conditioner_reset(f->conditioner);
     f->rows.first = f->rows.end = 0;
     f->rows.ended = false;
@@ -42,10 +48,20 @@ void front_reset(front *f) {
     f->total = UINT64_MAX;
 }
 
+int front_look_ahead(const front *f) {
+    return f->postnet ? postnet_look_ahead(f->postnet) : 0;
+}
+
+/* Frames that can be taken now, of those that were pushed. */
+static uint64_t available(const front *f, uint64_t pushed, bool finished) {
+    uint64_t behind = f->taken + (finished ? 0 : (uint64_t)front_look_ahead(f));
+    return pushed > behind ? pushed - behind : 0;
+}
+
 bool front_plan(front *f, uint64_t oldest_frame, uint64_t oldest_row, int most) {
     /* Whether more can follow is asked before how much is there, so that the two fit together. */
     bool finished = frame_queue_finished(f->queue);
-    uint64_t waiting = frame_queue_pushed(f->queue) - f->taken;
+    uint64_t waiting = available(f, frame_queue_pushed(f->queue), finished);
     if (finished && waiting == 0) f->total = f->taken;
     f->rows.first = oldest_row;
     f->todo = most;
@@ -74,11 +90,20 @@ static void condition(front *f, const float *const *frames, int count) {
                f->fresh + (size_t)i * f->width, f->width * sizeof *f->ring);
 }
 
-/* The next frame, out of the queue; NULL behind the last. */
+/* The next frame, out of the queue and through the postnet; NULL behind the last. */
 static const float *take(front *f) {
     if (f->total != UINT64_MAX) return NULL;
     float *frame = (float *)front_frame(f, f->taken);
-    frame_queue_pop(f->queue, frame);
+    if (!f->postnet) {
+        frame_queue_pop(f->queue, frame);
+    } else {
+        /* What was planned is there: after the last frame of the queue its end has come. */
+        bool out = false;
+        while (!out) {
+            bool more = frame_queue_pop(f->queue, f->fresh_frame);
+            out = postnet_push(f->postnet, more ? f->fresh_frame : NULL, frame);
+        }
+    }
     f->taken++;
     return frame;
 }

@@ -14,6 +14,7 @@ void lull_options_init(lull_options *options) {
                               .refine = -1,
                               .refine_window = -1,
                               .refine_momentum = -1,
+                              .postnet = -1,
                               .threads = 1};
 }
 
@@ -38,6 +39,7 @@ static lull_status check(const lull_options *o, lull_error *error) {
                            "refine_momentum is %g; expected 0 to below 1, or below 0 for the "
                            "model's",
                            (double)o->refine_momentum);
+    if (!status) status = check_range("postnet", o->postnet, -1, 1, error);
     if (!status) status = check_range("threads", o->threads, 1, VOCODER_MAX_THREADS, error);
     if (!status) status = check_range("use", (int)o->use, LULL_LIVE, LULL_OFFLINE, error);
     if (!status)
@@ -69,6 +71,7 @@ static void fill_from_model(const model_config *c, lull_options *o) {
     if (o->refine < 0) o->refine = settings.refine;
     if (o->refine_window < 0) o->refine_window = settings.refine_window;
     if (o->refine_momentum < 0) o->refine_momentum = (float)settings.refine_momentum;
+    if (o->postnet < 0) o->postnet = settings.postnet;
 }
 
 lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,
@@ -77,6 +80,10 @@ lull_status vocoder_resolve_options(const lull_options *given, const model_confi
     if (!status) status = check(resolved, error);
     if (status) return status;
     if (config) fill_from_model(config, resolved);
+    if (resolved->postnet == 1 && (!config || config->postnet_channels == 0))
+        return base_fail(error, LULL_UNSUPPORTED,
+                         "the model has no postnet; 'lull train --part postnet' adds one");
+    if (resolved->postnet < 0) resolved->postnet = 0;
     if (resolved->refine < 0) resolved->refine = VOCODER_NOISE_REFINE;
     if (resolved->refine_window < 0) resolved->refine_window = VOCODER_NOISE_REFINE_WINDOW;
     if (resolved->refine_momentum < 0) resolved->refine_momentum = VOCODER_NOISE_REFINE_MOMENTUM;

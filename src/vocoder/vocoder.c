@@ -113,7 +113,12 @@ static lull_status new_front(lull_vocoder *v, lull_error *error) {
     if (status) return status;
     size_t frames = span(v) / (size_t)v->convention.hop + 8, rows = frames;
     if (v->model && v->model->config.family == MODEL_DIFFWAVE) rows *= (size_t)v->convention.hop;
-    return front_init(&v->front, v->queue, v->convention.bands, v->weights, frames, rows, error);
+    postnet *postnet = NULL;
+    if (v->options.postnet > 0)
+        status = postnet_new(&v->model->config, v->model->parameters, &postnet, error);
+    if (status) return status;
+    return front_init(&v->front, v->queue, v->convention.bands, postnet, v->weights, frames, rows,
+                      error);
 }
 
 static lull_status new_lines(lull_vocoder *v, lull_error *error) {
@@ -162,7 +167,7 @@ static size_t compute_latency(const lull_vocoder *v) {
     uint64_t frames = (uint64_t)v->stage_count * stage_delay(v) / hop +
                       (uint64_t)v->convention.n_fft / hop + VOCODER_MAX_WINDOW + 64;
     uint64_t given = finish_given(&v->finish, signal_of(v, frames), frames);
-    return (size_t)(frames * hop - given);
+    return (size_t)((frames + (uint64_t)front_look_ahead(&v->front)) * hop - given);
 }
 
 static lull_status build(lull_vocoder *v, lull_error *error) {

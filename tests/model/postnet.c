@@ -76,8 +76,8 @@ static void stream_is_the_reference(void **state) {
             float *mel = mels(frames, bands), *wanted = base_alloc((size_t)n, sizeof(float)),
                   *got = base_alloc((size_t)n, sizeof(float)),
                   *again = base_alloc((size_t)n, sizeof(float));
-            assert_int_equal(
-                model_reference_postnet(&config, p, mel, (size_t)frames, wanted, NULL), LULL_OK);
+            assert_int_equal(model_reference_postnet(&config, p, mel, (size_t)frames, wanted, NULL),
+                             LULL_OK);
             postnet *net;
             assert_int_equal(postnet_new(&config, p, &net, NULL), LULL_OK);
             assert_int_equal(postnet_look_ahead(net), shapes[s].look_ahead);

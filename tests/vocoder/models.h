@@ -30,6 +30,10 @@ static inline lull_model *random_model(const model_config *config) {
     /* The last projection starts at zero: give it something to do. */
     normal(9, model_parameters_get(model->parameters, "output_projection.weight"),
            (size_t)config->patch * (size_t)config->channels, 0.2f, 0);
+    int last = model_config_postnet_convolutions(config);
+    if (last > 0)
+        normal(10, model_parameters_get(model->parameters, "postnet.conv%d.weight", last),
+               9 * (size_t)config->postnet_channels, 0.1f, 0);
     model->info.bands = config->mel.bands;
     model->info.hop = config->mel.hop;
     return model;

@@ -2,6 +2,8 @@
  * no memory after creation, clear refusals. */
 #include "models.h"
 
+#include "model/reference.h"
+
 #include <malloc.h>
 #include <pthread.h>
 
@@ -56,6 +58,13 @@ static void expect_same_for_all_cuts(const char *what, const lull_model *model,
     base_free(is);
 }
 
+static model_config with_postnet(model_config config) {
+    config.postnet_channels = 6;
+    config.postnet_layers = 3;
+    config.postnet_look_ahead = 2;
+    return config;
+}
+
 static void cuts(void **state) {
     (void)state;
     model_config config = small_lull();
@@ -70,6 +79,13 @@ static void cuts(void **state) {
     expect_same_for_all_cuts("one frame", model, options, 1);
     lull_model_close(model);
 
+    config = with_postnet(config);
+    model = random_model(&config);
+    expect_same_for_all_cuts("postnet", model, some_options(2, 3, 2), 75);
+    expect_same_for_all_cuts("postnet, one frame", model, some_options(2, 3, 2), 1);
+    lull_model_close(model);
+
+    config = small_lull();
     config.objective = DIFFUSION_FLOW;
     config.schedule.kind = SCHEDULE_LINEAR;
     config.sampler = LULL_SAMPLER_HEUN;
@@ -241,6 +257,10 @@ static void latency(void **state) {
     expect_model_latency("6 steps, refine 2 in 3", &config, 6, 2, 3);
     expect_model_latency("2 steps, refine 0", &config, 2, 0, 7);
     expect_model_latency("1 step, refine 1 in 0", &config, 1, 1, 0);
+    model_config mended = with_postnet(config);
+    expect_model_latency("postnet", &mended, 2, 2, 3);
+    mended.postnet_look_ahead = 0;
+    expect_model_latency("causal postnet", &mended, 1, 0, 0);
     memset(config.look_ahead, 0, sizeof config.look_ahead);
     config.conditioner_look_ahead = 0;
     expect_model_latency("causal", &config, 6, 1, 1);
@@ -265,6 +285,55 @@ static void latency(void **state) {
             fail_msg("%s", error.message);
         expect_latency(names[i], vocoder, &convention);
     }
+}
+
+/* ---- postnet ---- */
+
+/* The postnet's mel is the only mel: the same samples as from the mended mel without a postnet. */
+static void postnet_first(void **state) {
+    (void)state;
+    enum { FRAMES = 30 };
+    model_config config = with_postnet(small_lull());
+    lull_model *model = random_model(&config);
+    size_t samples = FRAMES * (size_t)config.mel.hop, bands = (size_t)config.mel.bands;
+    float *mel = random_mel(&config.mel, FRAMES), *mended = base_alloc(FRAMES * bands, sizeof *mel);
+    float *a = base_alloc(samples, sizeof *a), *b = base_alloc(samples, sizeof *b);
+    assert_int_equal(model_reference_postnet(&config, model->parameters, mel, FRAMES, mended, NULL),
+                     LULL_OK);
+    lull_options options = some_options(1, 2, 2);
+    lull_vocoder *with = new_vocoder(model, &options);
+    assert_int_equal(vocoder_options(with)->postnet, 1);
+    options.use = LULL_LOW_LATENCY;
+    lull_vocoder *low = new_vocoder(model, &options);
+    assert_int_equal(vocoder_options(low)->postnet, 0);
+    options.use = LULL_LIVE;
+    options.postnet = 0;
+    lull_vocoder *without = new_vocoder(model, &options);
+    assert_int_equal(lull_vocoder_latency(with),
+                     lull_vocoder_latency(without) + 2 * (size_t)config.mel.hop);
+    synthesize(with, &config.mel, mel, FRAMES, 7, 999, a);
+    synthesize(without, &config.mel, mended, FRAMES, 7, 999, b);
+    assert_true(worst_error(a, b, samples) < 1e-3);
+    lull_vocoder_reset(without, 0);
+    synthesize(without, &config.mel, mel, FRAMES, 7, 999, b);
+    assert_true(worst_error(a, b, samples) > 1e-2);
+    lull_vocoder_free(with);
+    lull_vocoder_free(low);
+    lull_vocoder_free(without);
+    lull_model_close(model);
+
+    config = small_lull();
+    model = random_model(&config);
+    options.postnet = 1;
+    lull_error error = {0};
+    lull_vocoder *none = NULL;
+    assert_int_equal(lull_vocoder_new(model, &options, &none, &error), LULL_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "postnet"));
+    lull_model_close(model);
+    base_free(mel);
+    base_free(mended);
+    base_free(a);
+    base_free(b);
 }
 
 /* ---- memory ---- */
@@ -428,6 +497,8 @@ static void bad_options(void **state) {
     REFUSED(refine_window, 257);
     REFUSED(refine_momentum, 1.0f);
     REFUSED(refine_momentum, NAN);
+    REFUSED(postnet, 2);
+    REFUSED(postnet, -2);
     REFUSED(threads, 0);
     REFUSED(threads, 65);
     REFUSED(sampler, (lull_sampler)9);
@@ -549,10 +620,12 @@ static void given_noise(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cuts),    cmocka_unit_test(two_threads), cmocka_unit_test(many_vocoders),
-        cmocka_unit_test(latency), cmocka_unit_test(memory_flat), cmocka_unit_test(memory_out),
-        cmocka_unit_test(edges),   cmocka_unit_test(bad_options), cmocka_unit_test(network_lost),
-        cmocka_unit_test(loud),    cmocka_unit_test(given_noise),
+        cmocka_unit_test(cuts),          cmocka_unit_test(two_threads),
+        cmocka_unit_test(many_vocoders), cmocka_unit_test(latency),
+        cmocka_unit_test(memory_flat),   cmocka_unit_test(memory_out),
+        cmocka_unit_test(edges),         cmocka_unit_test(bad_options),
+        cmocka_unit_test(network_lost),  cmocka_unit_test(postnet_first),
+        cmocka_unit_test(loud),          cmocka_unit_test(given_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
