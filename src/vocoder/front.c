@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
+#include <math.h>
 #include <string.h>
 
 lull_status front_init(front *f, frame_queue *queue, int bands, postnet *postnet,
@@ -45,6 +46,7 @@ void front_reset(front *f) {
     f->rows.first = f->rows.end = 0;
     f->rows.ended = false;
     f->taken = 0;
+    f->finite = true;
     f->total = UINT64_MAX;
 }
 
@@ -103,6 +105,8 @@ static const float *take(front *f) {
             bool more = frame_queue_pop(f->queue, f->fresh_frame);
             out = postnet_push(f->postnet, more ? f->fresh_frame : NULL, frame);
         }
+        for (int b = 0; b < f->bands; b++)
+            if (!isfinite(frame[b])) f->finite = false;
     }
     f->taken++;
     return frame;

@@ -22,6 +22,7 @@ typedef struct front {
     int rows_per_frame;
     denoiser_rows rows;
     uint64_t taken; /* frames out of the queue and through the postnet */
+    bool finite;    /* so far, behind the postnet */
     uint64_t total; /* frames of the utterance; UINT64_MAX until known */
 
     int todo; /* of this tick: frames, or flushes after the last */

@@ -406,7 +406,7 @@ static bool tick_side_by_side(lull_vocoder *v) {
 
 static bool tick(lull_vocoder *v) {
     bool progress = v->pool ? tick_side_by_side(v) : tick_in_order(v);
-    bool finite = v->finish.finite;
+    bool finite = v->finish.finite && v->front.finite;
     for (int k = 0; k < v->stage_count; k++) finite = finite && v->stages[k].finite;
     if (!finite) v->failed = true;
     return progress;

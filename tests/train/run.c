@@ -506,6 +506,96 @@ static void memory_runs_out(void **state) {
     tear_down(&f);
 }
 
+static model_parameters *weights_of(fixture *f, const char *name, const model_config *config) {
+    char path[TEST_PATH];
+    safetensors *file;
+    model_parameters *p;
+    lull_error error = {0};
+    join(path, f->folder, name);
+    assert_int_equal(model_parameters_new(config, &p, &error), LULL_OK);
+    if (safetensors_open(path, &file, &error) || model_parameters_read(p, file, "", path, &error))
+        fail_msg("%s: %s", name, error.message);
+    safetensors_close(file);
+    return p;
+}
+
+/* The last "valid_loss_degraded" of a run's log, or the first. */
+static double degraded_loss(fixture *f, const char *run, bool last) {
+    char path[TEST_PATH], name[TEST_PATH];
+    size_t size;
+    snprintf(name, sizeof name, "%s/log.jsonl", run);
+    join(path, f->folder, name);
+    char *text = read_all(path, &size), *at = text;
+    double loss = NAN;
+    while ((at = strstr(at, "\"valid_loss_degraded\":")) != NULL) {
+        at += 22;
+        loss = strtod(at, NULL);
+        if (!last) break;
+    }
+    free(text);
+    return loss;
+}
+
+/* A postnet for a trained model: the denoiser stays bit for bit, the postnet learns; killed and
+ * resumed it ends where it would have; it goes on from itself. */
+static void postnet_of_a_model(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    model_config bare = f.config;
+    f.settings.max_steps = 5;
+    train_fine(&f, "bare", false, 2);
+    model_parameters *before = weights_of(&f, "bare/model.safetensors", &bare);
+
+    f.config.postnet_channels = 4;
+    f.config.postnet_layers = 2;
+    f.config.postnet_look_ahead = 1;
+    f.config.live_postnet = f.config.offline_postnet = true;
+    train_settings_postnet(&f.settings);
+    f.settings.batch = 4;
+    f.settings.crop_frames = 12;
+    f.settings.max_steps = STEPS;
+    f.settings.rate = 5e-3;
+    f.settings.average = 0.9;
+    train_result result;
+    lull_error error = {0};
+    assert_int_equal(train_in(&f, "none", false, 1, NULL, &result, &error), LULL_INVALID);
+    assert_non_null(strstr(error.message, "--init"));
+    snprintf(f.settings.init, sizeof f.settings.init, "%s/bare/model.safetensors", f.folder);
+    f.settings.optimizer = TRAIN_MUON;
+    assert_int_equal(train_in(&f, "none", false, 1, NULL, &result, &error), LULL_INVALID);
+    f.settings.optimizer = TRAIN_ADAMW;
+
+    train_fine(&f, "straight", false, 3);
+    char run[TEST_PATH];
+    pid_t child = train_in_child(&f, "parts", false, NULL);
+    const struct timespec pause = {0, 60000000};
+    nanosleep(&pause, NULL);
+    int how;
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    join(run, f.folder, "parts/config.json");
+    train_fine(&f, "parts", access(run, F_OK) == 0, 2);
+    same_runs(&f, "straight", "parts");
+
+    model_parameters *after = weights_of(&f, "straight/model.safetensors", &f.config);
+    assert_true(after->size > before->size);
+    assert_memory_equal(before->data, after->data, before->size * sizeof(float));
+    double first = degraded_loss(&f, "straight", false), last = degraded_loss(&f, "straight", true);
+    print_message("  error of degraded mels %.4f after 15 steps, %.4f at the end\n", first, last);
+    assert_true(last < first);
+
+    /* From itself. */
+    snprintf(f.settings.init, sizeof f.settings.init, "%s/straight/model.safetensors", f.folder);
+    f.settings.max_steps = 15;
+    f.settings.rate = 0;
+    train_fine(&f, "on", false, 1);
+    assert_true(fabs(degraded_loss(&f, "on", true) - last) < 1e-4);
+    model_parameters_free(before);
+    model_parameters_free(after);
+    tear_down(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_and_resumed),
@@ -517,6 +607,7 @@ int main(void) {
         cmocka_unit_test(damaged_checkpoint),
         cmocka_unit_test(accumulation),
         cmocka_unit_test(learns),
+        cmocka_unit_test(postnet_of_a_model),
         cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

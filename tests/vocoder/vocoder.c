@@ -317,6 +317,16 @@ static void postnet_first(void **state) {
     lull_vocoder_reset(without, 0);
     synthesize(without, &config.mel, mel, FRAMES, 7, 999, b);
     assert_true(worst_error(a, b, samples) > 1e-2);
+    /* A postnet that loses itself is told of, as a network is. */
+    lull_vocoder_free(with);
+    model_parameters_get(model->parameters, "postnet.conv2.bias")[0] = 3e38f;
+    model_parameters_get(model->parameters, "postnet.conv3.bias")[0] = 3e38f;
+    options.postnet = 1;
+    with = new_vocoder(model, &options);
+    size_t accepted, produced;
+    lull_error told = {0};
+    assert_int_equal(lull_vocoder_push(with, mel, FRAMES, &accepted, &told), LULL_OK);
+    assert_int_equal(lull_vocoder_pull(with, a, samples, &produced, &told), LULL_NOT_FINITE);
     lull_vocoder_free(with);
     lull_vocoder_free(low);
     lull_vocoder_free(without);
