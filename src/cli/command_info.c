@@ -177,7 +177,7 @@ static int print_text(const char *path, const lull_model *model, const settings_
     if (config->postnet_channels > 0)
         row("postnet", "%d convolutions of %d channels, looks %.1f ms ahead",
             model_config_postnet_convolutions(config), config->postnet_channels,
-            milliseconds(model, (size_t)(config->postnet_look_ahead * mel->hop)));
+            milliseconds(model, (size_t)config->postnet_look_ahead * (size_t)mel->hop));
     row("process", "predicts %s, sampler %s, eta %g", diffusion_objective_name(config->objective),
         diffusion_sampler_name(config->sampler), config->eta);
     for (int i = 0; i < SETTINGS; i++)

@@ -47,6 +47,10 @@ void postnet_arrange(const float *weight, int out, int in, float *operand) {
                         weight[((o * in + i) * POSTNET_BANDS + band) * POSTNET_TAPS + tap];
 }
 
+static size_t slot_size(const postnet *p, const convolution *c) {
+    return (size_t)(p->bands + 2) * (size_t)c->in;
+}
+
 static lull_status convolution_new(const postnet *p, const model_config *config,
                                    const model_parameters *parameters, int i, lull_error *error) {
     convolution *c = &p->convolutions[i];
@@ -57,7 +61,7 @@ static lull_status convolution_new(const postnet *p, const model_config *config,
     float *operand = base_alloc((size_t)k * (size_t)c->out, sizeof *operand);
     c->weight = base_alloc(p->kernels->packed_f32(k, c->out), sizeof(float));
     c->bias = base_alloc((size_t)c->out, sizeof(float));
-    c->ring = base_alloc((size_t)(POSTNET_TAPS * (p->bands + 2) * c->in), sizeof(float));
+    c->ring = base_alloc(POSTNET_TAPS * slot_size(p, c), sizeof(float));
     if (operand && c->weight && c->bias && c->ring) {
         postnet_arrange(model_parameters_get(parameters, "postnet.conv%d.weight", i + 1), c->out,
                         c->in, operand);
@@ -112,7 +116,7 @@ void postnet_free(postnet *p) {
 void postnet_reset(postnet *p) {
     for (int i = 0; i < p->count; i++) {
         convolution *c = &p->convolutions[i];
-        memset(c->ring, 0, (size_t)(POSTNET_TAPS * (p->bands + 2) * c->in) * sizeof(float));
+        memset(c->ring, 0, POSTNET_TAPS * slot_size(p, c) * sizeof(float));
         c->received = 0;
     }
     p->received = p->given = 0;
@@ -125,7 +129,7 @@ int postnet_look_ahead(const postnet *p) {
 
 /* Frame f of a convolution's input: its rows, the outer ones included. */
 static float *slot(const postnet *p, const convolution *c, uint64_t f) {
-    return c->ring + (f % POSTNET_TAPS) * (size_t)((p->bands + 2) * c->in);
+    return c->ring + (f % POSTNET_TAPS) * slot_size(p, c);
 }
 
 /* What convolution i makes of frame f, given to the next one; of the last one, left in p->sums. */
@@ -159,8 +163,7 @@ static bool run(postnet *p) {
             convolve(p, i, f);
         } else if (i + 1 < p->count) { /* behind the end every convolution sees zeros */
             const convolution *next = &p->convolutions[i + 1];
-            memset(slot(p, next, next->received), 0,
-                   (size_t)((p->bands + 2) * next->in) * sizeof(float));
+            memset(slot(p, next, next->received), 0, slot_size(p, next) * sizeof(float));
         } else {
             return false;
         }

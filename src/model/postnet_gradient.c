@@ -214,13 +214,13 @@ static void forward(const postnet_gradient *e, workspace *w, const float *mel) {
                                 e->operands[i].forward, e->operands[i].bias, false, w->sums,
                                 (size_t)out);
         for (int f = 0; f < e->frames; f++) {
-            const float *sums = w->sums + (size_t)(f * (bands + 2) * out);
-            size_t row = (size_t)(f * bands * out), n = (size_t)(bands * out);
+            const float *sums = w->sums + (size_t)f * (size_t)(bands + 2) * (size_t)out;
+            size_t n = (size_t)bands * (size_t)out, row = (size_t)f * n;
             if (i == e->count - 1) {
                 for (size_t j = 0; j < n; j++) w->out[row + j] = mel[row + j] + sums[j];
                 continue;
             }
-            size_t inner = (size_t)((f * (bands + 2) + 1) * out);
+            size_t inner = ((size_t)f * (size_t)(bands + 2) + 1) * (size_t)out;
             const float *x = i > 0 ? w->x[i] + start(e, in) + inner : NULL;
             float *next = w->x[i + 1] + start(e, out) + inner, *active = w->active[i] + row;
             for (size_t j = 0; j < n; j++) {
@@ -235,7 +235,7 @@ static void forward(const postnet_gradient *e, workspace *w, const float *mel) {
 static void weight_gradient(const postnet_gradient *e, workspace *w, int i, float *gradient) {
     int in = postnet_in(&e->config, i), out = postnet_out(&e->config, i);
     const float *d = w->d + start(e, out);
-    size_t tap = (size_t)(POSTNET_BANDS * in * out);
+    size_t tap = (size_t)POSTNET_BANDS * (size_t)in * (size_t)out;
     memset(w->weights, 0, POSTNET_TAPS * tap * sizeof(float));
     for (int k = 0; k < POSTNET_TAPS; k++)
         e->kernels->outer_f32(e->rows, POSTNET_BANDS * in, out, tap_of_input(e, w, i, k),
@@ -251,7 +251,7 @@ static void weight_gradient(const postnet_gradient *e, workspace *w, int i, floa
                         w->weights[((k * POSTNET_BANDS + band) * in + c) * out + o];
     for (int o = 0; o < out; o++) bias[o] = 0;
     for (int r = 0; r < e->rows; r++)
-        for (int o = 0; o < out; o++) bias[o] += d[r * out + o];
+        for (int o = 0; o < out; o++) bias[o] += d[(size_t)r * (size_t)out + (size_t)o];
 }
 
 /* w->sums = the gradient by convolution i's input, from w->d. */
@@ -272,8 +272,8 @@ static void backward(const postnet_gradient *e, workspace *w, float *gradient) {
         int in = postnet_in(&e->config, i), out = postnet_out(&e->config, i);
         memset(w->d, 0, padded(e, out) * sizeof(float));
         for (int f = 0; f < e->frames; f++) {
-            float *d = w->d + start(e, out) + (size_t)(f * (bands + 2) * out);
-            size_t row = (size_t)(f * bands * out), n = (size_t)(bands * out);
+            float *d = w->d + start(e, out) + (size_t)f * (size_t)(bands + 2) * (size_t)out;
+            size_t n = (size_t)bands * (size_t)out, row = (size_t)f * n;
             if (i == e->count - 1) {
                 memcpy(d, w->dout + row, n * sizeof *d);
                 continue;
@@ -286,8 +286,8 @@ static void backward(const postnet_gradient *e, workspace *w, float *gradient) {
         input_gradient(e, w, i);
         bool residual = i < e->count - 1;
         for (int f = 0; f < e->frames; f++) {
-            const float *sums = w->sums + (size_t)(f * (bands + 2) * in);
-            float *dx = w->dx + (size_t)(f * bands * in);
+            const float *sums = w->sums + (size_t)f * (size_t)(bands + 2) * (size_t)in;
+            float *dx = w->dx + (size_t)f * (size_t)bands * (size_t)in;
             for (int j = 0; j < bands * in; j++) dx[j] = residual ? dx[j] + sums[j] : sums[j];
         }
     }

@@ -158,7 +158,7 @@ static long long *list(const char *run, size_t *count) {
         steps[(*count)++] = step;
     }
     closedir(directory);
-    if (*count > 0) qsort(steps, *count, sizeof *steps, newest_first);
+    if (steps != NULL) qsort(steps, *count, sizeof *steps, newest_first);
     return steps;
 }
 

@@ -486,8 +486,7 @@ lull_status train_ranks_same_text(train_ranks *r, const char *what, const char *
     if (!status) {
         status = train_ranks_share(r, &first, &size, &own);
         if (status) first = NULL;
-        /* NOLINTNEXTLINE(*-core.NonNullParamChecker): rank 0 sent at least the zero byte. */
-        if (!status) status = compare(what, text, first, &own);
+        if (first != NULL) status = compare(what, text, first, &own);
         status = train_ranks_agree(r, status, &own);
     }
     base_free(first);
