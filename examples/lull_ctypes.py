@@ -35,7 +35,7 @@ class Options(ctypes.Structure):
                 ("sampler", ctypes.c_int), ("eta", ctypes.c_float), ("refine", ctypes.c_int),
                 ("refine_window", ctypes.c_int), ("use", ctypes.c_int), ("threads", ctypes.c_int),
                 ("precision", ctypes.c_int), ("queue_frames", ctypes.c_size_t),
-                ("refine_momentum", ctypes.c_float)]
+                ("refine_momentum", ctypes.c_float), ("postnet", ctypes.c_int)]
 
 
 def load():

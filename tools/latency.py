@@ -30,7 +30,7 @@ class Options(ctypes.Structure):
                 ("sampler", ctypes.c_int), ("eta", ctypes.c_float), ("refine", ctypes.c_int),
                 ("refine_window", ctypes.c_int), ("use", ctypes.c_int), ("threads", ctypes.c_int),
                 ("precision", ctypes.c_int), ("queue_frames", ctypes.c_size_t),
-                ("refine_momentum", ctypes.c_float)]
+                ("refine_momentum", ctypes.c_float), ("postnet", ctypes.c_int)]
 
 
 def latencies(library, model):
@@ -43,7 +43,7 @@ def latencies(library, model):
     for steps, refine, window, _ in SETTINGS:
         options, vocoder = Options(), ctypes.c_void_p()
         lull.lull_options_init(ctypes.byref(options))
-        options.steps, options.refine, options.refine_window = steps, refine, window
+        options.steps, options.refine, options.refine_window, options.postnet = steps, refine, window, 0
         if lull.lull_vocoder_new(handle, ctypes.byref(options), ctypes.byref(vocoder), ctypes.byref(error)):
             sys.exit("latency.py: " + error.message.decode())
         yield lull.lull_vocoder_latency(vocoder)
@@ -56,7 +56,7 @@ def scores(arguments, setting):
         steps, refine, window, momentum = (str(value) for value in setting)
         command = [arguments.lull, "eval", arguments.model, "--corpus", arguments.corpus, "--json", "-q", "--noise",
                    "--griffin-lim", "0", "-n", steps, "-r", refine, "--refine-window", window,
-                   "--refine-momentum", momentum, "-o", folder]
+                   "--refine-momentum", momentum, "--postnet", "off", "-o", folder]
         if arguments.limit:
             command += ["--limit", str(arguments.limit)]
         report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Trains the shipped models from nothing: tools/train_default.sh [DIR]   (default: default-models)
-# Fetches the corpus, trains the 22.05 kHz model, then the 16 kHz model from it. Needs a build (tools/demo.sh makes one)
+# Fetches the corpus, trains the 22.05 kHz model, then the 16 kHz model from it, then their postnets. Needs a build (tools/demo.sh makes one)
 # and ffmpeg. DIR can be given again: what is done is not done again, and an interrupted run goes on.
 set -eu
 cd "$(dirname "$0")/.."
@@ -30,4 +30,7 @@ train 22k --init "$out/22k-adamw/model.safetensors" --rate 4e-3 --warm-up 100 --
     --ema 0.999 --max-steps 12452
 train 16k --init "$out/22k/model.safetensors" --sample-rate 16000 --rate 3e-3 --warm-up 100 --crop-frames 40 --degrade 0.4 \
     --t-density start --ema 0.999 --max-steps 3056
-echo "models: $out/22k/model.safetensors $out/16k/model.safetensors"
+# A postnet for each: what acoustic models blur.
+train 22k-postnet --part postnet --init "$out/22k/model.safetensors" --max-steps 17037
+train 16k-postnet --part postnet --init "$out/16k/model.safetensors" --max-steps STEPS16
+echo "models: $out/22k-postnet/model.safetensors $out/16k-postnet/model.safetensors"

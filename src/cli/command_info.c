@@ -6,6 +6,7 @@
 #include "cli/options.h"
 #include "io/json.h"
 #include "model/model.h"
+#include "vocoder/vocoder.h"
 
 #include <cjson/cJSON.h>
 #include <limits.h>
@@ -46,7 +47,7 @@ static lull_status find_settings(const lull_model *model, lull_use use, settings
     facts->refine_momentum = settings.refine_momentum;
     facts->postnet = settings.postnet;
     facts->latency = lull_vocoder_latency(vocoder);
-    facts->flops = model->info.flops_per_second * facts->steps / config->steps;
+    facts->flops = model_flops(config, vocoder_stages(vocoder), settings.postnet);
     lull_vocoder_free(vocoder);
     return LULL_OK;
 }

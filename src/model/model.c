@@ -19,24 +19,29 @@ static double macs_per_frame(const model_config *c) {
     return c->layers * layer + 2 * channels * c->patch + channels * channels;
 }
 
-/* The same of the postnet, where mels go through it by default. */
-static double postnet_macs(const model_config *c) {
-    double wide = c->postnet_channels, inner = c->postnet_layers * wide * wide;
-    return model_config_settings(c, LULL_LIVE).postnet ? 9 * (inner + 2 * wide) * c->mel.bands : 0;
-}
-
 /* Multiply-adds of what a mel frame needs once, whatever the number of steps. */
 static double macs_per_mel_frame(const model_config *c) {
     if (c->family == MODEL_DIFFWAVE) /* 2 of 32 taps meet a row */
-        return (16.0 + 256.0) * c->mel.bands * 3 * 2 + postnet_macs(c);
+        return (16.0 + 256.0) * c->mel.bands * 3 * 2;
     double wide = c->conditioner_channels, sum = 0;
     for (int i = 0; i < c->conditioner_layers; i++)
         sum += wide * (i ? wide : c->mel.bands) * c->conditioner_kernel;
-    return sum + c->layers * 2.0 * c->channels * wide + postnet_macs(c);
+    return sum + c->layers * 2.0 * c->channels * wide;
+}
+
+static double postnet_macs_per_mel_frame(const model_config *c) {
+    double wide = c->postnet_channels;
+    return 9 * (c->postnet_layers * wide * wide + 2 * wide) * c->mel.bands;
 }
 
 double model_network_flops(const model_config *config) {
     return 2.0 * config->mel.sample_rate / config->patch * macs_per_frame(config);
+}
+
+double model_flops(const model_config *c, int evaluations, bool postnet) {
+    double mel_frames = (double)c->mel.sample_rate / c->mel.hop;
+    double once = macs_per_mel_frame(c) + (postnet ? postnet_macs_per_mel_frame(c) : 0);
+    return evaluations * model_network_flops(c) + 2 * mel_frames * once;
 }
 
 static lull_status fill_info(lull_model *model, lull_error *error) {
@@ -45,8 +50,6 @@ static lull_status fill_info(lull_model *model, lull_error *error) {
     lull_status status =
         diffusion_plan_new(c->sampler, c->objective, &c->schedule, c->steps, c->eta, &plan, error);
     if (status) return status;
-    double frames = (double)c->mel.sample_rate / c->patch;
-    double mel_frames = (double)c->mel.sample_rate / c->mel.hop;
     model->info = (lull_model_info){
         .name = c->name,
         .family = c->family == MODEL_DIFFWAVE ? "diffwave" : "lull",
@@ -62,7 +65,7 @@ static lull_status fill_info(lull_model *model, lull_error *error) {
         .default_refine_window = c->refine_window,
         .parameters = model->parameters->total,
         .flops_per_second =
-            2 * (plan->count * frames * macs_per_frame(c) + mel_frames * macs_per_mel_frame(c)),
+            model_flops(c, plan->count, model_config_settings(c, LULL_LIVE).postnet),
     };
     diffusion_plan_free(plan);
     return LULL_OK;

@@ -17,6 +17,10 @@ struct lull_model {
  * a mel frame needs once. */
 double model_network_flops(const model_config *config);
 
+/* All operations for one second of audio with so many evaluations of the network, with or without the
+ * postnet. */
+double model_flops(const model_config *config, int evaluations, bool postnet);
+
 /* Writes a model file; bf16 chooses the dtype on disk; training_json may be NULL. */
 lull_status model_write(const char *path, const model_config *config,
                         const model_parameters *parameters, const char *training_json, bool bf16,

@@ -83,14 +83,16 @@ class Arrays(Case):
         self.assert_same(self.samples("one.npy"), self.samples("row.npy"))
 
     def test_conversions(self):
+        # Refinement and bfloat16 would make more of the last digits of a mel.
+        plain = ("--precision", "f32", "--refine", "0")
         self.write("ln.npy", mel_bytes(SPEECH))
-        wanted = floats(self.samples("ln.npy"))
+        wanted = floats(self.samples("ln.npy", *plain))
         scales = {"log10": lambda v: v / 2.302585092994046, "linear": lambda v: 2.718281828459045 ** v,
                   "db": lambda v: 20 * v / 2.302585092994046, "ln": lambda v: v}
         for name, scale in scales.items():
             self.write("other.npy", npy_bytes([BANDS, FRAMES], [scale(v) for v in bands_first(SPEECH)], "<f8"))
-            got = floats(self.samples("other.npy", "--from", name))
-            self.assertLess(max(abs(a - b) for a, b in zip(got, wanted)), 1e-2, name)
+            got = floats(self.samples("other.npy", "--from", name, *plain))
+            self.assertLess(max(abs(a - b) for a, b in zip(got, wanted)), 1e-4, name)
 
     def test_formats(self):
         self.write("in.npy", mel_bytes(SPEECH))

@@ -67,7 +67,8 @@ static inline lull_model *tiny_model(void) {
         "\"network\":{\"patch\":8,\"channels\":4,\"layers\":2,\"dilations\":[1,2],\"look_ahead\":["
         "1,0],"
         "\"embedding\":{\"hidden\":8,\"frequencies\":4},"
-        "\"conditioner\":{\"channels\":4,\"kernel\":3,\"layers\":1,\"look_ahead\":1}}}";
+        "\"conditioner\":{\"channels\":4,\"kernel\":3,\"layers\":1,\"look_ahead\":1},"
+        "\"postnet\":{\"channels\":2,\"layers\":1,\"look_ahead\":1}}}";
     lull_error error;
     lull_model *model = base_alloc(1, sizeof *model);
     expect(model);
@@ -83,6 +84,8 @@ static inline lull_model *tiny_model(void) {
     size_t n = (size_t)c->patch * (size_t)c->channels;
     random_normal(7, 9, 0, last, n);
     for (size_t i = 0; i < n; i++) last[i] *= 0.2f;
+    last = model_parameters_get(model->parameters, "postnet.conv3.weight");
+    for (int i = 0; i < 9 * c->postnet_channels; i++) last[i] = 0.01f * (float)(i % 5 - 2);
     model->info = (lull_model_info){.name = c->name,
                                     .family = "lull",
                                     .objective = "v",
