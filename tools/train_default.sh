@@ -24,7 +24,7 @@ train() {
 }
 
 # As the shipped models came about (docs/training.md): AdamW first, then Muon with times from the start. The settings of
-# live and low latency belong to each rate.
+# synthesis belong to each rate.
 train 22k-adamw --optimizer adamw --rate 2e-3 --max-steps 20559
 train 22k --init "$out/22k-adamw/model.safetensors" --rate 4e-3 --warm-up 100 --crop-frames 48 --degrade 0.4 --t-density start \
     --ema 0.999 --max-steps 12452
@@ -32,5 +32,7 @@ train 16k --init "$out/22k/model.safetensors" --sample-rate 16000 --rate 3e-3 --
     --t-density start --ema 0.999 --max-steps 3056
 # A postnet for each: what acoustic models blur.
 train 22k-postnet --part postnet --init "$out/22k/model.safetensors" --max-steps 17037
-train 16k-postnet --part postnet --init "$out/16k/model.safetensors" --max-steps STEPS16
+train 16k-postnet --part postnet --init "$out/16k/model.safetensors" --max-steps 13648 \
+    --set synthesis.refine=32 --set synthesis.refine_window=2 --set synthesis.low_latency.refine_window=0 \
+    --set synthesis.offline.steps=6
 echo "models: $out/22k-postnet/model.safetensors $out/16k-postnet/model.safetensors"

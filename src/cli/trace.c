@@ -7,6 +7,7 @@
 #include "eval/picture.h"
 #include "io/audio_file.h"
 #include "mel/whiten.h"
+#include "model/postnet.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -19,6 +20,7 @@ struct trace {
     const lull_model *model;
     lull_vocoder *vocoder;
     const float *frames;
+    float *mended; /* frames behind the postnet, where they go through it */
     size_t n, samples;
     int stages;    /* network evaluations; signals are stages + 1 */
     double *time;  /* network time of each signal */
@@ -37,6 +39,17 @@ static void take_piece(void *context, int stage, double t, uint64_t first, const
     memcpy(made->x0 + at, x0, n * sizeof *x0);
 }
 
+/* What the vocoder colours with. */
+static lull_status mend(trace *made, lull_error *error) {
+    const lull_model *model = made->model;
+    made->mended = base_alloc(made->n * (size_t)model->config.mel.bands, sizeof *made->mended);
+    if (made->mended == NULL) return base_no_memory(error);
+    lull_status status = postnet_whole(&model->config, model->parameters, made->frames, made->n,
+                                       made->mended, error);
+    made->frames = made->mended;
+    return status;
+}
+
 lull_status trace_new(const lull_model *model, lull_vocoder *vocoder, const float *frames, size_t n,
                       trace **t, lull_error *error) {
     trace *made = base_alloc(1, sizeof *made);
@@ -51,9 +64,12 @@ lull_status trace_new(const lull_model *model, lull_vocoder *vocoder, const floa
     made->time = base_alloc(signals, sizeof *made->time);
     made->x = base_alloc(made->samples, signals * sizeof *made->x);
     made->x0 = base_alloc(made->samples, signals * sizeof *made->x0);
-    if (made->time == NULL || made->x == NULL || made->x0 == NULL) {
+    bool fine = made->time != NULL && made->x != NULL && made->x0 != NULL;
+    lull_status status = fine ? LULL_OK : base_no_memory(error);
+    if (!status && vocoder_options(vocoder)->postnet) status = mend(made, error);
+    if (status) {
         trace_free(made);
-        return base_no_memory(error);
+        return status;
     }
     vocoder_set_trace(vocoder, &(vocoder_trace){take_piece, made});
     *t = made;
@@ -63,6 +79,7 @@ lull_status trace_new(const lull_model *model, lull_vocoder *vocoder, const floa
 void trace_free(trace *t) {
     if (t == NULL) return;
     vocoder_set_trace(t->vocoder, NULL);
+    base_free(t->mended);
     base_free(t->time);
     base_free(t->x);
     base_free(t->x0);

@@ -187,3 +187,15 @@ bool postnet_push(postnet *p, const float *frame, float *out) {
     for (size_t b = 0; b < bands; b++) out[b] = raw[b] + p->sums[b];
     return true;
 }
+
+lull_status postnet_whole(const model_config *config, const model_parameters *parameters,
+                          const float *mel, size_t n, float *out, lull_error *error) {
+    postnet *p = NULL;
+    lull_status status = postnet_new(config, parameters, &p, error);
+    if (status) return status;
+    size_t bands = (size_t)config->mel.bands;
+    for (size_t f = 0, got = 0; got < n; f++)
+        got += postnet_push(p, f < n ? mel + f * bands : NULL, out + got * bands);
+    postnet_free(p);
+    return LULL_OK;
+}

@@ -22,6 +22,10 @@ int postnet_look_ahead(const postnet *p);
  * still to come. True when a frame came out: it is written to `out`. */
 bool postnet_push(postnet *p, const float *frame, float *out);
 
+/* A whole utterance of n frames at once. */
+lull_status postnet_whole(const model_config *config, const model_parameters *parameters,
+                          const float *mel, size_t n, float *out, lull_error *error);
+
 /* ---- what synthesis and training share ---- */
 
 enum { POSTNET_TAPS = 3, POSTNET_BANDS = 3 };

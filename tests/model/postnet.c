@@ -91,6 +91,8 @@ static void stream_is_the_reference(void **state) {
             postnet_reset(net);
             assert_int_equal(stream(net, mel, frames, bands, again), frames);
             assert_memory_equal(got, again, (size_t)n * sizeof(float));
+            assert_int_equal(postnet_whole(&config, p, mel, (size_t)frames, again, NULL), LULL_OK);
+            assert_memory_equal(got, again, (size_t)n * sizeof(float));
             postnet_free(net);
             base_free(mel);
             base_free(wanted);
