@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/progress.h"
+#include "base/clock.h"
 #include "io/resample.h"
 
 enum { CONVERT_BLOCK = 1024, CONVERT_ROOM = 16384 };
@@ -291,7 +291,7 @@ void audio_output_stop(audio_output *o) {
 audio_output_state audio_output_check(audio_output *o) {
     if (atomic_load_explicit(&o->drained, memory_order_acquire)) return AUDIO_OUTPUT_DONE;
     if (!o->stream || Pa_IsStreamActive(o->stream) != 1) return AUDIO_OUTPUT_LOST;
-    double now = progress_now(), passed = o->last_look > 0 ? now - o->last_look : 0;
+    double now = base_now(), passed = o->last_look > 0 ? now - o->last_look : 0;
     unsigned beats = atomic_load_explicit(&o->beats, memory_order_relaxed);
     o->waited = beats != o->last_beats ? 0 : o->waited + (passed < LOOK ? passed : LOOK);
     o->last_look = now;

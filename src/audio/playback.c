@@ -8,7 +8,7 @@
 #include "audio/ring.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/progress.h"
+#include "base/clock.h"
 
 typedef enum { WAITING, PLAYING, FADING_OUT, FADING_IN, DONE } phase;
 
@@ -233,7 +233,7 @@ bool playback_render(playback *p, float *out, size_t n) {
         for (size_t i = 0; i < n; i++) out[i] *= p->volume;
     if (stopping && now != DONE) fade_to_stop(p, &now, out, n);
     if (p->started && !had_started)
-        atomic_store_explicit(&p->first_sample, progress_now(), memory_order_relaxed);
+        atomic_store_explicit(&p->first_sample, base_now(), memory_order_relaxed);
     atomic_store_explicit(&p->phase, now, memory_order_release);
     return now != DONE;
 }

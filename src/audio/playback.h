@@ -52,7 +52,7 @@ typedef struct playback_figures {
     uint64_t device_late; /* how often the device says that it was served late */
     double slack; /* least that was left before a gap while playing, seconds; < 0 = not yet known */
     double
-        first_sample; /* progress_now() of the callback that played the first sample; 0 = not yet */
+        first_sample; /* base_now() of the callback that played the first sample; 0 = not yet */
     size_t ahead;     /* samples in the ring */
     bool waiting, done;
 } playback_figures;

@@ -1,22 +1,17 @@
 /* A progress bar with ETA on stderr. */
 #include "base/progress.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Work that ends before this needs no bar; a bar is redrawn this often at most. */
 static const double APPEARS_AFTER = 2.0, REDRAW_EVERY = 0.1;
 enum { BAR_WIDTH = 24 };
 
-double progress_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 void progress_begin(progress *bar, const char *label, double total, bool quiet) {
-    *bar = (progress){.label = label ? label : "", .total = total, .started = progress_now()};
+    *bar = (progress){.label = label ? label : "", .total = total, .started = base_now()};
     bar->drawn = bar->started;
     bar->enabled = !quiet && total > 0 && isatty(STDERR_FILENO) == 1;
 }
@@ -32,7 +27,7 @@ static void format_seconds(double seconds, char *text, size_t size) {
 
 void progress_update(progress *bar, double done, const char *note) {
     if (!bar->enabled) return;
-    double now = progress_now();
+    double now = base_now();
     double spent = now - bar->started;
     if (spent < APPEARS_AFTER || (bar->visible && now - bar->drawn < REDRAW_EVERY)) return;
     double part = done / bar->total;

@@ -19,7 +19,4 @@ void progress_update(progress *bar, double done, const char *note);
 /* Clears the line. */
 void progress_end(progress *bar);
 
-/* Monotonic seconds. */
-double progress_now(void);
-
 #endif

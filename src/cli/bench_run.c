@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/progress.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "mel/front_end.h"
 #include "model/model.h"
@@ -207,10 +207,10 @@ static bench_time parts_of(const bench_row *row) {
 
 lull_status bench_row_run(bench_row *row, const bench_input *input, lull_error *error) {
     bench_time before = parts_of(row);
-    double audio = input->seconds * row->jobs, wall = progress_now(), cpu = bench_cpu_seconds();
+    double audio = input->seconds * row->jobs, wall = base_now(), cpu = bench_cpu_seconds();
     lull_status status = run_jobs(row, input, error);
     if (status != LULL_OK) return status;
-    wall = progress_now() - wall;
+    wall = base_now() - wall;
     cpu = bench_cpu_seconds() - cpu;
     bench_time after = parts_of(row);
     row->rounds[row->count++] = (bench_time){
@@ -242,13 +242,13 @@ lull_status bench_live_run(lull_vocoder *vocoder, const bench_input *input, doub
     *live = (bench_live){0, 0};
     lull_vocoder_reset(vocoder, 0);
     for (size_t i = 0; i < input->n; i++) {
-        double arrival = (double)i * hop_seconds, start = progress_now();
+        double arrival = (double)i * hop_seconds, start = base_now();
         lull_status status =
             lull_vocoder_push(vocoder, input->frames + i * input->bands, 1, &accepted, error);
         size_t before = got;
         if (status == LULL_OK) status = pull_all(vocoder, NULL, &got, error);
         if (status != LULL_OK) return status;
-        double took = progress_now() - start;
+        double took = base_now() - start;
         ready = (arrival > ready ? arrival : ready) + took;
         if (took > live->slowest) live->slowest = took;
         if (before == 0 && got > 0) live->first_sound = ready;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/clock.h"
 #include "base/progress.h"
 #include "cli/bench_json.h"
 #include "cli/bench_run.h"
@@ -205,10 +206,10 @@ static double time_program(const char *model, const char *mel, const char *outpu
     for (int i = 0; i < START_UPS; i++) {
         pid_t child = 0;
         int code = 0;
-        double start = progress_now();
+        double start = base_now();
         if (posix_spawn(&child, "/proc/self/exe", NULL, NULL, words, environ) != 0) return 0;
         if (waitpid(child, &code, 0) != child || code != 0) return 0;
-        times[i] = progress_now() - start;
+        times[i] = base_now() - start;
     }
     return bench_median(times, START_UPS);
 }
@@ -240,17 +241,17 @@ static lull_status measure_start(bench_facts *facts, lull_error *error) {
         lull_vocoder *vocoder = NULL;
         float *signal = NULL;
         size_t count = 0;
-        double start = progress_now(), opened = 0, created = 0;
+        double start = base_now(), opened = 0, created = 0;
         status = lull_model_open(facts->path, &model, error);
-        opened = progress_now();
+        opened = base_now();
         if (status == LULL_OK) status = lull_vocoder_new(model, &facts->options, &vocoder, error);
-        created = progress_now();
+        created = base_now();
         if (status == LULL_OK)
             status = bench_signal(vocoder, &second, facts->model->config.mel.hop, &signal, &count,
                                   error);
         times[0][i] = opened - start;
         times[1][i] = created - opened;
-        times[2][i] = progress_now() - created;
+        times[2][i] = base_now() - created;
         base_free(signal);
         lull_vocoder_free(vocoder);
         lull_model_close(model);

@@ -3,12 +3,12 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/progress.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "cli/bench_json.h"
 #include "cli/options.h"
 #include "io/file_bytes.h"
-#include "model/gradient.h"
+#include "gradient/engine.h"
 #include "nn/kernels.h"
 
 #include <stdio.h>
@@ -29,7 +29,7 @@ typedef struct bench_settings {
 typedef struct bench_result {
     double step_seconds, audio_seconds, gflops, weights, bytes;
     int steps;
-    model_gradient_times times;
+    gradient_engine_times times;
     const char *kernels;
 } bench_result;
 
@@ -63,7 +63,7 @@ static void batch_free(batch_memory *memory) {
 static lull_status batch_new(const model_config *config, const bench_settings *settings,
                              batch_memory *memory, lull_error *error) {
     size_t crops = (size_t)settings->batch;
-    size_t margins = 2 * (size_t)model_gradient_margin(config);
+    size_t margins = 2 * (size_t)gradient_engine_margin(config);
     size_t mel_frames = (size_t)settings->crop_frames + margins;
     size_t mel_floats = crops * mel_frames * (size_t)config->mel.bands;
     memory->samples = (size_t)settings->crop_frames * (size_t)config->mel.hop;
@@ -87,36 +87,36 @@ static lull_status measure(const model_config *config, const bench_settings *set
                            bench_result *result, lull_error *error) {
     batch_memory memory = {0};
     thread_pool *pool = NULL;
-    model_gradient *engine = NULL;
+    gradient_engine *engine = NULL;
     lull_status status = thread_pool_new(settings->threads, &pool, error);
     if (status == LULL_OK) status = batch_new(config, settings, &memory, error);
     if (status == LULL_OK)
-        status = model_gradient_new(config, settings->batch, settings->crop_frames,
+        status = gradient_engine_new(config, settings->batch, settings->crop_frames,
                                     settings->precision == 1, pool, &engine, error);
     if (status != LULL_OK) goto done;
-    model_gradient_batch batch = {settings->batch, memory.x, memory.t, memory.mel};
+    gradient_engine_batch batch = {settings->batch, memory.x, memory.t, memory.mel};
     double started = 0, now = 0;
     int steps = -WARM_UP_STEPS;
     do {
         if (steps == 0) {
-            model_gradient_time(engine, true);
-            started = progress_now();
+            gradient_engine_time(engine, true);
+            started = base_now();
         }
-        model_gradient_run(engine, memory.parameters, &batch, squared_loss, &memory, memory.losses,
+        gradient_engine_run(engine, memory.parameters, &batch, squared_loss, &memory, memory.losses,
                            memory.gradient);
         steps++;
-        now = progress_now();
+        now = base_now();
     } while (steps < 1 || now - started < settings->seconds);
     result->steps = steps;
     result->step_seconds = (now - started) / steps;
     result->audio_seconds = settings->batch * (double)memory.samples / config->mel.sample_rate;
-    result->gflops = settings->batch * model_gradient_flops(engine) / result->step_seconds * 1e-9;
+    result->gflops = settings->batch * gradient_engine_flops(engine) / result->step_seconds * 1e-9;
     result->weights = (double)memory.parameters->total;
-    result->bytes = (double)model_gradient_bytes(engine);
-    result->times = model_gradient_get_times(engine);
+    result->bytes = (double)gradient_engine_bytes(engine);
+    result->times = gradient_engine_get_times(engine);
     result->kernels = nn_kernels_get()->name;
 done:
-    model_gradient_free(engine);
+    gradient_engine_free(engine);
     batch_free(&memory);
     thread_pool_free(pool);
     return status;
@@ -124,7 +124,7 @@ done:
 
 /* Name and seconds of every part, in order; returns their number. */
 static int parts(const bench_result *result, const char **names, double *seconds) {
-    const model_gradient_times *t = &result->times;
+    const gradient_engine_times *t = &result->times;
     double timed = t->products + t->outers + t->gates + t->pairs;
     const char *all_names[] = {"products",     "weight gradients", "gates",          "row pairs",
                                "other passes", "packing",          "step embedding", "gathering"};

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/progress.h"
+#include "base/clock.h"
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/sink.h"
@@ -109,7 +109,7 @@ static void hide_status(player *p) {
 }
 
 static void show_status(player *p) {
-    double now = progress_now();
+    double now = base_now();
     if (!p->shows || now - p->drawn < 0.1) return;
     playback_figures f;
     live_figures l;
@@ -186,9 +186,9 @@ static int watch(player *p) {
         if (state == AUDIO_OUTPUT_DONE) break;
         if (interrupted && stopped == 0) {
             audio_output_stop(p->output);
-            stopped = progress_now();
+            stopped = base_now();
         }
-        if (stopped > 0 && (state == AUDIO_OUTPUT_LOST || progress_now() - stopped > FAREWELL))
+        if (stopped > 0 && (state == AUDIO_OUTPUT_LOST || base_now() - stopped > FAREWELL))
             break;
         if (state == AUDIO_OUTPUT_LOST && !wait_for_device(p))
             return interrupted ? INTERRUPTED : CLI_FAILED;

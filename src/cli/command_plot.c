@@ -6,9 +6,9 @@
 #include "cli/input.h"
 #include "cli/jobs.h"
 #include "cli/options.h"
-#include "eval/picture.h"
+#include "picture/picture.h"
 #include "io/audio_file.h"
-#include "io/png_file.h"
+#include "picture/png_file.h"
 #include "mel/front_end.h"
 #include "model/model.h"
 

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/clock.h"
 #include "base/progress.h"
 #include "cli/options.h"
 #include "cli/share_jobs.h"
@@ -36,7 +37,7 @@ typedef struct batch {
     const synthesis_settings *settings;
     const cli_jobs *jobs;
     const synth_options *options;
-    train_ranks *ranks;   /* of several machines, each with its own batch */
+    ranks *ranks;   /* of several machines, each with its own batch */
     size_t total;         /* jobs of all ranks */
     pthread_mutex_t lock; /* of everything below */
     size_t next, finished, failed, skipped;
@@ -73,7 +74,7 @@ static bool report_progress(void *context, size_t fresh, size_t total) {
     pthread_mutex_lock(&b->lock);
     b->samples += fresh;
     if (total > 0) b->parts += (double)fresh / (double)total;
-    double spent = progress_now() - b->bar.started;
+    double spent = base_now() - b->bar.started;
     snprintf(note, sizeof note, "%.1f s of audio, %.1f times real time",
              audio_seconds(b, b->samples),
              audio_seconds(b, b->samples) / (spent > 1e-9 ? spent : 1e-9));
@@ -131,10 +132,10 @@ static void run_jobs(batch *b, synthesis_worker *worker) {
         lull_error error = {LULL_OK, ""};
         size_t samples = 0;
         uint64_t limited = 0;
-        double started = progress_now();
+        double started = base_now();
         lull_status status = synthesis_run(worker, job, &samples, &limited, &error);
         pthread_mutex_lock(&b->lock);
-        account(b, job, status, &error, samples, limited, progress_now() - started);
+        account(b, job, status, &error, samples, limited, base_now() - started);
         pthread_mutex_unlock(&b->lock);
     }
 }
@@ -154,7 +155,7 @@ static lull_status add_up(batch *b, lull_error *error) {
     double counts[] = {(double)b->finished, (double)b->failed, (double)b->skipped,
                        (double)b->samples, interrupted ? 1.0 : 0.0};
     if (b->ranks == NULL) return LULL_OK;
-    lull_status status = train_ranks_sum(b->ranks, counts, 5, error);
+    lull_status status = ranks_sum(b->ranks, counts, 5, error);
     b->finished = (size_t)counts[0];
     b->failed = (size_t)counts[1];
     b->skipped = (size_t)counts[2];
@@ -164,8 +165,8 @@ static lull_status add_up(batch *b, lull_error *error) {
 }
 
 static int report(const batch *b) {
-    if (train_ranks_rank(b->ranks) > 0) return CLI_OK; /* the first one speaks */
-    double spent = progress_now() - b->bar.started;
+    if (ranks_rank(b->ranks) > 0) return CLI_OK; /* the first one speaks */
+    double spent = base_now() - b->bar.started;
     if (!b->options->quiet && b->total > 1)
         cli_note("%zu of %zu files done%s, %.1f s of audio in %.1f s, %.1f times real time",
                  b->finished - b->failed - b->skipped, b->total,
@@ -182,9 +183,9 @@ static lull_status run_batch(batch *b, lull_error *error) {
     synthesis_worker *worker = NULL;
     pthread_t threads[MAX_WORKERS];
     int started = 0, wanted = b->options->jobs;
-    bool quiet = b->options->quiet || train_ranks_rank(b->ranks) > 0;
+    bool quiet = b->options->quiet || ranks_rank(b->ranks) > 0;
     lull_status status = synthesis_worker_new(b->settings, &worker, error);
-    status = train_ranks_agree(b->ranks, status, error);
+    status = ranks_agree(b->ranks, status, error);
     if (status != LULL_OK) goto done;
     if ((size_t)wanted > b->jobs->count) wanted = (int)b->jobs->count;
     progress_begin(&b->bar, "synth", (double)b->jobs->count, quiet);
@@ -258,15 +259,15 @@ static lull_status open_model(const synth_options *options, lull_model **model, 
 }
 
 /* Several machines: all must be the same program with the same orders and model. */
-static lull_status compare_ranks(train_ranks *ranks, const char *orders, const lull_model *model,
+static lull_status compare_ranks(ranks *ranks, const char *orders, const lull_model *model,
                                  lull_error *error) {
     if (ranks == NULL) return LULL_OK;
-    lull_status status = train_ranks_same_program(ranks, error);
-    if (status == LULL_OK) status = train_ranks_same_text(ranks, "command line", orders, error);
+    lull_status status = ranks_same_program(ranks, error);
+    if (status == LULL_OK) status = ranks_same_text(ranks, "command line", orders, error);
     if (status != LULL_OK) return status;
     char *text = model != NULL ? model_config_print(&model->config) : base_strdup("no model");
-    status = train_ranks_agree(ranks, text != NULL ? LULL_OK : base_no_memory(error), error);
-    if (status == LULL_OK) status = train_ranks_same_text(ranks, "model", text, error);
+    status = ranks_agree(ranks, text != NULL ? LULL_OK : base_no_memory(error), error);
+    if (status == LULL_OK) status = ranks_same_text(ranks, "model", text, error);
     base_free(text);
     return status;
 }
@@ -280,7 +281,7 @@ static int default_threads(const cli_jobs *jobs) {
     return count < 1 ? 1 : count < MOST ? count : MOST;
 }
 
-static int synthesize(const synth_options *options, const cli_jobs *all, train_ranks *ranks,
+static int synthesize(const synth_options *options, const cli_jobs *all, ranks *ranks,
                       const char *orders) {
     lull_error error = {LULL_OK, ""};
     lull_model *model = NULL;
@@ -302,7 +303,7 @@ static int synthesize(const synth_options *options, const cli_jobs *all, train_r
     if (status == LULL_OK) status = find_convention(options, model, &settings.convention, &error);
     if (status == LULL_OK && options->noise != NULL)
         status = read_noise(options->noise, &settings.noise, &error);
-    status = train_ranks_agree(ranks, status, &error);
+    status = ranks_agree(ranks, status, &error);
     if (status == LULL_OK) status = compare_ranks(ranks, orders, model, &error);
     if (status == LULL_OK)
         status = cli_jobs_share(ranks, all, &settings.convention, options->skip_existing, &mine,
@@ -320,7 +321,7 @@ static int synthesize(const synth_options *options, const cli_jobs *all, train_r
     }
     if (status == LULL_OK)
         code = report(&b);
-    else if (train_ranks_rank(ranks) == 0)
+    else if (ranks_rank(ranks) == 0)
         cli_fail(&error);
     cli_jobs_free(&mine);
     npy_free(&settings.noise);
@@ -425,15 +426,15 @@ int command_synth(int argc, char **argv) {
 
     lull_error error = {LULL_OK, ""};
     cli_jobs jobs = {NULL, 0, 0};
-    train_ranks *ranks = NULL;
-    if (train_ranks_join(&ranks, &error) != LULL_OK) {
+    ranks *ranks = NULL;
+    if (ranks_join(&ranks, &error) != LULL_OK) {
         base_free(orders);
         return cli_fail(&error);
     }
-    bool speaks = train_ranks_rank(ranks) == 0;
+    bool speaks = ranks_rank(ranks) == 0;
     lull_status status = LULL_OK;
     if (speaks) status = make_jobs(&asked, argv + first, argc - first, &jobs, &error);
-    if (train_ranks_agree(ranks, status, &error) != LULL_OK) {
+    if (ranks_agree(ranks, status, &error) != LULL_OK) {
         code = CLI_FAILED;
         if (speaks)
             code = error.status == LULL_INVALID ? cli_usage_error("synth", "%s", error.message)
@@ -446,6 +447,6 @@ int command_synth(int argc, char **argv) {
         code = cli_fail(&error);
     cli_jobs_free(&jobs);
     base_free(orders);
-    train_ranks_leave(ranks, true);
+    ranks_leave(ranks, true);
     return code;
 }

@@ -323,18 +323,18 @@ static lull_status absolute(const char *path, char *out, lull_error *error) {
 }
 
 /* With several machines the first one reads; the others need not see the run's folder. */
-static lull_status resume_settings(arguments *a, train_ranks *ranks, model_config *config,
+static lull_status resume_settings(arguments *a, ranks *ranks, model_config *config,
                                    lull_error *error) {
     char path[TRAIN_PATH_SIZE + 32];
     snprintf(path, sizeof path, "%s/config.json", a->resume);
     file_bytes bytes = {0};
-    bool first = train_ranks_rank(ranks) == 0;
+    bool first = ranks_rank(ranks) == 0;
     lull_status status = first ? file_bytes_read(path, &bytes, error) : LULL_OK;
-    status = train_ranks_agree(ranks, status, error);
+    status = ranks_agree(ranks, status, error);
     if (status) return status;
     void *data = (void *)bytes.data;
     size_t size = bytes.size;
-    status = train_ranks_share(ranks, &data, &size, error);
+    status = ranks_share(ranks, &data, &size, error);
     if (!status) status = train_settings_parse(data, size, path, &a->settings, config, error);
     if (!first) base_free(data);
     file_bytes_free(&bytes);
@@ -368,7 +368,7 @@ static lull_status finish_settings(arguments *a, const char *corpus, const model
 
 /* ---- the command -------------------------------------------------------------------------- */
 
-static int run_it(const arguments *a, train_ranks *ranks, const model_config *config) {
+static int run_it(const arguments *a, ranks *ranks, const model_config *config) {
     speaker talk = {isatty(STDERR_FILENO) == 1, a->quiet, false};
     const char *folder = a->resume ? a->resume : a->output ? a->output : "run";
     const train_run_options options = {
@@ -378,7 +378,7 @@ static int run_it(const arguments *a, train_ranks *ranks, const model_config *co
     catch_signals();
     lull_status status = train_run(config, &a->settings, &options, &result, &error);
     if (talk.drawn) fputs("\r\033[K", stderr);
-    if (train_ranks_rank(ranks) > 0) return status ? CLI_FAILED : CLI_OK; /* the first one speaks */
+    if (ranks_rank(ranks) > 0) return status ? CLI_FAILED : CLI_OK; /* the first one speaks */
     if (status) return cli_fail(&error);
     if (result.interrupted && !a->quiet)
         cli_note("stopped after step %llu; 'lull train --resume %s' continues",
@@ -402,7 +402,7 @@ int command_train(int argc, char **argv) {
             "train",
             "at most %d --set of %d characters are possible; put more into a --config file",
             MOST_ASSIGNMENTS, ASSIGNMENT_SIZE - 1);
-    a.threads = train_ranks_cores();
+    a.threads = ranks_cores();
     train_settings_default(&a.settings);
     if (!parse(&a, argc, argv, &first, &exit_code)) return exit_code;
     const char *corpus = first < argc ? argv[first] : NULL;
@@ -414,11 +414,11 @@ int command_train(int argc, char **argv) {
         return cli_usage_error(
             "train",
             "--resume continues a run as it is: only limits and training options may change");
-    train_ranks *ranks = NULL;
-    lull_status status = train_ranks_join(&ranks, &error);
+    ranks *ranks = NULL;
+    lull_status status = ranks_join(&ranks, &error);
     if (status) return cli_fail(&error);
     /* What they say to each other depends on it. */
-    status = train_ranks_same_text(ranks, "beginning", resumed ? "--resume" : "a new run", &error);
+    status = ranks_same_text(ranks, "beginning", resumed ? "--resume" : "a new run", &error);
     if (!status)
         status = resumed ? resume_settings(&a, ranks, &config, &error)
                          : base_config(&a, &config, &error);
@@ -430,13 +430,13 @@ int command_train(int argc, char **argv) {
                  !parse(&a, argc, argv, &first, &exit_code);
     if (!status && !usage && !resumed) status = change_config(&a, sets, set_count, &config, &error);
     if (!status && !usage) status = finish_settings(&a, resumed ? NULL : corpus, &config, &error);
-    status = train_ranks_agree(ranks, status, &error);
+    status = ranks_agree(ranks, status, &error);
     if (status) {
-        if (train_ranks_rank(ranks) == 0) cli_fail(&error);
+        if (ranks_rank(ranks) == 0) cli_fail(&error);
         exit_code = status == LULL_INVALID ? CLI_USAGE : CLI_FAILED;
     } else if (!usage) {
         exit_code = run_it(&a, ranks, &config);
     }
-    train_ranks_leave(ranks, true);
+    ranks_leave(ranks, true);
     return exit_code;
 }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/clock.h"
 #include "base/progress.h"
 #include "cli/tree.h"
 #include "io/audio_file.h"
@@ -95,13 +96,13 @@ static lull_status run_system(copier *c, int system, const char *relative, const
     size_t count = n * (size_t)mel->hop;
     char kept[PATH_MAX] = "", folder[PATH_MAX];
     const char *slash = strrchr(relative, '/');
-    double started = progress_now();
+    double started = base_now();
     lull_status status = system == GRIFFIN_LIM
                              ? griffin_lim(mel, frames, n, c->options->griffin_lim,
                                            c->options->synthesis.seed, out, error)
                              : run_vocoder(c->vocoders[system], c->options->synthesis.seed, frames,
                                            n, (size_t)mel->bands, out, count, error);
-    double work = progress_now() - started;
+    double work = base_now() - started;
     if (status == LULL_OK && c->options->output)
         status = keep(c, SYSTEM_NAMES[system], relative, out, count, kept, error);
     if (status != LULL_OK) return status;

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/page.h"
-#include "eval/picture.h"
+#include "picture/picture.h"
 
 enum { LONGEST = 15 /* seconds of a file that are shown */, WIDTH = 600, HEIGHT = 200 };
 

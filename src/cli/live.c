@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/progress.h"
+#include "base/clock.h"
 
 enum { FRAMES = 64, SAMPLES = 1024 };
 
@@ -98,7 +98,7 @@ static void *feed(void *argument) {
             frame_source_next(l->source, l->stop_pipe[0], l->frames, FRAMES, &n, &error);
         if (!status && n > 0) {
             pthread_mutex_lock(&l->lock);
-            if (l->figures.first_frame == 0) l->figures.first_frame = progress_now();
+            if (l->figures.first_frame == 0) l->figures.first_frame = base_now();
             l->figures.frames += n;
             pthread_mutex_unlock(&l->lock);
             status = push(l, l->frames, n, &error);
@@ -128,11 +128,11 @@ static lull_status deliver(live *l, const float *samples, size_t n, lull_error *
 }
 
 static lull_status pull(live *l, size_t *produced, lull_error *error) {
-    double begun = progress_now();
+    double begun = base_now();
     lull_status status = lull_vocoder_pull(l->vocoder, l->samples, SAMPLES, produced, error);
     if (status || *produced == 0) return status;
     pthread_mutex_lock(&l->lock);
-    l->figures.working += progress_now() - begun;
+    l->figures.working += base_now() - begun;
     l->figures.samples += *produced;
     pthread_mutex_unlock(&l->lock);
     moved(l, &l->pulled);

@@ -23,7 +23,7 @@ void live_stop(live *session);
 bool live_failed(live *session, lull_error *error);
 
 typedef struct live_figures {
-    double first_frame;       /* progress_now() when the first frame came; 0 = not yet */
+    double first_frame;       /* base_now() when the first frame came; 0 = not yet */
     uint64_t frames, samples; /* that were taken, and that were synthesized */
     double working;           /* seconds spent on synthesizing */
 } live_figures;

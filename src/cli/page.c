@@ -9,7 +9,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/png_file.h"
+#include "picture/png_file.h"
 
 static void add_bytes(page *p, const char *bytes, size_t length) {
     if (p->failed || !base_grow((void **)&p->bytes, &p->capacity, p->length + length + 1, 1)) {

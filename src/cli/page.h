@@ -3,7 +3,7 @@
 #ifndef CLI_PAGE_H
 #define CLI_PAGE_H
 
-#include "io/canvas.h"
+#include "picture/canvas.h"
 
 /* Zeroed to begin with. Once memory is out it stays as it is, and page_write says so. */
 typedef struct page {

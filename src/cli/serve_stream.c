@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/progress.h"
+#include "base/clock.h"
 #include "cli/opening.h"
 #include "cli/serve_protocol.h"
 #include "model/model.h"
@@ -81,7 +81,7 @@ static lull_status take_hello(stream *s, lull_error *error) {
                              SERVE_MOST_FRAMES};
     serve_put_welcome(&welcome, s->out);
     s->out_size = SERVE_WELCOME_SIZE;
-    s->filled = progress_now();
+    s->filled = base_now();
     s->wanted = SERVE_HEADER_SIZE;
     return LULL_OK;
 }
@@ -125,7 +125,7 @@ static lull_status take_input(stream *s, lull_error *error) {
     lull_status status = !s->vocoder ? take_hello(s, error)
                          : payload   ? take_frames(s, error)
                                      : take_header(s, error);
-    if (payload || s->finished || s->out_size > 0) s->asked = progress_now();
+    if (payload || s->finished || s->out_size > 0) s->asked = base_now();
     return status;
 }
 
@@ -157,7 +157,7 @@ static lull_status push(stream *s, bool *moved, lull_error *error) {
                                            s->frame_count - s->frames_at, &accepted, error);
     s->frames_at += accepted;
     if (accepted > 0) *moved = true;
-    if (s->frames_at == s->frame_count) s->asked = progress_now();
+    if (s->frames_at == s->frame_count) s->asked = base_now();
     return status;
 }
 
@@ -177,7 +177,7 @@ static lull_status fill(stream *s, lull_error *error) {
         s->out_size = SERVE_HEADER_SIZE;
         s->ended = true;
     }
-    s->filled = progress_now();
+    s->filled = base_now();
     return LULL_OK;
 }
 
@@ -190,7 +190,7 @@ static lull_status transmit(stream *s, bool *moved, lull_error *error) {
     s->sent += (size_t)n;
     if (s->sent < s->out_size) return LULL_OK;
     s->sent = s->out_size = 0;
-    s->asked = progress_now(); /* while it was taking samples it need not have sent */
+    s->asked = base_now(); /* while it was taking samples it need not have sent */
     return LULL_OK;
 }
 
@@ -215,7 +215,7 @@ static double deadline(const stream *s, lull_error *error) {
 /* Waits until something can go on, or looks without waiting. */
 static lull_status wait_for(stream *s, bool look, lull_error *error) {
     lull_error late = {LULL_OK, ""};
-    double left = deadline(s, &late) - progress_now();
+    double left = deadline(s, &late) - base_now();
     struct pollfd waiting[2] = {{s->client, 0, 0}, {s->limits->shutdown, POLLIN, 0}};
     if (wants_input(s)) waiting[0].events |= POLLIN;
     if (s->out_size > 0) waiting[0].events |= POLLOUT;
@@ -253,9 +253,9 @@ static lull_status run(stream *s, lull_error *error) {
  * while. */
 static void linger(int client, int shutdown_descriptor) {
     unsigned char nothing[4096];
-    double until = progress_now() + LINGER;
+    double until = base_now() + LINGER;
     shutdown(client, SHUT_WR);
-    for (double left = LINGER; left > 0; left = until - progress_now()) {
+    for (double left = LINGER; left > 0; left = until - base_now()) {
         struct pollfd waiting[2] = {{client, POLLIN, 0}, {shutdown_descriptor, POLLIN, 0}};
         int ready = poll(waiting, 2, (int)(left * 1000) + 1);
         if ((ready < 0 && errno != EINTR) || waiting[1].revents) return;
@@ -287,7 +287,7 @@ void serve_stream(int client, const serve_limits *limits, serve_result *result) 
                 .limits = limits,
                 .info = lull_model_get_info(limits->model),
                 .wanted = SERVE_HELLO_SIZE,
-                .asked = progress_now(),
+                .asked = base_now(),
                 .result = result};
     lull_error *error = &result->error;
     *result = (serve_result){.error = {LULL_OK, ""}};

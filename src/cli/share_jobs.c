@@ -145,31 +145,31 @@ static lull_status copy_all(const cli_jobs *all, cli_jobs *mine, lull_error *err
     return status;
 }
 
-lull_status cli_jobs_share(train_ranks *ranks, const cli_jobs *all,
+lull_status cli_jobs_share(ranks *ranks, const cli_jobs *all,
                            const mel_convention *convention, bool skip_existing, cli_jobs *mine,
                            size_t *total, size_t *skipped, lull_error *error) {
     text list = {0};
     lull_status status = LULL_OK;
     uint64_t counts[2] = {0};
-    bool first = train_ranks_rank(ranks) == 0;
+    bool first = ranks_rank(ranks) == 0;
     *mine = (cli_jobs){NULL, 0, 0};
     *skipped = 0;
     *total = all->count;
     if (ranks == NULL) return copy_all(all, mine, error);
     if (first)
         status =
-            divide(all, convention, train_ranks_count(ranks), skip_existing, &list, skipped, error);
+            divide(all, convention, ranks_count(ranks), skip_existing, &list, skipped, error);
     counts[0] = all->count;
     counts[1] = *skipped;
-    status = train_ranks_agree(ranks, status, error);
-    if (status == LULL_OK) status = train_ranks_broadcast(ranks, counts, sizeof counts, error);
+    status = ranks_agree(ranks, status, error);
+    if (status == LULL_OK) status = ranks_broadcast(ranks, counts, sizeof counts, error);
     void *bytes = list.bytes;
     size_t size = list.used;
-    if (status == LULL_OK) status = train_ranks_share(ranks, &bytes, &size, error);
+    if (status == LULL_OK) status = ranks_share(ranks, &bytes, &size, error);
     if (status == LULL_OK) {
-        status = take_mine(bytes, size, train_ranks_rank(ranks), mine, error);
+        status = take_mine(bytes, size, ranks_rank(ranks), mine, error);
         if (!first) base_free(bytes);
-        status = train_ranks_agree(ranks, status, error);
+        status = ranks_agree(ranks, status, error);
     }
     base_free(list.bytes);
     *total = (size_t)counts[0];

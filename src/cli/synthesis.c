@@ -6,7 +6,7 @@
 #include "cli/opening.h"
 #include "cli/options.h"
 #include "cli/trace.h"
-#include "eval/picture.h"
+#include "picture/picture.h"
 #include "mel/griffin_lim.h"
 #include "vocoder/vocoder.h"
 

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/trace_page.h"
-#include "eval/picture.h"
+#include "picture/picture.h"
 #include "io/audio_file.h"
 #include "mel/whiten.h"
 #include "model/postnet.h"

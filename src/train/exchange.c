@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/progress.h"
+#include "base/clock.h"
 
 /* A bucket is closed when it holds this many floats (256 KB): large enough to use the network's
  * rate, small enough that the first is on its way when the second layer is still computed. */
@@ -26,7 +26,7 @@ typedef struct bucket {
 } bucket;
 
 struct train_exchange {
-    train_ranks *ranks;
+    ranks *ranks;
     size_t size; /* of the flat vector */
     part *parts; /* in the order of their offsets */
     size_t part_count;
@@ -83,7 +83,7 @@ static void fill_buckets(train_exchange *e, const model_parameters *shape) {
     if (e->buckets[e->bucket_count - 1].count == 0) e->bucket_count--;
 }
 
-lull_status train_exchange_new(train_ranks *ranks, const model_parameters *shape,
+lull_status train_exchange_new(ranks *ranks, const model_parameters *shape,
                                train_exchange **result, lull_error *error) {
     *result = NULL;
     train_exchange *e = base_alloc(1, sizeof *e);
@@ -123,14 +123,14 @@ void train_exchange_free(train_exchange *e) {
 void train_exchange_begin(train_exchange *e, const float *gradient, const float *before) {
     e->gradient = gradient;
     e->before = before;
-    e->busy_before = train_ranks_busy(e->ranks);
+    e->busy_before = ranks_busy(e->ranks);
     atomic_store(&e->early, 0);
     atomic_store(&e->first_complete, 0.0);
     for (size_t i = 0; i < e->part_count; i++) atomic_store(&e->parts[i].given, false);
     for (int i = 0; i < e->bucket_count; i++) {
         bucket *b = &e->buckets[i];
         atomic_store(&b->missing, b->count);
-        train_ranks_begin_sum(e->ranks, b->data, b->count, &b->missing);
+        ranks_begin_sum(e->ranks, b->data, b->count, &b->missing);
         e->times.bytes += (double)b->count * sizeof(float);
     }
 }
@@ -148,9 +148,9 @@ static void give(train_exchange *e, part *p, bool zeros) {
         for (size_t i = 0; i < p->count; i++) to[i] = e->before[p->offset + i] + from[i];
     if (atomic_fetch_sub(&b->missing, p->count) != p->count) return;
     double none = 0.0;
-    atomic_compare_exchange_strong(&e->first_complete, &none, progress_now());
+    atomic_compare_exchange_strong(&e->first_complete, &none, base_now());
     atomic_fetch_add(&e->early, b->count);
-    train_ranks_wake(e->ranks);
+    ranks_wake(e->ranks);
 }
 
 void train_exchange_ready(void *context, size_t offset, size_t count) {
@@ -170,7 +170,7 @@ void train_exchange_ready(void *context, size_t offset, size_t count) {
 
 /* A step whose sum is at hand now. */
 static void account(train_exchange_times *times, double last_end, double computed, double lead) {
-    double now = progress_now(), spent = now - last_end;
+    double now = base_now(), spent = now - last_end;
     times->steps++;
     times->exposed += now - computed;
     if (last_end == 0.0) return; /* the first one: when it began is not known */
@@ -183,20 +183,20 @@ static void account(train_exchange_times *times, double last_end, double compute
 
 lull_status train_exchange_finish(train_exchange *e, bool zeros, float *sum, double *values,
                                   size_t count, lull_error *error) {
-    double computed = progress_now(), first = atomic_load(&e->first_complete);
+    double computed = base_now(), first = atomic_load(&e->first_complete);
     double lead = first > 0.0 ? computed - first : 0.0;
     e->times.early += (double)atomic_load(&e->early) * sizeof(float);
     e->times.lead += lead;
     for (size_t i = 0; i < e->part_count; i++) give(e, &e->parts[i], zeros);
-    lull_status status = train_ranks_sum(e->ranks, values, count, error);
+    lull_status status = ranks_sum(e->ranks, values, count, error);
     if (status) return status;
     for (size_t i = 0; i < e->part_count; i++) {
         const part *p = &e->parts[i];
         memcpy(sum + p->offset, e->buckets[p->bucket].data + p->place, p->count * sizeof *sum);
     }
     account(&e->times, e->last_end, computed, lead);
-    e->last_end = progress_now();
-    e->times.busy += train_ranks_busy(e->ranks) - e->busy_before;
+    e->last_end = base_now();
+    e->times.busy += ranks_busy(e->ranks) - e->busy_before;
     return LULL_OK;
 }
 

@@ -5,19 +5,19 @@
 #define TRAIN_EXCHANGE_H
 
 #include "model/parameters.h"
-#include "train/ranks.h"
+#include "ranks/ranks.h"
 
 typedef struct train_exchange train_exchange;
 
 /* Shape and ranks are borrowed; more than one rank. */
-lull_status train_exchange_new(train_ranks *ranks, const model_parameters *shape,
+lull_status train_exchange_new(ranks *ranks, const model_parameters *shape,
                                train_exchange **exchange, lull_error *error);
 void train_exchange_free(train_exchange *exchange);
 
 /* Begins a step's exchange of `gradient`, whose parts are announced as they become final; `before`
  * (may be NULL): what earlier batches of the step left, added to it. */
 void train_exchange_begin(train_exchange *exchange, const float *gradient, const float *before);
-/* A model_gradient_ready. */
+/* A gradient_engine_ready. */
 void train_exchange_ready(void *exchange, size_t offset, size_t count);
 /* Takes the parts that were not announced (all of them as zeros when `lost`: this rank has no
  * gradient), waits, and writes the sum over the ranks to `sum` (whole vector; may be `before`).

@@ -178,7 +178,7 @@ lull_status train_log_sync(train_log *log, uint64_t *bytes, lull_error *error) {
 }
 
 lull_status train_log_curve(train_log *log, lull_error *error) {
-    return train_curve_write(log->curve, &log->training, &log->valid, &log->degraded, error);
+    return curve_write(log->curve, &log->training, &log->valid, &log->degraded, error);
 }
 
 double train_log_recent(const train_log *log, size_t count) {

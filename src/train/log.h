@@ -4,7 +4,7 @@
 #ifndef TRAIN_LOG_H
 #define TRAIN_LOG_H
 
-#include "train/curve.h"
+#include "picture/curve.h"
 #include "train/exchange.h"
 
 typedef struct train_log train_log;

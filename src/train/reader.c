@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/progress.h"
+#include "base/clock.h"
 #include "base/random.h"
 
 enum { RING = 4, STREAM_TIME = 0x4c000010, STREAM_NOISE };
@@ -228,10 +228,10 @@ lull_status train_reader_next(train_reader *reader, const train_batch **batch, d
     lull_status status = LULL_OK;
     pthread_mutex_lock(&reader->lock);
     if (reader->filled == reader->taken && !reader->status) {
-        double began = progress_now();
+        double began = base_now();
         while (reader->filled == reader->taken && !reader->status)
             pthread_cond_wait(&reader->changed, &reader->lock);
-        *waited += progress_now() - began;
+        *waited += base_now() - began;
     }
     if (reader->filled == reader->taken) {
         status = reader->status;

@@ -13,12 +13,12 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/progress.h"
+#include "base/clock.h"
 #include "base/thread_pool.h"
 #include "io/file_bytes.h"
-#include "model/gradient.h"
+#include "gradient/engine.h"
 #include "model/model.h"
-#include "model/postnet_gradient.h"
+#include "gradient/postnet.h"
 #include "train/adamw.h"
 #include "train/checkpoint.h"
 #include "train/exchange.h"
@@ -44,8 +44,8 @@ typedef struct run {
     train_batch *valid, *valid_degraded; /* NULL when there is nothing to validate on */
     train_settings valid_settings;
     train_samples *samples;
-    model_gradient *engine;    /* of the denoiser … */
-    postnet_gradient *postnet; /* … or of the postnet; the other one is NULL */
+    gradient_engine *engine;    /* of the denoiser … */
+    gradient_postnet *postnet; /* … or of the postnet; the other one is NULL */
     char *facts;               /* of the model that a postnet is for */
     train_stft_loss **stft;    /* one a crop of the batch, or NULL */
     float *stft_room;          /* crops × 3 × samples: two signals and a gradient */
@@ -65,7 +65,7 @@ typedef struct run {
     double line_waited, line_audio, timing_waited, timing_audio, timing_started;
     uint64_t evaluated, saved; /* steps of the last evaluation and checkpoint */
     /* Several machines. */
-    train_ranks *ranks;
+    ranks *ranks;
     train_exchange *exchange; /* NULL when alone */
     double agreed_elapsed;    /* rank 0's clock, for all */
     bool agreed_stop;
@@ -104,7 +104,7 @@ static const char *duration(double seconds, char *text, size_t size) {
 /* ---- the clock and the course ------------------------------------------------------------- */
 
 static double own_elapsed(const run *r) {
-    return r->base_elapsed + progress_now() - r->started;
+    return r->base_elapsed + base_now() - r->started;
 }
 
 static double elapsed(const run *r) {
@@ -112,12 +112,12 @@ static double elapsed(const run *r) {
 }
 
 static bool is_first(const run *r) {
-    return train_ranks_rank(r->ranks) == 0;
+    return ranks_rank(r->ranks) == 0;
 }
 
 /* Crops of a step, on all machines together. */
 static double crops_per_step(const run *r) {
-    return (double)r->settings->batch * r->settings->accumulate * train_ranks_count(r->ranks);
+    return (double)r->settings->batch * r->settings->accumulate * ranks_count(r->ranks);
 }
 
 /* 0 … 1: what is done of the run, by whichever of its limits is nearer. */
@@ -170,15 +170,15 @@ static double crop_loss(void *context, int crop, const float *u, float *du) {
 /* Sum of the losses of a batch; the gradient of their mean over the whole step. */
 static double run_batch(run *r, const train_batch *batch, const model_parameters *weights,
                         float *gradient) {
-    const model_gradient_batch given = {batch->crops, batch->x, batch->t, batch->mel};
+    const gradient_engine_batch given = {batch->crops, batch->x, batch->t, batch->mel};
     double sum = 0.0;
     r->batch = batch;
     r->loss_scale = (float)(1.0 / crops_per_step(r));
     if (r->postnet != NULL)
-        postnet_gradient_run(r->postnet, weights, batch->crops, batch->mel, crop_loss, r, r->losses,
+        gradient_postnet_run(r->postnet, weights, batch->crops, batch->mel, crop_loss, r, r->losses,
                              gradient);
     else
-        model_gradient_run(r->engine, weights, &given, crop_loss, r, r->losses, gradient);
+        gradient_engine_run(r->engine, weights, &given, crop_loss, r, r->losses, gradient);
     for (int i = 0; i < batch->crops; i++) sum += r->losses[i];
     return sum;
 }
@@ -222,14 +222,14 @@ static lull_status exchange(run *r, lull_status status, double *loss, lull_error
     *loss = values[SHARED_LOSS];
     r->agreed_stop = values[SHARED_STOP] > 0.0;
     r->agreed_elapsed = values[SHARED_CLOCK];
-    if (values[SHARED_FAILED] > 0.0) return train_ranks_agree(r->ranks, status, error);
+    if (values[SHARED_FAILED] > 0.0) return ranks_agree(r->ranks, status, error);
     if (!compare) return LULL_OK;
-    if (values[SHARED_MARK] != mark * train_ranks_count(r->ranks))
+    if (values[SHARED_MARK] != mark * ranks_count(r->ranks))
         status = base_fail(error, LULL_MISMATCH,
                            "before step %llu its weights are not those of the other ranks; "
                            "continue from the last checkpoint with --resume",
                            (unsigned long long)r->state.progress.step + 1);
-    return train_ranks_agree(r->ranks, status, error);
+    return ranks_agree(r->ranks, status, error);
 }
 
 /* One batch of a step: its gradient joins r->sum; of the last one the parts are sent on their way
@@ -239,10 +239,10 @@ static double step_part(run *r, const train_batch *batch) {
     float *gradient = first ? r->sum : r->gradient;
     if (last && r->exchange != NULL) {
         train_exchange_begin(r->exchange, gradient, first ? NULL : r->sum);
-        if (r->engine) model_gradient_on_ready(r->engine, train_exchange_ready, r->exchange);
+        if (r->engine) gradient_engine_on_ready(r->engine, train_exchange_ready, r->exchange);
     }
     double loss = run_batch(r, batch, r->state.weights, gradient);
-    if (r->engine) model_gradient_on_ready(r->engine, NULL, NULL);
+    if (r->engine) gradient_engine_on_ready(r->engine, NULL, NULL);
     if (!first && !(last && r->exchange != NULL))
         for (size_t i = 0; i < r->size; i++) r->sum[i] += gradient[i];
     return loss;
@@ -406,7 +406,7 @@ static lull_status try_save(run *r, lull_error *error) {
 static void save(run *r) {
     lull_error error = {0};
     unsigned long long step = r->state.progress.step;
-    r->last_checkpoint = progress_now();
+    r->last_checkpoint = base_now();
     if (!is_first(r)) {
         r->saved = step;
         return;
@@ -434,7 +434,7 @@ static bool save_is_due(const run *r) {
     const train_settings *s = r->settings;
     if (s->checkpoint_steps > 0 && r->state.progress.step % s->checkpoint_steps == 0) return true;
     return s->checkpoint_seconds > 0.0 &&
-           progress_now() - r->last_checkpoint >= s->checkpoint_seconds;
+           base_now() - r->last_checkpoint >= s->checkpoint_seconds;
 }
 
 /* ---- the loop ----------------------------------------------------------------------------- */
@@ -446,7 +446,7 @@ static bool at_end(const run *r) {
 }
 
 static void progress_line(run *r, double waited) {
-    double now = progress_now(), spent = now - r->last_line;
+    double now = base_now(), spent = now - r->last_line;
     if (!is_first(r)) return;
     r->line_waited += waited;
     r->line_audio += audio_per_step(r);
@@ -476,7 +476,7 @@ static void progress_line(run *r, double waited) {
 static void exchange_timing(run *r) {
     if (r->exchange == NULL) return;
     train_exchange_times times = train_exchange_get_times(r->exchange);
-    train_log_exchange(r->log, r->state.progress.step, train_ranks_count(r->ranks), &times);
+    train_log_exchange(r->log, r->state.progress.step, ranks_count(r->ranks), &times);
 }
 
 static void timing_line(run *r, double waited) {
@@ -484,7 +484,7 @@ static void timing_line(run *r, double waited) {
     r->timing_waited += waited;
     r->timing_audio += audio_per_step(r);
     if (r->state.progress.step % TIMING_EVERY != 0) return;
-    double now = progress_now(), spent = now - r->timing_started;
+    double now = base_now(), spent = now - r->timing_started;
     train_log_timing(r->log, r->state.progress.step, elapsed(r), r->timing_audio / spent,
                      r->timing_waited / spent);
     exchange_timing(r);
@@ -501,7 +501,7 @@ static void say_exchange(run *r) {
     say(r, TRAIN_LINE_EVENT,
         "%d ranks exchanged %.3f MB of gradient a step: under way for %.4f s, waited for after the "
         "backward pass for %.4f s",
-        train_ranks_count(r->ranks), times.bytes / n / 1e6, times.busy / n, times.exposed / n);
+        ranks_count(r->ranks), times.bytes / n / 1e6, times.busy / n, times.exposed / n);
     if (is_first(r)) exchange_timing(r);
 }
 
@@ -509,7 +509,7 @@ static void say_exchange(run *r) {
 static lull_status agree_first(run *r, lull_error *error) {
     double values[] = {r->options->stop != NULL && *r->options->stop,
                        is_first(r) ? own_elapsed(r) : 0.0};
-    lull_status status = train_ranks_sum(r->ranks, values, 2, error);
+    lull_status status = ranks_sum(r->ranks, values, 2, error);
     r->agreed_stop = values[0] > 0.0;
     r->agreed_elapsed = values[1];
     return status;
@@ -518,7 +518,7 @@ static lull_status agree_first(run *r, lull_error *error) {
 static lull_status loop(run *r, train_result *result, lull_error *error) {
     lull_status status = agree_first(r, error);
     const train_settings *s = r->settings;
-    double begun = progress_now(), waited_all = 0.0, audio = r->state.progress.audio_seconds;
+    double begun = base_now(), waited_all = 0.0, audio = r->state.progress.audio_seconds;
     uint64_t first = r->state.progress.step;
     r->last_line = r->last_checkpoint = r->timing_started = begun;
     r->evaluated = r->saved = first;
@@ -538,7 +538,7 @@ static lull_status loop(run *r, train_result *result, lull_error *error) {
         evaluate(r);
     if (!status && (r->saved != r->state.progress.step || !moved)) save(r);
     result->checkpointed = r->saved == r->state.progress.step && !r->save_failed;
-    double spent = progress_now() - begun;
+    double spent = base_now() - begun;
     if (moved && spent > 0.0)
         say(r, TRAIN_LINE_EVENT,
             "%llu steps in %.1f s: %.1f audio seconds a second, %.2f %% of the time waiting for "
@@ -613,7 +613,7 @@ typedef struct index_bar {
 
 static void index_progress(void *context, size_t done, size_t total) {
     index_bar *bar = context;
-    double now = progress_now();
+    double now = base_now();
     if (now - bar->last < 1.0) return;
     bar->last = now;
     say(bar->r, TRAIN_LINE_PROGRESS, "measuring recordings: %zu of %zu", done, total);
@@ -660,7 +660,7 @@ static lull_status receive_index(run *r, char *path, lull_error *error) {
     if (is_first(r)) (void)file_bytes_read(own, &bytes, NULL);
     void *data = (void *)bytes.data;
     size_t size = bytes.size;
-    status = train_ranks_share(r->ranks, &data, &size, error);
+    status = ranks_share(r->ranks, &data, &size, error);
     if (!status && !is_first(r) && size > 0) {
         snprintf(path, PATH_SIZE, "%s/lull-index-XXXXXX", folder != NULL ? folder : "/tmp");
         int file = mkstemp(path);
@@ -710,18 +710,18 @@ static lull_status open_shared_corpus(run *r, lull_error *error) {
         status = train_corpus_open(s->corpus, &options, r->pool, &r->corpus, error);
         if (index[0] != '\0') unlink(index);
     }
-    status = train_ranks_agree(r->ranks, status, error);
+    status = ranks_agree(r->ranks, status, error);
     if (status) return status;
     char *text = corpus_text(r->corpus);
-    status = train_ranks_agree(r->ranks, text ? LULL_OK : base_no_memory(error), error);
-    if (!status) status = train_ranks_same_text(r->ranks, "corpus", text, error);
+    status = ranks_agree(r->ranks, text ? LULL_OK : base_no_memory(error), error);
+    if (!status) status = ranks_same_text(r->ranks, "corpus", text, error);
     base_free(text);
     return status;
 }
 
 static lull_status open_corpora(run *r, lull_error *error) {
     const train_settings *s = r->settings;
-    index_bar bar = {r, progress_now(), NULL, 0};
+    index_bar bar = {r, base_now(), NULL, 0};
     char path[PATH_SIZE];
     bool split = s->valid[0] == '\0';
     run_path(r, "left-out.txt", path);
@@ -840,13 +840,13 @@ static lull_status prepare_state(run *r, lull_error *error) {
     lull_status status = train_state_new(r->config, &r->state, error);
     if (!status) r->size = r->state.weights->size;
     if (!status && is_first(r)) status = find_state(r, error);
-    status = train_ranks_agree(r->ranks, status, error);
+    status = ranks_agree(r->ranks, status, error);
     model_parameters *const all[] = {r->state.weights, r->state.average, r->state.m, r->state.v};
     for (int i = 0; i < 4 && !status; i++)
-        status = train_ranks_broadcast(r->ranks, all[i]->data, r->size * sizeof(float), error);
+        status = ranks_broadcast(r->ranks, all[i]->data, r->size * sizeof(float), error);
     if (!status)
         status =
-            train_ranks_broadcast(r->ranks, &r->state.progress, sizeof r->state.progress, error);
+            ranks_broadcast(r->ranks, &r->state.progress, sizeof r->state.progress, error);
     r->base_elapsed = r->state.progress.elapsed;
     return status;
 }
@@ -861,8 +861,8 @@ static lull_status prepare_buffers(run *r, lull_error *error) {
     if (!r->sum || !r->gradient || !r->partial || !r->losses) return base_no_memory(error);
     lull_status status =
         s->part == TRAIN_POSTNET
-            ? postnet_gradient_new(r->config, s->batch, s->crop_frames, r->pool, &r->postnet, error)
-            : model_gradient_new(r->config, s->batch, s->crop_frames, s->bf16, r->pool, &r->engine,
+            ? gradient_postnet_new(r->config, s->batch, s->crop_frames, r->pool, &r->postnet, error)
+            : gradient_engine_new(r->config, s->batch, s->crop_frames, s->bf16, r->pool, &r->engine,
                                  error);
     if (!status && s->optimizer == TRAIN_MUON)
         status = train_muon_new(r->state.weights, r->pool, &r->muon, error);
@@ -887,8 +887,8 @@ static lull_status prepare_reader(run *r, lull_error *error) {
     lull_status status = train_crops_new(r->config, r->corpus, &options, &r->crops, error);
     if (status) return status;
     return train_reader_new(r->crops, r->config, s, r->margin, r->state.progress.step + 1,
-                            r->state.progress.crops, train_ranks_rank(r->ranks),
-                            train_ranks_count(r->ranks), &r->reader, error);
+                            r->state.progress.crops, ranks_rank(r->ranks),
+                            ranks_count(r->ranks), &r->reader, error);
 }
 
 /* What the run will cost: measured on one batch, whose result is thrown away. */
@@ -906,9 +906,9 @@ static void announce(run *r) {
         (double)r->corpus->resident_samples * sizeof(float) / 1e6);
     double step_flops =
         s->batch * s->accumulate *
-        (r->postnet ? postnet_gradient_flops(r->postnet) : model_gradient_flops(r->engine));
-    double memory = (double)(r->postnet ? postnet_gradient_bytes(r->postnet)
-                                        : model_gradient_bytes(r->engine)) +
+        (r->postnet ? gradient_postnet_flops(r->postnet) : gradient_engine_flops(r->engine));
+    double memory = (double)(r->postnet ? gradient_postnet_bytes(r->postnet)
+                                        : gradient_engine_bytes(r->engine)) +
                     (double)train_reader_bytes(r->reader) +
                     (double)r->corpus->resident_samples * sizeof(float) +
                     5.0 * (double)r->size * sizeof(float);
@@ -927,12 +927,12 @@ static void announce(run *r) {
     if (r->ranks != NULL)
         say(r, TRAIN_LINE_EVENT,
             "ranks: %d, each with such batches: %.0f crops a step; GFLOP and memory are of one",
-            train_ranks_count(r->ranks), crops_per_step(r));
+            ranks_count(r->ranks), crops_per_step(r));
     if (train_batch_new(c, s, s->batch, r->margin, &batch, NULL)) return;
     run_batch(r, batch, r->state.weights, r->sum); /* the first run touches fresh memory */
-    double begun = progress_now();
+    double begun = base_now();
     run_batch(r, batch, r->state.weights, r->sum);
-    double step = (progress_now() - begun) * s->accumulate;
+    double step = (base_now() - begun) * s->accumulate;
     train_batch_free(batch);
     double left =
         s->max_steps > 0 ? step * (double)(s->max_steps - r->state.progress.step) : INFINITY;
@@ -946,11 +946,11 @@ static void announce(run *r) {
 /* All ranks are the same program with the same configuration. */
 static lull_status compare_ranks(run *r, lull_error *error) {
     if (r->ranks == NULL) return LULL_OK;
-    lull_status status = train_ranks_same_program(r->ranks, error);
+    lull_status status = ranks_same_program(r->ranks, error);
     if (status) return status;
     char *text = train_settings_print(r->settings, r->config);
-    status = train_ranks_agree(r->ranks, text ? LULL_OK : base_no_memory(error), error);
-    if (!status) status = train_ranks_same_text(r->ranks, "configuration", text, error);
+    status = ranks_agree(r->ranks, text ? LULL_OK : base_no_memory(error), error);
+    if (!status) status = ranks_same_text(r->ranks, "configuration", text, error);
     base_free(text);
     return status;
 }
@@ -970,21 +970,21 @@ static lull_status prepare(run *r, lull_error *error) {
     lull_status status = model_config_check(r->config, "the model's configuration", error);
     if (!status) status = train_settings_check(r->settings, r->config, error);
     if (!status) status = thread_pool_new(r->options->threads, &r->pool, error);
-    status = train_ranks_agree(r->ranks, status, error);
+    status = ranks_agree(r->ranks, status, error);
     if (!status) status = compare_ranks(r, error);
     if (status) return status;
-    r->margin = r->settings->part == TRAIN_POSTNET ? 0 : model_gradient_margin(r->config);
+    r->margin = r->settings->part == TRAIN_POSTNET ? 0 : gradient_engine_margin(r->config);
     if (is_first(r)) status = prepare_first(r, error);
-    status = train_ranks_agree(r->ranks, status, error);
+    status = ranks_agree(r->ranks, status, error);
     if (!status && r->ranks != NULL) status = open_shared_corpus(r, error);
     if (!status) status = prepare_state(r, error);
-    if (!status) status = train_ranks_agree(r->ranks, remember_facts(r, error), error);
+    if (!status) status = ranks_agree(r->ranks, remember_facts(r, error), error);
     if (status) return status;
     status = prepare_buffers(r, error);
     if (!status) status = prepare_reader(r, error);
-    status = train_ranks_agree(r->ranks, status, error);
+    status = ranks_agree(r->ranks, status, error);
     if (!status) announce(r);
-    r->started = progress_now();
+    r->started = base_now();
     return status;
 }
 
@@ -994,8 +994,8 @@ static void clean_up(run *r) {
     train_batch_free(r->valid);
     train_batch_free(r->valid_degraded);
     train_samples_free(r->samples);
-    model_gradient_free(r->engine);
-    postnet_gradient_free(r->postnet);
+    gradient_engine_free(r->engine);
+    gradient_postnet_free(r->postnet);
     base_free(r->facts);
     train_muon_free(r->muon);
     for (int i = 0; r->stft != NULL && i < r->settings->batch; i++)
@@ -1023,7 +1023,7 @@ lull_status train_run(const model_config *config, const train_settings *settings
     if (!is_first(&r)) own.say = NULL;
     memset(result, 0, sizeof *result);
     lull_status status = prepare(&r, error);
-    if (!status) status = train_ranks_agree(r.ranks, loop(&r, result, error), error);
+    if (!status) status = ranks_agree(r.ranks, loop(&r, result, error), error);
     result->steps = r.state.progress.step;
     result->skipped = r.state.progress.skipped;
     clean_up(&r);

@@ -5,7 +5,7 @@
 
 #include <signal.h>
 
-#include "train/ranks.h"
+#include "ranks/ranks.h"
 #include "train/settings.h"
 
 typedef enum {
@@ -26,7 +26,7 @@ typedef struct train_run_options {
     /* Several machines: all of them call train_run, with the same configuration. Rank 0 alone
      * speaks, validates and writes; the others need the corpus, not the run's folder. NULL: alone.
      */
-    train_ranks *ranks;
+    ranks *ranks;
 } train_run_options;
 
 typedef struct train_result {

@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/progress.h"
+#include "base/clock.h"
 #include "base/thread_pool.h"
 #include "model/model.h"
 #include "nn/kernels.h"
@@ -352,7 +352,7 @@ static bool plan_part(lull_vocoder *v, int part) {
 
 static void run_part(lull_vocoder *v, int part) {
     uint64_t before = denormals_off();
-    double start = progress_now();
+    double start = base_now();
     if (part < v->stage_count)
         stage_run(&v->stages[part], &v->rows);
     else if (part == v->stage_count + PART_FRONT)
@@ -361,7 +361,7 @@ static void run_part(lull_vocoder *v, int part) {
         finish_run(&v->finish, &v->front);
     else
         run_noise(v);
-    v->seconds[part] += progress_now() - start;
+    v->seconds[part] += base_now() - start;
     denormals_restore(before);
 }
 

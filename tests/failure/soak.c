@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 #include "audio/playback.h"
-#include "base/progress.h"
+#include "base/clock.h"
 
 typedef struct soak {
     lull_vocoder *vocoder;
@@ -92,7 +92,7 @@ int main(int argc, char **argv) {
     expect(!pthread_create(&pusher, NULL, push_all, &s) &&
            !pthread_create(&puller, NULL, pull_all, &s));
 
-    double began = progress_now();
+    double began = base_now();
     long early = 0, most = 0;
     float out[256];
     playback_figures figures = {0};
@@ -109,10 +109,10 @@ int main(int argc, char **argv) {
         }
         if (!more) break;
         double due = s.speed > 0 ? began + (double)calls * 256 / s.info->sample_rate / s.speed : 0;
-        if (s.speed > 0 && due > progress_now()) pause_for(fmin(due - progress_now(), 0.5));
+        if (s.speed > 0 && due > base_now()) pause_for(fmin(due - base_now(), 0.5));
         if (s.speed <= 0 && figures.waiting) pause_for(1e-3);
     }
-    double spent = progress_now() - began;
+    double spent = base_now() - began;
     pthread_join(pusher, NULL);
     pthread_join(puller, NULL);
     playback_get_figures(s.output, &figures);

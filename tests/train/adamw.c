@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "goldens.h"
-#include "model/gradient.h"
+#include "gradient/engine.h"
 #include "train/adamw.h"
 #include "train/loss.h"
 
@@ -15,7 +15,7 @@ typedef struct golden_case {
     model_config config;
     model_parameters *weights, *m, *v;
     thread_pool *pool;
-    model_gradient *engine;
+    gradient_engine *engine;
     float *x, *eps, *mel, *gradient;
     double t[CROPS];
     bool l1;
@@ -65,11 +65,11 @@ static void set_up(golden_case *g) {
     g->gradient = base_alloc(g->weights->size, sizeof(float));
     assert_int_equal(thread_pool_new(2, &g->pool, NULL), LULL_OK);
     assert_int_equal(
-        model_gradient_new(&g->config, CROPS, FRAMES, false, g->pool, &g->engine, NULL), LULL_OK);
+        gradient_engine_new(&g->config, CROPS, FRAMES, false, g->pool, &g->engine, NULL), LULL_OK);
 }
 
 static void tear_down(golden_case *g) {
-    model_gradient_free(g->engine);
+    gradient_engine_free(g->engine);
     thread_pool_free(g->pool);
     base_free(g->x);
     base_free(g->eps);
@@ -91,9 +91,9 @@ static double loss_of(void *context, int crop, const float *u, float *du) {
 }
 
 static double run(golden_case *g) {
-    const model_gradient_batch batch = {CROPS, g->x, g->t, g->mel};
+    const gradient_engine_batch batch = {CROPS, g->x, g->t, g->mel};
     double losses[CROPS];
-    model_gradient_run(g->engine, g->weights, &batch, loss_of, g, losses, g->gradient);
+    gradient_engine_run(g->engine, g->weights, &batch, loss_of, g, losses, g->gradient);
     return (losses[0] + losses[1]) / CROPS;
 }
 

@@ -6,7 +6,7 @@
 #include "base/thread_pool.h"
 #include "mel/front_end.h"
 #include "mel/whiten.h"
-#include "model/gradient.h"
+#include "gradient/engine.h"
 #include "train/crops.h"
 #include "train/reader.h"
 

@@ -1,0 +1,80 @@
+/* The step embedding of a batch, forward and backward. */
+#include <cblas.h>
+#include <string.h>
+
+#include "model/embedding.h"
+#include "gradient/internal.h"
+
+/* out[n][o] = bias[o] + Σ_i in[n][i]·w[o][i] (PyTorch's linear layer). */
+static void linear_forward(int n, int outputs, int inputs, const float *in, const float *w,
+                           const float *bias, float *out, int ld_out) {
+    for (int r = 0; r < n; r++)
+        memcpy(out + (size_t)r * (size_t)ld_out, bias, (size_t)outputs * sizeof(float));
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, outputs, inputs, 1, in, inputs, w,
+                inputs, 1, out, ld_out);
+}
+
+/* dw and dbias are overwritten; din (NULL: not wanted) is added to. */
+static void linear_backward(int n, int outputs, int inputs, const float *in, const float *w,
+                            const float *dout, int ld_out, float *dw, float *dbias, float *din) {
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, inputs, n, 1, dout, ld_out, in,
+                inputs, 0, dw, inputs);
+    for (int o = 0; o < outputs; o++) {
+        float sum = 0;
+        for (int r = 0; r < n; r++) sum += dout[(size_t)r * (size_t)ld_out + (size_t)o];
+        dbias[o] = sum;
+    }
+    if (din)
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, inputs, outputs, 1, dout, ld_out,
+                    w, inputs, 1, din, inputs);
+}
+
+void gradient_embedding_forward(gradient_engine *e) {
+    int crops = e->batch->crops, hidden = e->config.embedding_hidden,
+        inputs = model_embedding_inputs(&e->config);
+    int all = e->config.layers * e->c;
+    for (int i = 0; i < crops; i++)
+        model_embedding_input(&e->config, e->batch->t[i],
+                              e->embedding_input + (size_t)i * (size_t)inputs);
+    linear_forward(crops, hidden, inputs, e->embedding_input,
+                   gradient_parameter(e, "diffusion_embedding.projection1.weight"),
+                   gradient_parameter(e, "diffusion_embedding.projection1.bias"), e->pre1, hidden);
+    e->nn->silu(e->pre1, e->act1, (size_t)crops * (size_t)hidden);
+    linear_forward(crops, hidden, hidden, e->act1,
+                   gradient_parameter(e, "diffusion_embedding.projection2.weight"),
+                   gradient_parameter(e, "diffusion_embedding.projection2.bias"), e->pre2, hidden);
+    e->nn->silu(e->pre2, e->act2, (size_t)crops * (size_t)hidden);
+    for (int i = 0; i < e->config.layers; i++)
+        linear_forward(crops, e->c, hidden, e->act2,
+                       gradient_parameter(e, "residual_layers.%d.diffusion_projection.weight", i),
+                       gradient_parameter(e, "residual_layers.%d.diffusion_projection.bias", i),
+                       e->steps + (size_t)i * (size_t)e->c, all);
+}
+
+void gradient_embedding_backward(gradient_engine *e) {
+    int crops = e->batch->crops, hidden = e->config.embedding_hidden,
+        inputs = model_embedding_inputs(&e->config);
+    int all = e->config.layers * e->c;
+    size_t wide = (size_t)crops * (size_t)hidden;
+    memset(e->dact2, 0, wide * sizeof(float));
+    memset(e->dact1, 0, wide * sizeof(float));
+    for (int i = 0; i < e->config.layers; i++) {
+        const float *w = gradient_parameter(e, "residual_layers.%d.diffusion_projection.weight", i);
+        const float *b = gradient_parameter(e, "residual_layers.%d.diffusion_projection.bias", i);
+        linear_backward(crops, e->c, hidden, e->act2, w, e->dsteps + (size_t)i * (size_t)e->c, all,
+                        gradient_tensor_in(e, e->gradient, w),
+                        gradient_tensor_in(e, e->gradient, b), e->dact2);
+    }
+    const float *w2 = gradient_parameter(e, "diffusion_embedding.projection2.weight");
+    const float *b2 = gradient_parameter(e, "diffusion_embedding.projection2.bias");
+    gradient_silu_backward(e->pre2, e->dact2, wide);
+    linear_backward(crops, hidden, hidden, e->act1, w2, e->dact2, hidden,
+                    gradient_tensor_in(e, e->gradient, w2), gradient_tensor_in(e, e->gradient, b2),
+                    e->dact1);
+    const float *w1 = gradient_parameter(e, "diffusion_embedding.projection1.weight");
+    const float *b1 = gradient_parameter(e, "diffusion_embedding.projection1.bias");
+    gradient_silu_backward(e->pre1, e->dact1, wide);
+    linear_backward(crops, hidden, inputs, e->embedding_input, w1, e->dact1, hidden,
+                    gradient_tensor_in(e, e->gradient, w1), gradient_tensor_in(e, e->gradient, b1),
+                    NULL);
+}

@@ -1,0 +1,65 @@
+/* Small pieces that all parts of the gradient use. */
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "gradient/internal.h"
+
+float *gradient_tensor_in(const gradient_engine *e, float *flat, const float *tensor) {
+    return flat + (tensor - e->parameters->data);
+}
+
+void *gradient_act_at(const gradient_engine *e, void *base, size_t index) {
+    return (char *)base + index * e->act;
+}
+
+void gradient_store(const gradient_engine *e, const float *in, void *out, size_t n) {
+    if (e->bf16)
+        e->nn->to_bf16(in, out, n);
+    else
+        memcpy(out, in, n * sizeof(float));
+}
+
+double gradient_clock_start(const gradient_engine *e) {
+    return e->timed ? base_now() : 0;
+}
+
+void gradient_clock_stop(const gradient_engine *e, double start, double *part) {
+    if (e->timed) *part += base_now() - start;
+}
+
+void gradient_product(const gradient_engine *e, workspace *w, int rows, int n, int k, int taps,
+                      const void *const *a, size_t lda, const void *packed, const float *bias,
+                      bool accumulate, float *c, size_t ldc) {
+    const nn_kernels *nn = e->nn;
+    double start = gradient_clock_start(e);
+    if (e->bf16)
+        nn->product_bf16(rows, n, k, taps, (const bf16 *const *)a, lda, packed, bias, accumulate, c,
+                         ldc);
+    else
+        nn->product_f32(rows, n, k, taps, (const float *const *)a, lda, packed, bias, accumulate, c,
+                        ldc);
+    gradient_clock_stop(e, start, &w->times.products);
+}
+
+void gradient_outer(const gradient_engine *e, workspace *w, int rows, int m, int n, const void *a,
+                    size_t lda, const void *b, size_t ldb, float *c, size_t ldc) {
+    double start = gradient_clock_start(e);
+    if (e->bf16)
+        e->nn->outer_bf16(rows, m, n, a, lda, b, ldb, c, ldc, w->scratch);
+    else
+        e->nn->outer_f32(rows, m, n, a, lda, b, ldb, c, ldc, w->scratch);
+    gradient_clock_stop(e, start, &w->times.outers);
+}
+
+void gradient_add_columns(float *sum, const float *rows, int n, int width, size_t ld) {
+    for (int r = 0; r < n; r++)
+        for (int j = 0; j < width; j++) sum[j] += rows[(size_t)r * ld + (size_t)j];
+}
+
+void gradient_silu_backward(const float *x, float *gradient, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        float s = 1 / (1 + expf(-x[i]));
+        gradient[i] *= s * (1 + x[i] * (1 - s));
+    }
+}

@@ -1,0 +1,25 @@
+/* Colours for numbers: equal steps of the number look like equal steps of the colour. */
+#ifndef PICTURE_COLOUR_MAP_H
+#define PICTURE_COLOUR_MAP_H
+
+#include "picture/canvas.h"
+
+/* Steps of a map: few enough for small files, too many to be seen; odd, so that there is a middle.
+ */
+enum { COLOUR_MAP_STEPS = 97 };
+
+typedef struct colour_map {
+    colour steps[COLOUR_MAP_STEPS];
+} colour_map;
+
+/* From night blue through red to pale yellow, its lightness a straight line: louder is lighter, in
+ * grey print, too. */
+void colour_map_sequential(colour_map *map);
+
+/* Blue, white, red: white is no difference, equal differences either way are equally dark. */
+void colour_map_diverging(colour_map *map);
+
+/* part in 0…1; what lies beyond is held. */
+colour colour_map_at(const colour_map *map, double part);
+
+#endif

@@ -1,0 +1,385 @@
+/* The network's gradient against central differences of a forward pass written here in double
+ * precision, on odd shapes, for both families and both precisions; and independence of the thread
+ * count. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "model/embedding.h"
+#include "gradient/engine.h"
+
+enum { CROPS = 5, FRAMES = 3 };
+
+static double silu(double x) {
+    return x / (1 + exp(-x));
+}
+
+static double *zeros(size_t n) {
+    double *p = calloc(n ? n : 1, sizeof(double));
+    assert_non_null(p);
+    return p;
+}
+
+typedef struct network {
+    const model_config *config;
+    const model_parameters *shape;
+    const double *weights;
+} network;
+
+static const double *tensor(const network *net, const char *format, ...) {
+    char name[128];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof(name), format, arguments);
+    va_end(arguments);
+    for (size_t i = 0; i < net->shape->tensor_count; i++)
+        if (!strcmp(net->shape->tensors[i].name, name))
+            return net->weights + net->shape->tensors[i].offset;
+    fail_msg("no tensor %s", name);
+    return NULL;
+}
+
+/* c[f][o] conditioner output at mel frame f − 1 − … : row 0 is frame −1, frames + 2 rows. */
+static double *conditioner(const network *net, const double *mel, int margin) {
+    const model_config *g = net->config;
+    int rows = FRAMES + 2 * margin, width = g->mel.bands, kernel = g->conditioner_kernel;
+    double *in = zeros((size_t)(rows * width));
+    for (int i = 0; i < rows * width; i++) in[i] = (mel[i] + g->mel_offset) * g->mel_scale;
+    int first = -margin; /* mel frame of row 0 */
+    for (int l = 1; l <= g->conditioner_layers; l++) {
+        int out_rows = rows - (kernel - 1), out_width = g->conditioner_channels;
+        const double *w = tensor(net, "conditioner.conv%d.weight", l),
+                     *b = tensor(net, "conditioner.conv%d.bias", l);
+        double *out = zeros((size_t)(out_rows * out_width));
+        for (int r = 0; r < out_rows; r++)
+            for (int o = 0; o < out_width; o++) {
+                double sum = b[o];
+                for (int k = 0; k < kernel; k++)
+                    for (int i = 0; i < width; i++)
+                        sum += w[(o * width + i) * kernel + k] * in[(r + k) * width + i];
+                out[r * out_width + o] = silu(sum);
+            }
+        first += kernel - 1 - g->conditioner_look_ahead;
+        free(in);
+        in = out;
+        rows = out_rows;
+        width = out_width;
+    }
+    assert_true(first <= -1 && first + rows >= FRAMES + 1);
+    double *result = zeros((size_t)((FRAMES + 2) * width));
+    memcpy(result, in + (-1 - first) * width, sizeof(double) * (size_t)((FRAMES + 2) * width));
+    free(in);
+    return result;
+}
+
+static double *upsample(const double *in, int n, int bands, const double *w, double bias) {
+    double *out = zeros((size_t)(16 * n * bands));
+    for (int t = 0; t < 16 * n; t++)
+        for (int f = 0; f < bands; f++) {
+            double sum = bias;
+            for (int k = 0; k < 32; k++)
+                for (int j = 0; j < 3; j++) {
+                    int i = t + 8 - k, g = f + 1 - j;
+                    if (i >= 0 && i % 16 == 0 && i / 16 < n && g >= 0 && g < bands)
+                        sum += in[i / 16 * bands + g] * w[j * 32 + k];
+                }
+            out[t * bands + f] = sum < 0 ? 0.4 * sum : sum;
+        }
+    return out;
+}
+
+/* u of one crop. */
+static double *forward(const network *net, const double *x_in, double t, const double *mel,
+                       int margin) {
+    const model_config *g = net->config;
+    int c = g->channels, rows = FRAMES * g->mel.hop / g->patch, hidden = g->embedding_hidden;
+    int inputs = model_embedding_inputs(g);
+    float *encoding = calloc((size_t)inputs, sizeof(float));
+    model_embedding_input(g, t, encoding);
+    double *e1 = zeros((size_t)hidden), *e2 = zeros((size_t)hidden);
+    const double *w1 = tensor(net, "diffusion_embedding.projection1.weight");
+    const double *w2 = tensor(net, "diffusion_embedding.projection2.weight");
+    for (int o = 0; o < hidden; o++) {
+        double sum = tensor(net, "diffusion_embedding.projection1.bias")[o];
+        for (int i = 0; i < inputs; i++) sum += w1[o * inputs + i] * encoding[i];
+        e1[o] = silu(sum);
+    }
+    for (int o = 0; o < hidden; o++) {
+        double sum = tensor(net, "diffusion_embedding.projection2.bias")[o];
+        for (int i = 0; i < hidden; i++) sum += w2[o * hidden + i] * e1[i];
+        e2[o] = silu(sum);
+    }
+    bool lull = g->family == MODEL_LULL;
+    int cond_width = lull ? g->conditioner_channels : g->mel.bands;
+    double *cond;
+    if (lull)
+        cond = conditioner(net, mel, margin);
+    else {
+        double *middle =
+            upsample(mel, FRAMES, g->mel.bands, tensor(net, "spectrogram_upsampler.conv1.weight"),
+                     *tensor(net, "spectrogram_upsampler.conv1.bias"));
+        cond = upsample(middle, FRAMES * 16, g->mel.bands,
+                        tensor(net, "spectrogram_upsampler.conv2.weight"),
+                        *tensor(net, "spectrogram_upsampler.conv2.bias"));
+        free(middle);
+    }
+    double *x = zeros((size_t)(rows * c)), *y = zeros((size_t)(rows * c)),
+           *skip = zeros((size_t)(rows * c));
+    for (int r = 0; r < rows; r++)
+        for (int o = 0; o < c; o++) {
+            double sum = tensor(net, "input_projection.bias")[o];
+            for (int i = 0; i < g->patch; i++)
+                sum += tensor(net, "input_projection.weight")[o * g->patch + i] *
+                       x_in[r * g->patch + i];
+            x[r * c + o] = g->input_relu && sum < 0 ? 0 : sum;
+        }
+    for (int l = 0; l < g->layers; l++) {
+        const double *ws = tensor(net, "residual_layers.%d.diffusion_projection.weight", l);
+        const double *wd = tensor(net, "residual_layers.%d.dilated_conv.weight", l);
+        const double *wc = tensor(net, "residual_layers.%d.conditioner_projection.weight", l);
+        const double *wo = tensor(net, "residual_layers.%d.output_projection.weight", l);
+        const double *bo = tensor(net, "residual_layers.%d.output_projection.bias", l);
+        for (int o = 0; o < c; o++) {
+            double step = tensor(net, "residual_layers.%d.diffusion_projection.bias", l)[o];
+            for (int i = 0; i < hidden; i++) step += ws[o * hidden + i] * e2[i];
+            for (int r = 0; r < rows; r++) y[r * c + o] = x[r * c + o] + step;
+        }
+        for (int r = 0; r < rows; r++) {
+            double p[64], z[32];
+            double position =
+                ((r + 0.5) * g->patch - mel_convention_first_centre(&g->mel)) / g->mel.hop;
+            int low = (int)floor(position);
+            double weight = position - low;
+            for (int o = 0; o < 2 * c; o++) {
+                p[o] = tensor(net, "residual_layers.%d.dilated_conv.bias", l)[o] +
+                       tensor(net, "residual_layers.%d.conditioner_projection.bias", l)[o];
+                for (int k = 0; k < g->kernel; k++) {
+                    int s = r + (k - (g->kernel - 1)) * g->dilation[l] + g->look_ahead[l];
+                    for (int i = 0; s >= 0 && s < rows && i < c; i++)
+                        p[o] += wd[(o * c + i) * g->kernel + k] * y[s * c + i];
+                }
+                for (int i = 0; i < cond_width; i++) {
+                    double value = lull ? (1 - weight) * cond[(low + 1) * cond_width + i] +
+                                              weight * cond[(low + 2) * cond_width + i]
+                                        : cond[r * cond_width + i];
+                    p[o] += wc[o * cond_width + i] * value;
+                }
+            }
+            for (int i = 0; i < c; i++) z[i] = tanh(p[c + i]) / (1 + exp(-p[i]));
+            for (int o = 0; o < c; o++) {
+                double residual = bo[o], out = bo[c + o];
+                for (int i = 0; i < c; i++) {
+                    residual += wo[o * c + i] * z[i];
+                    out += wo[(c + o) * c + i] * z[i];
+                }
+                x[r * c + o] = (x[r * c + o] + residual) * sqrt(0.5);
+                skip[r * c + o] += out;
+            }
+        }
+    }
+    double *u = zeros((size_t)(rows * g->patch));
+    for (int r = 0; r < rows; r++) {
+        double h[32];
+        for (int o = 0; o < c; o++) {
+            double sum = tensor(net, "skip_projection.bias")[o];
+            for (int i = 0; i < c; i++)
+                sum += tensor(net, "skip_projection.weight")[o * c + i] * skip[r * c + i] /
+                       sqrt(g->layers);
+            h[o] = sum > 0 ? sum : 0;
+        }
+        for (int o = 0; o < g->patch; o++) {
+            double sum = tensor(net, "output_projection.bias")[o];
+            for (int i = 0; i < c; i++)
+                sum += tensor(net, "output_projection.weight")[o * c + i] * h[i];
+            u[r * g->patch + o] = sum;
+        }
+    }
+    free(encoding), free(e1), free(e2), free(cond), free(x), free(y), free(skip);
+    return u;
+}
+
+typedef struct problem {
+    model_config config;
+    model_parameters *parameters;
+    int margin, samples, mel_size;
+    float *x, *mel, *target;
+    double t[CROPS];
+} problem;
+
+static double squared_loss(void *context, int crop, const float *u, float *du) {
+    const problem *p = context;
+    double sum = 0;
+    for (int i = 0; i < p->samples; i++) {
+        double d = u[i] - p->target[crop * p->samples + i];
+        sum += 0.5 * d * d;
+        du[i] = (float)d;
+    }
+    return sum;
+}
+
+static double double_loss(const problem *p, const double *weights) {
+    network net = {&p->config, p->parameters, weights};
+    double total = 0;
+    for (int crop = 0; crop < CROPS; crop++) {
+        double *x = zeros((size_t)p->samples), *mel = zeros((size_t)p->mel_size);
+        for (int i = 0; i < p->samples; i++) x[i] = p->x[crop * p->samples + i];
+        for (int i = 0; i < p->mel_size; i++) mel[i] = p->mel[crop * p->mel_size + i];
+        double *u = forward(&net, x, p->t[crop], mel, p->margin);
+        for (int i = 0; i < p->samples; i++)
+            total += 0.5 * pow(u[i] - p->target[crop * p->samples + i], 2);
+        free(x), free(mel), free(u);
+    }
+    return total;
+}
+
+static void small_config(model_config *config, model_family family, int channels) {
+    if (family == MODEL_LULL)
+        model_config_default(config);
+    else
+        model_config_diffwave(config);
+    config->channels = channels;
+    config->layers = 3;
+    config->embedding_frequencies = 3;
+    config->embedding_hidden = 5;
+    config->mel.bands = 6;
+    for (int l = 0; l < 3; l++) {
+        config->dilation[l] = 1 << l;
+        config->look_ahead[l] = family == MODEL_LULL ? (l == 2 ? 2 : 1 - l) : 1 << l;
+    }
+    if (family == MODEL_LULL) {
+        config->patch = 4;
+        config->mel.hop = 16;
+        config->mel.n_fft = config->mel.window = 64;
+        config->conditioner_channels = 7;
+        config->conditioner_look_ahead = 0;
+        config->embedding_to = 10;
+    }
+}
+
+static void problem_new(problem *p, model_family family, int channels) {
+    small_config(&p->config, family, channels);
+    assert_int_equal(model_parameters_new(&p->config, &p->parameters, NULL), LULL_OK);
+    random_normal(1, 0, 0, p->parameters->data, p->parameters->size);
+    for (size_t i = 0; i < p->parameters->size; i++) p->parameters->data[i] *= 0.3f;
+    p->margin = gradient_engine_margin(&p->config);
+    p->samples = FRAMES * p->config.mel.hop;
+    p->mel_size = (FRAMES + 2 * p->margin) * p->config.mel.bands;
+    p->x = calloc((size_t)(CROPS * p->samples), sizeof(float));
+    p->target = calloc((size_t)(CROPS * p->samples), sizeof(float));
+    p->mel = calloc((size_t)(CROPS * p->mel_size), sizeof(float));
+    random_normal(2, 0, 0, p->x, (size_t)(CROPS * p->samples));
+    random_normal(3, 0, 0, p->target, (size_t)(CROPS * p->samples));
+    random_normal(4, 0, 0, p->mel, (size_t)(CROPS * p->mel_size));
+    for (int i = 0; i < CROPS; i++)
+        p->t[i] = family == MODEL_LULL ? (i + 0.5) / CROPS : i * 9 + (i == 1 ? 0.3 : 0);
+}
+
+static void problem_free(problem *p) {
+    model_parameters_free(p->parameters);
+    free(p->x), free(p->target), free(p->mel);
+}
+
+static float *run(const problem *p, bool bf16_wanted, int threads, double *total) {
+    thread_pool *pool;
+    gradient_engine *engine;
+    double losses[CROPS];
+    float *gradient = calloc(p->parameters->size, sizeof(float));
+    assert_int_equal(thread_pool_new(threads, &pool, NULL), LULL_OK);
+    assert_int_equal(
+        gradient_engine_new(&p->config, CROPS, FRAMES, bf16_wanted, pool, &engine, NULL), LULL_OK);
+    gradient_engine_batch batch = {CROPS, p->x, p->t, p->mel};
+    /* Twice: what the first run left behind must not matter. */
+    gradient_engine_run(engine, p->parameters, &batch, squared_loss, (void *)p, losses, gradient);
+    gradient_engine_run(engine, p->parameters, &batch, squared_loss, (void *)p, losses, gradient);
+    *total = 0;
+    for (int i = 0; i < CROPS; i++) *total += losses[i];
+    gradient_engine_free(engine);
+    thread_pool_free(pool);
+    return gradient;
+}
+
+static void check(model_family family, int channels, bool bf16_wanted) {
+    problem p;
+    problem_new(&p, family, channels);
+    double total;
+    float *gradient = run(&p, bf16_wanted, 2, &total);
+    size_t size = p.parameters->size;
+    double *weights = zeros(size);
+    for (size_t i = 0; i < size; i++) weights[i] = p.parameters->data[i];
+    double expected = double_loss(&p, weights);
+    assert_true(fabs(total - expected) < (bf16_wanted ? 2e-2 : 1e-5) * expected);
+    for (size_t i = 0; i < p.parameters->tensor_count; i++) {
+        const model_tensor *tensor_i = &p.parameters->tensors[i];
+        double worst = 0, scale = 1e-3;
+        for (size_t j = 0; j < tensor_i->count; j++)
+            scale = fmax(scale, fabs((double)gradient[tensor_i->offset + j]));
+        size_t stride = tensor_i->count > 7 ? tensor_i->count / 7 : 1;
+        for (size_t j = 0; j < tensor_i->count; j += stride) {
+            size_t at = tensor_i->offset + j;
+            double step = 1e-5, keep = weights[at];
+            weights[at] = keep + step;
+            double up = double_loss(&p, weights);
+            weights[at] = keep - step;
+            double down = double_loss(&p, weights);
+            weights[at] = keep;
+            worst = fmax(worst, fabs((up - down) / (2 * step) - gradient[at]));
+        }
+        double tolerance = bf16_wanted ? 0.06 : 1e-4;
+        if (worst > tolerance * scale)
+            fail_msg("%s: gradient off by %g of %g", tensor_i->name, worst, scale);
+    }
+    free(weights), free(gradient);
+    problem_free(&p);
+}
+
+static void lull_f32(void **state) {
+    (void)state;
+    check(MODEL_LULL, 5, false);
+}
+
+static void diffwave_f32(void **state) {
+    (void)state;
+    check(MODEL_DIFFWAVE, 3, false);
+}
+
+static void lull_bf16(void **state) {
+    (void)state;
+    check(MODEL_LULL, 6, true);
+}
+
+static void diffwave_bf16(void **state) {
+    (void)state;
+    check(MODEL_DIFFWAVE, 4, true);
+}
+
+static void threads_do_not_matter(void **state) {
+    (void)state;
+    problem p;
+    problem_new(&p, MODEL_LULL, 6);
+    for (int bf16_wanted = 0; bf16_wanted < 2; bf16_wanted++) {
+        double one, three;
+        float *a = run(&p, bf16_wanted, 1, &one), *b = run(&p, bf16_wanted, 3, &three);
+        assert_true(one == three);
+        assert_memory_equal(a, b, p.parameters->size * sizeof(float));
+        free(a), free(b);
+    }
+    problem_free(&p);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lull_f32),
+        cmocka_unit_test(diffwave_f32),
+        cmocka_unit_test(lull_bf16),
+        cmocka_unit_test(diffwave_bf16),
+        cmocka_unit_test(threads_do_not_matter),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
