@@ -472,8 +472,11 @@ static lull_status read_input(bench_facts *facts, const bench_settings *settings
     if (settings->operand == NULL)
         return bench_input_make(facts->model, seconds, &facts->input, error);
     bench_input *input = &facts->input;
-    lull_status status =
-        cli_read_input(settings->operand, mel, &settings->input, &input->frames, &input->n, error);
+    cli_reading reading;
+    lull_status status = cli_reading_init(&reading, &settings->input, mel, mel, error);
+    if (status == LULL_OK)
+        status = cli_read_input(settings->operand, &reading, &input->frames, &input->n, error);
+    cli_reading_clear(&reading);
     input->bands = (size_t)mel->bands;
     input->seconds = (double)input->n * mel->hop / mel->sample_rate;
     return status;

@@ -231,12 +231,57 @@ static int print_text(const char *path, const lull_model *model, const settings_
     return cli_finish_stdout();
 }
 
+/* ---- --conventions ------------------------------------------------------------------------ */
+
+static void print_convention(const mel_convention *c, const char *alias, const char *writers) {
+    char place[64], values[96];
+    printf("%s%s%s%s: %s\n", c->name, alias ? " (" : "", alias ? alias : "", alias ? ")" : "",
+           writers);
+    snprintf(place, sizeof place, "%s", c->centred ? "centred" : "not centred");
+    row("frames", "%d Hz, transform %d, window %d, hop %d (%.2f ms), %s, ends %s", c->sample_rate,
+        c->n_fft, c->window, c->hop, 1000.0 * c->hop / c->sample_rate, place,
+        c->padding == MEL_PADDING_REFLECT ? "mirrored" : "padded with zeros");
+    row("bands", "%d, %g-%g Hz, %s scale%s, %s", c->bands, c->fmin, c->fmax,
+        c->scale == MEL_SCALE_SLANEY ? "Slaney" : "HTK",
+        c->filter_rate ? " (filters of 16 kHz)" : "",
+        c->norm == MEL_NORM_SLANEY ? "area 1" : "peak 1");
+    snprintf(values, sizeof values, "%s %g", c->floor_added ? "plus" : "at least", c->floor);
+    row("values", "%s of %s %s%s%s", compression_name(c), c->power == 2 ? "power" : "amplitude",
+        values, c->magnitude_epsilon > 0 ? ", 1e-9 under the root" : "",
+        c->normalized_window ? ", divided by the window's norm" : "");
+    if (c->gain != 1 || c->offset != 0)
+        row("", "times %g plus %g%s", c->gain, c->offset,
+            mel_convention_clips(c) ? ", within bounds" : "");
+}
+
+static int print_conventions(bool json) {
+    mel_convention c;
+    const char *name, *writers, *alias;
+    if (json) printf("[\n");
+    for (int i = 0; (name = mel_convention_name_at(i, &writers, &alias)) != NULL; i++) {
+        if (mel_convention_named(name, 0, &c, NULL) != LULL_OK) continue;
+        if (!json) {
+            print_convention(&c, alias, writers);
+            continue;
+        }
+        char *text = model_convention_print(&c);
+        if (text == NULL) return cli_failf("out of memory");
+        printf("%s%s", i > 0 ? ",\n" : "", text);
+        base_free(text);
+    }
+    if (json) printf("\n]\n");
+    return cli_finish_stdout();
+}
+
 int command_info(int argc, char **argv) {
-    bool json = false;
+    bool json = false, conventions = false;
     const char *option = NULL;
     int first = 0, code = CLI_OK;
     const cli_option options[] = {CLI_TEXT('m', "model", "FILE", &option, "the same as MODEL"),
-                                  CLI_FLAG('j', "json", &json, "print JSON"), CLI_END};
+                                  CLI_FLAG('j', "json", &json, "print JSON"),
+                                  CLI_FLAG(0, "conventions", &conventions,
+                                           "print all numbers of the mel conventions known"),
+                                  CLI_END};
     const cli_command_line line = {
         "info",
         "[OPTIONS] [MODEL]",
@@ -248,6 +293,7 @@ int command_info(int argc, char **argv) {
         0,
         1};
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
+    if (conventions) return print_conventions(json);
 
     char path[PATH_MAX];
     lull_error error = {LULL_OK, ""};

@@ -1,22 +1,35 @@
 /* lull mel: recordings to mel spectrograms. */
 #include "cli/commands.h"
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/convention_options.h"
 #include "cli/input.h"
 #include "cli/jobs.h"
+#include "cli/npz.h"
 #include "cli/options.h"
 #include "mel/front_end.h"
+#include "model/config.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 typedef struct mel_settings {
     mel_convention convention;
-    bool frames_first, quiet;
+    bool frames_first, quiet, bare;
 } mel_settings;
+
+/* Sums over the frames of recordings, band by band. */
+typedef struct statistics {
+    double sum[MEL_MAX_BANDS], squares[MEL_MAX_BANDS];
+    size_t frames, recordings;
+} statistics;
 
 /* Frames to stdout as raw little-endian float32: what `lull synth -` reads. */
 static lull_status write_raw(const float *frames, size_t count, lull_error *error) {
@@ -26,16 +39,47 @@ static lull_status write_raw(const float *frames, size_t count, lull_error *erro
     return LULL_OK;
 }
 
+/* The convention as NAME.json beside an array, so that who reads it knows. */
+static lull_status write_beside(const char *path, const char *text, lull_error *error) {
+    char beside[PATH_MAX];
+    atomic_file *file = NULL;
+    if (snprintf(beside, sizeof beside, "%s.json", path) >= (int)sizeof beside)
+        return base_fail(error, LULL_INVALID, "%s: the name is too long", path);
+    lull_status status = atomic_file_open(beside, &file, error);
+    if (status == LULL_OK) status = atomic_file_write(file, text, strlen(text), error);
+    if (status == LULL_OK) status = atomic_file_write(file, "\n", 1, error);
+    if (status == LULL_OK) return atomic_file_commit(file, error);
+    atomic_file_abandon(file);
+    return status;
+}
+
 static lull_status write_array(const char *path, const mel_settings *settings, const float *frames,
                                size_t n, lull_error *error) {
-    size_t bands = (size_t)settings->convention.bands;
-    size_t by_frames[2] = {n, bands}, by_bands[2] = {bands, n};
-    if (settings->frames_first) return npy_write(path, frames, 2, by_frames, error);
-    float *turned = base_alloc(n * bands, sizeof *turned);
-    if (turned == NULL) return base_no_memory(error);
-    for (size_t f = 0; f < n; f++)
+    const size_t bands = (size_t)settings->convention.bands;
+    const size_t by_frames[2] = {n, bands}, by_bands[2] = {bands, n};
+    const size_t *shape = settings->frames_first ? by_frames : by_bands;
+    float *turned = settings->frames_first ? NULL : base_alloc(n * bands, sizeof *turned);
+    char *text = model_convention_print(&settings->convention);
+    lull_status status = LULL_OK;
+    struct stat facts;
+    if ((turned == NULL && !settings->frames_first) || text == NULL) {
+        status = base_no_memory(error);
+        goto done;
+    }
+    for (size_t f = 0; turned != NULL && f < n; f++)
         for (size_t b = 0; b < bands; b++) turned[b * n + f] = frames[f * bands + b];
-    lull_status status = npy_write(path, turned, 2, by_bands, error);
+    const float *data = turned != NULL ? turned : frames;
+    if (cli_is_npz(path)) {
+        status = npz_write(path, data, 2, shape, text, error);
+    } else {
+        status = npy_write(path, data, 2, shape, error);
+        /* Not beside a device or pipe. */
+        if (status == LULL_OK && !settings->bare && stat(path, &facts) == 0 &&
+            S_ISREG(facts.st_mode))
+            status = write_beside(path, text, error);
+    }
+done:
+    base_free(text);
     base_free(turned);
     return status;
 }
@@ -65,19 +109,111 @@ static lull_status analyse(const cli_job *job, const mel_settings *settings, lul
     return status;
 }
 
+/* ---- --estimate-statistics ---------------------------------------------------------------- */
+
+static lull_status add_recording(const char *path, const mel_settings *settings, statistics *sums,
+                                 lull_error *error) {
+    float *samples = NULL, *frames = NULL;
+    size_t count = 0, n = 0;
+    const mel_convention *convention = &settings->convention;
+    const size_t bands = (size_t)convention->bands;
+    lull_status status =
+        cli_read_recording(path, convention->sample_rate, true, &samples, &count, error);
+    if (status == LULL_OK)
+        status = mel_from_samples(convention, samples, count, &frames, &n, error);
+    base_free(samples);
+    for (size_t i = 0; status == LULL_OK && i < n * bands; i++) {
+        const double value = (double)frames[i];
+        sums->sum[i % bands] += value;
+        sums->squares[i % bands] += value * value;
+    }
+    if (status == LULL_OK) sums->frames += n, sums->recordings++;
+    base_free(frames);
+    return status;
+}
+
+/* Writes mean and deviation of each band as [2, bands], or JSON when the name ends in .json. */
+static lull_status write_statistics(const char *path, const mel_settings *settings,
+                                    const statistics *sums, lull_error *error) {
+    mel_convention c = settings->convention;
+    float values[2 * MEL_MAX_BANDS];
+    const size_t bands = (size_t)c.bands, shape[2] = {2, bands};
+    for (size_t b = 0; b < bands; b++) {
+        const double n = (double)sums->frames, mean = sums->sum[b] / n;
+        const double deviation = sqrt(fmax(sums->squares[b] / n - mean * mean, 0));
+        /* A band that never moves (always at its floor) is only shifted. */
+        values[b] = c.mean[b] = (float)mean;
+        values[bands + b] = c.deviation[b] = deviation > 1e-6 ? (float)deviation : 1;
+    }
+    c.statistics = true;
+    const size_t length = strlen(path);
+    if (length < 5 || strcasecmp(path + length - 5, ".json") != 0)
+        return npy_write(path, values, 2, shape, error);
+    char *text = model_convention_print(&c);
+    if (text == NULL) return base_no_memory(error);
+    atomic_file *file = NULL;
+    lull_status status = atomic_file_open(path, &file, error);
+    if (status == LULL_OK) {
+        status = atomic_file_write(file, text, strlen(text), error);
+        if (status == LULL_OK)
+            status = atomic_file_commit(file, error);
+        else
+            atomic_file_abandon(file);
+    }
+    base_free(text);
+    return status;
+}
+
+static int estimate(char **inputs, int count, const char *output, mel_settings *settings) {
+    lull_error error = {LULL_OK, ""};
+    cli_jobs jobs;
+    int code = CLI_OK;
+    statistics *sums = base_alloc(1, sizeof *sums);
+    const char *path = output != NULL ? output : "statistics.npy";
+    struct stat facts;
+    if (sums == NULL) return cli_failf("out of memory");
+    settings->convention.statistics = false;
+    /* The jobs' own outputs are not used: only their list of recordings. */
+    lull_status status = cli_jobs_make(inputs, count, NULL, ".npy", false, &jobs, &error);
+    if (output == NULL && stat(path, &facts) == 0 && status == LULL_OK)
+        status = base_fail(&error, LULL_INVALID, "%s is there already; name another with -o", path);
+    if (status != LULL_OK) {
+        base_free(sums);
+        return cli_fail(&error);
+    }
+    for (size_t i = 0; i < jobs.count; i++)
+        if (add_recording(jobs.list[i].input, settings, sums, &error) != LULL_OK)
+            code = cli_fail(&error);
+    if (sums->frames == 0)
+        code = cli_failf("no frames to measure in the recordings given");
+    else if (write_statistics(path, settings, sums, &error) != LULL_OK)
+        code = cli_fail(&error);
+    else if (!settings->quiet)
+        cli_note("%s: mean and deviation of %d bands over %zu frames of %zu recordings", path,
+                 settings->convention.bands, sums->frames, sums->recordings);
+    cli_jobs_free(&jobs);
+    base_free(sums);
+    return code;
+}
+
 int command_mel(int argc, char **argv) {
     const char *output = NULL, *model = NULL;
     cli_convention_options asked = CLI_CONVENTION_DEFAULT;
     mel_settings settings;
     memset(&settings, 0, sizeof settings);
     int layout = 0, first = 0, code = CLI_OK;
+    bool estimates = false;
     const cli_option options[] = {
-        CLI_TEXT('o', "output", "PATH", &output,
-                 "file, or folder for several inputs, or - (default: NAME.npy here)"),
+        CLI_TEXT(
+            'o', "output", "PATH", &output,
+            "file (.npy or .npz), or folder for several inputs, or - (default: NAME.npy here)"),
         CLI_TEXT('m', "model", "FILE", &model, "the model whose convention is meant"),
         CLI_CONVENTION_OPTIONS(asked),
         CLI_CHOICE(0, "layout", "L", &layout, cli_layout_choices,
                    "bands-first [bands, frames] (default) or frames-first"),
+        CLI_FLAG(0, "estimate-statistics", &estimates,
+                 "write mean and deviation of the recordings' bands (default: statistics.npy)"),
+        CLI_FLAG(0, "bare", &settings.bare, "no NAME.npy.json with the convention beside it"),
         CLI_FLAG('q', "quiet", &settings.quiet, "say nothing but errors"),
         CLI_END};
     const cli_command_line line = {
@@ -96,9 +232,11 @@ int command_mel(int argc, char **argv) {
     cli_jobs jobs;
     settings.frames_first = layout == 2;
     for (int i = first; i < argc; i++)
-        if (cli_is_npy(argv[i])) return cli_failf("%s: is an array, expected a recording", argv[i]);
+        if (cli_is_array(argv[i]))
+            return cli_failf("%s: is an array, expected a recording", argv[i]);
     if (cli_find_convention(&asked, model, &settings.convention, &error) != LULL_OK)
         return cli_fail(&error);
+    if (estimates) return estimate(argv + first, argc - first, output, &settings);
     if (cli_jobs_make(argv + first, argc - first, output, ".npy", false, &jobs, &error) != LULL_OK)
         return error.status == LULL_INVALID ? cli_usage_error("mel", "%s", error.message)
                                             : cli_fail(&error);

@@ -11,10 +11,12 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/clock.h"
+#include "cli/convention_options.h"
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/sink.h"
 #include "model/model.h"
+#include "vocoder/vocoder.h"
 
 enum { INTERRUPTED = 130, MOST_DEVICES = 256, LOOK_MS = 40 };
 
@@ -27,7 +29,7 @@ static const double LOOK_AGAIN = 0.5, FAREWELL = 2.0;
 typedef struct play_options {
     cli_synthesis synthesis;
     cli_input_options input;
-    const char *device, *tee;
+    const char *device, *tee, *convention;
     double latency, volume, lead;
     int rate, format;
     bool list, reconnect, quiet;
@@ -40,6 +42,8 @@ typedef struct player {
     const lull_model_info *info;
     lull_vocoder *vocoder;
     frame_source *source;
+    cli_reading reading;
+    lull_model_info plain; /* without a network */
     audio_output *output;
     audio_tee *tee;
     live *session;
@@ -216,12 +220,23 @@ static lull_status prepare(player *p, const char *input, lull_error *error) {
     const play_options *asked = p->options;
     lull_options options;
     cli_synthesis_options(&asked->synthesis, &options);
-    lull_status status = cli_open_model(asked->synthesis.model, &p->model, error);
+    mel_convention base;
+    lull_status status = cli_choose_model(asked->synthesis.model, asked->convention, input,
+                                          asked->quiet, &p->model, &base, error);
+    if (!status)
+        status = cli_reading_init(&p->reading, &asked->input, &base,
+                                  p->model ? &p->model->config.mel : NULL, error);
     if (status) return status;
-    p->info = lull_model_get_info(p->model);
-    status = frame_source_open(input, &p->model->config.mel, &asked->input, &p->source, error);
+    const mel_convention *mel = &p->reading.target;
+    p->plain = (lull_model_info){.name = "none", .convention = mel->name, .bands = mel->bands,
+                                 .sample_rate = mel->sample_rate, .hop = mel->hop,
+                                 .n_fft = mel->n_fft};
+    p->info = p->model ? lull_model_get_info(p->model) : &p->plain;
+    status = frame_source_open(input, &p->reading, &p->source, error);
     if (!status) status = open_output(p, error);
-    if (!status) status = lull_vocoder_new(p->model, &options, &p->vocoder, error);
+    if (!status)
+        status = p->model ? lull_vocoder_new(p->model, &options, &p->vocoder, error)
+                          : vocoder_new_noise(mel, &options, &p->vocoder, error);
     if (!status && asked->tee)
         status = audio_tee_open(asked->tee, p->info->sample_rate, (audio_format)asked->format,
                                 &p->tee, error);
@@ -253,6 +268,7 @@ done:
     audio_output_close(p.output);
     lull_vocoder_free(p.vocoder);
     frame_source_free(p.source);
+    cli_reading_clear(&p.reading);
     lull_model_close(p.model);
     return code;
 }
@@ -274,6 +290,8 @@ int command_play(int argc, char **argv) {
                    "of --tee (default pcm16)"),
         CLI_FLAG('R', "reconnect", &asked.reconnect, "wait for a device that disappears"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
+        CLI_TEXT('c', "convention", "NAME", &asked.convention,
+                 "of the mel: " CLI_CONVENTION_HELP),
         CLI_INPUT_OPTIONS(asked.input),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_END};
@@ -292,5 +310,6 @@ int command_play(int argc, char **argv) {
     if (first == argc)
         return cli_usage_error("play", "what to play? Give a file, or - for standard input");
     asked.input.quiet = asked.quiet;
+    if (!cli_input_fine(&asked.input, "play")) return CLI_USAGE;
     return play(&asked, argv[first]);
 }

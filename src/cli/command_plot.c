@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/convention_options.h"
 #include "cli/input.h"
 #include "cli/jobs.h"
 #include "cli/options.h"
@@ -42,13 +43,13 @@ static lull_status find_convention(const plot_options *options, mel_convention *
                                    lull_error *error) {
     lull_model *model = NULL;
     if (options->convention != NULL || options->rate > 0)
-        return mel_convention_named(options->convention ? options->convention : "hifigan",
-                                    options->rate, mel, error);
+        return cli_read_convention(options->convention ? options->convention : "hifigan-22k",
+                                   options->rate, mel, error);
     if (options->model != NULL) {
         lull_status status = lull_model_open(options->model, &model, error);
         if (status != LULL_OK) return status;
     } else if (cli_open_model(NULL, &model, NULL) != LULL_OK) {
-        return mel_convention_named("hifigan", 0, mel, error);
+        return mel_convention_named("hifigan-22k", 0, mel, error);
     }
     *mel = model->config.mel;
     lull_model_close(model);
@@ -62,12 +63,20 @@ static const char *base_name(const char *path) {
 
 static lull_status load_mel(loaded *l, const char *path, const plot_options *options,
                             const char *role, lull_error *error) {
-    lull_status status = find_convention(options, &l->mel, error);
+    bool beside = false;
+    lull_status status = LULL_OK;
+    if (options->convention == NULL && cli_is_array(path))
+        status = cli_convention_beside(path, &l->mel, &beside, error);
+    if (status == LULL_OK && !beside) status = find_convention(options, &l->mel, error);
     if (status != LULL_OK) return status;
     cli_input_options input = options->input;
-    if (!cli_is_npy(path)) input.from = CLI_FROM_MODEL; /* a recording is analysed, not converted */
+    if (!cli_is_array(path)) input.from = NULL; /* a recording is analysed, not converted */
     input.quiet = options->quiet;
-    status = cli_read_input(path, &l->mel, &input, &l->frames, &l->source.n, error);
+    cli_reading reading;
+    status = cli_reading_init(&reading, &input, &l->mel, &l->mel, error);
+    if (status == LULL_OK)
+        status = cli_read_input(path, &reading, &l->frames, &l->source.n, error);
+    cli_reading_clear(&reading);
     if (status != LULL_OK) return status;
     l->source.frames = l->frames;
     l->source.convention = &l->mel;
@@ -80,7 +89,7 @@ static lull_status load(loaded *l, const char *path, const plot_options *options
                         const char *role, lull_error *error) {
     memset(l, 0, sizeof *l);
     l->source.title = l->title;
-    if (mel || cli_is_npy(path)) return load_mel(l, path, options, role, error);
+    if (mel || cli_is_array(path)) return load_mel(l, path, options, role, error);
     audio_info info = {0};
     lull_status status = audio_file_read(path, 0, &l->samples, &l->source.count, &info, error);
     if (status != LULL_OK) return status;
@@ -114,7 +123,7 @@ static lull_status plot(char *const *paths, int count, const char *output,
     bool mel = options->mel;
     picture.difference = options->reference != NULL;
     /* A mel and a recording are compared as mels. */
-    for (int i = 0; i < count && picture.difference; i++) mel |= cli_is_npy(paths[i]);
+    for (int i = 0; i < count && picture.difference; i++) mel |= cli_is_array(paths[i]);
     lull_status status = LULL_OK;
     int loaded_count = 0;
     while (loaded_count < count && status == LULL_OK) {
@@ -186,7 +195,7 @@ int command_plot(int argc, char **argv) {
                 "window of recordings, samples, even (default: about 46 ms)"),
         CLI_TEXT('m', "model", "FILE", &asked.model, "the model whose mel convention is meant"),
         CLI_TEXT('c', "convention", "NAME", &asked.convention,
-                 "hifigan, tacotron2, diffwave or parallelwavegan"),
+                 CLI_CONVENTION_HELP " (default: what is beside the array, or the model's)"),
         CLI_INT(0, "rate", "HZ", &asked.rate, 1000, 384000, "its sample rate"),
         CLI_INPUT_OPTIONS(asked.input),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),

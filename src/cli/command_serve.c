@@ -14,15 +14,19 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/convention_options.h"
 #include "cli/listener.h"
 #include "cli/options.h"
 #include "cli/serve_stream.h"
+#include "model/model.h"
+#include "vocoder/vocoder.h"
 
 enum { MOST_LISTENERS = 2, MOST_REFUSED = 32 };
 
 typedef struct serve_options {
     cli_synthesis synthesis;
-    const char *socket, *listen;
+    const char *socket, *listen, *convention;
+    cli_input_options input;
     bool allow_remote, quiet, verbose;
     int most_clients, most_steps;
     double hello_seconds, idle_seconds, send_seconds, most_seconds;
@@ -31,6 +35,8 @@ typedef struct serve_options {
 typedef struct server {
     const serve_options *options;
     serve_limits limits;
+    cli_reading reading;
+    lull_model_info plain; /* without a network */
     listener listeners[MOST_LISTENERS];
     int listener_count;
     int wake[2];          /* the second end closed: all streams end */
@@ -71,7 +77,7 @@ static void catch_signals(void) {
 /* ---- clients -------------------------------------------------------------------------------- */
 
 static void report(const server *s, const client *c, const serve_result *result) {
-    const lull_model_info *info = lull_model_get_info(s->limits.model);
+    const lull_model_info *info = s->limits.info;
     if (result->error.status && !*result->error.message) return; /* it said nothing at all */
     if (result->error.status && !s->options->quiet)
         cli_note("client %llu: %s", (unsigned long long)c->number, result->error.message);
@@ -204,9 +210,20 @@ static lull_status listen_everywhere(server *s, lull_error *error) {
 static lull_status prepare(server *s, lull_model **model, lull_error *error) {
     const serve_options *o = s->options;
     lull_vocoder *trial = NULL;
-    lull_status status = cli_open_model(o->synthesis.model, model, error);
+    mel_convention base;
+    lull_status status = cli_choose_model(o->synthesis.model, o->convention, NULL, o->quiet, model,
+                                          &base, error);
+    if (!status)
+        status = cli_reading_init(&s->reading, &o->input, &base,
+                                  *model ? &(*model)->config.mel : NULL, error);
     if (status) return status;
+    const mel_convention *mel = &s->reading.target;
+    s->plain = (lull_model_info){.name = "no network", .convention = mel->name,
+                                 .bands = mel->bands, .sample_rate = mel->sample_rate,
+                                 .hop = mel->hop, .n_fft = mel->n_fft};
     s->limits = (serve_limits){.model = *model,
+                               .reading = &s->reading,
+                               .info = *model ? lull_model_get_info(*model) : &s->plain,
                                .most_steps = o->most_steps,
                                .hello_seconds = o->hello_seconds,
                                .idle_seconds = o->idle_seconds,
@@ -215,7 +232,8 @@ static lull_status prepare(server *s, lull_model **model, lull_error *error) {
                                .shutdown = s->wake[0]};
     cli_synthesis_options(&o->synthesis, &s->limits.options);
     /* Options that no client could use are the server's fault: say so now. */
-    status = lull_vocoder_new(*model, &s->limits.options, &trial, error);
+    status = *model ? lull_vocoder_new(*model, &s->limits.options, &trial, error)
+                    : vocoder_new_noise(mel, &s->limits.options, &trial, error);
     lull_vocoder_free(trial);
     return status ? status : listen_everywhere(s, error);
 }
@@ -230,13 +248,14 @@ static int run(const serve_options *options) {
     catch_signals();
     lull_status status = prepare(&s, &model, &error);
     if (!status) {
-        const lull_model_info *info = lull_model_get_info(model);
+        const lull_model_info *info = s.limits.info;
         for (int i = 0; i < s.listener_count && !options->quiet; i++)
             cli_note("serving %s (%d bands, %d Hz) on %s", info->name, info->bands,
                      info->sample_rate, s.listeners[i].name);
         serve(&s);
     }
     shut_down(&s);
+    cli_reading_clear(&s.reading);
     lull_model_close(model);
     for (int i = 0; i < 2; i++) close(signal_pipe[i]);
     return status ? cli_fail(&error) : CLI_OK;
@@ -269,6 +288,9 @@ int command_serve(int argc, char **argv) {
         CLI_NUMBER(0, "send-timeout", "S", &asked.send_seconds, 0.1, 1e6,
                    "for a client to take a message (default 30)"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
+        CLI_TEXT(0, "convention", "NAME", &asked.convention,
+                 "of what clients send: " CLI_CONVENTION_HELP),
+        CLI_INPUT_OPTIONS(asked.input),
         CLI_FLAG(0, "verbose", &asked.verbose, "a line for every client"),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_END};
@@ -283,6 +305,8 @@ int command_serve(int argc, char **argv) {
         0,
         0};
     if (!cli_parse(&line, argc, argv, &first, &code)) return code;
+    if (!cli_input_fine(&asked.input, "serve")) return CLI_USAGE;
+    asked.input.quiet = asked.quiet;
     if (!asked.socket && !asked.listen)
         return cli_usage_error("serve",
                                "where to listen? Give --socket PATH or --listen 127.0.0.1:PORT");

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/clock.h"
 #include "base/progress.h"
+#include "cli/convention_options.h"
 #include "cli/options.h"
 #include "cli/share_jobs.h"
 #include "cli/synthesis.h"
@@ -29,7 +30,7 @@ typedef struct synth_options {
     cli_input_options input;
     const char *output, *noise, *convention, *trace;
     int griffin_lim, jobs, format, rate;
-    bool wav, skip_existing, quiet, plot;
+    bool wav, skip_existing, quiet, plot, explain;
 } synth_options;
 
 /* What the workers share. */
@@ -205,10 +206,7 @@ done:
 static int check_combination(const synth_options *options, char **operands, int count) {
     const char *model = options->synthesis.model;
     bool network = (model == NULL || strcmp(model, "none") != 0) && options->griffin_lim == 0;
-    if (network && (options->convention != NULL || options->rate > 0))
-        return cli_usage_error("synth",
-                               "--convention and --rate go with --model none or --griffin-lim; "
-                               "a model has its own");
+    if (!cli_input_fine(&options->input, "synth")) return CLI_USAGE;
     if (!network && options->noise != NULL)
         return cli_usage_error(
             "synth", "--noise wants a model: --model none and --griffin-lim draw none of it");
@@ -236,26 +234,31 @@ static lull_status read_noise(const char *path, npy_array *noise, lull_error *er
     return status;
 }
 
-/* The model's convention, or for the baselines the named one. */
-static lull_status find_convention(const synth_options *options, const lull_model *model,
-                                   mel_convention *convention, lull_error *error) {
-    if (options->convention != NULL)
-        return mel_convention_named(options->convention, options->rate, convention, error);
-    if (model == NULL) return mel_convention_named("hifigan", options->rate, convention, error);
-    *convention = model->config.mel;
+/* The model (NULL: no network) and the convention of what comes in. `input`: the first one. */
+static lull_status find_model(const synth_options *options, const char *input, lull_model **model,
+                              mel_convention *base, lull_error *error) {
+    const char *option = options->synthesis.model;
+    if (options->griffin_lim == 0 || option == NULL || strcmp(option, "none") == 0 ||
+        options->convention != NULL)
+        return cli_choose_model(options->griffin_lim > 0 ? "none" : option, options->convention,
+                                input, options->quiet, model, base, error);
+    /* Griffin-Lim has no network, but may take a model's convention. */
+    lull_status status = cli_open_model(option, model, error);
+    if (status != LULL_OK) return status;
+    *base = (*model)->config.mel;
+    lull_model_close(*model);
+    *model = NULL;
     return LULL_OK;
 }
 
-/* For the baselines without --convention, the default model says which one is meant if there is
- * one. */
-static lull_status open_model(const synth_options *options, lull_model **model, lull_error *error) {
-    const char *option = options->synthesis.model;
-    bool none = option != NULL && strcmp(option, "none") == 0;
-    if (!none && options->griffin_lim == 0) return cli_open_model(option, model, error);
-    if (options->convention != NULL || options->rate > 0) return LULL_OK;
-    if (!none && option != NULL) return cli_open_model(option, model, error);
-    (void)cli_open_model(NULL, model, NULL);
-    return LULL_OK;
+/* What needs a network cannot do without one. */
+static lull_status check_network(const synth_options *options, const lull_model *model,
+                                 lull_error *error) {
+    const char *what = options->noise   ? "--noise"
+                       : options->trace ? "--trace"
+                                        : NULL;
+    if (model != NULL || what == NULL) return LULL_OK;
+    return base_fail(error, LULL_MISMATCH, "%s wants a network, and no model reads this mel", what);
 }
 
 /* Several machines: all must be the same program with the same orders and model. */
@@ -287,7 +290,11 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
     lull_model *model = NULL;
     cli_jobs mine = {NULL, 0, 0};
     batch b = {.jobs = &mine, .options = options, .ranks = ranks};
-    synthesis_settings settings = {.input = options->input,
+    cli_reading reading = {0};
+    mel_convention base;
+    cli_input_options input = options->input;
+    synthesis_settings settings = {.reading = &reading,
+                                   .rate = options->rate,
                                    .griffin_lim = options->griffin_lim,
                                    .plot = options->plot,
                                    .trace = options->trace,
@@ -296,11 +303,16 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
                                    .progress = report_progress,
                                    .context = &b};
     int code = CLI_FAILED;
-    settings.input.quiet = options->quiet;
+    input.quiet = options->quiet;
     cli_synthesis_options(&options->synthesis, &settings.options);
     if (options->synthesis.threads == 0) settings.options.threads = default_threads(all);
-    lull_status status = open_model(options, &model, &error);
-    if (status == LULL_OK) status = find_convention(options, model, &settings.convention, &error);
+    lull_status status =
+        find_model(options, all->count > 0 ? all->list[0].input : NULL, &model, &base, &error);
+    if (status == LULL_OK) status = check_network(options, model, &error);
+    if (status == LULL_OK)
+        status = cli_reading_init(&reading, &input, &base, model ? &model->config.mel : NULL,
+                                  &error);
+    settings.convention = reading.target;
     if (status == LULL_OK && options->noise != NULL)
         status = read_noise(options->noise, &settings.noise, &error);
     status = ranks_agree(ranks, status, &error);
@@ -309,9 +321,7 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
         status = cli_jobs_share(ranks, all, &settings.convention, options->skip_existing, &mine,
                                 &b.total, &b.skipped, &error);
     if (status == LULL_OK) {
-        bool none =
-            options->synthesis.model != NULL && strcmp(options->synthesis.model, "none") == 0;
-        settings.model = none ? NULL : model;
+        settings.model = model;
         b.settings = &settings;
         b.finished = b.skipped;
         pthread_mutex_init(&b.lock, NULL);
@@ -325,8 +335,33 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
         cli_fail(&error);
     cli_jobs_free(&mine);
     npy_free(&settings.noise);
+    cli_reading_clear(&reading);
     lull_model_close(model);
     return code;
+}
+
+/* --explain-mel: what the inputs look like; nothing is written. */
+static int explain(const synth_options *options, char **inputs, int count) {
+    int code = CLI_OK;
+    for (int i = 0; i < count; i++) {
+        lull_error error = {LULL_OK, ""};
+        lull_model *model = NULL;
+        mel_convention base;
+        cli_reading reading = {0};
+        float *frames = NULL;
+        size_t n = 0;
+        lull_status status = find_model(options, inputs[i], &model, &base, &error);
+        lull_model_close(model);
+        if (status == LULL_OK)
+            status = cli_reading_init(&reading, &options->input, &base, NULL, &error);
+        if (status == LULL_OK) status = cli_read_numbers(inputs[i], &reading, &frames, &n, &error);
+        if (status == LULL_OK) cli_reading_explain(&reading, inputs[i], frames, n);
+        if (status != LULL_OK) code = cli_fail(&error);
+        base_free(frames);
+        cli_reading_clear(&reading);
+    }
+    const int flushed = cli_finish_stdout();
+    return code != CLI_OK ? code : flushed;
 }
 
 static lull_status make_folder(const char *path, lull_error *error) {
@@ -391,8 +426,11 @@ int command_synth(int argc, char **argv) {
                  "write the signal at every step there, with a page"),
         CLI_INT('g', "griffin-lim", "N", &asked.griffin_lim, 1, 100000,
                 "baseline: Griffin-Lim, N iterations"),
-        CLI_TEXT('c', "convention", "NAME", &asked.convention, "of the baselines' mels"),
-        CLI_INT(0, "rate", "HZ", &asked.rate, 1000, 384000, "its sample rate"),
+        CLI_TEXT('c', "convention", "NAME", &asked.convention,
+                 "of the mel: " CLI_CONVENTION_HELP),
+        CLI_INT(0, "rate", "HZ", &asked.rate, 1000, 384000,
+                "resample the output (default: the mel's rate)"),
+        CLI_FLAG(0, "explain-mel", &asked.explain, "print what the mel looks like and why"),
         CLI_FLAG('k', "skip-existing", &asked.skip_existing, "leave outputs that exist alone"),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_END};
@@ -416,6 +454,10 @@ int command_synth(int argc, char **argv) {
     if (code != CLI_OK) {
         base_free(orders);
         return code;
+    }
+    if (asked.explain) {
+        base_free(orders);
+        return explain(&asked, argv + first, argc - first);
     }
     /* Who pipes frames in waits for the sound of each; files can have the longer window. */
     bool stream = argc - first == 1 && strcmp(argv[first], "-") == 0;

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/convention_options.h"
 #include "cli/options.h"
 #include "io/file_bytes.h"
 #include "io/json.h"
@@ -166,10 +167,13 @@ static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZ
                              "no objective '%s': v, noise, flow and data are there", a->objective);
         while (*list) all[n++] = *list++;
     }
+    if (a->mel != NULL) {
+        lull_status status = cli_read_convention(a->mel, a->sample_rate, &config->mel, error);
+        if (status != LULL_OK) return status;
+    }
 #define OWN(condition, ...)                                                                        \
     if (condition) snprintf(own[used], ASSIGNMENT_SIZE, __VA_ARGS__), all[n++] = own[used++]
-    OWN(a->mel != NULL, "mel.convention=%.200s", a->mel);
-    OWN(a->sample_rate > 0, "mel.sample_rate=%d", a->sample_rate);
+    OWN(a->mel == NULL && a->sample_rate > 0, "mel.sample_rate=%d", a->sample_rate);
     OWN(a->layers > 0, "network.layers=%d", a->layers);
     OWN(a->channels > 0, "network.channels=%d", a->channels);
     OWN(a->name != NULL, "name=\"%.60s\"", a->name);
@@ -222,7 +226,7 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
                    "what is trained: the denoiser (default), or a postnet for --init's model, "
                    "which mends mels as acoustic models blur them"),
         CLI_TEXT('c', "convention", "NAME", &a->mel,
-                 "mel convention: hifigan, tacotron2, diffwave, parallelwavegan"),
+                 "mel convention: " CLI_CONVENTION_HELP),
         CLI_INT(0, "sample-rate", "HZ", &a->sample_rate, 1000, 384000,
                 "of the model; recordings are converted"),
         CLI_UINT64(0, "max-steps", "N", &s->max_steps, "end after this many steps"),

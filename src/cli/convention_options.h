@@ -13,9 +13,11 @@ typedef struct cli_convention_options {
 #define CLI_CONVENTION_DEFAULT                                                                     \
     { NULL, NULL, 0, 0, 0, 0, 0, -1.0, -1.0 }
 
+#define CLI_CONVENTION_HELP                                                                        \
+    "a name of 'lull info --conventions', NAME,member=value, or a .json file"
+
 #define CLI_CONVENTION_OPTIONS(c)                                                                  \
-    CLI_TEXT('c', "convention", "NAME", &(c).name,                                                 \
-             "hifigan, tacotron2, diffwave or parallelwavegan (default: the model's)"),            \
+    CLI_TEXT('c', "convention", "NAME", &(c).name, CLI_CONVENTION_HELP " (default: the model's)"), \
         CLI_INT(0, "rate", "HZ", &(c).rate, 1000, 384000, "sample rate of the convention"),        \
         CLI_INT(0, "n-fft", "N", &(c).n_fft, 16, MEL_MAX_FFT, "transform length"),                 \
         CLI_INT(0, "window", "N", &(c).window, 16, MEL_MAX_FFT, "window length"),                  \
@@ -23,11 +25,24 @@ typedef struct cli_convention_options {
         CLI_INT(0, "bands", "N", &(c).bands, 1, MEL_MAX_BANDS, "mel bands"),                       \
         CLI_NUMBER(0, "fmin", "HZ", &(c).fmin, 0, 192000, "lowest frequency of the bands"),        \
         CLI_NUMBER(0, "fmax", "HZ", &(c).fmax, 1, 192000, "highest frequency of the bands"),       \
-        CLI_TEXT(0, "statistics", "NPY", &(c).statistics,                                          \
-                 "[2, bands]: subtract mean, divide by deviation")
+        CLI_TEXT(0, "statistics", "FILE", &(c).statistics,                                         \
+                 "mean and deviation (.npy, .npz, .json): subtract and divide")
+
+/* A convention as -c says it: NAME, NAME,member=value,… or FILE.json. rate 0: its own. */
+lull_status cli_read_convention(const char *text, int rate, mel_convention *convention,
+                                lull_error *error);
 
 /* The convention: the named one, else that of the model (its path from -m or the default one). */
 lull_status cli_find_convention(const cli_convention_options *options, const char *model_option,
                                 mel_convention *convention, lull_error *error);
+
+/* The model and the convention of the input. base: what -c says, else what is written beside
+ * `input` (an array, or NULL), else the model's. A network reads one convention: *model is the one
+ * of -m, when that is not the input's refused with the line that says what to do; without -m the
+ * default one or another that is installed and reads it; else NULL, and a remark says that there is
+ * no network. */
+lull_status cli_choose_model(const char *option, const char *convention, const char *input,
+                             bool quiet, lull_model **model, mel_convention *base,
+                             lull_error *error);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/opening.h"
 
 enum { ROOM = 64 }; /* frames read at a time */
 
@@ -16,8 +15,8 @@ static const char *const stream_name = "standard input";
 static const char npy_magic[] = "\x93NUMPY";
 
 struct frame_source {
-    mel_convention convention;
-    cli_input_options options;
+    const cli_reading *reading;
+    size_t bands;
     bool live;
     /* An array in memory: */
     float *frames;
@@ -26,27 +25,25 @@ struct frame_source {
     unsigned char *bytes;
     size_t have;
     uint64_t given;
-    opening begun;
+    mel_watch *begun;
 };
 
 static lull_status open_stream(frame_source *s, lull_error *error) {
-    size_t frame_bytes = (size_t)s->convention.bands * sizeof(float);
+    size_t frame_bytes = s->bands * sizeof(float);
     s->live = true;
     s->bytes = base_alloc(ROOM, frame_bytes);
     if (!s->bytes) return base_no_memory(error);
-    return opening_init(&s->begun, &s->convention, error);
+    return mel_watch_new(&s->reading->input, &s->begun, error);
 }
 
-lull_status frame_source_open(const char *path, const mel_convention *convention,
-                              const cli_input_options *options, frame_source **source,
+lull_status frame_source_open(const char *path, const cli_reading *reading, frame_source **source,
                               lull_error *error) {
     frame_source *s = base_alloc(1, sizeof *s);
     if (!s) return base_no_memory(error);
-    s->convention = *convention;
-    s->options = *options;
+    s->reading = reading;
+    s->bands = (size_t)reading->input.bands;
     lull_status status = strcmp(path, "-") == 0 ? open_stream(s, error)
-                                                : cli_read_input(path, convention, options,
-                                                                 &s->frames, &s->count, error);
+                                                : cli_read_input(path, reading, &s->frames, &s->count, error);
     if (status) {
         frame_source_free(s);
         return status;
@@ -63,7 +60,7 @@ void frame_source_free(frame_source *source) {
     if (!source) return;
     base_free(source->frames);
     base_free(source->bytes);
-    opening_clear(&source->begun);
+    mel_watch_free(source->begun);
     base_free(source);
 }
 
@@ -113,8 +110,7 @@ static lull_status turn_into_array(frame_source *s, int stop, lull_error *error)
     }
     if (status == LULL_OK) status = npy_parse(all, size, stream_name, &array, error);
     if (status == LULL_OK)
-        status = cli_arrange_array(&array, stream_name, &s->convention, &s->options, &s->frames,
-                                   &s->count, error);
+        status = cli_arrange_array(&array, stream_name, s->reading, &s->frames, &s->count, error);
     npy_free(&array);
     base_free(all);
     s->live = false;
@@ -123,13 +119,11 @@ static lull_status turn_into_array(frame_source *s, int stop, lull_error *error)
 
 /* Converts or checks frames that came in. */
 static lull_status take(frame_source *s, float *frames, size_t n, lull_error *error) {
-    if (s->options.from == CLI_FROM_MODEL)
-        return opening_check(&s->begun, frames, n, stream_name, error);
-    return cli_convert_frames(&s->convention, &s->options, stream_name, frames, n, error);
+    return cli_reading_take_some(s->reading, s->begun, stream_name, frames, n, error);
 }
 
 static lull_status end_of_stream(const frame_source *s, lull_error *error) {
-    size_t bands = (size_t)s->convention.bands;
+    size_t bands = s->bands;
     if (s->have > 0)
         return base_fail(
             error, LULL_FORMAT,
@@ -141,7 +135,7 @@ static lull_status end_of_stream(const frame_source *s, lull_error *error) {
 
 static lull_status next_of_stream(frame_source *s, int stop, float *frames, size_t room, size_t *n,
                                   lull_error *error) {
-    size_t bands = (size_t)s->convention.bands, frame_bytes = 4 * bands, got = 0;
+    size_t bands = s->bands, frame_bytes = 4 * bands, got = 0;
     if (room > ROOM) room = ROOM;
     while (s->have < frame_bytes) {
         lull_status status =
@@ -168,7 +162,7 @@ static lull_status next_of_stream(frame_source *s, int stop, float *frames, size
 
 lull_status frame_source_next(frame_source *s, int stop, float *frames, size_t room, size_t *n,
                               lull_error *error) {
-    size_t bands = (size_t)s->convention.bands;
+    size_t bands = s->bands;
     *n = 0;
     if (s->live) {
         lull_status status = next_of_stream(s, stop, frames, room, n, error);

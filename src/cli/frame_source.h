@@ -8,9 +8,8 @@
 typedef struct frame_source frame_source;
 
 /* path "-" is standard input: raw little-endian float32 frames as they arrive, or a .npy array. The
- * convention and options are copied. */
-lull_status frame_source_open(const char *path, const mel_convention *convention,
-                              const cli_input_options *options, frame_source **source,
+ * reading is borrowed. */
+lull_status frame_source_open(const char *path, const cli_reading *reading, frame_source **source,
                               lull_error *error);
 
 /* True for raw frames that arrive. */

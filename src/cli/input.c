@@ -3,15 +3,17 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/npz.h"
 #include "cli/options.h"
+#include "io/file_bytes.h"
 #include "recording/audio_file.h"
 #include "io/npy.h"
-#include "mel/compression.h"
 #include "mel/front_end.h"
-#include "mel/window.h"
+#include "model/config.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,9 +22,6 @@
 #include <unistd.h>
 
 enum { LAYOUT_AUTO, LAYOUT_BANDS_FIRST, LAYOUT_FRAMES_FIRST };
-
-const char *const cli_layout_choices[] = {"auto", "bands-first", "frames-first", NULL};
-const char *const cli_from_choices[] = {"model", "ln", "log10", "db", "linear", NULL};
 
 static bool has_ending(const char *path, const char *ending) {
     size_t length = strlen(path), wanted = strlen(ending);
@@ -43,56 +42,8 @@ bool cli_is_npy(const char *path) {
     return got == (ssize_t)sizeof first && memcmp(first, magic, sizeof first) == 0;
 }
 
-/* ---- conversions -------------------------------------------------------------------------- */
-
-/* One value of the given scale as a linear mel, in the convention's own normalisation. */
-static double to_linear(double value, int from) {
-    switch (from) {
-    case CLI_FROM_LN:
-        return exp(value);
-    case CLI_FROM_LOG10:
-        return pow(10.0, value);
-    case CLI_FROM_DB:
-        return pow(10.0, value / 20.0);
-    default:
-        return value;
-    }
-}
-
-lull_status cli_convert_frames(const mel_convention *convention, const cli_input_options *options,
-                               const char *name, float *frames, size_t n, lull_error *error) {
-    size_t bands = (size_t)convention->bands;
-    double scale = convention->normalized_window ? mel_window_norm(convention) : 1.0;
-    if (options->from == CLI_FROM_MODEL) return LULL_OK;
-    for (size_t f = 0; f < n; f++) {
-        float *frame = frames + f * bands;
-        for (size_t b = 0; b < bands; b++) {
-            double linear = to_linear(frame[b], options->from);
-            float scaled = (float)(linear * scale);
-            if (!isfinite(scaled))
-                return base_fail(
-                    error, LULL_NOT_FINITE,
-                    "%s: band %zu of frame %zu is %g, which --from %s makes no finite number", name,
-                    b, f, (double)frame[b], cli_from_choices[options->from]);
-            if (linear < 0.0)
-                return base_fail(
-                    error, LULL_MISMATCH,
-                    "%s: band %zu of frame %zu is %g: linear mels are not below 0; they may "
-                    "be logarithms (--from ln or log10)",
-                    name, b, f, (double)frame[b]);
-            frame[b] = scaled;
-        }
-        mel_compress(convention, frame, frame);
-    }
-    return LULL_OK;
-}
-
-lull_status cli_take_frames(const mel_convention *convention, const cli_input_options *options,
-                            const char *name, float *frames, size_t n, lull_error *error) {
-    /* Who says what the values are is believed: only what is not said is guessed at. */
-    return options->from == CLI_FROM_MODEL
-               ? mel_convention_check_frames(convention, frames, n, name, error)
-               : cli_convert_frames(convention, options, name, frames, n, error);
+bool cli_is_array(const char *path) {
+    return cli_is_npz(path) || cli_is_npy(path);
 }
 
 /* ---- arrays ------------------------------------------------------------------------------- */
@@ -161,18 +112,105 @@ static lull_status arrange(const npy_array *array, const char *path, size_t band
     return LULL_OK;
 }
 
-lull_status cli_arrange_array(const npy_array *array, const char *path,
-                              const mel_convention *convention, const cli_input_options *options,
+lull_status cli_arrange_array(const npy_array *array, const char *path, const cli_reading *reading,
                               float **frames, size_t *n, lull_error *error) {
-    lull_status status =
-        arrange(array, path, (size_t)convention->bands, options->layout, frames, n, error);
+    lull_status status = arrange(array, path, (size_t)reading->input.bands, reading->options.layout,
+                                 frames, n, error);
     if (status != LULL_OK) return status;
-    status = cli_take_frames(convention, options, path, *frames, *n, error);
+    status = cli_reading_take(reading, path, *frames, *n, error);
     if (status != LULL_OK) {
         base_free(*frames);
         *frames = NULL;
     }
     return status;
+}
+
+/* The mel of an archive: "mel" or "mels", or the one that has two dimensions. */
+static lull_status read_archive(const char *path, npy_array *array, lull_error *error) {
+    npz_file *file = NULL;
+    lull_status status = npz_open(path, &file, error);
+    if (status != LULL_OK) return status;
+    const size_t count = npz_count(file), text = npz_find(file, "convention");
+    size_t at = npz_find(file, "mel"), others = 0, other = count;
+    if (at == count) at = npz_find(file, "mels");
+    for (size_t i = 0; i < count; i++)
+        if (i != text) others++, other = i;
+    if (at == count && others == 1) at = other;
+    if (at == count)
+        status = base_fail(error, LULL_MISMATCH,
+                           "%s: %zu arrays in it, none of them named mel: save one with "
+                           "numpy.savez(\"NAME.npz\", mel=array)",
+                           path, others);
+    else
+        status = npz_array(file, at, array, error);
+    npz_close(file);
+    return status;
+}
+
+static lull_status read_array(const char *path, npy_array *array, lull_error *error) {
+    return cli_is_npz(path) ? read_archive(path, array, error) : npy_read(path, array, error);
+}
+
+/* ---- what is written beside an array ------------------------------------------------------ */
+
+static lull_status text_beside(const char *path, char **text, lull_error *error) {
+    char beside[PATH_MAX];
+    struct stat facts;
+    file_bytes bytes;
+    npz_file *file = NULL;
+    *text = NULL;
+    if (cli_is_npz(path)) {
+        lull_status status = npz_open(path, &file, error);
+        if (status != LULL_OK) return status;
+        const size_t at = npz_find(file, "convention");
+        if (at < npz_count(file)) status = npz_text(file, at, text, error);
+        npz_close(file);
+        return status;
+    }
+    if (snprintf(beside, sizeof beside, "%s.json", path) >= (int)sizeof beside) return LULL_OK;
+    if (stat(beside, &facts) != 0 || !S_ISREG(facts.st_mode)) return LULL_OK;
+    lull_status status = file_bytes_read_regular(beside, &bytes, error);
+    if (status != LULL_OK) return status;
+    *text = base_alloc(bytes.size + 1, 1);
+    if (*text != NULL) memcpy(*text, bytes.data, bytes.size);
+    file_bytes_free(&bytes);
+    return *text != NULL ? LULL_OK : base_no_memory(error);
+}
+
+lull_status cli_convention_beside(const char *path, mel_convention *convention, bool *found,
+                                  lull_error *error) {
+    char *text = NULL, name[PATH_MAX + 8];
+    *found = false;
+    lull_status status = text_beside(path, &text, error);
+    if (status != LULL_OK || text == NULL) return status;
+    snprintf(name, sizeof name, "%s%s", path, cli_is_npz(path) ? "" : ".json");
+    status = mel_convention_named("hifigan-22k", 0, convention, error);
+    if (status == LULL_OK) status = model_convention_parse(text, name, convention, error);
+    base_free(text);
+    *found = status == LULL_OK;
+    return status;
+}
+
+/* What is written beside the array must be what it is read as. */
+static lull_status compare_beside(const char *path, const cli_reading *reading, lull_error *error) {
+    mel_convention beside;
+    bool found = false;
+    if (reading->options.force) return LULL_OK;
+    lull_status status = cli_convention_beside(path, &beside, &found, error);
+    if (status != LULL_OK || !found) return status;
+    const char *difference = mel_convention_difference(&beside, &reading->base);
+    /* Who says what the values are is believed; the frames must still be the same ones. */
+    if ((reading->options.from || reading->options.statistics) &&
+        mel_convention_same_frames(&beside, &reading->base))
+        difference = NULL;
+    if (difference == NULL) return LULL_OK;
+    return base_fail(error, LULL_MISMATCH,
+                     "%s: %s says that its convention is '%s' (%d Hz, hop %d), but it is read as "
+                     "'%s' (%d Hz, hop %d): they differ in %s; synthesize it by itself without -c, "
+                     "or --force",
+                     path, cli_is_npz(path) ? "its member 'convention'" : "the .json beside it",
+                     beside.name, beside.sample_rate, beside.hop, reading->base.name,
+                     reading->base.sample_rate, reading->base.hop, difference);
 }
 
 /* ---- recordings --------------------------------------------------------------------------- */
@@ -182,15 +220,6 @@ lull_status cli_read_recording(const char *path, int rate, bool quiet, float **s
     audio_info info = {0};
     lull_status status = audio_file_read(path, rate, samples, count, &info, error);
     if (status != LULL_OK) return status;
-    bool sound = false;
-    for (size_t i = 0; i < *count && !sound; i++) sound = (*samples)[i] != 0.0f;
-    if (!sound) {
-        base_free(*samples);
-        *samples = NULL;
-        return base_fail(error, LULL_FORMAT,
-                         "%s: no sound in it: every one of its %zu samples is 0", path,
-                         info.frames);
-    }
     if (!quiet && info.channels > 1 && info.rate != rate)
         cli_note("%s: %d channels mixed to one, %d Hz resampled to %d Hz", path, info.channels,
                  info.rate, rate);
@@ -217,40 +246,85 @@ static lull_status analyse_recording(const char *path, const mel_convention *con
                      path, count, convention->hop);
 }
 
-/* Files of the trade that hold arrays, but not as .npy. */
+/* Files of the trade that hold arrays, but in a way that is not read, and the line that converts.
+ */
 static lull_status refuse_by_name(const char *path, lull_error *error) {
-    static const char *const endings[] = {".npz", ".pt", ".pth", ".pkl", ".safetensors", NULL};
-    for (int i = 0; endings[i] != NULL; i++) {
-        if (has_ending(path, endings[i]))
-            return base_fail(error, LULL_FORMAT,
-                             "%s: expected a .npy array or a recording; save the spectrogram with "
-                             "numpy.save(\"NAME.npy\", array)",
-                             path);
+    static const struct {
+        const char *ending, *what, *convert;
+    } kinds[] = {
+        {".pt", "PyTorch file", "numpy.save(\"mel.npy\", torch.load(\"%s\").cpu().numpy())"},
+        {".pth", "PyTorch file", "numpy.save(\"mel.npy\", torch.load(\"%s\").cpu().numpy())"},
+        {".pkl", "pickle", "numpy.save(\"mel.npy\", pickle.load(open(\"%s\", \"rb\")))"},
+        {".mat", "MATLAB file", "numpy.save(\"mel.npy\", scipy.io.loadmat(\"%s\")[\"mel\"])"},
+        {".csv", "text table", "numpy.save(\"mel.npy\", numpy.loadtxt(\"%s\", delimiter=\",\"))"},
+        {".txt", "text file", "numpy.save(\"mel.npy\", numpy.loadtxt(\"%s\"))"},
+        {".tsv", "text table", "numpy.save(\"mel.npy\", numpy.loadtxt(\"%s\"))"},
+        {".json", "JSON text", "numpy.save(\"mel.npy\", numpy.array(json.load(open(\"%s\"))))"},
+        {".h5", "HDF5 file", "numpy.save(\"mel.npy\", h5py.File(\"%s\")[\"feats\"][()])"},
+        {".hdf5", "HDF5 file", "numpy.save(\"mel.npy\", h5py.File(\"%s\")[\"feats\"][()])"},
+        {".safetensors", "safetensors file",
+         "numpy.save(\"mel.npy\", safetensors.numpy.load_file(\"%s\")[\"mel\"])"},
+        {".f32", "file of raw numbers", "lull synth - < %s (frame after frame, float32)"},
+        {".raw", "file of raw numbers", "lull synth - < %s (frame after frame, float32)"},
+        {".bin", "file of raw numbers", "lull synth - < %s (frame after frame, float32)"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char line[PATH_MAX + 128] = "";
+        if (!has_ending(path, kinds[i].ending)) continue;
+        const char *convert = kinds[i].convert, *at = strstr(convert, "%s");
+        snprintf(line, sizeof line, "%.*s%s%s", (int)(at - convert), convert, path, at + 2);
+        return base_fail(error, LULL_FORMAT,
+                         "%s: a %s, expected a .npy or .npz array or a recording; convert it with "
+                         "%s",
+                         path, kinds[i].what, line);
     }
     return LULL_OK;
 }
 
-lull_status cli_read_input(const char *path, const mel_convention *convention,
-                           const cli_input_options *options, float **frames, size_t *n,
-                           lull_error *error) {
+static lull_status check_file(const char *path, lull_error *error) {
     struct stat facts;
-    *frames = NULL;
-    *n = 0;
     if (stat(path, &facts) != 0) return base_fail(error, LULL_IO, "%s: %s", path, strerror(errno));
     if (S_ISDIR(facts.st_mode))
         return base_fail(error, LULL_IO, "%s: is a folder, expected a file", path);
     if (S_ISREG(facts.st_mode) && facts.st_size == 0)
         return base_fail(error, LULL_FORMAT, "%s: the file is empty", path);
-    if (!cli_is_npy(path)) {
-        lull_status status = refuse_by_name(path, error);
-        return status != LULL_OK
-                   ? status
-                   : analyse_recording(path, convention, options->quiet, frames, n, error);
+    return LULL_OK;
+}
+
+lull_status cli_read_input(const char *path, const cli_reading *reading, float **frames, size_t *n,
+                           lull_error *error) {
+    *frames = NULL;
+    *n = 0;
+    lull_status status = check_file(path, error);
+    if (status == LULL_OK && !cli_is_array(path)) {
+        status = refuse_by_name(path, error);
+        return status != LULL_OK ? status
+                                 : analyse_recording(path, &reading->target, reading->options.quiet,
+                                                     frames, n, error);
     }
     npy_array array = {0};
-    lull_status status = npy_read(path, &array, error);
-    if (status != LULL_OK) return status;
-    status = cli_arrange_array(&array, path, convention, options, frames, n, error);
+    if (status == LULL_OK) status = compare_beside(path, reading, error);
+    if (status == LULL_OK) status = read_array(path, &array, error);
+    if (status == LULL_OK) status = cli_arrange_array(&array, path, reading, frames, n, error);
     npy_free(&array);
+    return status;
+}
+
+lull_status cli_read_numbers(const char *path, const cli_reading *reading, float **frames,
+                             size_t *n, lull_error *error) {
+    npy_array array = {0};
+    *frames = NULL;
+    *n = 0;
+    lull_status status = check_file(path, error);
+    if (status == LULL_OK && !cli_is_array(path))
+        status = base_fail(error, LULL_FORMAT, "%s: expected a .npy or .npz array", path);
+    if (status == LULL_OK) status = read_array(path, &array, error);
+    if (status == LULL_OK)
+        status = arrange(&array, path, (size_t)reading->input.bands, reading->options.layout,
+                         frames, n, error);
+    npy_free(&array);
+    for (size_t i = 0; status == LULL_OK && i < *n * (size_t)reading->input.bands; i++)
+        if (!isfinite((*frames)[i]))
+            status = base_fail(error, LULL_NOT_FINITE, "%s: a value is not finite", path);
     return status;
 }

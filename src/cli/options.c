@@ -364,34 +364,49 @@ static bool readable(const char *folder, const char *name, char *path, size_t si
     return length > 0 && (size_t)length < size && access(path, R_OK) == 0;
 }
 
+/* The folders where models may be, in their order. */
+static void model_folders(const char *folders[3], char *beside, size_t size) {
+    char program[PATH_MAX];
+    folders[0] = folders[1] = NULL;
+    folders[2] = LULL_DATA_FOLDER "/models";
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length <= 0) return;
+    program[length] = '\0';
+    size_t build = strlen(LULL_BUILD_FOLDER);
+    if (strncmp(program, LULL_BUILD_FOLDER, build) == 0 && program[build] == '/')
+        folders[0] = LULL_SOURCE_FOLDER "/models";
+    char *slash = strrchr(program, '/');
+    if (slash == NULL) return;
+    *slash = '\0';
+    snprintf(beside, size, "%s/../share/lull/models", program);
+    folders[1] = beside;
+}
+
+static const char *const model_names[] = {"lull-speech-22k.safetensors",
+                                          "lull-speech-16k.safetensors"};
+enum { MODEL_NAMES = sizeof model_names / sizeof *model_names };
+
+bool cli_installed_model(int i, char *path, size_t size) {
+    char beside[PATH_MAX + 32] = "";
+    const char *folders[3];
+    model_folders(folders, beside, sizeof beside);
+    for (int f = 0; f < 3; f++)
+        for (int k = 0; folders[f] != NULL && k < MODEL_NAMES; k++)
+            if (readable(folders[f], model_names[k], path, size) && i-- == 0) return true;
+    return false;
+}
+
 lull_status cli_find_model(const char *option, char *path, size_t size, lull_error *error) {
-    static const char *const names[] = {"lull-speech-22k.safetensors",
-                                        "lull-speech-16k.safetensors"};
     const char *given = option != NULL ? option : getenv("LULL_MODEL");
     if (given != NULL && *given != '\0') {
         if ((size_t)snprintf(path, size, "%s", given) >= size)
             return base_fail(error, LULL_INVALID, "path of the model is too long");
         return LULL_OK;
     }
-    char program[PATH_MAX], beside[PATH_MAX + 32] = "";
-    const char *folders[3] = {NULL, NULL, LULL_DATA_FOLDER "/models"};
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length > 0) {
-        program[length] = '\0';
-        size_t build = strlen(LULL_BUILD_FOLDER);
-        if (strncmp(program, LULL_BUILD_FOLDER, build) == 0 && program[build] == '/')
-            folders[0] = LULL_SOURCE_FOLDER "/models";
-        char *slash = strrchr(program, '/');
-        if (slash != NULL) {
-            *slash = '\0';
-            snprintf(beside, sizeof beside, "%s/../share/lull/models", program);
-            folders[1] = beside;
-        }
-    }
-    for (int f = 0; f < 3; f++) {
-        for (int i = 0; folders[f] != NULL && i < 2; i++)
-            if (readable(folders[f], names[i], path, size)) return LULL_OK;
-    }
+    if (cli_installed_model(0, path, size)) return LULL_OK;
+    char beside[PATH_MAX + 32] = "";
+    const char *folders[3];
+    model_folders(folders, beside, sizeof beside);
     return base_fail(error, LULL_IO,
                      "no model found: neither in %s nor in %s; give one with -m FILE or LULL_MODEL",
                      folders[0] != NULL ? folders[0] : beside, LULL_DATA_FOLDER "/models");

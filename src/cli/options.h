@@ -91,6 +91,8 @@ int cli_finish_stdout(void);
  * that the program was built from (when it runs from its build folder) and in the installed data
  * folder (share/lull/models). Writes to path. */
 lull_status cli_find_model(const char *option, char *path, size_t size, lull_error *error);
+/* Shipped model number i of those that are installed or built; false behind the last. */
+bool cli_installed_model(int i, char *path, size_t size);
 /* Finds and opens it. */
 lull_status cli_open_model(const char *option, lull_model **model, lull_error *error);
 

@@ -14,9 +14,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/clock.h"
-#include "cli/opening.h"
 #include "cli/serve_protocol.h"
 #include "model/model.h"
+#include "vocoder/vocoder.h"
 
 static const double LINGER = 2.0; /* seconds for an error message to reach the client */
 
@@ -30,7 +30,7 @@ typedef struct stream {
     const serve_limits *limits;
     const lull_model_info *info;
     lull_vocoder *vocoder; /* NULL until the hello is there */
-    opening begun;
+    mel_watch *begun;
     /* In: the hello, a header or a payload, whose `wanted` bytes come to `in`. */
     unsigned char *in;
     size_t have, wanted;
@@ -68,7 +68,9 @@ static lull_status make_vocoder(stream *s, const serve_hello *hello, lull_error 
     if (hello->steps != 0) options.steps = (int)hello->steps;
     if (hello->refine != -1) options.refine = hello->refine;
     if (hello->refine_window != -1) options.refine_window = hello->refine_window;
-    return lull_vocoder_new(s->limits->model, &options, &s->vocoder, error);
+    const lull_model *model = s->limits->model;
+    return model ? lull_vocoder_new(model, &options, &s->vocoder, error)
+                 : vocoder_new_noise(&s->limits->reading->target, &options, &s->vocoder, error);
 }
 
 static lull_status take_hello(stream *s, lull_error *error) {
@@ -115,7 +117,7 @@ static lull_status take_frames(stream *s, lull_error *error) {
     s->frames_at = 0;
     s->in_payload = false;
     s->wanted = SERVE_HEADER_SIZE;
-    return opening_check(&s->begun, s->frames, n, "the stream", error);
+    return cli_reading_take_some(s->limits->reading, s->begun, "the stream", s->frames, n, error);
 }
 
 /* What `in` holds is complete. */
@@ -279,13 +281,13 @@ static lull_status prepare(stream *s, lull_error *error) {
     s->out = base_alloc(OUT_SIZE, 1);
     s->samples = base_alloc(SERVE_MOST_SAMPLES, sizeof(float));
     if (!s->in || !s->frames || !s->out || !s->samples) return base_no_memory(error);
-    return opening_init(&s->begun, &s->limits->model->config.mel, error);
+    return mel_watch_new(&s->limits->reading->input, &s->begun, error);
 }
 
 void serve_stream(int client, const serve_limits *limits, serve_result *result) {
     stream s = {.client = client,
                 .limits = limits,
-                .info = lull_model_get_info(limits->model),
+                .info = limits->info,
                 .wanted = SERVE_HELLO_SIZE,
                 .asked = base_now(),
                 .result = result};
@@ -295,7 +297,7 @@ void serve_stream(int client, const serve_limits *limits, serve_result *result) 
     /* Behind a message that was sent in part, another could not be told apart from its payload. */
     if (error->status && s.sent == 0) serve_refuse(client, limits, error);
     lull_vocoder_free(s.vocoder);
-    opening_clear(&s.begun);
+    mel_watch_free(s.begun);
     base_free(s.in);
     base_free(s.frames);
     base_free(s.out);

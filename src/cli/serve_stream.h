@@ -2,11 +2,13 @@
 #ifndef CLI_SERVE_STREAM_H
 #define CLI_SERVE_STREAM_H
 
-#include "lull.h"
+#include "cli/reading.h"
 
 /* What every stream is held to. Shared by all; not changed while they run. */
 typedef struct serve_limits {
-    const lull_model *model;
+    const lull_model *model;    /* NULL: no network */
+    const cli_reading *reading; /* of what clients send */
+    const lull_model_info *info;
     lull_options options; /* what a hello's zeros and minus ones mean */
     int most_steps;       /* that a hello may ask for */
     double hello_seconds; /* for the whole hello */

@@ -3,10 +3,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/opening.h"
 #include "cli/options.h"
 #include "cli/trace.h"
 #include "picture/picture.h"
+#include "recording/resample.h"
 #include "mel/griffin_lim.h"
 #include "vocoder/vocoder.h"
 
@@ -25,7 +25,8 @@ struct synthesis_worker {
     cli_sink *sink;
     size_t total, produced;
     float *kept; /* what comes out of a whole utterance, for its picture and trace; or NULL */
-    float pulled[PULL];
+    resampler *resampler; /* of the job at hand; NULL: the output has the mel's rate */
+    float pulled[PULL], resampled[PULL];
 };
 
 static const char *const stream_name = "standard input";
@@ -61,15 +62,41 @@ void synthesis_worker_free(synthesis_worker *worker) {
  * is something to write, so that nothing comes out of bad input. */
 static lull_status open_sink(synthesis_worker *worker, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
-    return cli_sink_open(worker->output, settings->convention.sample_rate, settings->format,
-                         settings->wav, &worker->sink, error);
+    const int from = settings->convention.sample_rate;
+    const int rate = settings->rate > 0 ? settings->rate : from;
+    resampler_free(worker->resampler);
+    worker->resampler = NULL;
+    lull_status status =
+        rate != from ? resampler_new(from, rate, &worker->resampler, error) : LULL_OK;
+    return status != LULL_OK ? status
+                             : cli_sink_open(worker->output, rate, settings->format, settings->wav,
+                                             &worker->sink, error);
+}
+
+/* n samples at the mel's rate to the sink, at its own; NULL: what the resampler still holds. */
+static lull_status write_out(synthesis_worker *worker, const float *samples, size_t n,
+                             lull_error *error) {
+    lull_status status = LULL_OK;
+    if (worker->resampler == NULL)
+        return n > 0 ? cli_sink_write(worker->sink, samples, n, error) : LULL_OK;
+    for (;;) {
+        size_t consumed = 0, produced = 0;
+        status = resampler_run(worker->resampler, samples, n, &consumed, worker->resampled, PULL,
+                               &produced, samples == NULL, error);
+        if (status == LULL_OK && produced > 0)
+            status = cli_sink_write(worker->sink, worker->resampled, produced, error);
+        if (status != LULL_OK || (consumed == 0 && produced == 0)) return status;
+        if (samples != NULL) samples += consumed;
+        n -= consumed;
+        if (samples != NULL && n == 0) return LULL_OK;
+    }
 }
 
 static lull_status emit(synthesis_worker *worker, const float *samples, size_t n,
                         lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     lull_status status = worker->sink != NULL ? LULL_OK : open_sink(worker, error);
-    if (status == LULL_OK) status = cli_sink_write(worker->sink, samples, n, error);
+    if (status == LULL_OK) status = write_out(worker, samples, n, error);
     if (status != LULL_OK) return status;
     if (worker->kept != NULL && n <= worker->total - worker->produced)
         memcpy(worker->kept + worker->produced, samples, n * sizeof *samples);
@@ -259,7 +286,7 @@ static lull_status decode_all(const synthesis_worker *worker, const unsigned cha
     *frames = base_alloc(*n, frame_bytes);
     if (*frames == NULL) return base_no_memory(error);
     decode(bytes, size / 4, *frames);
-    return cli_take_frames(convention, &worker->settings->input, stream_name, *frames, *n, error);
+    return cli_reading_take(worker->settings->reading, stream_name, *frames, *n, error);
 }
 
 /* Standard input as a whole: a .npy array, or raw frames for what cannot stream. */
@@ -274,8 +301,7 @@ static lull_status run_piped(synthesis_worker *worker, const unsigned char *begu
     if (status == LULL_OK && is_array(bytes, have)) {
         status = npy_parse(bytes, have, stream_name, &array, error);
         if (status == LULL_OK)
-            status = cli_arrange_array(&array, stream_name, &settings->convention, &settings->input,
-                                       &frames, &n, error);
+            status = cli_arrange_array(&array, stream_name, settings->reading, &frames, &n, error);
     } else if (status == LULL_OK) {
         status = decode_all(worker, bytes, have, &frames, &n, error);
     }
@@ -287,13 +313,11 @@ static lull_status run_piped(synthesis_worker *worker, const unsigned char *begu
 }
 
 static lull_status take_frames(synthesis_worker *worker, const unsigned char *bytes, size_t n,
-                               float *frames, opening *begun, lull_error *error) {
+                               float *frames, mel_watch *begun, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     decode(bytes, n * (size_t)settings->convention.bands, frames);
     lull_status status =
-        cli_convert_frames(&settings->convention, &settings->input, stream_name, frames, n, error);
-    if (status == LULL_OK && settings->input.from == CLI_FROM_MODEL)
-        status = opening_check(begun, frames, n, stream_name, error);
+        cli_reading_take_some(settings->reading, begun, stream_name, frames, n, error);
     return status != LULL_OK ? status : push(worker, frames, n, error);
 }
 
@@ -302,9 +326,9 @@ static lull_status run_stream(synthesis_worker *worker, lull_error *error) {
     size_t frame_bytes = (size_t)worker->settings->convention.bands * 4;
     unsigned char *bytes = base_alloc(STREAM_FRAMES, frame_bytes);
     float *frames = base_alloc(STREAM_FRAMES, frame_bytes);
-    opening begun;
+    mel_watch *begun = NULL;
     bool array = false;
-    lull_status status = opening_init(&begun, &worker->settings->convention, error);
+    lull_status status = mel_watch_new(&worker->settings->reading->input, &begun, error);
     if (status == LULL_OK && (bytes == NULL || frames == NULL)) status = base_no_memory(error);
     size_t have = 0, taken = 0;
     while (status == LULL_OK) {
@@ -316,7 +340,7 @@ static lull_status run_stream(synthesis_worker *worker, lull_error *error) {
         array = taken == 0 && is_array(bytes, have);
         if (array) break;
         size_t n = have / frame_bytes;
-        status = take_frames(worker, bytes, n, frames, &begun, error);
+        status = take_frames(worker, bytes, n, frames, begun, error);
         taken += n;
         have -= n * frame_bytes;
         memmove(bytes, bytes + n * frame_bytes, have);
@@ -331,7 +355,7 @@ static lull_status run_stream(synthesis_worker *worker, lull_error *error) {
         status = finish(worker, error);
     base_free(bytes);
     base_free(frames);
-    opening_clear(&begun);
+    mel_watch_free(begun);
     return status;
 }
 
@@ -342,7 +366,7 @@ static lull_status run_file(synthesis_worker *worker, const char *path, lull_err
     float *frames = NULL;
     size_t n = 0;
     lull_status status =
-        cli_read_input(path, &settings->convention, &settings->input, &frames, &n, error);
+        cli_read_input(path, settings->reading, &frames, &n, error);
     if (status == LULL_OK) status = run_frames(worker, path, frames, n, error);
     base_free(frames);
     return status;
@@ -368,6 +392,9 @@ lull_status synthesis_run(synthesis_worker *worker, const cli_job *job, size_t *
                               : run_file(worker, job->input, error);
     *samples = worker->produced;
     if (worker->vocoder != NULL) *limited = lull_vocoder_limited(worker->vocoder);
+    if (status == LULL_OK && worker->sink != NULL) status = write_out(worker, NULL, 0, error);
+    resampler_free(worker->resampler);
+    worker->resampler = NULL;
     if (status == LULL_OK) return cli_sink_commit(worker->sink, error);
     cli_sink_abandon(worker->sink);
     return status;

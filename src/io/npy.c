@@ -317,8 +317,8 @@ void npy_free(npy_array *array) {
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-/* Magic, version, length and dictionary, padded so that the data begins at a multiple of 64. */
-static size_t write_header(unsigned char *out, size_t room, int dimensions, const size_t *shape) {
+size_t npy_header(unsigned char *out, size_t room, const char *type, int dimensions,
+                  const size_t *shape) {
     char extents[NPY_MAX_DIMENSIONS * 24] = "";
     size_t used = 0;
     for (int d = 0; d < dimensions; d++) {
@@ -327,7 +327,8 @@ static size_t write_header(unsigned char *out, size_t room, int dimensions, cons
     }
     char *text = (char *)out + 10;
     int written = snprintf(text, room - 10,
-                           "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", extents);
+                           "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", type,
+                           extents);
     size_t length = (size_t)written, total = (10 + length + 1 + 63) / 64 * 64;
     memset(text + length, ' ', total - 10 - length);
     out[total - 1] = '\n';
@@ -352,7 +353,7 @@ lull_status npy_write(const char *path, const float *data, int dimensions, const
         }
     }
     unsigned char head[256];
-    size_t head_size = write_header(head, sizeof head, dimensions, shape);
+    size_t head_size = npy_header(head, sizeof head, "<f4", dimensions, shape);
     atomic_file *file;
     lull_status status = atomic_file_open(path, &file, error);
     if (status) return status;

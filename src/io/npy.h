@@ -24,6 +24,11 @@ lull_status npy_parse(const void *bytes, size_t size, const char *name, npy_arra
 /* How many elements a file has, by its header alone. */
 lull_status npy_count(const char *path, size_t *count, lull_error *error);
 
+/* What stands before the data of an array of the given type ("<f4"): magic, version 1.0, length and
+ * dictionary, padded to a multiple of 64 bytes. `room` of at least 256 bytes. Returns the size. */
+size_t npy_header(unsigned char *out, size_t room, const char *type, int dimensions,
+                  const size_t *shape);
+
 /* Writes atomically. */
 lull_status npy_write(const char *path, const float *data, int dimensions, const size_t *shape,
                       lull_error *error);

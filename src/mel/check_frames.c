@@ -1,63 +1,14 @@
 /* Could these numbers be mel frames of a convention? What cannot be is named, with the way to
  * convert it. */
-#include "mel/convention.h"
+#include "mel/look.h"
 
 #include "base/error.h"
-#include "mel/window.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 
-/* What the rules below look at, in the convention's logarithm. */
-typedef struct summary {
-    float lowest, highest, median;
-    size_t at_lowest; /* values equal to the lowest within 1e-4 */
-    float roughness;  /* median of |second difference in time| over the lower bands */
-} summary;
-
-/* Fewer frames than this say too little about medians. */
+/* Fewer frames than this say too little about levels and contrasts. */
 enum { ENOUGH_FRAMES = 16 };
-
-/* A histogram is enough for medians, and needs no memory that could be missing. */
-enum { BINS = 2048 };
-static const float histogram_low = -32, histogram_step = 64.0f / BINS;
-
-static void count_value(size_t histogram[BINS], float value) {
-    const float place = (value - histogram_low) / histogram_step;
-    const int bin = place < 0 ? 0 : place >= BINS ? BINS - 1 : (int)place;
-    histogram[bin]++;
-}
-
-static float median_of(const size_t histogram[BINS]) {
-    size_t total = 0, below = 0;
-    for (int i = 0; i < BINS; i++) total += histogram[i];
-    for (int i = 0; i < BINS; i++) {
-        below += histogram[i];
-        if (2 * below >= total && total > 0)
-            return histogram_low + ((float)i + 0.5f) * histogram_step;
-    }
-    return histogram_low;
-}
-
-/* floor: values down here (the clamp of silence) do not count for the median. */
-static void summarize(const float *frames, size_t n, size_t bands, float floor, summary *s) {
-    size_t values[BINS] = {0}, differences[BINS] = {0};
-    s->lowest = s->highest = frames[0];
-    s->at_lowest = 0;
-    for (size_t i = 0; i < n * bands; i++) {
-        s->lowest = fminf(s->lowest, frames[i]);
-        s->highest = fmaxf(s->highest, frames[i]);
-        if (frames[i] > floor) count_value(values, frames[i]);
-    }
-    for (size_t i = 0; i < n * bands; i++) s->at_lowest += frames[i] - s->lowest < 1e-4f;
-    for (size_t f = 1; f + 1 < n; f++)
-        for (size_t b = 0; b < (bands + 5) / 6; b++) {
-            const float *x = frames + f * bands + b;
-            count_value(differences, fabsf(x[bands] - 2 * x[0] + x[-(long)bands]));
-        }
-    s->median = median_of(values);
-    s->roughness = median_of(differences);
-}
 
 static lull_status check_finite(const float *frames, size_t n, size_t bands, const char *name,
                                 lull_error *error) {
@@ -69,118 +20,266 @@ static lull_status check_finite(const float *frames, size_t n, size_t bands, con
     return LULL_OK;
 }
 
-static lull_status check_unit_range(const mel_convention *c, const summary *s, const char *name,
-                                    lull_error *error) {
-    /* Acoustic models overshoot the clamp a little. */
-    const double margin = 0.5 * (c->clip_high - c->clip_low);
-    if (s->lowest >= c->clip_low - margin && s->highest <= c->clip_high + margin) return LULL_OK;
-    return base_fail(
-        error, LULL_MISMATCH,
-        "%s: values from %.4g to %.4g, but the '%s' convention lies between %g and %g: if these "
-        "are logarithms of its mels, convert with --from ln, --from log10 or --from db",
-        name, (double)s->lowest, (double)s->highest, c->name, c->clip_low, c->clip_high);
+/* The sound of the same numbers read as values of another scale, or as filters of the other norm.
+ */
+static bool possible_as(const mel_convention *c, mel_values values, const float *frames, size_t n,
+                        mel_sound *sound) {
+    mel_convention other = *c;
+    mel_convention_set_values(&other, values);
+    mel_look_listen(&other, frames, n, sound);
+    return mel_sound_is_possible(sound) && sound->loudest > -60;
 }
 
-/* Samples beyond full scale by 24 dB, and nothing but one vowel of them, reach this. */
-static double highest_legal(const mel_convention *c) {
-    /* |S| ≤ Σ window · peak, and a slaney filter's weights sum up to one bin's worth of 1/Hz, an
-     * HTK filter's to at most the number of bins. */
-    const double width = (double)c->sample_rate / c->n_fft, window_sum = 0.5 * c->window;
-    const double weights = c->scale == MEL_SCALE_SLANEY ? 2 / width : c->n_fft / 2.0;
-    const double linear =
-        16 * window_sum * weights / (c->normalized_window ? mel_window_norm(c) : 1);
-    return c->compression == MEL_COMPRESS_LN ? log(linear) : log10(linear);
+static bool possible_without_norm(const mel_convention *c, const float *frames, size_t n) {
+    mel_sound sound;
+    mel_convention other = *c;
+    if (c->norm != MEL_NORM_SLANEY) return false;
+    other.norm = MEL_NORM_NONE;
+    mel_look_listen(&other, frames, n, &sound);
+    return mel_sound_is_possible(&sound) && sound.loudest > -50;
 }
 
-/* Speech in ln spans over 9 (median below −3.6, lowest below −7.8 in the recordings looked at), in
- * log10 under
- * 6. Loud noise lies where log10 speech does, but is rougher in time, because fluctuations of noise
- * have one size; loud steady tones are smoother. */
-static bool looks_like_log10(const summary *s, size_t n) {
-    const bool clamped = s->at_lowest >= 2 && s->highest > s->lowest + 1 &&
-                         (fabsf(s->lowest + 5) < 1e-4f || fabsf(s->lowest + 10) < 1e-4f);
-    return clamped ||
-           (n >= ENOUGH_FRAMES && s->lowest > -5.05f && s->median > -3.1f &&
-            s->highest - s->lowest > 3.8f && s->roughness < 0.33f && s->roughness > 0.08f);
+static bool near(double value, double wanted, double margin) {
+    return fabs(value - wanted) <= margin;
 }
 
-static bool looks_like_ln(const summary *s, size_t n) {
-    const bool clamped = s->at_lowest >= 2 && fabsf(s->lowest + 11.5129f) < 1e-3f;
-    return clamped || (n >= ENOUGH_FRAMES && s->highest > 0.4f && s->highest - s->median > 4.2f &&
-                       s->roughness > 0.28f);
+static const char *logarithm_of(const mel_convention *c) {
+    return c->compression == MEL_COMPRESS_LOG10 ? "log10"
+           : c->compression == MEL_COMPRESS_LN  ? "ln"
+                                                : "linear";
 }
 
-static lull_status check_logarithm(const mel_convention *c, const summary *s, size_t n,
-                                   const char *name, lull_error *error) {
-    const bool ln = c->compression == MEL_COMPRESS_LN;
-    const double low = s->lowest, high = s->highest, legal = highest_legal(c);
-    const double floor = ln ? log(c->floor) : log10(c->floor);
-    if (low >= 0 && high <= 1)
+/* The range that numbers were mapped to, from their ends; false: none of the usual ones. */
+static bool find_range(const mel_look *s, double *low, double *high) {
+    static const double ranges[][2] = {{-1, 1}, {0, 1}, {-4, 4}, {0, 4}, {-2, 2}, {0, 2}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        const double width = ranges[i][1] - ranges[i][0];
+        *low = ranges[i][0];
+        *high = ranges[i][1];
+        if (near(s->lowest, *low, 0.02 * width) && s->highest <= *high + 0.02 * width &&
+            s->highest > *high - 0.35 * width)
+            return true;
+    }
+    return false;
+}
+
+/* Numbers that were shifted and scaled: which way, or NULL. */
+static lull_status name_scaled(const mel_convention *c, const mel_look *s, const char *name,
+                               lull_error *error) {
+    const double low = s->lowest, high = s->highest;
+    double from = 0, to = 0;
+    if (near(high - low, 2, 4e-3) && s->at_lowest > 0.002 && low > -1.6 && high < 2.5)
         return base_fail(
             error, LULL_MISMATCH,
-            "%s: values from %.4g to %.4g, but the '%s' convention is a logarithm (%s, mostly "
-            "negative): mels scaled to [0, 1], as the 'diffwave' convention writes them, need a "
-            "model of that convention; linear mels convert with --from linear",
-            name, low, high, c->name, ln ? "ln" : "log10");
-    if (low >= 0)
-        return base_fail(
-            error, LULL_MISMATCH,
-            "%s: no value is negative (%.4g to %.4g), but the '%s' convention is a logarithm "
-            "(%s): linear mels convert with --from linear, decibels with --from db",
-            name, low, high, c->name, ln ? "ln" : "log10");
-    if (high > legal || low < 1.6 * floor - 1)
-        return base_fail(
-            error, LULL_MISMATCH,
-            "%s: values from %.4g to %.4g, but mels of the '%s' convention (%s) lie between %.3g "
-            "and %.2g: decibels convert with --from db, linear mels with --from linear",
-            name, low, high, c->name, ln ? "ln" : "log10", floor, legal);
-    if (ln && looks_like_log10(s, n))
-        return base_fail(
-            error, LULL_MISMATCH,
-            "%s: values from %.4g to %.4g look like log10, but the '%s' convention is ln: convert "
-            "with --from log10",
+            "%s: values over exactly 2 (%.4g to %.4g) look like Whisper's log-mel, whose level is "
+            "lost and whose window and filters are not those of '%s': compute the mel as 'lull "
+            "info --conventions' says",
             name, low, high, c->name);
-    if (!ln && looks_like_ln(s, n))
+    if (fabs(s->mean) < 0.6 && s->deviation > 0.6 && s->deviation < 1.6 && low > -9 && high < 9 &&
+        !(s->at_lowest > 0.02 && near(low, -1, 0.03)) &&
+        !(s->at_lowest > 0.02 && near(low, -4, 0.05)))
         return base_fail(
             error, LULL_MISMATCH,
-            "%s: values from %.4g to %.4g look like ln, but the '%s' convention is log10: convert "
-            "with --from ln",
-            name, low, high, c->name);
+            "%s: values from %.4g to %.4g of mean %.2g and deviation %.2g look standardised: give "
+            "the mean and deviation with --statistics FILE",
+            name, low, high, s->mean, s->deviation);
+    if (find_range(s, &from, &to))
+        return base_fail(
+            error, LULL_MISMATCH,
+            "%s: values from %.4g to %.4g look mapped to [%g, %g]: undo it with --from "
+            "range:%g,%g:MIN,MAX, where MIN and MAX are what these ends stood for, in %s (or say "
+            "the convention with -c, as 'diffwave-22k' or 'coqui-22k'); linear mels convert with "
+            "--from linear",
+            name, low, high, from, to, from, to, logarithm_of(c));
     return LULL_OK;
 }
 
-lull_status mel_convention_check_frames(const mel_convention *convention, const float *frames,
-                                        size_t n, const char *name, lull_error *error) {
-    const size_t bands = (size_t)convention->bands;
-    if (n == 0) return LULL_OK;
-    const lull_status status = check_finite(frames, n, bands, name, error);
-    if (status) return status;
-    const bool unit = mel_convention_clips(convention);
-    if (!unit && (convention->gain != 1 || convention->offset != 0 || convention->power != 1 ||
-                  convention->compression == MEL_COMPRESS_LINEAR))
-        return LULL_OK;
-    const double floor = unit                                         ? convention->clip_low
-                         : convention->compression == MEL_COMPRESS_LN ? log(convention->floor)
-                                                                      : log10(convention->floor);
-    summary s;
-    summarize(frames, n, bands, convention->statistics ? -1e9f : (float)floor + 0.1f, &s);
-    if (convention->statistics) {
-        /* Deviations from a mean: nothing is as far out as this. */
-        if (s.lowest > -100 && s.highest < 100) return LULL_OK;
+static lull_status name_decibels(const mel_convention *c, const mel_look *s, const float *frames,
+                                 size_t n, const char *name, lull_error *error) {
+    mel_sound amplitude, power;
+    const bool relative = fabs(s->highest) < 1e-3;
+    const bool can = possible_as(c, MEL_VALUES_DB, frames, n, &amplitude);
+    possible_as(c, MEL_VALUES_POWER_DB, frames, n, &power);
+    if (relative)
+        return base_fail(
+            error, LULL_MISMATCH,
+            "%s: values from %.4g to 0 are decibels below their own maximum (librosa's ref=max): "
+            "the level is lost; compute them with ref=1, then --from power-db (power_to_db) or "
+            "--from db (amplitude_to_db)",
+            name, s->lowest);
+    const bool first = can && amplitude.loudest <= -6;
+    return base_fail(error, LULL_MISMATCH,
+                     "%s: values from %.4g to %.4g look like decibels: convert with --from %s (the "
+                     "loudest frames at %.0f dB of full scale) or, when they are %s, --from %s "
+                     "(%.0f dB)",
+                     name, s->lowest, s->highest, first ? "db" : "power-db",
+                     first ? amplitude.loudest : power.loudest,
+                     first ? "of power (librosa's power_to_db)" : "of amplitude (20·log10)",
+                     first ? "power-db" : "db", first ? power.loudest : amplitude.loudest);
+}
+
+/* As said, the sound would be louder than can be: why? */
+static lull_status name_loud(const mel_convention *c, const mel_look *s, const float *frames,
+                             size_t n, const char *name, lull_error *error) {
+    mel_sound sound;
+    const double int16 =
+        log(32768) * c->power * c->gain / (c->compression == MEL_COMPRESS_LOG10 ? M_LN10 : 1);
+    const lull_status scaled = name_scaled(c, s, name, error);
+    if (scaled) return scaled;
+    if (s->highest - s->lowest > 30 && s->lowest < -12)
+        if (s->highest > 8 || s->lowest < -35) return name_decibels(c, s, frames, n, name, error);
+    if (s->lowest >= 0 && s->sound.contrast < 0.6 * s->highest + 4 &&
+        possible_as(c, MEL_VALUES_LINEAR, frames, n, &sound) && s->mean < 0.2 * s->highest)
+        return base_fail(
+            error, LULL_MISMATCH,
+            "%s: no value is negative (%.4g to %.4g), but the '%s' convention is a logarithm (%s): "
+            "linear mels convert with --from linear, decibels with --from db",
+            name, s->lowest, s->highest, c->name, logarithm_of(c));
+    if (c->compression != MEL_COMPRESS_LINEAR && s->sound.loudest > 40 && s->highest - int16 < 4 &&
+        s->lowest > log(c->floor) * c->gain / M_LN10)
+        return base_fail(error, LULL_MISMATCH,
+                         "%s: values from %.4g to %.4g look like a mel of audio in int16 units "
+                         "(the loudest frames would be at %+.0f dB of full scale): divide the "
+                         "audio by 32768 before the analysis",
+                         name, s->lowest, s->highest, s->sound.loudest);
+    if (c->power == 1 && s->sound.contrast > 3.4 &&
+        possible_as(
+            c, c->compression == MEL_COMPRESS_LOG10 ? MEL_VALUES_LOG10_POWER : MEL_VALUES_LN_POWER,
+            frames, n, &sound))
+        return base_fail(
+            error, LULL_MISMATCH,
+            "%s: values from %.4g to %.4g look like %s of power, but the '%s' convention is of "
+            "amplitude: convert with --from %s-power",
+            name, s->lowest, s->highest, logarithm_of(c), c->name, logarithm_of(c));
+    if (possible_without_norm(c, frames, n))
+        return base_fail(
+            error, LULL_MISMATCH,
+            "%s: values from %.4g to %.4g (the loudest frames would be at %+.0f dB of full scale) "
+            "look like filters that were not normalised (peaks of 1): say so with -c "
+            "%s,norm=none, or for HTK filters -c %s,scale=htk,norm=none",
+            name, s->lowest, s->highest, s->sound.loudest, c->name, c->name);
+    if (s->lowest >= 0)
+        return base_fail(
+            error, LULL_MISMATCH,
+            "%s: no value is negative (%.4g to %.4g), but the '%s' convention is a logarithm (%s): "
+            "linear mels convert with --from linear, decibels with --from db",
+            name, s->lowest, s->highest, c->name, logarithm_of(c));
+    return base_fail(error, LULL_MISMATCH,
+                     "%s: values from %.4g to %.4g are no mels of the '%s' convention: the loudest "
+                     "frames would be at %+.0f dB of full scale; 'lull synth --explain-mel' shows "
+                     "what they look like, --force goes on",
+                     name, s->lowest, s->highest, c->name, s->sound.loudest);
+}
+
+/* Speech in ln spans over 9 (median below −3.6, lowest below −7.8 in the recordings looked at), in
+ * log10 under 6. Loud noise lies where log10 speech does, but is rougher in time, because
+ * fluctuations of noise have one size; loud steady tones are smoother. */
+static bool looks_like_log10(const mel_look *s) {
+    const bool clamped = s->at_lowest * (double)(s->frames * s->bands) >= 2 &&
+                         s->highest > s->lowest + 1 &&
+                         (near(s->lowest, -5, 1e-4) || near(s->lowest, -10, 1e-4));
+    return clamped ||
+           (s->frames >= ENOUGH_FRAMES && s->lowest > -5.05 && s->mean > -3.4 &&
+            s->highest - s->lowest > 3.8 && s->sound.roughness < 0.33 && s->sound.roughness > 0.08);
+}
+
+static bool looks_like_ln(const mel_look *s) {
+    const double roughness = s->sound.roughness / M_LN10; /* in the unit of the numbers */
+    const bool clamped =
+        s->at_lowest * (double)(s->frames * s->bands) >= 2 && near(s->lowest, -11.5129, 1e-3);
+    return clamped || (s->frames >= ENOUGH_FRAMES && s->highest > 0.4 &&
+                       s->highest - s->mean > 4.2 && roughness > 0.28);
+}
+
+/* A plain logarithm: no gain, offset or bounds. */
+static bool is_plain(const mel_convention *c, mel_compression compression) {
+    return c->compression == compression && c->gain == 1 && c->offset == 0 && !c->statistics &&
+           c->power == 1 && !mel_convention_clips(c);
+}
+
+static lull_status check_logarithm(const mel_convention *c, const mel_look *s, const char *name,
+                                   lull_error *error) {
+    if (is_plain(c, MEL_COMPRESS_LN) && looks_like_log10(s))
+        return base_fail(error, LULL_MISMATCH,
+                         "%s: values from %.4g to %.4g look like log10, but the '%s' convention is "
+                         "ln: convert with --from log10 when everything else is as '%s' (%d Hz, "
+                         "hop %d, %g-%g Hz), or say whose mel it is with -c, as "
+                         "parallelwavegan-24k or speecht5-16k",
+                         name, s->lowest, s->highest, c->name, c->name, c->sample_rate, c->hop,
+                         c->fmin, c->fmax);
+    if (is_plain(c, MEL_COMPRESS_LOG10) && looks_like_ln(s))
+        return base_fail(error, LULL_MISMATCH,
+                         "%s: values from %.4g to %.4g look like ln, but the '%s' convention is "
+                         "log10: convert with --from ln",
+                         name, s->lowest, s->highest, c->name);
+    return LULL_OK;
+}
+
+/* Bounds of what a convention writes, with room for models that overshoot. */
+static lull_status check_bounds(const mel_convention *c, const mel_look *s, const char *name,
+                                lull_error *error) {
+    if (c->statistics) {
+        if (s->lowest > -100 && s->highest < 100) return LULL_OK;
         return base_fail(
             error, LULL_MISMATCH,
             "%s: values from %.4g to %.4g, but the '%s' convention's are normalised to mean 0 and "
             "deviation 1: expected nothing beyond -100 and 100",
-            name, (double)s.lowest, (double)s.highest, convention->name);
+            name, s->lowest, s->highest, c->name);
     }
-    /* Silence is one value everywhere: the clamp, which is checked with a wide margin because
-     * acoustic models do not hit it. */
-    if (s.lowest == s.highest && n >= 2 && bands >= 2 &&
-        fabs(s.lowest - floor) > 0.2 * fabs(floor) + 0.05)
+    if (mel_convention_clips(c)) {
+        const double margin = 0.5 * (c->clip_high - c->clip_low);
+        if (s->lowest >= c->clip_low - margin && s->highest <= c->clip_high + margin)
+            return LULL_OK;
         return base_fail(
             error, LULL_MISMATCH,
-            "%s: all %zu × %zu values are %.4g: expected mel frames (silence would be %.4g)", name,
-            n, bands, (double)s.lowest, floor);
-    return unit ? check_unit_range(convention, &s, name, error)
-                : check_logarithm(convention, &s, n, name, error);
+            "%s: values from %.4g to %.4g, but the '%s' convention lies between %g and %g: if "
+            "these are logarithms of its mels, convert with --from ln, --from log10 or --from db",
+            name, s->lowest, s->highest, c->name, c->clip_low, c->clip_high);
+    }
+    return LULL_OK;
+}
+
+/* Far below the floor of a logarithm only decibels lie. */
+static bool is_below(const mel_convention *c, const mel_look *s) {
+    if (c->compression == MEL_COMPRESS_LINEAR || c->statistics || mel_convention_clips(c) ||
+        c->gain < 0)
+        return false;
+    const double floor = c->compression == MEL_COMPRESS_LN ? log(c->floor) : log10(c->floor);
+    const double least = c->gain * 1.6 * floor + c->offset - c->gain;
+    return s->lowest < least;
+}
+
+lull_status mel_convention_check_frames(const mel_convention *convention, const float *frames,
+                                        size_t n, const char *name, lull_error *error) {
+    const mel_convention *c = convention;
+    const size_t bands = (size_t)c->bands;
+    mel_look s;
+    if (n == 0) return LULL_OK;
+    if (mel_look_is_float64(frames, n * bands))
+        return base_fail(error, LULL_MISMATCH,
+                         "%s: the numbers look like float64 (8 bytes each), expected float32: "
+                         "array.astype('float32')",
+                         name);
+    lull_status status = check_finite(frames, n, bands, name, error);
+    if (status) return status;
+    mel_look_at(c, frames, n, &s);
+    if (s.padded == n && n >= 2)
+        return base_fail(error, LULL_MISMATCH,
+                         "%s: all %zu × %zu values are %.4g or of one number in a frame: expected "
+                         "mel frames",
+                         name, n, bands, s.lowest);
+    if (s.padded == n || s.constant) return LULL_OK;
+    if (mel_look_is_turned(&s))
+        return base_fail(error, LULL_MISMATCH,
+                         "%s: the numbers are smooth along bands and rough along time (%.2g and "
+                         "%.2g): the order looks turned, expected frame after frame of %zu bands "
+                         "(array.T, or --layout)",
+                         name, s.along_bands, s.along_time, bands);
+    status = check_bounds(c, &s, name, error);
+    if (status) return status;
+    if (is_below(c, &s)) return name_decibels(c, &s, frames, n, name, error);
+    const bool enough = n - s.padded >= ENOUGH_FRAMES;
+    if (enough ? !mel_sound_is_possible(&s.sound) : s.sound.median > 6)
+        return name_loud(c, &s, frames, n, name, error);
+    return check_logarithm(c, &s, name, error);
 }

@@ -290,3 +290,35 @@ lull_status mel_convention_check(const mel_convention *c, lull_error *error) {
 int mel_convention_first_centre(const mel_convention *convention) {
     return convention->centred ? 0 : convention->hop / 2;
 }
+
+const char *mel_values_name(mel_values values) {
+    static const char *const names[] = {"ln",       "log10",       "db",       "linear",
+                                        "ln-power", "log10-power", "power-db", "power"};
+    return values >= 0 && values < MEL_VALUES ? names[values] : NULL;
+}
+
+void mel_convention_set_values(mel_convention *convention, mel_values values) {
+    static const struct {
+        mel_compression compression;
+        double gain;
+        int power;
+    } of[] = {{MEL_COMPRESS_LN, 1, 1},     {MEL_COMPRESS_LOG10, 1, 1}, {MEL_COMPRESS_LOG10, 20, 1},
+              {MEL_COMPRESS_LINEAR, 1, 1}, {MEL_COMPRESS_LN, 1, 2},    {MEL_COMPRESS_LOG10, 1, 2},
+              {MEL_COMPRESS_LOG10, 10, 2}, {MEL_COMPRESS_LINEAR, 1, 2}};
+    mel_convention *c = convention;
+    const double power = (double)of[values].power / c->power;
+    c->compression = of[values].compression;
+    c->gain = of[values].gain;
+    c->offset = c->clip_low = c->clip_high = 0;
+    c->floor = fmax(pow(c->floor, power), 1e-30);
+    c->power = of[values].power;
+    c->floor_added = c->statistics = false;
+}
+
+void mel_convention_set_range(mel_convention *convention, double low, double high, double least,
+                              double most) {
+    const double factor = (high - low) / (most - least);
+    convention->offset = low + (convention->offset - least) * factor;
+    convention->gain *= factor;
+    convention->clip_low = convention->clip_high = 0;
+}

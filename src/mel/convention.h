@@ -67,9 +67,34 @@ lull_status mel_convention_check(const mel_convention *convention, lull_error *e
 /* Sample index of the centre of frame 0: 0 when centred, hop/2 otherwise. */
 int mel_convention_first_centre(const mel_convention *convention);
 
+/* What the numbers of a mel may be where nothing but the scale of its values differs. */
+typedef enum {
+    MEL_VALUES_LN,
+    MEL_VALUES_LOG10,
+    MEL_VALUES_DB, /* 20·log10 */
+    MEL_VALUES_LINEAR,
+    MEL_VALUES_LN_POWER, /* ln of filters over |S|² */
+    MEL_VALUES_LOG10_POWER,
+    MEL_VALUES_POWER_DB, /* 10·log10 of them: librosa's power_to_db */
+    MEL_VALUES_POWER,
+    MEL_VALUES
+} mel_values;
+
+/* "ln", "log10", "db", "linear", "ln-power", "log10-power", "power-db", "power" */
+const char *mel_values_name(mel_values values);
+
+/* The convention with values of another scale: no gain, bounds or statistics. */
+void mel_convention_set_values(mel_convention *convention, mel_values values);
+
+/* Values low … high stand for least … most of what the convention writes now; its bounds go.
+ * Neither pair may be of equal numbers. */
+void mel_convention_set_range(mel_convention *convention, double low, double high, double least,
+                              double most);
+
 /* Could these frames (n × bands) be of this convention? Fails with LULL_MISMATCH and one line that
- * names the option that converts ([0,1] range for a log-mel model, log10 for ln, …); NaN and
- * infinities with LULL_NOT_FINITE. `name` stands in the message. */
+ * says what they look like and the option that converts ([0, 1], log10 for ln, standardised, power,
+ * another order of the axes, …); NaN and infinities with LULL_NOT_FINITE. `name` stands in the
+ * message. mel/look.h has what it goes by. Allocates nothing. */
 lull_status mel_convention_check_frames(const mel_convention *convention, const float *frames,
                                         size_t n, const char *name, lull_error *error);
 

@@ -33,8 +33,7 @@ double mel_to_hz(mel_scale scale, double value) {
     return scale == MEL_SCALE_SLANEY ? slaney_to_hz(value) : htk_to_hz(value);
 }
 
-/* Edge i of bands + 2: band b rises from edge b to b + 1 and falls to b + 2. */
-static double edge(const mel_convention *c, int i) {
+double mel_filterbank_edge(const mel_convention *c, int i) {
     const double part = (double)i / (c->bands + 1), factor = mel_convention_filter_factor(c);
     const double low = mel_from_hz(c->scale, c->fmin * factor);
     const double high = mel_from_hz(c->scale, c->fmax * factor);
@@ -55,7 +54,8 @@ static int padded(int count) {
 
 /* Fills in band b; with weights NULL only measures start and count. */
 static void fill_band(mel_filterbank *f, const mel_convention *c, int b, float *weights) {
-    const double edges[3] = {edge(c, b), edge(c, b + 1), edge(c, b + 2)};
+    const double edges[3] = {mel_filterbank_edge(c, b), mel_filterbank_edge(c, b + 1),
+                             mel_filterbank_edge(c, b + 2)};
     const double width = (double)c->sample_rate / c->n_fft;
     int start = -1, last = -1;
     f->sum[b] = f->centroid[b] = 0;

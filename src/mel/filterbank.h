@@ -24,6 +24,9 @@ typedef struct mel_filterbank {
 double mel_from_hz(mel_scale scale, double hz);
 double mel_to_hz(mel_scale scale, double value);
 
+/* Edge i of bands + 2 in Hz: band b rises from edge b to b + 1 and falls to b + 2. */
+double mel_filterbank_edge(const mel_convention *convention, int i);
+
 lull_status mel_filterbank_new(const mel_convention *convention, mel_filterbank **filterbank,
                                lull_error *error);
 void mel_filterbank_free(mel_filterbank *filterbank);

@@ -389,8 +389,15 @@ static lull_status read_statistics(const reader *r, const cJSON *mel, const char
                                    float *values) {
     const cJSON *json = cJSON_GetObjectItemCaseSensitive(mel, member);
     int bands = r->config->mel.bands, i = 0;
-    char what[80];
-    snprintf(what, sizeof what, "must be an array of %d finite numbers, one a band", bands);
+    char what[96];
+    snprintf(what, sizeof what, "must be an array of %d finite numbers, one a band, or one number",
+             bands);
+    if (cJSON_IsNumber(json) && isfinite((float)json->valuedouble)) {
+        for (i = 0; i < bands; i++) values[i] = (float)json->valuedouble;
+        if (values == r->config->mel.deviation && !(values[0] > 0))
+            return refuse(r, "mel", member, "must be above 0");
+        return LULL_OK;
+    }
     if (!cJSON_IsArray(json) || cJSON_GetArraySize(json) != bands)
         return refuse(r, "mel", member, what);
     for (const cJSON *at = json->child; at; at = at->next, i++) {
@@ -409,7 +416,8 @@ static lull_status read_mel(const reader *r, const cJSON *json) {
     model_config *config = r->config;
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "convention");
     const cJSON *rate = cJSON_GetObjectItemCaseSensitive(json, "sample_rate");
-    if (cJSON_IsString(name)) {
+    /* "own": no named one, all its numbers are there. */
+    if (cJSON_IsString(name) && strcmp(name->valuestring, "own") != 0) {
         lull_error reason = {0};
         double hertz = cJSON_IsNumber(rate) && rate->valuedouble >= 1 && rate->valuedouble <= 1e6
                            ? rate->valuedouble
@@ -514,12 +522,10 @@ static const cJSON *find_mel(const cJSON *json) {
 
 lull_status model_convention_parse(const char *text, const char *name, mel_convention *convention,
                                    lull_error *error) {
-    model_config config;
+    model_config config = {.mel = *convention};
     const reader r = {name, &config, error};
     cJSON *json = NULL;
     lull_error reason;
-    model_config_default(&config);
-    snprintf(config.mel.name, sizeof config.mel.name, "%s", "own");
     lull_status status = json_parse(text, strlen(text), name, &json, &reason);
     if (status) return base_fail(error, status, "%s", reason.message);
     if (!cJSON_IsObject(json))
@@ -529,8 +535,14 @@ lull_status model_convention_parse(const char *text, const char *name, mel_conve
     cJSON_Delete(json);
     if (!status && mel_convention_check(&config.mel, &reason))
         status = base_fail(error, LULL_FORMAT, "%s: %s", name, reason.message);
-    if (!status) *convention = config.mel;
-    return status;
+    if (status) return status;
+    *convention = config.mel;
+    mel_convention named, plain = config.mel;
+    plain.statistics = false;
+    if (mel_convention_named(plain.name, plain.sample_rate, &named, NULL) ||
+        mel_convention_difference(&plain, &named))
+        snprintf(convention->name, sizeof convention->name, "%s", "own");
+    return LULL_OK;
 }
 
 /* ---- checking ---- */

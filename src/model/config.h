@@ -75,9 +75,9 @@ lull_status model_config_parse(const char *json, const char *name, model_config 
                                lull_error *error);
 char *model_config_print(const model_config *config); /* base_free; NULL = out of memory */
 
-/* A mel convention alone, by the members of "mel". Parsing begins with the convention that the text
- * names ("convention"), hifigan-22k where it names none, and also finds "mel" in a configuration or
- * in what `lull info --json` prints. */
+/* A mel convention alone, by the members of "mel": what the text says is changed in *convention, all
+ * of it when the text names a convention. Finds "mel" also in a configuration or in what `lull info
+ * --json` prints. On failure *convention is as it was. */
 lull_status model_convention_parse(const char *json, const char *name, mel_convention *convention,
                                    lull_error *error);
 char *

@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "cli/frame_source.h"
-#include "cli/opening.h"
 
 /* The linker sends read's callers here (--wrap): standard input gives as few bytes as it likes, or
  * is interrupted. */
@@ -34,15 +33,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     expect(mel_convention_named(data[0] & 64 ? "diffwave" : "hifigan", 16000, &convention,
                                 &error) == LULL_OK);
     convention.bands = bands[data[0] & 3];
-    cli_input_options options = {
-        .layout = data[0] >> 4 & 1, .from = (data[0] >> 2 & 3) + (data[0] >> 5 & 1), .quiet = true};
+    static const char *const scales[] = {NULL, "ln", "log10", "db", "linear"};
+    cli_input_options options = {.layout = data[0] >> 4 & 1,
+                                 .from = scales[(data[0] >> 2 & 3) + (data[0] >> 5 & 1)],
+                                 .quiet = true};
+    cli_reading reading;
+    expect(cli_reading_init(&reading, &options, &convention, &convention, &error) == LULL_OK);
     cuts = data[1];
     interrupts = 0;
     char name[32];
     int file = memory_file(data + 2, size - 2, name);
     expect(lseek(file, 0, SEEK_SET) == 0 && dup2(file, STDIN_FILENO) == STDIN_FILENO);
     frame_source *source = NULL;
-    lull_status status = frame_source_open("-", &convention, &options, &source, &error);
+    lull_status status = frame_source_open("-", &reading, &source, &error);
     expect(!status);
     size_t room = 1 + (data[1] & 7), n = 1, all = 0;
     float *frames = malloc(room * (size_t)convention.bands * sizeof *frames);
@@ -53,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         expect(n <= room);
         /* What is not converted is looked at as long as it is the beginning; the vocoder refuses
          * the rest. */
-        bool checked = options.from != CLI_FROM_MODEL || all + n <= OPENING_FRAMES;
+        bool checked = options.from != NULL || all + n <= MEL_WATCH_FRAMES;
         for (size_t i = 0; checked && i < n * (size_t)convention.bands; i++)
             expect(isfinite(frames[i]));
         all += n;
@@ -62,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (status) expect_told(status, &error);
     free(frames);
     frame_source_free(source);
+    cli_reading_clear(&reading);
     close(file);
     return 0;
 }

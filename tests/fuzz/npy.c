@@ -26,12 +26,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         mel_convention convention;
         expect(mel_convention_named(names[k], 16000, &convention, &error) == LULL_OK);
         convention.bands = 4;
-        for (int from = CLI_FROM_MODEL; from <= CLI_FROM_LINEAR; from++) {
-            cli_input_options options = {.layout = (int)(count % 3), .from = from, .quiet = true};
+        static const char *const scales[] = {NULL, "ln", "log10", "db", "linear", "range:0,1:-9,1"};
+        for (int from = 0; from < 6; from++) {
+            const cli_input_options options = {
+                .layout = (int)(count % 3), .from = scales[from], .quiet = true};
+            cli_reading reading;
             float *frames = NULL;
             size_t n = 0;
-            status =
-                cli_arrange_array(&array, "it.npy", &convention, &options, &frames, &n, &error);
+            expect(cli_reading_init(&reading, &options, &convention, &convention, &error) ==
+                   LULL_OK);
+            status = cli_arrange_array(&array, "it.npy", &reading, &frames, &n, &error);
+            cli_reading_clear(&reading);
             if (status)
                 expect_told(status, &error);
             else

@@ -88,7 +88,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     options.steps = 2;
     options.refine = 1;
     options.queue_frames = 16;
+    cli_reading reading;
+    const cli_input_options input = {.quiet = true};
+    expect(cli_reading_init(&reading, &input, &model->config.mel, &model->config.mel, NULL) ==
+           LULL_OK);
     serve_limits limits = {.model = model,
+                           .reading = &reading,
+                           .info = lull_model_get_info(model),
                            .options = options,
                            .most_steps = 4,
                            .hello_seconds = 10,
