@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/resample.h"
+#include "recording/resample.h"
 #include "mel/fft.h"
 #include "mel/window.h"
 

@@ -25,15 +25,19 @@ static double htk_to_hz(double mel) {
     return 700 * (pow(10, mel / 2595) - 1);
 }
 
+double mel_from_hz(mel_scale scale, double hz) {
+    return scale == MEL_SCALE_SLANEY ? slaney_from_hz(hz) : htk_from_hz(hz);
+}
+
+double mel_to_hz(mel_scale scale, double value) {
+    return scale == MEL_SCALE_SLANEY ? slaney_to_hz(value) : htk_to_hz(value);
+}
+
 /* Edge i of bands + 2: band b rises from edge b to b + 1 and falls to b + 2. */
 static double edge(const mel_convention *c, int i) {
     const double part = (double)i / (c->bands + 1);
-    if (c->scale == MEL_SCALE_SLANEY) {
-        const double low = slaney_from_hz(c->fmin), high = slaney_from_hz(c->fmax);
-        return slaney_to_hz(low + (high - low) * part);
-    }
-    const double low = htk_from_hz(c->fmin), high = htk_from_hz(c->fmax);
-    return htk_to_hz(low + (high - low) * part);
+    const double low = mel_from_hz(c->scale, c->fmin), high = mel_from_hz(c->scale, c->fmax);
+    return mel_to_hz(c->scale, low + (high - low) * part);
 }
 
 static double weight(const mel_convention *c, const double edges[3], double hz) {

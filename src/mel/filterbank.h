@@ -20,6 +20,10 @@ typedef struct mel_filterbank {
                         fraction·(values[lower + 1] − values[lower]) */
 } mel_filterbank;
 
+/* The mel scales: Slaney's (Auditory Toolbox, 1998) and HTK's. */
+double mel_from_hz(mel_scale scale, double hz);
+double mel_to_hz(mel_scale scale, double value);
+
 lull_status mel_filterbank_new(const mel_convention *convention, mel_filterbank **filterbank,
                                lull_error *error);
 void mel_filterbank_free(mel_filterbank *filterbank);

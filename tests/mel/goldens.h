@@ -3,7 +3,7 @@
 #define TESTS_MEL_GOLDENS_H
 
 #include "base/memory.h"
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
 

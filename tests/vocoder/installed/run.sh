@@ -27,6 +27,21 @@ LD_LIBRARY_PATH=$lib "$work/synth" "$model"
 $cxx -std=c++11 $strict "$here/copy.cpp" -o "$work/copy" $flags -L"$lib"
 LD_LIBRARY_PATH=$lib "$work/copy" "$model"
 
+# It brings along the mathematics, threads and a Fourier transform, and nothing else.
+for name in $(pkg-config --libs-only-l lull) $(pkg-config --static --libs-only-l lull); do
+    case $name in
+    -llull | -lm | -lpthread | -lfftw3f | -lcjson | -ldl) ;;
+    *) echo "pkg-config names $name"; exit 1 ;;
+    esac
+done
+needed=$(readelf -d "$lib/liblull.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
+for name in $needed; do
+    case $name in
+    libc.so.* | libm.so.* | ld-linux* | libfftw3f.so.* | libcjson.so.*) ;;
+    *) echo "liblull.so needs $name"; exit 1 ;;
+    esac
+done
+
 # Only what lull.h declares is visible.
 nm -D --defined-only "$lib/liblull.so" | awk '{ print $3 }' | sed 's/@.*//' | sort >"$work/visible"
 grep -v '^lull_' "$work/visible" && { echo "these symbols should not be visible"; exit 1; }
@@ -35,6 +50,6 @@ diff "$work/declared" "$work/visible"
 
 # The static library, with the libraries that it needs as the system has them.
 rm -f "$lib"/liblull.so*
-needs=$(pkg-config --libs sndfile soxr fftw3f openblas libcjson libpng)
-$cc -std=c11 $strict "$here/synth.c" -o "$work/synth-static" $flags -L"$lib" $needs -lm -lpthread
+flags=$(pkg-config --static --cflags --libs lull | strip)
+$cc -std=c11 $strict "$here/synth.c" -o "$work/synth-static" $flags -L"$lib"
 "$work/synth-static" "$model"
