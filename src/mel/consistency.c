@@ -295,8 +295,7 @@ lull_status mel_consistency_whole(const mel_convention *convention, const float 
             correct(&c, (const float *const *)wanted, (const float *const *)segment);
             for (int k = 0; k < both; k++) {
                 for (size_t j = 0; j < size; j++)
-                    segment[k][j] =
-                        c.stft->pair->frames[2 * j + (size_t)k] * c.stft->synthesis[j];
+                    segment[k][j] = c.stft->pair->frames[2 * j + (size_t)k] * c.stft->synthesis[j];
                 mel_overlap_add(overlap, mel_stft_begin(c.stft, (int64_t)f + k), segment[k]);
             }
         }

@@ -117,7 +117,8 @@ lull_status mel_front_end_finish(mel_front_end *front_end, lull_error *error) {
     const size_t behind = e->begin == 0 ? lead : 0;
     const size_t available = e->count - behind;
     for (size_t i = 0; i < lead; i++)
-        e->samples[e->count + i] = e->samples[behind + mel_stft_mirrored((int64_t)(available + i), available)];
+        e->samples[e->count + i] =
+            e->samples[behind + mel_stft_mirrored((int64_t)(available + i), available)];
     e->count += lead;
     e->finished = true;
     return LULL_OK;

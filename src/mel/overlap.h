@@ -1,6 +1,7 @@
-/* Weighted overlap-add: frames of a STFT added up to a signal again (Griffin & Lim 1984, eq. 6, with
- * a floor under the weights): Σ frames / max(Σ window², MEL_OVERLAP_FLOOR). The only one in the
- * project: whole signals, training's crops, and the streaming consistency, which moves along. */
+/* Weighted overlap-add: frames of a STFT added up to a signal again (Griffin & Lim 1984, eq. 6,
+ * with a floor under the weights): Σ frames / max(Σ window², MEL_OVERLAP_FLOOR). The only one in
+ * the project: whole signals, training's crops, and the streaming consistency, which moves along.
+ */
 #ifndef MEL_OVERLAP_H
 #define MEL_OVERLAP_H
 

@@ -143,8 +143,8 @@ static void add_gradient(resolution *r, double by_convergence, double by_log, fl
             double by_magnitude = by_convergence * (ours - theirs);
             if (ours > theirs) by_magnitude += by_log / ours;
             if (ours < theirs) by_magnitude -= by_log / ours;
-            double scale = by_magnitude / ours * r->stft->grid.size *
-                           (k == 0 || k + 1 == bins ? 1.0 : 0.5);
+            double scale =
+                by_magnitude / ours * r->stft->grid.size * (k == 0 || k + 1 == bins ? 1.0 : 0.5);
             r->stft->spectrum[2 * k] = (float)(scale * spectrum[2 * k]);
             r->stft->spectrum[2 * k + 1] = (float)(scale * spectrum[2 * k + 1]);
         }
