@@ -45,14 +45,16 @@ void mel_front_end_free(mel_front_end *front_end) {
     base_free(front_end);
 }
 
-/* Puts the reflection of the beginning before the samples. */
+/* Puts the padding of the beginning before the samples. */
 static lull_status reflect_beginning(mel_front_end *e, lull_error *error) {
     const size_t lead = (size_t)e->lead;
     if (!base_grow((void **)&e->samples, &e->capacity, e->count + lead, sizeof(float)))
         return base_no_memory(error);
     memmove(e->samples + lead, e->samples, e->count * sizeof(float));
+    const bool zeros = e->convention.padding == MEL_PADDING_ZEROS;
     for (size_t i = 0; i < lead; i++)
-        e->samples[i] = e->samples[lead + mel_stft_mirrored((int64_t)i - (int64_t)lead, e->count)];
+        e->samples[i] =
+            zeros ? 0 : e->samples[lead + mel_stft_mirrored((int64_t)i - (int64_t)lead, e->count)];
     e->count += lead;
     e->started = true;
     return LULL_OK;
@@ -116,9 +118,10 @@ lull_status mel_front_end_finish(mel_front_end *front_end, lull_error *error) {
      * of a longer one the last lead + 1 samples are enough. */
     const size_t behind = e->begin == 0 ? lead : 0;
     const size_t available = e->count - behind;
+    const bool zeros = e->convention.padding == MEL_PADDING_ZEROS;
     for (size_t i = 0; i < lead; i++)
         e->samples[e->count + i] =
-            e->samples[behind + mel_stft_mirrored((int64_t)(available + i), available)];
+            zeros ? 0 : e->samples[behind + mel_stft_mirrored((int64_t)(available + i), available)];
     e->count += lead;
     e->finished = true;
     return LULL_OK;

@@ -148,8 +148,7 @@ static lull_status read_audio(train_crops *crops, const train_crop *crop, int64_
 }
 
 /* What frame f of the recording sees, in crops->segment: outside the recording zeros or its
- * reflection (as analysis pads a recording). What was read begins or ends inside the recording only
- * where no frame sees more. */
+ * reflection. What was read begins or ends inside the recording only where no frame sees more. */
 static void cut(train_crops *crops, int64_t f, bool mirror) {
     mel_stft_cut(crops->stft, crops->audio, (size_t)crops->audio_count,
                  mel_stft_begin(crops->stft, f) - crops->audio_first, mirror, crops->segment);
@@ -158,8 +157,9 @@ static void cut(train_crops *crops, int64_t f, bool mirror) {
 /* Mel frames first … end-1 of the recording as analysing the whole of it gives them, in
  * crops->frames. */
 static void analyse(train_crops *crops, int64_t first, int64_t end) {
+    bool mirror = crops->config->mel.padding == MEL_PADDING_REFLECT;
     for (int64_t f = first; f < end; f++) {
-        cut(crops, f, true);
+        cut(crops, f, mirror);
         mel_analysis_frame(crops->analysis, crops->segment,
                            crops->frames + (f - first) * crops->config->mel.bands);
     }
