@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/os_socket.h"
 #include "base/memory.h"
 #include "cli/listener.h"
 #include "cli/options.h"
@@ -134,7 +135,7 @@ static void take_in(server *s, int descriptor) {
 /* ---- the server ----------------------------------------------------------------------------- */
 
 static void accept_from(server *s, int listening) {
-    int descriptor = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    int descriptor = os_socket_accept(listening);
     if (descriptor >= 0) {
         take_in(s, descriptor);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {

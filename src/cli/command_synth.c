@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/error.h"
+#include "base/os_thread.h"
 #include "base/memory.h"
 #include "base/clock.h"
 #include "base/progress.h"
@@ -258,10 +259,8 @@ static lull_status compare_ranks(ranks *ranks, const char *orders, const lull_mo
 /* One file alone gets a few cores; several at a time are --jobs. */
 static int default_threads(const cli_jobs *jobs) {
     enum { MOST = 4 };
-    cpu_set_t cores;
-    if (jobs->count != 1 || sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
-    const int count = CPU_COUNT(&cores);
-    return count < 1 ? 1 : count < MOST ? count : MOST;
+    const int count = os_processors_of_process();
+    return jobs->count != 1 ? 1 : count < MOST ? count : MOST;
 }
 
 static int synthesize(const synth_options *options, const cli_jobs *all, ranks *ranks,

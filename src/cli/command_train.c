@@ -356,7 +356,6 @@ static int run_it(const arguments *a, ranks *ranks, const model_config *config) 
     train_result result;
     lull_error error = {0};
     cli_stop_catch(SIGUSR1, true); /* mpirun passes it on and does not end the ranks for it */
-    signal(SIGXFSZ, SIG_IGN);      /* a file size limit is then a failed write like a full disk */
     lull_status status = train_run(config, &a->settings, &options, &result, &error);
     if (talk.drawn) fputs("\r\033[K", stderr);
     if (ranks_rank(ranks) > 0) return status ? CLI_FAILED : CLI_OK; /* the first one speaks */

@@ -1,8 +1,9 @@
 /* The wish to stop, as signals say it: see stop.h. */
 #include "cli/stop.h"
 
+#include "base/os_signal.h"
+
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 volatile sig_atomic_t cli_stop_asked;
@@ -24,13 +25,9 @@ static void on_signal(int number) {
 }
 
 void cli_stop_catch(int also, bool restart) {
-    const int numbers[] = {SIGINT, SIGTERM, also};
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    action.sa_flags = (int)SA_RESETHAND | (restart ? SA_RESTART : 0);
-    for (int i = 0; i < 3; i++)
-        if (numbers[i]) sigaction(numbers[i], &action, NULL);
+    os_signal_catch(SIGINT, on_signal, restart);
+    os_signal_catch(SIGTERM, on_signal, restart);
+    if (also) os_signal_catch(also, on_signal, restart);
 }
 
 int cli_stop_descriptor(void) {
