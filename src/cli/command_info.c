@@ -25,8 +25,10 @@ typedef struct settings_facts {
     int steps, refine, refine_window;
     double refine_momentum;
     bool postnet;
-    size_t latency; /* samples */
-    double flops;   /* in one second of audio */
+    size_t latency;                           /* samples */
+    vocoder_delay delays[VOCODER_MAX_DELAYS]; /* what it is the sum of */
+    int delay_count;
+    double flops; /* in one second of audio */
 } settings_facts;
 
 static lull_status find_settings(const lull_model *model, lull_use use, settings_facts *facts,
@@ -47,6 +49,7 @@ static lull_status find_settings(const lull_model *model, lull_use use, settings
     facts->refine_momentum = settings.refine_momentum;
     facts->postnet = settings.postnet;
     facts->latency = lull_vocoder_latency(vocoder);
+    facts->delay_count = vocoder_delays(vocoder, facts->delays);
     facts->flops = model_flops(config, vocoder_stages(vocoder), settings.postnet);
     lull_vocoder_free(vocoder);
     return LULL_OK;
@@ -62,8 +65,8 @@ static const char *compression_name(const mel_convention *mel) {
         return "natural logarithm";
     case MEL_COMPRESS_LOG10:
         return "log10";
-    case MEL_COMPRESS_DIFFWAVE:
-        return "decibels mapped to 0-1";
+    case MEL_COMPRESS_LINEAR:
+        return "linear";
     }
     return "";
 }
@@ -73,6 +76,22 @@ static const char *family_name(const model_config *config) {
 }
 
 /* ---- JSON --------------------------------------------------------------------------------- */
+
+static cJSON *delays_json(const settings_facts *facts) {
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < facts->delay_count && list; i++) {
+        cJSON *object = cJSON_CreateObject();
+        if (!cJSON_AddStringToObject(object, "name", facts->delays[i].name) ||
+            !cJSON_AddNumberToObject(object, "parts", facts->delays[i].parts) ||
+            !cJSON_AddNumberToObject(object, "samples", (double)facts->delays[i].samples) ||
+            !cJSON_AddItemToArray(list, object)) {
+            cJSON_Delete(object);
+            cJSON_Delete(list);
+            return NULL;
+        }
+    }
+    return list;
+}
 
 static cJSON *settings_json(const lull_model *model, const settings_facts *facts) {
     cJSON *object = cJSON_CreateObject();
@@ -86,6 +105,7 @@ static cJSON *settings_json(const lull_model *model, const settings_facts *facts
         cJSON_AddNumberToObject(object, "latency_samples", (double)facts->latency) &&
         cJSON_AddNumberToObject(object, "latency_frames", (double)facts->latency / hop) &&
         cJSON_AddNumberToObject(object, "latency_ms", milliseconds(model, facts->latency)) &&
+        json_add(object, "latency_parts", delays_json(facts)) &&
         cJSON_AddNumberToObject(object, "flops_per_second", facts->flops);
     if (fine) return object;
     cJSON_Delete(object);
@@ -155,6 +175,23 @@ static bool print_training(const lull_model *model) {
     return fine;
 }
 
+/* "postnet 23.2 + conditioner 11.6 + … ms" */
+static void print_delays(const lull_model *model, const settings_facts *facts) {
+    char text[512] = "";
+    size_t length = 0;
+    for (int i = 0; i < facts->delay_count && length < sizeof text; i++) {
+        const vocoder_delay *delay = &facts->delays[i];
+        length += (size_t)snprintf(text + length, sizeof text - length, "%s%s ", i ? " + " : "",
+                                   delay->name);
+        if (delay->parts > 1 && length < sizeof text)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%d × ", delay->parts);
+        if (length < sizeof text)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%.1f",
+                                       milliseconds(model, delay->samples) / delay->parts);
+    }
+    row("", "latency: %s ms", text);
+}
+
 static int print_text(const char *path, const lull_model *model, const settings_facts *facts) {
     const lull_model_info *info = lull_model_get_info(model);
     const model_config *config = &model->config;
@@ -181,13 +218,15 @@ static int print_text(const char *path, const lull_model *model, const settings_
             milliseconds(model, (size_t)config->postnet_look_ahead * (size_t)mel->hop));
     row("process", "predicts %s, sampler %s, eta %g", diffusion_objective_name(config->objective),
         diffusion_sampler_name(config->sampler), config->eta);
-    for (int i = 0; i < SETTINGS; i++)
+    for (int i = 0; i < SETTINGS; i++) {
         row(facts[i].name,
             "%s%d step%s, %d refinement%s on %d frames: latency %.1f ms (%zu samples), "
             "%.1f GFLOP/s",
             facts[i].postnet ? "postnet, " : "", facts[i].steps, facts[i].steps == 1 ? "" : "s",
             facts[i].refine, facts[i].refine == 1 ? "" : "s", facts[i].refine_window,
             milliseconds(model, facts[i].latency), facts[i].latency, facts[i].flops / 1e9);
+        print_delays(model, &facts[i]);
+    }
     if (!print_training(model)) return cli_failf("out of memory");
     return cli_finish_stdout();
 }
