@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include "base/error.h"
+#include "base/os_file.h"
 #include "base/memory.h"
 
 #include <ctype.h>
@@ -369,9 +370,7 @@ static void model_folders(const char *folders[3], char *beside, size_t size) {
     char program[PATH_MAX];
     folders[0] = folders[1] = NULL;
     folders[2] = LULL_DATA_FOLDER "/models";
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length <= 0) return;
-    program[length] = '\0';
+    if (!os_program_path(program, sizeof program)) return;
     size_t build = strlen(LULL_BUILD_FOLDER);
     if (strncmp(program, LULL_BUILD_FOLDER, build) == 0 && program[build] == '/')
         folders[0] = LULL_SOURCE_FOLDER "/models";
