@@ -3,6 +3,7 @@
 #include "mel/look.h"
 
 #include "base/error.h"
+#include "mel/window.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -118,6 +119,25 @@ static lull_status name_decibels(const mel_convention *c, const mel_look *s, con
                      first ? "power-db" : "db", first ? power.loudest : amplitude.loudest);
 }
 
+/* ln of the linear mel of samples beyond full scale by 24 dB, and of nothing but one vowel of them.
+ */
+static double highest_legal(const mel_convention *c) {
+    /* |S| ≤ Σ window · peak, and a slaney filter's weights sum up to one bin's worth of 1/Hz, other
+     * ones to at most the number of bins. */
+    const double width = (double)c->sample_rate / c->n_fft, window_sum = 0.5 * c->window;
+    const double weights = c->norm == MEL_NORM_SLANEY ? 2 / width : c->n_fft / 2.0;
+    const double magnitude = 16 * window_sum / (c->normalized_window ? mel_window_norm(c) : 1);
+    return log(weights) + c->power * log(magnitude);
+}
+
+/* What the convention writes for ln of a linear mel in its own normalisation. */
+static double value_of(const mel_convention *c, double natural_log) {
+    const double inner = c->compression == MEL_COMPRESS_LN      ? natural_log
+                         : c->compression == MEL_COMPRESS_LOG10 ? natural_log / M_LN10
+                                                                : exp(natural_log);
+    return c->gain * inner + c->offset;
+}
+
 /* As said, the sound would be louder than can be: why? */
 static lull_status name_loud(const mel_convention *c, const mel_look *s, const float *frames,
                              size_t n, const char *name, lull_error *error) {
@@ -142,6 +162,13 @@ static lull_status name_loud(const mel_convention *c, const mel_look *s, const f
                          "(the loudest frames would be at %+.0f dB of full scale): divide the "
                          "audio by 32768 before the analysis",
                          name, s->lowest, s->highest, s->sound.loudest);
+    if (c->power == 1 && c->compression == MEL_COMPRESS_LOG10 && s->sound.contrast > 3.4 &&
+        possible_as(c, MEL_VALUES_LN, frames, n, &sound))
+        return base_fail(
+            error, LULL_MISMATCH,
+            "%s: values from %.4g to %.4g look like ln, but the '%s' convention is log10: convert "
+            "with --from ln (or, if they are log10 of power, --from log10-power)",
+            name, s->lowest, s->highest, c->name);
     if (c->power == 1 && s->sound.contrast > 3.4 &&
         possible_as(
             c, c->compression == MEL_COMPRESS_LOG10 ? MEL_VALUES_LOG10_POWER : MEL_VALUES_LN_POWER,
@@ -165,10 +192,11 @@ static lull_status name_loud(const mel_convention *c, const mel_look *s, const f
             "linear mels convert with --from linear, decibels with --from db",
             name, s->lowest, s->highest, c->name, logarithm_of(c));
     return base_fail(error, LULL_MISMATCH,
-                     "%s: values from %.4g to %.4g are no mels of the '%s' convention: the loudest "
-                     "frames would be at %+.0f dB of full scale; 'lull synth --explain-mel' shows "
-                     "what they look like, --force goes on",
-                     name, s->lowest, s->highest, c->name, s->sound.loudest);
+                     "%s: values from %.4g to %.4g, but mels of the '%s' convention lie between "
+                     "%.3g and %.2g (the loudest frames would be at %+.0f dB of full scale): 'lull "
+                     "synth --explain-mel' shows what they look like, --force goes on",
+                     name, s->lowest, s->highest, c->name, value_of(c, log(c->floor)),
+                     value_of(c, highest_legal(c)), s->sound.loudest);
 }
 
 /* Speech in ln spans over 9 (median below −3.6, lowest below −7.8 in the recordings looked at), in
@@ -278,8 +306,9 @@ lull_status mel_convention_check_frames(const mel_convention *convention, const 
     status = check_bounds(c, &s, name, error);
     if (status) return status;
     if (is_below(c, &s)) return name_decibels(c, &s, frames, n, name, error);
+    const bool beyond = !c->statistics && c->gain > 0 && s.highest > value_of(c, highest_legal(c));
     const bool enough = n - s.padded >= ENOUGH_FRAMES;
-    if (enough ? !mel_sound_is_possible(&s.sound) : s.sound.median > 6)
+    if (beyond || (enough ? !mel_sound_is_possible(&s.sound) : s.sound.median > 6))
         return name_loud(c, &s, frames, n, name, error);
     return check_logarithm(c, &s, name, error);
 }

@@ -98,7 +98,8 @@ void mel_look_listen(const mel_convention *convention, const float *frames, size
 }
 
 bool mel_sound_is_possible(const mel_sound *sound) {
-    return sound->beyond <= 0.08 && sound->loudest <= 3;
+    const bool flat = sound->contrast < 0.8 && sound->roughness < 0.25;
+    return sound->loudest <= 1 && !(flat && sound->beyond > 0.05);
 }
 
 static bool is_constant(const float *frame, size_t bands) {
@@ -179,7 +180,7 @@ void mel_look_at(const mel_convention *convention, const float *frames, size_t n
 bool mel_look_is_float64(const float *values, size_t count) {
     /* The lower half of a float64 is noise, or zeros where it was a float32: no mel is below 1e-9
      * or above 1e6 in a fifth of its values. The upper half is a number near its exponent. */
-    size_t wild = 0, zero = 0, sane = 0;
+    size_t wild = 0, zero = 0, upper_zero = 0, sane = 0;
     const size_t pairs = count / 2;
     for (size_t i = 0; i < pairs; i++) {
         const float low = fabsf(values[2 * i]);
@@ -187,14 +188,16 @@ bool mel_look_is_float64(const float *values, size_t count) {
         memcpy(&value, values + 2 * i, sizeof value);
         wild += !(low < 1e6f) || (low < 1e-9f && low > 0);
         zero += low == 0;
+        upper_zero += values[2 * i + 1] == 0;
         sane +=
             fabs(value) < 1e5 && (fabs(value) > 1e-9 || value == 0) && isfinite(values[2 * i + 1]);
     }
     return pairs >= 16 && sane * 50 >= pairs * 49 &&
-           (wild * 5 >= pairs || (zero + wild) * 2 > pairs) && zero < pairs;
+           (wild * 5 >= pairs || (zero + wild) * 2 > pairs) && zero < pairs && 4 * upper_zero < zero + wild;
 }
 
 bool mel_look_is_turned(const mel_look *look) {
     return look->frames - look->padded >= 8 && look->bands >= 8 &&
-           look->along_time > 2.5 * look->along_bands && look->along_bands > 0;
+           look->along_time > 2.5 * look->along_bands &&
+           look->along_time > 0.3 * look->deviation && look->along_bands > 0.03 * look->deviation;
 }

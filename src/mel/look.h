@@ -32,7 +32,7 @@ void mel_look_at(const mel_convention *convention, const float *frames, size_t n
 void mel_look_listen(const mel_convention *convention, const float *frames, size_t n,
                      mel_sound *sound);
 
-/* Is this a sound that speech can be? */
+/* Is this a sound that can be? Nothing is louder than full scale, and what is near it moves. */
 bool mel_sound_is_possible(const mel_sound *sound);
 
 /* Do float32 numbers look like the halves of float64 ones? */

@@ -23,10 +23,12 @@ static bool stands_alone(const char *value, size_t size) {
            (size == 5 && strncmp(value, "false", 5) == 0);
 }
 
-/* "bands=100,norm=none" → {"bands":100,"norm":"none"} */
-static lull_status changes_as_json(const char *changes, char json[TEXT_SIZE], lull_error *error) {
-    size_t used = 0;
-    json[used++] = '{';
+/* "bands=100,norm=none" → {"convention":NAME,"bands":100,"norm":"none"} */
+static lull_status changes_as_json(const char *name_of_all, int rate, const char *changes,
+                                   char json[TEXT_SIZE], lull_error *error) {
+    size_t used = (size_t)snprintf(json, TEXT_SIZE, "{\"convention\":\"%s\"", name_of_all);
+    if (rate > 0 && strstr(changes, "sample_rate=") == NULL)
+        used += (size_t)snprintf(json + used, TEXT_SIZE - used, ",\"sample_rate\":%d", rate);
     for (const char *at = changes, *end; *at; at = *end ? end + 1 : end) {
         end = at + strcspn(at, ",");
         const char *equals = memchr(at, '=', (size_t)(end - at));
@@ -38,9 +40,8 @@ static lull_status changes_as_json(const char *changes, char json[TEXT_SIZE], lu
                              "fmax=8000 ('lull info --conventions --json' shows the members)",
                              (int)(end - at > 60 ? 60 : end - at), at);
         const char *quote = stands_alone(equals + 1, size) ? "" : "\"";
-        used += (size_t)snprintf(json + used, TEXT_SIZE - used, "%s\"%.*s\":%s%.*s%s",
-                                 used > 1 ? "," : "", (int)name, at, quote, (int)size, equals + 1,
-                                 quote);
+        used += (size_t)snprintf(json + used, TEXT_SIZE - used, ",\"%.*s\":%s%.*s%s", (int)name, at,
+                                 quote, (int)size, equals + 1, quote);
         if (used >= TEXT_SIZE - 2)
             return base_fail(error, LULL_INVALID, "mel convention: too many changes");
     }
@@ -59,7 +60,7 @@ lull_status model_convention_read(const char *text, int rate, mel_convention *co
     snprintf(name, sizeof name, "%.*s", (int)(length < 63 ? length : 63), text);
     lull_status status =
         mel_convention_named(is_json ? "hifigan-22k" : name, rate, convention, error);
-    if (!status && comma) status = changes_as_json(comma + 1, json, error);
+    if (!status && comma) status = changes_as_json(name, rate, comma + 1, json, error);
     if (!status && comma)
         status = model_convention_parse(json, "mel convention", convention, error);
     if (!status && is_json)

@@ -52,7 +52,7 @@ class Arrays(Case):
 
     def test_archive_of_arrays(self):
         self.write("in.npz", b"PK\x03\x04" + bytes(100))
-        self.refused("in.npz", "in.npz", "numpy.save")
+        self.refused("in.npz", "in.npz", ".npz archive")
 
     def test_big_endian(self):
         self.refused_bytes(npy_bytes([BANDS, 6], bands_first(FEW), descr=">f4"), ">f4")
@@ -166,10 +166,6 @@ class Recordings(Case):
     def test_no_samples(self):
         self.write("in.wav", wav_bytes([]))
         self.refused("in.wav", "in.wav")
-
-    def test_silence(self):
-        self.write("in.wav", wav_bytes([0] * 16000))
-        self.refused("in.wav", "in.wav", "no sound")
 
     def test_empty(self):
         self.write("in.wav", b"")

@@ -116,8 +116,8 @@ class Mel(Case):
         self.assert_fine(self.run_lull("mel", "in/one.wav"))
         self.assert_fine(self.run_lull("mel", "in/one.wav", "-o", "out/"))
         self.assert_fine(self.run_lull("mel", "in", "-o", "out"))
-        self.assertEqual(self.files(), ["in/notes.txt", "in/one.wav", "in/two.wav", "one.npy", "out/one.npy",
-                                        "out/two.npy"])
+        self.assertEqual(self.files(), ["in/notes.txt", "in/one.wav", "in/two.wav", "one.npy", "one.npy.json",
+                                        "out/one.npy", "out/one.npy.json", "out/two.npy", "out/two.npy.json"])
 
     def test_a_short_recording(self):
         self.write("short.wav", wav_bytes([3000, -3000] * 200))

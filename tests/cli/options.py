@@ -114,7 +114,6 @@ class Usage(Case):
 
     def test_options_that_do_not_go_together(self):
         self.wrong("synth", "in.npy", "-o", "out.wav", "--wav", says=["--wav"])
-        self.wrong("synth", "in.npy", "--convention", "hifigan", says=["--convention"])
         self.wrong("synth", "in.npy", "--model", "none", "--noise", "n.npy", says=["--noise"])
         self.wrong("synth", "-", "in.npy", "-o", ".", says=["standard input"])
         self.wrong("synth", "-", says=["-o"])

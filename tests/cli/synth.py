@@ -425,7 +425,7 @@ class Baselines(Case):
 
     def test_no_network(self):
         result = self.assert_fine(self.run_lull("synth", "in.npy", "-o", "none.wav", "--model", "none",
-                                                "--convention", "hifigan", "--rate", "16000", model=False))
+                                                "--convention", "hifigan-16k", model=False))
         params, samples = self.wav("none.wav")
         self.assertEqual((params.framerate, len(samples)), (16000, FRAMES * HOP))
         self.assertGreater(max(abs(s) for s in samples), 500)

@@ -240,7 +240,7 @@ static const failing_case cases[] = {
      OTHER},
     {"griffin_lim",
      command_synth,
-     {"synth", "-q", "-g", "2", "--rate", "8000", "%in/a.wav", "-o", "%out/a.wav"},
+     {"synth", "-q", "-g", "2", "-c", "hifigan,sample_rate=8000", "%in/a.wav", "-o", "%out/a.wav"},
      false,
      SAME},
     {"mel",
