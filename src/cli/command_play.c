@@ -43,7 +43,7 @@ typedef struct player {
     lull_vocoder *vocoder;
     frame_source *source;
     cli_reading reading;
-    lull_model_info plain; /* without a network */
+    lull_model_info plain; /* of what plays, at the mel's rate and hop */
     audio_output *output;
     audio_tee *tee;
     live *session;
@@ -176,8 +176,7 @@ static int watch(player *p) {
             audio_output_stop(p->output);
             stopped = base_now();
         }
-        if (stopped > 0 && (state == AUDIO_OUTPUT_LOST || base_now() - stopped > FAREWELL))
-            break;
+        if (stopped > 0 && (state == AUDIO_OUTPUT_LOST || base_now() - stopped > FAREWELL)) break;
         if (state == AUDIO_OUTPUT_LOST && !wait_for_device(p))
             return cli_stop_asked ? INTERRUPTED : CLI_FAILED;
         show_status(p);
@@ -205,22 +204,24 @@ static lull_status prepare(player *p, const char *input, lull_error *error) {
     lull_options options;
     cli_synthesis_options(&asked->synthesis, &options);
     mel_convention base;
-    lull_status status = cli_choose_model(asked->synthesis.model, asked->convention, input,
-                                          asked->quiet, &p->model, &base, error);
+    lull_status status =
+        cli_choose_model(asked->synthesis.model, asked->convention, input, &p->model, &base, error);
     if (!status)
-        status = cli_reading_init(&p->reading, &asked->input, &base,
-                                  p->model ? &p->model->config.mel : NULL, error);
+        status = cli_reading_init(
+            &p->reading, &asked->input, &base,
+            cli_model_shares_frames(p->model, &base) ? &p->model->config.mel : NULL, error);
     if (status) return status;
     const mel_convention *mel = &p->reading.target;
-    p->plain = (lull_model_info){.name = "none", .convention = mel->name, .bands = mel->bands,
-                                 .sample_rate = mel->sample_rate, .hop = mel->hop,
+    p->plain = (lull_model_info){.name = p->model ? lull_model_get_info(p->model)->name : "none",
+                                 .convention = mel->name,
+                                 .bands = mel->bands,
+                                 .sample_rate = mel->sample_rate,
+                                 .hop = mel->hop,
                                  .n_fft = mel->n_fft};
-    p->info = p->model ? lull_model_get_info(p->model) : &p->plain;
+    p->info = &p->plain;
     status = frame_source_open(input, &p->reading, &p->source, error);
     if (!status) status = open_output(p, error);
-    if (!status)
-        status = p->model ? lull_vocoder_new(p->model, &options, &p->vocoder, error)
-                          : vocoder_new_noise(mel, &options, &p->vocoder, error);
+    if (!status) status = cli_new_vocoder(p->model, mel, &options, &p->vocoder, error);
     if (!status && asked->tee)
         status = audio_tee_open(asked->tee, p->info->sample_rate, (audio_format)asked->format,
                                 &p->tee, error);
@@ -274,10 +275,10 @@ int command_play(int argc, char **argv) {
                    "of --tee (default pcm16)"),
         CLI_FLAG('R', "reconnect", &asked.reconnect, "wait for a device that disappears"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
-        CLI_TEXT('c', "convention", "NAME", &asked.convention,
-                 "of the mel: " CLI_CONVENTION_HELP),
-        CLI_INPUT_OPTIONS(asked.input),
+        CLI_TEXT('c', "convention", "NAME", &asked.convention, "of the mel: " CLI_CONVENTION_HELP),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
+        CLI_MORE,
+        CLI_INPUT_OPTIONS(asked.input),
         CLI_END};
     const cli_command_line line = {
         "play",

@@ -38,7 +38,7 @@ typedef struct server {
     const serve_options *options;
     serve_limits limits;
     cli_reading reading;
-    lull_model_info plain; /* without a network */
+    lull_model_info plain; /* of what is served, at the mel's rate and hop */
     listener listeners[MOST_LISTENERS];
     int listener_count;
     int wake[2];          /* the second end closed: all streams end */
@@ -192,19 +192,23 @@ static lull_status prepare(server *s, lull_model **model, lull_error *error) {
     const serve_options *o = s->options;
     lull_vocoder *trial = NULL;
     mel_convention base;
-    lull_status status = cli_choose_model(o->synthesis.model, o->convention, NULL, o->quiet, model,
-                                          &base, error);
+    lull_status status =
+        cli_choose_model(o->synthesis.model, o->convention, NULL, model, &base, error);
     if (!status)
-        status = cli_reading_init(&s->reading, &o->input, &base,
-                                  *model ? &(*model)->config.mel : NULL, error);
+        status = cli_reading_init(
+            &s->reading, &o->input, &base,
+            cli_model_shares_frames(*model, &base) ? &(*model)->config.mel : NULL, error);
     if (status) return status;
     const mel_convention *mel = &s->reading.target;
-    s->plain = (lull_model_info){.name = "no network", .convention = mel->name,
-                                 .bands = mel->bands, .sample_rate = mel->sample_rate,
-                                 .hop = mel->hop, .n_fft = mel->n_fft};
+    s->plain = (lull_model_info){.name = *model ? lull_model_get_info(*model)->name : "no network",
+                                 .convention = mel->name,
+                                 .bands = mel->bands,
+                                 .sample_rate = mel->sample_rate,
+                                 .hop = mel->hop,
+                                 .n_fft = mel->n_fft};
     s->limits = (serve_limits){.model = *model,
                                .reading = &s->reading,
-                               .info = *model ? lull_model_get_info(*model) : &s->plain,
+                               .info = &s->plain,
                                .most_steps = o->most_steps,
                                .hello_seconds = o->hello_seconds,
                                .idle_seconds = o->idle_seconds,
@@ -213,8 +217,7 @@ static lull_status prepare(server *s, lull_model **model, lull_error *error) {
                                .shutdown = s->wake[0]};
     cli_synthesis_options(&o->synthesis, &s->limits.options);
     /* Options that no client could use are the server's fault: say so now. */
-    status = *model ? lull_vocoder_new(*model, &s->limits.options, &trial, error)
-                    : vocoder_new_noise(mel, &s->limits.options, &trial, error);
+    status = cli_new_vocoder(*model, mel, &s->limits.options, &trial, error);
     lull_vocoder_free(trial);
     return status ? status : listen_everywhere(s, error);
 }
@@ -270,9 +273,10 @@ int command_serve(int argc, char **argv) {
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
         CLI_TEXT(0, "convention", "NAME", &asked.convention,
                  "of what clients send: " CLI_CONVENTION_HELP),
-        CLI_INPUT_OPTIONS(asked.input),
         CLI_FLAG(0, "verbose", &asked.verbose, "a line for every client"),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
+        CLI_MORE,
+        CLI_INPUT_OPTIONS(asked.input),
         CLI_END};
     const cli_command_line line = {
         "serve",

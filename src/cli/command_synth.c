@@ -225,7 +225,7 @@ static lull_status find_model(const synth_options *options, const char *input, l
     if (options->griffin_lim == 0 || option == NULL || strcmp(option, "none") == 0 ||
         options->convention != NULL)
         return cli_choose_model(options->griffin_lim > 0 ? "none" : option, options->convention,
-                                input, options->quiet, model, base, error);
+                                input, model, base, error);
     /* Griffin-Lim has no network, but may take a model's convention. */
     lull_status status = cli_open_model(option, model, error);
     if (status != LULL_OK) return status;
@@ -235,14 +235,13 @@ static lull_status find_model(const synth_options *options, const char *input, l
     return LULL_OK;
 }
 
-/* What needs a network cannot do without one. */
-static lull_status check_network(const synth_options *options, const lull_model *model,
-                                 lull_error *error) {
-    const char *what = options->noise   ? "--noise"
-                       : options->trace ? "--trace"
-                                        : NULL;
-    if (model != NULL || what == NULL) return LULL_OK;
-    return base_fail(error, LULL_MISMATCH, "%s wants a network, and no model reads this mel", what);
+/* The steps are shown in the model's own convention. */
+static lull_status check_trace(const synth_options *options, const lull_model *model,
+                               const mel_convention *base, lull_error *error) {
+    if (options->trace == NULL || cli_model_shares_frames(model, base)) return LULL_OK;
+    return base_fail(error, LULL_MISMATCH,
+                     "--trace wants mels of the model's own convention (%s): these are '%s'",
+                     model->config.mel.name, base->name);
 }
 
 /* Several machines: all must be the same program with the same orders and model. */
@@ -290,9 +289,10 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
     if (options->synthesis.threads == 0) settings.options.threads = default_threads(all);
     lull_status status =
         find_model(options, all->count > 0 ? all->list[0].input : NULL, &model, &base, &error);
-    if (status == LULL_OK) status = check_network(options, model, &error);
+    if (status == LULL_OK) status = check_trace(options, model, &base, &error);
     if (status == LULL_OK)
-        status = cli_reading_init(&reading, &input, &base, model ? &model->config.mel : NULL,
+        status = cli_reading_init(&reading, &input, &base,
+                                  cli_model_shares_frames(model, &base) ? &model->config.mel : NULL,
                                   &error);
     settings.convention = reading.target;
     if (status == LULL_OK && options->noise != NULL)

@@ -8,7 +8,10 @@
 #include "io/file_bytes.h"
 #include "model/convention_text.h"
 #include "model/model.h"
+#include "vocoder/vocoder.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,39 +66,53 @@ lull_status cli_find_convention(const cli_convention_options *options, const cha
 
 /* ---- the model that reads a convention ---------------------------------------------------- */
 
-static bool reads(const lull_model *model, const mel_convention *base) {
-    return mel_convention_same_frames(&model->config.mel, base);
+bool cli_model_shares_frames(const lull_model *model, const mel_convention *base) {
+    return model != NULL && mel_convention_same_frames(&model->config.mel, base);
 }
 
-/* Another installed model that reads the convention, in place of *model. */
-static void look_for_another(lull_model **model, const mel_convention *base) {
-    char path[4096];
+/* Of the installed models the one of the convention, else the one of the nearest rate. */
+static void look_for_better(lull_model **model, const mel_convention *base) {
+    char path[PATH_MAX];
     for (int i = 0; cli_installed_model(i, path, sizeof path); i++) {
         lull_model *other = NULL;
+        if (cli_model_shares_frames(*model, base)) return;
         if (lull_model_open(path, &other, NULL) != LULL_OK) continue;
-        if (reads(other, base)) {
-            lull_model_close(*model);
+        const int rate = base->sample_rate, apart = abs(other->config.mel.sample_rate - rate);
+        if (cli_model_shares_frames(other, base) ||
+            apart < abs((*model)->config.mel.sample_rate - rate)) {
+            lull_model *worse = *model;
             *model = other;
-            return;
+            other = worse;
         }
         lull_model_close(other);
     }
 }
 
+static lull_status refuse_model(const lull_model *model, const mel_convention *base,
+                                lull_error *error) {
+    const mel_convention *mel = &model->config.mel;
+    return base_fail(error, LULL_MISMATCH,
+                     "%s reads mels of the '%s' convention alone (%d Hz, hop %d, %d bands, %g-%g "
+                     "Hz), not of '%s' (%d Hz, hop %d, %d bands, %g-%g Hz): --model none "
+                     "synthesizes them without a network",
+                     model->config.name, mel->name, mel->sample_rate, mel->hop, mel->bands,
+                     mel->fmin, mel->fmax, base->name, base->sample_rate, base->hop, base->bands,
+                     base->fmin, base->fmax);
+}
+
 lull_status cli_choose_model(const char *option, const char *convention, const char *input,
-                             bool quiet, lull_model **model, mel_convention *base,
-                             lull_error *error) {
-    bool said = false;
+                             lull_model **model, mel_convention *base, lull_error *error) {
+    bool said = convention != NULL;
+    const bool none = option != NULL && strcmp(option, "none") == 0;
     lull_status status = LULL_OK;
     *model = NULL;
-    if (convention != NULL) {
+    if (convention != NULL)
         status = cli_read_convention(convention, 0, base, error);
-        said = true;
-    } else if (input != NULL && cli_is_array(input)) {
+    else if (input != NULL && cli_is_array(input))
         status = cli_convention_beside(input, base, &said, error);
-    }
-    if (status == LULL_OK && option != NULL && strcmp(option, "none") == 0) {
-        if (said) return LULL_OK;
+    if (status != LULL_OK || (none && said)) return status;
+    if (none) {
+        /* Without a network the default model says what a mel is, where there is one. */
         if (cli_open_model(NULL, model, NULL) != LULL_OK)
             return mel_convention_named("hifigan-22k", 0, base, error);
         *base = (*model)->config.mel;
@@ -103,33 +120,24 @@ lull_status cli_choose_model(const char *option, const char *convention, const c
         *model = NULL;
         return LULL_OK;
     }
-    if (status == LULL_OK) status = cli_open_model(option, model, said && !option ? NULL : error);
-    if (status != LULL_OK && said && option == NULL) status = LULL_OK; /* none is installed */
+    status = cli_open_model(option, model, error);
     if (status != LULL_OK) return status;
     if (!said) *base = (*model)->config.mel;
-    if (*model != NULL && reads(*model, base)) return LULL_OK;
-    if (option != NULL) {
-        const mel_convention *mel = &(*model)->config.mel;
-        mel_convention plain = *base;
-        status = base_fail(
-            error, LULL_MISMATCH,
-            "%s reads mels of the '%s' convention (%d Hz, hop %d, %d bands, %g-%g Hz), not of '%s' "
-            "(%d Hz, hop %d, %d bands, %g-%g Hz; they differ in %s): leave -m away to synthesize "
-            "without a network, or make mels of the model's convention",
-            option, mel->name, mel->sample_rate, mel->hop, mel->bands, mel->fmin, mel->fmax,
-            base->name, base->sample_rate, base->hop, base->bands, base->fmin, base->fmax,
-            mel_convention_difference(&plain, mel));
-        lull_model_close(*model);
-        *model = NULL;
-        return status;
-    }
-    look_for_another(model, base);
-    if (*model != NULL && reads(*model, base)) return LULL_OK;
+    const char *variable = getenv("LULL_MODEL");
+    if (option == NULL && (variable == NULL || *variable == '\0')) look_for_better(model, base);
+    if (cli_model_shares_frames(*model, base) || (*model)->config.family != MODEL_DIFFWAVE)
+        return LULL_OK;
+    status = refuse_model(*model, base, error);
     lull_model_close(*model);
     *model = NULL;
-    if (!quiet)
-        cli_note(
-            "no model reads the '%s' convention (%d Hz, hop %d): synthesizing without a network",
-            base->name, base->sample_rate, base->hop);
-    return LULL_OK;
+    return status;
+}
+
+lull_status cli_new_vocoder(const lull_model *model, const mel_convention *target,
+                            const lull_options *options, lull_vocoder **vocoder,
+                            lull_error *error) {
+    if (model == NULL) return vocoder_new_noise(target, options, vocoder, error);
+    return mel_convention_difference(target, &model->config.mel) == NULL
+               ? lull_vocoder_new(model, options, vocoder, error)
+               : vocoder_new_reading(model, target, options, vocoder, error);
 }

@@ -37,12 +37,19 @@ lull_status cli_find_convention(const cli_convention_options *options, const cha
                                 mel_convention *convention, lull_error *error);
 
 /* The model and the convention of the input. base: what -c says, else what is written beside
- * `input` (an array, or NULL), else the model's. A network reads one convention: *model is the one
- * of -m, when that is not the input's refused with the line that says what to do; without -m the
- * default one or another that is installed and reads it; else NULL, and a remark says that there is
- * no network. */
+ * `input` (an array, or NULL), else the model's. *model: NULL for "none"; that of -m or LULL_MODEL;
+ * else of the installed ones the one whose frames these are, or that of the nearest rate. A model
+ * of the lull family reads frames of any convention (vocoder_new_reading), a DiffWave model its own
+ * alone: LULL_MISMATCH. */
 lull_status cli_choose_model(const char *option, const char *convention, const char *input,
-                             bool quiet, lull_model **model, mel_convention *base,
-                             lull_error *error);
+                             lull_model **model, mel_convention *base, lull_error *error);
+
+/* Are they the frames that the model was trained on, so that their numbers are converted to its
+ * own? False without a model. */
+bool cli_model_shares_frames(const lull_model *model, const mel_convention *base);
+
+/* A vocoder for frames of `target`: with the model, or (NULL) without a network. */
+lull_status cli_new_vocoder(const lull_model *model, const mel_convention *target,
+                            const lull_options *options, lull_vocoder **vocoder, lull_error *error);
 
 #endif

@@ -2,8 +2,8 @@
 #include "cli/options.h"
 
 #include "base/error.h"
-#include "base/os_file.h"
 #include "base/memory.h"
+#include "base/place.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -365,33 +365,21 @@ static bool readable(const char *folder, const char *name, char *path, size_t si
     return length > 0 && (size_t)length < size && access(path, R_OK) == 0;
 }
 
-/* The folders where models may be, in their order. */
-static void model_folders(const char *folders[3], char *beside, size_t size) {
-    char program[PATH_MAX];
-    folders[0] = folders[1] = NULL;
-    folders[2] = LULL_DATA_FOLDER "/models";
-    if (!os_program_path(program, sizeof program)) return;
-    size_t build = strlen(LULL_BUILD_FOLDER);
-    if (strncmp(program, LULL_BUILD_FOLDER, build) == 0 && program[build] == '/')
-        folders[0] = LULL_SOURCE_FOLDER "/models";
-    char *slash = strrchr(program, '/');
-    if (slash == NULL) return;
-    *slash = '\0';
-    snprintf(beside, size, "%s/../share/lull/models", program);
-    folders[1] = beside;
-}
-
 static const char *const model_names[] = {"lull-speech-22k.safetensors",
                                           "lull-speech-16k.safetensors"};
 enum { MODEL_NAMES = sizeof model_names / sizeof *model_names };
 
+/* Where the shipped models are: false where the system does not say where the program is. */
+static bool models_folder(char *folder, size_t size) {
+    snprintf(folder, size, "%s", LULL_SOURCE_FOLDER "/models");
+    return base_in_build_folder() || base_beside_program(LULL_MODELS_FROM_PROGRAM, folder, size);
+}
+
 bool cli_installed_model(int i, char *path, size_t size) {
-    char beside[PATH_MAX + 32] = "";
-    const char *folders[3];
-    model_folders(folders, beside, sizeof beside);
-    for (int f = 0; f < 3; f++)
-        for (int k = 0; folders[f] != NULL && k < MODEL_NAMES; k++)
-            if (readable(folders[f], model_names[k], path, size) && i-- == 0) return true;
+    char folder[PATH_MAX];
+    if (!models_folder(folder, sizeof folder)) return false;
+    for (int k = 0; k < MODEL_NAMES; k++)
+        if (readable(folder, model_names[k], path, size) && i-- == 0) return true;
     return false;
 }
 
@@ -402,13 +390,14 @@ lull_status cli_find_model(const char *option, char *path, size_t size, lull_err
             return base_fail(error, LULL_INVALID, "path of the model is too long");
         return LULL_OK;
     }
+    char folder[PATH_MAX];
+    if (!models_folder(folder, sizeof folder))
+        return base_fail(error, LULL_IO,
+                         "no model found: the system does not say where the program is; give one "
+                         "with -m FILE or LULL_MODEL");
     if (cli_installed_model(0, path, size)) return LULL_OK;
-    char beside[PATH_MAX + 32] = "";
-    const char *folders[3];
-    model_folders(folders, beside, sizeof beside);
-    return base_fail(error, LULL_IO,
-                     "no model found: neither in %s nor in %s; give one with -m FILE or LULL_MODEL",
-                     folders[0] != NULL ? folders[0] : beside, LULL_DATA_FOLDER "/models");
+    return base_fail(error, LULL_IO, "no model found in %s; give one with -m FILE or LULL_MODEL",
+                     folder);
 }
 
 lull_status cli_open_model(const char *option, lull_model **model, lull_error *error) {

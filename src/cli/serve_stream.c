@@ -14,9 +14,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/clock.h"
+#include "cli/convention_options.h"
 #include "cli/serve_protocol.h"
 #include "model/model.h"
-#include "vocoder/vocoder.h"
 
 static const double LINGER = 2.0; /* seconds for an error message to reach the client */
 
@@ -68,9 +68,8 @@ static lull_status make_vocoder(stream *s, const serve_hello *hello, lull_error 
     if (hello->steps != 0) options.steps = (int)hello->steps;
     if (hello->refine != -1) options.refine = hello->refine;
     if (hello->refine_window != -1) options.refine_window = hello->refine_window;
-    const lull_model *model = s->limits->model;
-    return model ? lull_vocoder_new(model, &options, &s->vocoder, error)
-                 : vocoder_new_noise(&s->limits->reading->target, &options, &s->vocoder, error);
+    return cli_new_vocoder(s->limits->model, &s->limits->reading->target, &options, &s->vocoder,
+                           error);
 }
 
 static lull_status take_hello(stream *s, lull_error *error) {

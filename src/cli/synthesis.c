@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/convention_options.h"
 #include "cli/options.h"
 #include "cli/trace.h"
 #include "picture/picture.h"
@@ -37,11 +38,9 @@ lull_status synthesis_worker_new(const synthesis_settings *settings, synthesis_w
     if (made == NULL) return base_no_memory(error);
     made->settings = settings;
     lull_status status = LULL_OK;
-    if (settings->griffin_lim == 0 && settings->model != NULL)
-        status = lull_vocoder_new(settings->model, &settings->options, &made->vocoder, error);
-    else if (settings->griffin_lim == 0)
-        status =
-            vocoder_new_noise(&settings->convention, &settings->options, &made->vocoder, error);
+    if (settings->griffin_lim == 0)
+        status = cli_new_vocoder(settings->model, &settings->convention, &settings->options,
+                                 &made->vocoder, error);
     if (status != LULL_OK) {
         base_free(made);
         return status;
