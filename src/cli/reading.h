@@ -20,9 +20,8 @@ extern const char *const cli_layout_choices[]; /* "auto", "bands-first", "frames
 
 #define CLI_INPUT_OPTIONS(i)                                                                       \
     CLI_CHOICE(0, "layout", "L", &(i).layout, cli_layout_choices, "bands-first or frames-first"),  \
-        CLI_TEXT(                                                                                  \
-            0, "from", "SCALE", &(i).from,                                                         \
-            "the values are ln, log10, db, linear, range:LOW,HIGH:MIN,MAX: convert"),                                         \
+        CLI_TEXT(0, "from", "SCALE", &(i).from,                                                    \
+                 "the values are ln, log10, db, linear, range:LOW,HIGH:MIN,MAX: convert"),         \
         CLI_TEXT(0, "statistics", "FILE", &(i).statistics,                                         \
                  "mean and deviation (.npy, .npz, .json) that standardised the mel: undo"),        \
         CLI_FLAG(0, "force", &(i).force, "go on with a mel that looks wrong")
