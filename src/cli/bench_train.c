@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "cli/bench_json.h"
 #include "cli/options.h"
 #include "io/file_bytes.h"
 #include "gradient/engine.h"
@@ -92,7 +91,7 @@ static lull_status measure(const model_config *config, const bench_settings *set
     if (status == LULL_OK) status = batch_new(config, settings, &memory, error);
     if (status == LULL_OK)
         status = gradient_engine_new(config, settings->batch, settings->crop_frames,
-                                    settings->precision == 1, pool, &engine, error);
+                                     settings->precision == 1, pool, &engine, error);
     if (status != LULL_OK) goto done;
     gradient_engine_batch batch = {settings->batch, memory.x, memory.t, memory.mel};
     double started = 0, now = 0;
@@ -103,7 +102,7 @@ static lull_status measure(const model_config *config, const bench_settings *set
             started = base_now();
         }
         gradient_engine_run(engine, memory.parameters, &batch, squared_loss, &memory, memory.losses,
-                           memory.gradient);
+                            memory.gradient);
         steps++;
         now = base_now();
     } while (steps < 1 || now - started < settings->seconds);
@@ -141,24 +140,24 @@ static int parts(const bench_result *result, const char **names, double *seconds
 static int print_json(const bench_settings *settings, const bench_result *result) {
     const char *names[8];
     double seconds[8];
-    bench_json json = bench_json_new();
-    cJSON *root = json.root;
-    bench_json_text(&json, root, "kernels", result->kernels);
-    bench_json_text(&json, root, "precision", PRECISIONS[settings->precision]);
-    bench_json_number(&json, root, "threads", settings->threads);
-    bench_json_number(&json, root, "batch", settings->batch);
-    bench_json_number(&json, root, "crop_frames", settings->crop_frames);
-    bench_json_number(&json, root, "steps", result->steps);
-    bench_json_number(&json, root, "weights", result->weights);
-    bench_json_number(&json, root, "memory_bytes", result->bytes);
-    bench_json_number(&json, root, "seconds_per_step", result->step_seconds);
-    bench_json_number(&json, root, "audio_seconds_per_second",
-                      result->audio_seconds / result->step_seconds);
-    bench_json_number(&json, root, "gflops", result->gflops);
-    cJSON *object = bench_json_object(&json, root, "seconds");
+    json_writer json = json_writer_new();
+    yyjson_mut_val *root = json.root;
+    json_add_text(&json, root, "kernels", result->kernels);
+    json_add_text(&json, root, "precision", PRECISIONS[settings->precision]);
+    json_add_number(&json, root, "threads", settings->threads);
+    json_add_number(&json, root, "batch", settings->batch);
+    json_add_number(&json, root, "crop_frames", settings->crop_frames);
+    json_add_number(&json, root, "steps", result->steps);
+    json_add_number(&json, root, "weights", result->weights);
+    json_add_number(&json, root, "memory_bytes", result->bytes);
+    json_add_number(&json, root, "seconds_per_step", result->step_seconds);
+    json_add_number(&json, root, "audio_seconds_per_second",
+                    result->audio_seconds / result->step_seconds);
+    json_add_number(&json, root, "gflops", result->gflops);
+    yyjson_mut_val *object = json_add_object(&json, root, "seconds");
     int count = parts(result, names, seconds);
-    for (int i = 0; i < count; i++) bench_json_number(&json, object, names[i], seconds[i]);
-    return bench_json_print(&json);
+    for (int i = 0; i < count; i++) json_add_number(&json, object, names[i], seconds[i]);
+    return cli_print_json(&json);
 }
 
 static int print_text(const bench_settings *settings, const bench_result *result) {
@@ -181,12 +180,11 @@ static lull_status read_config(const char *path, model_config *config, lull_erro
     file_bytes bytes = {0};
     lull_status status = file_bytes_read(path, &bytes, error);
     if (status != LULL_OK) return status;
-    char *text = base_alloc(bytes.size + 1, 1);
-    if (text != NULL) memcpy(text, bytes.data, bytes.size);
+    yyjson_doc *tree = NULL;
+    status = json_parse(bytes.data, bytes.size, path, &tree, error);
+    if (!status) status = model_config_read(yyjson_doc_get_root(tree), path, config, error);
+    yyjson_doc_free(tree);
     file_bytes_free(&bytes);
-    if (text == NULL) return base_no_memory(error);
-    status = model_config_parse(text, path, config, error);
-    base_free(text);
     return status;
 }
 

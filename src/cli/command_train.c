@@ -8,7 +8,6 @@
 #include "io/json.h"
 #include "model/model.h"
 #include "nn/kernels.h"
-#include "train/override.h"
 #include "train/run.h"
 
 #include <errno.h>
@@ -85,21 +84,17 @@ static void speak(void *context, train_line kind, const char *line) {
 static lull_status read_config(const char *path, arguments *a, model_config *config,
                                lull_error *error) {
     file_bytes bytes = {0};
-    cJSON *root = NULL;
+    yyjson_doc *tree = NULL;
     lull_status status = file_bytes_read(path, &bytes, error);
     if (status) return status;
-    status = json_parse(bytes.data, bytes.size, path, &root, error);
+    status = json_parse(bytes.data, bytes.size, path, &tree, error);
+    yyjson_val *root = yyjson_doc_get_root(tree);
+    if (!status && yyjson_obj_get(root, "training")) /* of a run: settings and all */
+        status = train_settings_parse(bytes.data, bytes.size, path, &a->settings, config, error);
+    else if (!status)
+        status = model_config_read(root, path, config, error);
+    yyjson_doc_free(tree);
     file_bytes_free(&bytes);
-    if (status) return status;
-    bool run =
-        cJSON_HasObjectItem(root, "training"); /* the config.json of a run: settings and all */
-    char *text = cJSON_PrintUnformatted(root);
-    cJSON_Delete(root);
-    if (run)
-        status = train_settings_read(path, &a->settings, config, error);
-    else
-        status = text ? model_config_parse(text, path, config, error) : base_no_memory(error);
-    cJSON_free(text);
     return status;
 }
 
@@ -172,11 +167,12 @@ static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZ
     OWN(a->sample_rate > 0, "mel.sample_rate=%d", a->sample_rate);
     OWN(a->layers > 0, "network.layers=%d", a->layers);
     OWN(a->channels > 0, "network.channels=%d", a->channels);
-    OWN(a->name != NULL, "name=\"%.60s\"", a->name);
+    OWN(a->name != NULL, "name=%.60s", a->name);
 #undef OWN
     for (size_t i = 0; i < set_count; i++) all[n++] = sets[i];
-    return n > 0 ? train_override(config, all, n, error)
-                 : model_config_check(config, "the configuration", error);
+    lull_status status = LULL_OK;
+    for (size_t i = 0; i < n && !status; i++) status = model_config_set(config, all[i], error);
+    return status ? status : model_config_check(config, "the configuration", error);
 }
 
 /* ---- the command line --------------------------------------------------------------------- */

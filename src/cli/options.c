@@ -84,6 +84,14 @@ int cli_finish_stdout(void) {
     return CLI_OK;
 }
 
+int cli_print_json(json_writer *json) {
+    char *text = json_writer_end(json, true);
+    if (text == NULL) return cli_failf("out of memory");
+    puts(text);
+    base_free(text);
+    return cli_finish_stdout();
+}
+
 /* ---- help --------------------------------------------------------------------------------- */
 
 static int columns_of(const char *text, size_t bytes) {

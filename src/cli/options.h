@@ -3,7 +3,7 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
-#include "lull.h"
+#include "io/json.h"
 
 /* Exit codes of the program. */
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
@@ -83,6 +83,8 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Flushes stdout: CLI_OK, or CLI_FAILED with a line when what was printed could not be written.
  * Every command that prints ends with it. */
 int cli_finish_stdout(void);
+/* Prints JSON on standard output and ends it and its writer; the exit code. */
+int cli_print_json(json_writer *json);
 
 /* ---- the model ---------------------------------------------------------------------------- */
 

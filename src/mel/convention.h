@@ -3,9 +3,9 @@
 #ifndef MEL_CONVENTION_H
 #define MEL_CONVENTION_H
 
-#include "lull.h"
+#include "io/member.h"
 
-enum { MEL_MAX_BANDS = 512, MEL_MAX_FFT = 16384 };
+enum { MEL_MAX_BANDS = 512, MEL_MAX_FFT = 16384, MEL_LEAST_RATE = 1000, MEL_MOST_RATE = 384000 };
 
 typedef enum { MEL_SCALE_SLANEY, MEL_SCALE_HTK } mel_scale;
 typedef enum { MEL_COMPRESS_LN, MEL_COMPRESS_LOG10, MEL_COMPRESS_DIFFWAVE } mel_compression;
@@ -24,6 +24,11 @@ typedef struct mel_convention {
     bool statistics;        /* subtract mean, divide by deviation, band by band (parallelwavegan) */
     float mean[MEL_MAX_BANDS], deviation[MEL_MAX_BANDS];
 } mel_convention;
+
+/* Its members (JSON, ranges, words), and the names of scales and compressions. */
+extern const member mel_convention_members[];
+extern const char *const mel_scale_names[];
+extern const char *const mel_compression_names[];
 
 /* Fills in a convention by name: hifigan, tacotron2, diffwave, parallelwavegan; sample_rate 0 = its
  * own usual rate (22050, 22050, 22050, 24000); at 16000 hifigan keeps 1024/256 and fmax 8000. */

@@ -35,6 +35,6 @@ diff "$work/declared" "$work/visible"
 
 # The static library, with the libraries that it needs as the system has them.
 rm -f "$lib"/liblull.so*
-needs=$(pkg-config --libs sndfile soxr fftw3f openblas libcjson libpng)
+needs=$(pkg-config --libs sndfile soxr fftw3f openblas libpng)
 $cc -std=c11 $strict "$here/synth.c" -o "$work/synth-static" $flags -L"$lib" $needs -lm -lpthread
 "$work/synth-static" "$model"
