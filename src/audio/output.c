@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/clock.h"
-#include "io/resample.h"
+#include "recording/resample.h"
 
 enum { CONVERT_BLOCK = 1024, CONVERT_ROOM = 16384 };
 

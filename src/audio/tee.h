@@ -3,7 +3,7 @@
 #ifndef AUDIO_TEE_H
 #define AUDIO_TEE_H
 
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 
 typedef struct audio_tee audio_tee;
 

@@ -24,8 +24,10 @@ typedef struct settings_facts {
     int steps, refine, refine_window;
     double refine_momentum;
     bool postnet;
-    size_t latency; /* samples */
-    double flops;   /* in one second of audio */
+    size_t latency;                           /* samples */
+    vocoder_delay delays[VOCODER_MAX_DELAYS]; /* what it is the sum of */
+    int delay_count;
+    double flops; /* in one second of audio */
 } settings_facts;
 
 static lull_status find_settings(const lull_model *model, lull_use use, settings_facts *facts,
@@ -46,6 +48,7 @@ static lull_status find_settings(const lull_model *model, lull_use use, settings
     facts->refine_momentum = settings.refine_momentum;
     facts->postnet = settings.postnet;
     facts->latency = lull_vocoder_latency(vocoder);
+    facts->delay_count = vocoder_delays(vocoder, facts->delays);
     facts->flops = model_flops(config, vocoder_stages(vocoder), settings.postnet);
     lull_vocoder_free(vocoder);
     return LULL_OK;
@@ -61,8 +64,8 @@ static const char *compression_name(const mel_convention *mel) {
         return "natural logarithm";
     case MEL_COMPRESS_LOG10:
         return "log10";
-    case MEL_COMPRESS_DIFFWAVE:
-        return "decibels mapped to 0-1";
+    case MEL_COMPRESS_LINEAR:
+        return "linear";
     }
     return "";
 }
@@ -85,6 +88,13 @@ static void add_settings(json_writer *json, yyjson_mut_val *parent, const char *
     json_add_number(json, object, "latency_samples", (double)facts->latency);
     json_add_number(json, object, "latency_frames", (double)facts->latency / hop);
     json_add_number(json, object, "latency_ms", milliseconds(model, facts->latency));
+    yyjson_mut_val *parts = json_add_array(json, object, "latency_parts");
+    for (int i = 0; i < facts->delay_count; i++) {
+        yyjson_mut_val *part = json_add_object(json, parts, NULL);
+        json_add_text(json, part, "name", facts->delays[i].name);
+        json_add_number(json, part, "parts", facts->delays[i].parts);
+        json_add_number(json, part, "samples", (double)facts->delays[i].samples);
+    }
     json_add_number(json, object, "flops_per_second", facts->flops);
 }
 
@@ -140,13 +150,30 @@ static bool print_training(const lull_model *model) {
     yyjson_obj_foreach(yyjson_doc_get_root(tree), i, n, key, item) {
         char *text = yyjson_is_str(item) ? NULL : json_print(item);
         fine = fine && (text != NULL || yyjson_is_str(item));
-        if (fine) row(label, "%s: %s", yyjson_get_str(key), text ? text : yyjson_get_str(item));
+        if (fine)
+            row(label, "%s: %s", yyjson_get_str(key), text ? text : yyjson_get_str(item));
         base_free(text);
         label = "";
     }
     if (fine && *label != '\0') row(label, "the file says nothing");
     yyjson_doc_free(tree);
     return fine;
+}
+
+static void print_delays(const lull_model *model, const settings_facts *facts) {
+    char text[512] = "";
+    size_t length = 0;
+    for (int i = 0; i < facts->delay_count && length < sizeof text; i++) {
+        const vocoder_delay *delay = &facts->delays[i];
+        length += (size_t)snprintf(text + length, sizeof text - length, "%s%s ", i ? " + " : "",
+                                   delay->name);
+        if (delay->parts > 1 && length < sizeof text)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%d × ", delay->parts);
+        if (length < sizeof text)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%.1f",
+                                       milliseconds(model, delay->samples) / delay->parts);
+    }
+    row("", "latency: %s ms", text);
 }
 
 static int print_text(const char *path, const lull_model *model, const settings_facts *facts) {
@@ -175,13 +202,15 @@ static int print_text(const char *path, const lull_model *model, const settings_
             milliseconds(model, (size_t)config->postnet_look_ahead * (size_t)mel->hop));
     row("process", "predicts %s, sampler %s, eta %g", diffusion_objective_name(config->objective),
         diffusion_sampler_name(config->sampler), config->eta);
-    for (int i = 0; i < SETTINGS; i++)
+    for (int i = 0; i < SETTINGS; i++) {
         row(facts[i].name,
             "%s%d step%s, %d refinement%s on %d frames: latency %.1f ms (%zu samples), "
             "%.1f GFLOP/s",
             facts[i].postnet ? "postnet, " : "", facts[i].steps, facts[i].steps == 1 ? "" : "s",
             facts[i].refine, facts[i].refine == 1 ? "" : "s", facts[i].refine_window,
             milliseconds(model, facts[i].latency), facts[i].latency, facts[i].flops / 1e9);
+        print_delays(model, &facts[i]);
+    }
     if (!print_training(model)) return cli_failf("out of memory");
     return cli_finish_stdout();
 }

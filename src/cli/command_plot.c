@@ -7,7 +7,7 @@
 #include "cli/jobs.h"
 #include "cli/options.h"
 #include "picture/picture.h"
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 #include "picture/png_file.h"
 #include "mel/front_end.h"
 #include "model/model.h"

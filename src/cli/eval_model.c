@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/progress.h"
 #include "cli/tree.h"
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 #include "mel/front_end.h"
 #include "mel/griffin_lim.h"
 #include "model/model.h"

@@ -9,8 +9,8 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "cli/tree.h"
-#include "io/audio_file.h"
-#include "io/resample.h"
+#include "recording/audio_file.h"
+#include "recording/resample.h"
 
 lull_status eval_add_pair(const float *reference, size_t reference_count, int reference_rate,
                           const float *output, size_t output_count, int output_rate, eval_row *row,

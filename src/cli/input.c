@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/options.h"
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 #include "io/npy.h"
 #include "mel/compression.h"
 #include "mel/front_end.h"

@@ -37,16 +37,10 @@ static int print_version(void) {
     return cli_finish_stdout();
 }
 
-/* OpenBLAS's threads, which it starts when it is loaded and which spin for 0.1 s in wait of work:
- * lull's own threads want the cores. A product that is divided would start them again. Not every
- * build of OpenBLAS has the function (that it calls before a fork). */
-int blas_thread_shutdown_(void) __attribute__((weak));
-
 int main(int argc, char **argv) {
     char help_option[] = "--help", all_option[] = "--help-all";
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, reported like any other; */
     signal(SIGXFSZ, SIG_IGN); /* so is a file that reaches the limit of its size */
-    if (blas_thread_shutdown_) blas_thread_shutdown_();
     if (argc < 2) {
         fputs("lull: no command given; see 'lull help'\n", stderr);
         return CLI_USAGE;

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/input.h"
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 #include "io/npy.h"
 
 typedef struct priced {

@@ -3,7 +3,7 @@
 #ifndef CLI_SINK_H
 #define CLI_SINK_H
 
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 
 extern const char
     *const cli_format_choices[]; /* "pcm16", "pcm24", "float" in the order of audio_format */

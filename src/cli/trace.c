@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "cli/trace_page.h"
 #include "picture/picture.h"
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 #include "mel/whiten.h"
 #include "model/postnet.h"
 

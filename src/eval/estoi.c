@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/resample.h"
+#include "recording/resample.h"
 #include "mel/fft.h"
 
 enum { RATE = 10000, FRAME = 256, HOP = 128, SIZE = 512, BANDS = 15, SEGMENT = 30 };

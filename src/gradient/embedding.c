@@ -1,32 +1,31 @@
 /* The step embedding of a batch, forward and backward. */
-#include <cblas.h>
 #include <string.h>
 
 #include "model/embedding.h"
 #include "gradient/internal.h"
+#include "nn/openblas.h"
 
 /* out[n][o] = bias[o] + Σ_i in[n][i]·w[o][i] (PyTorch's linear layer). */
 static void linear_forward(int n, int outputs, int inputs, const float *in, const float *w,
                            const float *bias, float *out, int ld_out) {
     for (int r = 0; r < n; r++)
         memcpy(out + (size_t)r * (size_t)ld_out, bias, (size_t)outputs * sizeof(float));
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, outputs, inputs, 1, in, inputs, w,
-                inputs, 1, out, ld_out);
+    nn_openblas_product(false, true, n, outputs, inputs, 1, in, inputs, w, inputs, 1, out, ld_out);
 }
 
 /* dw and dbias are overwritten; din (NULL: not wanted) is added to. */
 static void linear_backward(int n, int outputs, int inputs, const float *in, const float *w,
                             const float *dout, int ld_out, float *dw, float *dbias, float *din) {
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, inputs, n, 1, dout, ld_out, in,
-                inputs, 0, dw, inputs);
+    nn_openblas_product(true, false, outputs, inputs, n, 1, dout, ld_out, in, inputs, 0, dw,
+                        inputs);
     for (int o = 0; o < outputs; o++) {
         float sum = 0;
         for (int r = 0; r < n; r++) sum += dout[(size_t)r * (size_t)ld_out + (size_t)o];
         dbias[o] = sum;
     }
     if (din)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, inputs, outputs, 1, dout, ld_out,
-                    w, inputs, 1, din, inputs);
+        nn_openblas_product(false, false, n, inputs, outputs, 1, dout, ld_out, w, inputs, 1, din,
+                            inputs);
 }
 
 void gradient_embedding_forward(gradient_engine *e) {

@@ -3,7 +3,6 @@
  * that the result does not depend on the thread count. internal.h has the names. */
 #include "gradient/engine.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/memory.h"
 #include "model/embedding.h"
 #include "gradient/internal.h"
+#include "nn/openblas.h"
 
 enum { GROUP_CROPS = 2 };
 
@@ -234,13 +234,14 @@ lull_status gradient_engine_new(const model_config *config, int crops, int crop_
         return base_fail(error, LULL_INVALID,
                          "the conditioner has %d layers; training takes at most 15",
                          config->conditioner_layers);
+    lull_status blas = nn_openblas_open(error);
+    if (blas) return blas;
     gradient_engine *e = base_alloc(1, sizeof(*e));
     if (!e) return base_no_memory(error);
     bool ok = true;
     e->config = *config;
     e->nn = nn_kernels_get();
     e->pool = pool;
-    openblas_set_num_threads(1); /* the pool's threads are the only ones */
     e->bf16 = bf16_wanted;
     e->act = bf16_wanted ? sizeof(bf16) : sizeof(float);
     e->crops = crops;

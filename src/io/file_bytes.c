@@ -1,18 +1,19 @@
-/* A whole file in memory: mapped, or read. */
+/* A file's bytes in memory. */
 #include "io/file_bytes.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 
-static lull_status open_for_reading(const char *path, int *descriptor, struct stat *status,
-                                    lull_error *error) {
+enum { PIPE_ROOM = 1 << 16 };
+
+static lull_status open_for_reading(const char *path, bool regular, int *descriptor,
+                                    struct stat *status, lull_error *error) {
     do {
         *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     } while (*descriptor < 0 && errno == EINTR);
@@ -21,72 +22,70 @@ static lull_status open_for_reading(const char *path, int *descriptor, struct st
         if (*descriptor >= 0) close(*descriptor);
         return base_fail(error, LULL_IO, "cannot open '%s': %s", path, strerror(number));
     }
-    if (S_ISDIR(status->st_mode)) {
-        close(*descriptor);
-        return base_fail(error, LULL_IO, "cannot read '%s': it is a directory, not a file", path);
+    const char *problem = S_ISDIR(status->st_mode)               ? "a directory, not a file"
+                          : regular && !S_ISREG(status->st_mode) ? "not a regular file"
+                                                                 : NULL;
+    if (!problem) return LULL_OK;
+    close(*descriptor);
+    return base_fail(error, LULL_IO, "cannot read '%s': it is %s", path, problem);
+}
+
+/* Up to `most` bytes. `likely`: how many there seem to be. */
+static lull_status read_all(int descriptor, const char *path, size_t likely, size_t most,
+                            file_bytes *bytes, lull_error *error) {
+    /* One byte more than the file says, so that its end is seen without growing. */
+    size_t capacity = likely < most ? likely + 1 : most;
+    bytes->data = base_alloc(capacity, 1);
+    if (!bytes->data) return base_fail(error, LULL_NO_MEMORY, "out of memory reading '%s'", path);
+    while (bytes->size < most) {
+        if (bytes->size == capacity &&
+            !base_grow(&bytes->data, &capacity, capacity + 1, 1)) /* doubles */
+            return base_fail(error, LULL_NO_MEMORY, "out of memory reading '%s'", path);
+        size_t room = (capacity < most ? capacity : most) - bytes->size;
+        if (room > 1u << 30) room = 1u << 30; /* some systems refuse to read more at once */
+        ssize_t got = read(descriptor, (char *)bytes->data + bytes->size, room);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0)
+            return base_fail(error, LULL_IO, "cannot read '%s': %s", path, strerror(errno));
+        if (got == 0) break;
+        bytes->size += (size_t)got;
     }
+    if (bytes->size == 0) return base_fail(error, LULL_FORMAT, "'%s' is empty", path);
     return LULL_OK;
 }
 
-lull_status file_bytes_map(const char *path, file_bytes *bytes, lull_error *error) {
+static lull_status read_file(const char *path, bool regular, size_t most, file_bytes *bytes,
+                             lull_error *error) {
     *bytes = (file_bytes){0};
     int descriptor;
-    struct stat status;
-    lull_status result = open_for_reading(path, &descriptor, &status, error);
-    if (result) return result;
-    if (!S_ISREG(status.st_mode)) {
-        result = base_fail(error, LULL_IO, "cannot read '%s': it is not a regular file", path);
-    } else if (status.st_size == 0) {
-        result = base_fail(error, LULL_FORMAT, "'%s' is empty", path);
-    } else {
-        void *mapping = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        if (mapping == MAP_FAILED) {
-            result = base_fail(error, LULL_IO, "cannot map '%s': %s", path, strerror(errno));
-        } else {
-            *bytes = (file_bytes){mapping, (size_t)status.st_size, mapping, NULL};
-        }
-    }
+    struct stat file;
+    lull_status status = open_for_reading(path, regular, &descriptor, &file, error);
+    if (status) return status;
+    size_t likely = S_ISREG(file.st_mode) ? (size_t)file.st_size : PIPE_ROOM;
+    if (S_ISREG(file.st_mode) && (uintmax_t)file.st_size > PTRDIFF_MAX)
+        status =
+            base_fail(error, LULL_NO_MEMORY, "'%s' is larger than this machine's memory", path);
+    else
+        status = read_all(descriptor, path, likely, most, bytes, error);
     close(descriptor);
-    return result;
+    if (status) file_bytes_free(bytes);
+    return status;
 }
 
 lull_status file_bytes_read(const char *path, file_bytes *bytes, lull_error *error) {
-    *bytes = (file_bytes){0};
-    int descriptor;
-    struct stat status;
-    lull_status result = open_for_reading(path, &descriptor, &status, error);
-    if (result) return result;
-    /* One byte more than the file says, so that its end is seen without growing. */
-    size_t capacity = 0, size = 0;
-    size_t wanted = S_ISREG(status.st_mode) ? (size_t)status.st_size + 1 : 1 << 16;
-    void *memory = NULL;
-    for (;;) {
-        if (!base_grow(&memory, &capacity, size == capacity ? size + wanted : size + 1, 1)) {
-            result = base_fail(error, LULL_NO_MEMORY, "out of memory reading '%s'", path);
-            break;
-        }
-        size_t room = capacity - size < (1u << 30) ? capacity - size : 1u << 30;
-        ssize_t got = read(descriptor, (char *)memory + size, room);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) {
-            result = base_fail(error, LULL_IO, "cannot read '%s': %s", path, strerror(errno));
-            break;
-        }
-        if (got == 0) break;
-        size += (size_t)got;
-    }
-    close(descriptor);
-    if (!result && size == 0) result = base_fail(error, LULL_FORMAT, "'%s' is empty", path);
-    if (result) {
-        base_free(memory);
-        return result;
-    }
-    *bytes = (file_bytes){memory, size, NULL, memory};
-    return LULL_OK;
+    return read_file(path, false, SIZE_MAX, bytes, error);
+}
+
+lull_status file_bytes_read_regular(const char *path, file_bytes *bytes, lull_error *error) {
+    return read_file(path, true, SIZE_MAX, bytes, error);
+}
+
+lull_status file_bytes_read_head(const char *path, size_t most, file_bytes *bytes,
+                                 lull_error *error) {
+    return read_file(path, true, most, bytes, error);
 }
 
 void file_bytes_free(file_bytes *bytes) {
-    if (bytes->mapping) munmap(bytes->mapping, bytes->size);
-    base_free(bytes->memory);
+    base_free(bytes->data);
     *bytes = (file_bytes){0};
 }

@@ -92,7 +92,7 @@ void member_expected(const member *row, char *text, size_t size) {
                  row->least, row->most);
         return;
     case MEMBER_KIND_FLOATS:
-        snprintf(text, size, "an array of 1 to %zu numbers from %g to %g", row->capacity,
+        snprintf(text, size, "an array of 1 to %zu numbers from %g to %g, or one number", row->capacity,
                  row->least, row->most);
         return;
     case MEMBER_KIND_GROUP:
@@ -142,6 +142,10 @@ static bool read_cycle(const member *row, int *field, yyjson_val *json) {
 
 static bool read_floats(const member *row, float *field, yyjson_val *json) {
     size_t count = yyjson_arr_size(json), i, n;
+    if (yyjson_is_num(json) && in_range(row, yyjson_get_num(json))) {
+        for (i = 0; i < row->capacity; i++) field[i] = (float)yyjson_get_num(json);
+        return true;
+    }
     if (count < 1 || count > row->capacity) return false;
     yyjson_val *item;
     yyjson_arr_foreach(json, i, n, item) {

@@ -20,7 +20,7 @@ typedef enum member_kind {
     MEMBER_KIND_ARGUMENT, /* const char *, of a command line: not empty; not for JSON */
     MEMBER_KIND_NAME,     /* int or enum, the index in `names` */
     MEMBER_KIND_CYCLE, /* int[capacity], each least … most: the JSON's array is repeated to fill it */
-    MEMBER_KIND_FLOATS /* float[capacity], each finite and least … most */
+    MEMBER_KIND_FLOATS /* float[capacity], each finite and least … most; one number fills it */
 } member_kind;
 
 /* One row. Everything that has no field is 0. */

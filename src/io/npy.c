@@ -12,7 +12,7 @@
 static const unsigned char MAGIC[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
 /* Headers of plain arrays have about a hundred bytes. */
-enum { MAX_HEADER = 65536, MAX_DESCR = 32 };
+enum { MAX_HEADER = 65536, MOST_HEAD = MAX_HEADER + 12, MAX_DESCR = 32 };
 
 typedef struct header {
     char descr[MAX_DESCR]; /* "" when it is not a plain string (records) */
@@ -297,7 +297,7 @@ lull_status npy_count(const char *path, size_t *count, lull_error *error) {
     size_t start = 0, length = 0;
     header h = {0};
     *count = 0;
-    lull_status status = file_bytes_map(path, &bytes, error);
+    lull_status status = file_bytes_read_head(path, MOST_HEAD, &bytes, error);
     if (status) return status;
     status = find_header(bytes.data, bytes.size, path, &start, &length, error);
     if (!status && !parse_header((const char *)bytes.data + start, length, &h))

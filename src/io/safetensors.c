@@ -247,7 +247,7 @@ lull_status safetensors_open(const char *path, safetensors **out, lull_error *er
     safetensors *file;
     lull_status status = new_file(path, &file, error);
     if (status) return status;
-    status = file_bytes_map(path, &file->bytes, error);
+    status = file_bytes_read_regular(path, &file->bytes, error);
     if (!status) status = parse(file, file->bytes.data, file->bytes.size, error);
     if (status) {
         safetensors_close(file);

@@ -20,6 +20,10 @@ typedef struct mel_filterbank {
                         fraction·(values[lower + 1] − values[lower]) */
 } mel_filterbank;
 
+/* The mel scales: Slaney's (Auditory Toolbox, 1998) and HTK's. */
+double mel_from_hz(mel_scale scale, double hz);
+double mel_to_hz(mel_scale scale, double value);
+
 lull_status mel_filterbank_new(const mel_convention *convention, mel_filterbank **filterbank,
                                lull_error *error);
 void mel_filterbank_free(mel_filterbank *filterbank);
@@ -27,6 +31,9 @@ void mel_filterbank_free(mel_filterbank *filterbank);
 /* Moves the values of the nodes to the front, in place, and repeats the last behind them; values
  * has room for bands + 1. What the interpolation above reads. */
 void mel_filterbank_to_nodes(const mel_filterbank *filterbank, float *values);
+
+/* What the filters of the convention sum: the magnitudes themselves, or in place their squares. */
+void mel_filterbank_raise(const mel_convention *convention, float *magnitude, int bins);
 
 /* magnitude: bins floats, followed by 31 readable finite ones. mel: bands floats. */
 void mel_filterbank_apply(const mel_filterbank *filterbank, const float *magnitude, float *mel);

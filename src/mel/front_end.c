@@ -86,14 +86,15 @@ static size_t mirrored(long index, size_t count) {
     return (size_t)(i < (long)count ? i : period - i);
 }
 
-/* Puts the reflection of the beginning before the samples. */
+/* Puts the padding of the beginning before the samples. */
 static lull_status reflect_beginning(mel_front_end *e, lull_error *error) {
     const size_t lead = (size_t)e->lead;
     if (!base_grow((void **)&e->samples, &e->capacity, e->count + lead, sizeof(float)))
         return base_no_memory(error);
     memmove(e->samples + lead, e->samples, e->count * sizeof(float));
+    const bool zeros = e->convention.padding == MEL_PADDING_ZEROS;
     for (size_t i = 0; i < lead; i++)
-        e->samples[i] = e->samples[lead + mirrored((long)i - (long)lead, e->count)];
+        e->samples[i] = zeros ? 0 : e->samples[lead + mirrored((long)i - (long)lead, e->count)];
     e->count += lead;
     e->started = true;
     return LULL_OK;
@@ -157,8 +158,10 @@ lull_status mel_front_end_finish(mel_front_end *front_end, lull_error *error) {
      * of a longer one the last lead + 1 samples are enough. */
     const size_t behind = e->begin == 0 ? lead : 0;
     const size_t available = e->count - behind;
+    const bool zeros = e->convention.padding == MEL_PADDING_ZEROS;
     for (size_t i = 0; i < lead; i++)
-        e->samples[e->count + i] = e->samples[behind + mirrored((long)(available + i), available)];
+        e->samples[e->count + i] =
+            zeros ? 0 : e->samples[behind + mirrored((long)(available + i), available)];
     e->count += lead;
     e->finished = true;
     return LULL_OK;
@@ -173,6 +176,7 @@ static void frame_at(mel_front_end *e, const float *samples, float *frame) {
         fft_forward(t);
     e->kernels->magnitude(t->spectrum, (float)e->convention.magnitude_epsilon, e->magnitude,
                           t->bins);
+    mel_filterbank_raise(&e->convention, e->magnitude, t->bins);
     mel_filterbank_apply(e->filterbank, e->magnitude, e->mel);
     mel_compress(&e->convention, e->mel, frame);
 }

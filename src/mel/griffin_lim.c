@@ -86,7 +86,12 @@ static void fill_magnitudes(griffin *g, const float *frames) {
     const size_t bands = (size_t)g->convention->bands;
     for (size_t f = 0; f < g->n; f++) {
         mel_to_natural_log(g->convention, frames + f * bands, logs);
-        for (size_t b = 0; b < bands; b++) mel[b] = exp((double)logs[b]);
+        /* Of powers, what amplitudes of the same envelope would have given. */
+        const double power = g->convention->power;
+        for (size_t b = 0; b < bands; b++) {
+            const double sum = g->filterbank->sum[b] > 0 ? log(g->filterbank->sum[b]) : 0;
+            mel[b] = exp(power > 1 ? ((double)logs[b] - sum) / power + sum : (double)logs[b]);
+        }
         invert(g->filterbank, mel, g->magnitude + f * g->bins);
     }
 }

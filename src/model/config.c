@@ -234,51 +234,44 @@ void model_config_diffwave(model_config *config) {
 /* ---- reading ---- */
 
 /* A convention's name brings all its numbers; the other members then change single ones. */
-static lull_status read_convention(model_config *config, yyjson_val *mel, const char *file,
-                                   lull_error *error) {
-    const char *name = yyjson_get_str(yyjson_obj_get(mel, "convention"));
+static lull_status begin_convention(mel_convention *convention, yyjson_val *json, const char *file,
+                                    lull_error *error) {
+    const char *name = yyjson_get_str(yyjson_obj_get(json, "convention"));
     if (!name) return LULL_OK;
     lull_error reason = {0};
-    double rate = yyjson_get_num(yyjson_obj_get(mel, "sample_rate"));
+    double rate = yyjson_get_num(yyjson_obj_get(json, "sample_rate"));
     if (!(rate >= 1 && rate <= 1e6)) rate = 0;
-    if (mel_convention_named(name, (int)rate, &config->mel, &reason))
+    if (mel_convention_named(name, (int)rate, convention, &reason))
         return base_fail(error, LULL_FORMAT, "%s: mel: %s", file, reason.message);
     return LULL_OK;
 }
 
-static lull_status check_length(yyjson_val *group, const char *place, const char *name,
-                                size_t least, size_t most, const char *of, const char *file,
-                                lull_error *error) {
+/* An array that may be missing has at least one value and at most `most`; another exactly `most`. */
+static lull_status check_length(yyjson_val *group, const char *place, const char *name, bool any,
+                                size_t most, const char *of, const char *file, lull_error *error) {
     yyjson_val *array = yyjson_obj_get(group, name);
+    size_t size = yyjson_arr_size(array);
     char found[64];
-    if (array == NULL && least > 1) {
-        snprintf(found, sizeof found, "missing");
-    } else if (array == NULL ||
-               (yyjson_arr_size(array) >= least && yyjson_arr_size(array) <= most)) {
-        return LULL_OK;
-    } else {
-        json_show(array, found, sizeof found);
-    }
+    if (any ? !array || size <= most : size == most) return LULL_OK;
+    json_show(array, found, sizeof found);
     return base_fail(error, LULL_FORMAT, "%s: %s.%s is %s, expected an array of %s%zu, %s", file,
-                     place, name, found, least < most ? "1 to " : "", most, of);
+                     place, name, found, any ? "1 to " : "", most, of);
 }
 
-/* The arrays are as long as other members say. */
-static lull_status check_lengths(model_config *config, yyjson_val *json, const char *file,
-                                 lull_error *error) {
-    yyjson_val *network = yyjson_obj_get(json, "network"), *mel = yyjson_obj_get(json, "mel");
-    size_t layers = (size_t)config->layers, bands = (size_t)config->mel.bands;
-    lull_status status = check_length(network, "network", "dilations", 1, layers,
-                                      "at most one a layer", file, error);
-    if (!status)
-        status = check_length(network, "network", "look_ahead", 1, layers, "at most one a layer",
-                              file, error);
-    if (status || !(yyjson_obj_get(mel, "mean") || yyjson_obj_get(mel, "deviation"))) return status;
-    config->mel.statistics = true;
-    status = check_length(mel, "mel", "mean", bands, bands, "one a band", file, error);
-    if (!status)
-        status = check_length(mel, "mel", "deviation", bands, bands, "one a band", file, error);
-    return status;
+static lull_status end_convention(mel_convention *convention, yyjson_val *json, const char *file,
+                                  lull_error *error) {
+    size_t bands = (size_t)convention->bands;
+    /* Before norms had a member, they followed the scale. */
+    if (yyjson_obj_get(json, "scale") && !yyjson_obj_get(json, "norm"))
+        convention->norm =
+            convention->scale == MEL_SCALE_SLANEY ? MEL_NORM_SLANEY : MEL_NORM_NONE;
+    mel_convention_modernize(convention);
+    if (!yyjson_obj_get(json, "mean") && !yyjson_obj_get(json, "deviation")) return LULL_OK;
+    convention->statistics = true;
+    lull_status status =
+        check_length(json, "mel", "mean", false, bands, "one a band", file, error);
+    if (status) return status;
+    return check_length(json, "mel", "deviation", false, bands, "one a band", file, error);
 }
 
 lull_status model_config_read(yyjson_val *json, const char *file, model_config *config,
@@ -286,7 +279,7 @@ lull_status model_config_read(yyjson_val *json, const char *file, model_config *
     if (!yyjson_is_obj(json))
         return base_fail(error, LULL_FORMAT, "%s: the configuration is not a JSON object", file);
     yyjson_val *format = yyjson_obj_get(json, "format");
-    yyjson_val *network = yyjson_obj_get(json, "network");
+    yyjson_val *network = yyjson_obj_get(json, "network"), *mel = yyjson_obj_get(json, "mel");
     if (format && !(yyjson_is_num(format) && yyjson_get_num(format) == 1)) {
         char found[96];
         json_show(format, found, sizeof found);
@@ -299,9 +292,13 @@ lull_status model_config_read(yyjson_val *json, const char *file, model_config *
         model_config_diffwave(config);
     else
         model_config_default(config);
-    lull_status status = read_convention(config, yyjson_obj_get(json, "mel"), file, error);
+    lull_status status = begin_convention(&config->mel, mel, file, error);
     if (!status) status = members_read(model_config_members, config, json, file, "", error);
-    if (!status) status = check_lengths(config, json, file, error);
+    if (!status) status = end_convention(&config->mel, mel, file, error);
+    static const char *const cycles[] = {"dilations", "look_ahead"};
+    for (int i = 0; i < 2 && !status; i++)
+        status = check_length(network, "network", cycles[i], true, (size_t)config->layers,
+                              "at most one a layer", file, error);
     if (status) return status;
     if (config->family == MODEL_DIFFWAVE) {
         if (!yyjson_obj_get(network, "look_ahead")) centre_look_ahead(config);
@@ -323,6 +320,36 @@ lull_status model_config_parse(const char *text, const char *name, model_config 
     return status;
 }
 
+/* Wherever a convention may stand: by itself, in a configuration, in what `lull info --json`
+ * prints. */
+static yyjson_val *find_mel(yyjson_val *json) {
+    yyjson_val *config = yyjson_obj_get(json, "config");
+    yyjson_val *mel = yyjson_obj_get(config ? config : json, "mel");
+    return mel ? mel : json;
+}
+
+lull_status model_convention_parse(const char *text, const char *name, mel_convention *convention,
+                                   lull_error *error) {
+    yyjson_doc *tree = NULL;
+    mel_convention read;
+    lull_error reason = {0};
+    lull_status status = json_parse(text, strlen(text), name, &tree, error);
+    if (status) return status;
+    yyjson_val *json = find_mel(yyjson_doc_get_root(tree));
+    mel_convention_named("hifigan-22k", 0, &read, NULL);
+    snprintf(read.name, sizeof read.name, "own");
+    if (!yyjson_is_obj(json))
+        status = base_fail(error, LULL_FORMAT, "%s: the mel convention is not a JSON object", name);
+    if (!status) status = begin_convention(&read, json, name, error);
+    if (!status) status = members_read(mel_convention_members, &read, json, name, "mel", error);
+    if (!status) status = end_convention(&read, json, name, error);
+    yyjson_doc_free(tree);
+    if (!status && mel_convention_check(&read, &reason))
+        status = base_fail(error, LULL_FORMAT, "%s: %s", name, reason.message);
+    if (!status) *convention = read;
+    return status;
+}
+
 /* ---- single assignments ---- */
 
 lull_status model_config_set(model_config *config, const char *assignment, lull_error *error) {
@@ -337,6 +364,7 @@ lull_status model_config_set(model_config *config, const char *assignment, lull_
     lull_status status = members_set(model_config_members, config, place, value + 1, error);
     if (status) return status;
     /* What follows from a change. */
+    mel_convention_modernize(&config->mel);
     bool convention = strcmp(place, "mel.convention") == 0;
     if (convention || strcmp(place, "mel.sample_rate") == 0) {
         mel_convention before = config->mel;
@@ -447,6 +475,12 @@ lull_status model_config_check(const model_config *config, const char *name, lul
 void model_config_write(const model_config *config, json_writer *writer, yyjson_mut_val *parent) {
     json_add_number(writer, parent, "format", 1);
     members_print(model_config_members, config, writer, parent);
+}
+
+char *model_convention_print(const mel_convention *convention) {
+    json_writer writer = json_writer_new();
+    members_print(mel_convention_members, convention, &writer, writer.root);
+    return json_writer_end(&writer, true);
 }
 
 char *model_config_print(const model_config *config) {

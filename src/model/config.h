@@ -93,6 +93,14 @@ char *model_config_print(const model_config *config); /* base_free; NULL = out o
  * checked: model_config_check, when all are done. Errors: LULL_INVALID. */
 lull_status model_config_set(model_config *config, const char *assignment, lull_error *error);
 
+/* A mel convention alone, by the members of "mel". Parsing begins with the convention that the text
+ * names ("convention"), hifigan-22k where it names none, and also finds "mel" in a configuration or
+ * in what `lull info --json` prints. */
+lull_status model_convention_parse(const char *json, const char *name, mel_convention *convention,
+                                   lull_error *error);
+/* base_free; NULL = out of memory. */
+char *model_convention_print(const mel_convention *convention);
+
 /* The settings of synthesis for a use: its own, with a postnet where there is one. */
 model_settings model_config_settings(const model_config *config, lull_use use);
 

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "model/reference.h"
+#include "model/embedding.h"
 
 #include <math.h>
 #include <string.h>
@@ -73,8 +73,10 @@ static bool compute_steps(denoiser_stream *stream, double t) {
     const denoiser_weights *w = stream->weights;
     int c = w->config.channels, hidden = w->config.embedding_hidden;
     float *embedding = base_alloc((size_t)hidden, sizeof *embedding);
-    if (!embedding) return false;
-    model_reference_embedding(&w->config, w->parameters, t, embedding);
+    if (!embedding || !model_embedding(&w->config, w->parameters, t, embedding)) {
+        base_free(embedding);
+        return false;
+    }
     for (int l = 0; l < w->config.layers; l++) {
         const float *weight = model_parameters_get(
             w->parameters, "residual_layers.%d.diffusion_projection.weight", l);

@@ -1,5 +1,7 @@
-/* Sinusoidal encoding of the diffusion step. */
+/* The embedding of the diffusion step: a sinusoidal encoding and two layers. */
 #include "model/embedding.h"
+
+#include "base/memory.h"
 
 #include <math.h>
 
@@ -37,4 +39,31 @@ void model_embedding_input(const model_config *config, double t, float *out) {
         out[j] = (float)sin(t * w);
         out[n + j] = (float)cos(t * w);
     }
+}
+
+/* y = SiLU(W·x + bias), summed in double. */
+static void layer(const model_parameters *parameters, const char *name, int out, int in,
+                  const float *x, float *y) {
+    const float *weight = model_parameters_get(parameters, "diffusion_embedding.%s.weight", name);
+    const float *bias = model_parameters_get(parameters, "diffusion_embedding.%s.bias", name);
+    for (int o = 0; o < out; o++) {
+        double sum = bias[o];
+        const float *w = weight + (size_t)o * (size_t)in;
+        for (int i = 0; i < in; i++) sum += (double)w[i] * x[i];
+        float z = (float)sum;
+        y[o] = z / (1 + expf(-z));
+    }
+}
+
+bool model_embedding(const model_config *config, const model_parameters *parameters, double t,
+                     float *embedding) {
+    int inputs = model_embedding_inputs(config), hidden = config->embedding_hidden;
+    float *input = base_alloc((size_t)inputs + (size_t)hidden, sizeof *input);
+    if (!input) return false;
+    float *between = input + inputs;
+    model_embedding_input(config, t, input);
+    layer(parameters, "projection1", hidden, inputs, input, between);
+    layer(parameters, "projection2", hidden, hidden, between, embedding);
+    base_free(input);
+    return true;
 }

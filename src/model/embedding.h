@@ -1,8 +1,9 @@
-/* What the step embedding's first linear layer sees: sines and cosines of the network time. */
+/* The embedding of the diffusion step (Kong et al. 2021, §3.2): sines and cosines of the network
+ * time, then two linear layers with SiLU. */
 #ifndef MODEL_EMBEDDING_H
 #define MODEL_EMBEDDING_H
 
-#include "model/config.h"
+#include "model/parameters.h"
 
 /* Floats in the encoding: 2 × frequencies. */
 int model_embedding_inputs(const model_config *config);
@@ -11,5 +12,9 @@ int model_embedding_inputs(const model_config *config);
  * at step t (ω_j = 10^(4j/63); Kong et al. 2021, §3.2), a fractional t interpolated linearly
  * between two rows. */
 void model_embedding_input(const model_config *config, double t, float *out);
+
+/* The whole embedding: embedding_hidden floats that every layer projects. False: out of memory. */
+bool model_embedding(const model_config *config, const model_parameters *parameters, double t,
+                     float *embedding);
 
 #endif

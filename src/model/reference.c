@@ -49,8 +49,8 @@ static void convolution(const float *weight, const float *bias, int out, int in,
 
 /* ---- step embedding (Kong et al. 2021, §3.2) ---- */
 
-void model_reference_embedding(const model_config *config, const model_parameters *parameters,
-                               double t, float *embedding) {
+static void step_embedding(const model_config *config, const model_parameters *parameters, double t,
+                           float *embedding) {
     enum { MOST = 4096 };
     float input[2048], between[MOST];
     int inputs = model_embedding_inputs(config), hidden = config->embedding_hidden;
@@ -214,7 +214,7 @@ static void network(const model_config *c, const model_parameters *parameters, c
                 model_parameters_get(parameters, "input_projection.bias"), channels, patch, 1, 1, 0,
                 x, frames, b->x);
     for (size_t i = 0; c->input_relu && i < frames * width; i++) b->x[i] = fmaxf(0, b->x[i]);
-    model_reference_embedding(c, parameters, t, b->embedding);
+    step_embedding(c, parameters, t, b->embedding);
     for (int layer = 0; layer < c->layers; layer++) {
         condition_layer(c, parameters, layer, b->condition, n, b->projected, b->added);
         residual_layer(c, parameters, layer, frames, b);

@@ -12,9 +12,6 @@ lull_status model_reference_run(const model_config *config, const model_paramete
                                 const float *x, double t, const float *mel, size_t n, float *u,
                                 lull_error *error);
 
-/* Parts that other files share: the step embedding after its two layers (hidden floats). */
-void model_reference_embedding(const model_config *config, const model_parameters *parameters,
-                               double t, float *embedding);
 /* lull: conditioner after its convolutions, n × conditioner_channels; DiffWave: upsampled mel,
  * n·hop × bands. */
 lull_status model_reference_conditioner(const model_config *config,

@@ -5,20 +5,12 @@
  * twelve where there are as many, so a quantum is two groups of four (tests/nn). The other kernels
  * are the plain twins. */
 #include "nn/round_bf16.h"
+#include "nn/openblas.h"
 #include "nn/tables.h"
 
-#include <cblas.h>
-#include <pthread.h>
 #include <string.h>
 
 enum { ROWS = 8, DEPTH = 256, COLUMNS = 256 };
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-/* Threads are the caller's business. */
-static void one_thread(void) {
-    openblas_set_num_threads(1);
-}
 
 static int least(int a, int b) {
     return a < b ? a : b;
@@ -73,7 +65,7 @@ static void quantum(int rows, int n, int k, const float *a, size_t lda, const fl
             for (int r = 0; r < rows; r++)
                 memcpy(c_whole + (size_t)r * columns, c + (size_t)r * ldc + first,
                        (size_t)columns * sizeof *c);
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, ROWS, columns, count, 1.0f,
+            nn_openblas_product(false, false, ROWS, columns, count, 1.0f,
                         a_whole, count, b + (size_t)depth * n + first, n, 1.0f, c_whole, columns);
             for (int r = 0; r < rows; r++)
                 memcpy(c + (size_t)r * ldc + first, c_whole + (size_t)r * columns,
@@ -85,7 +77,6 @@ static void quantum(int rows, int n, int k, const float *a, size_t lda, const fl
 static void product_f32(int rows, int n, int k, int taps, const float *const *a, size_t lda,
                         const float *packed, const float *bias, bool accumulate, float *c,
                         size_t ldc) {
-    pthread_once(&once, one_thread);
     begin(rows, n, bias, accumulate, c, ldc);
     for (int row = 0; row < rows; row += ROWS)
         for (int tap = 0; tap < taps; tap++)
@@ -98,7 +89,6 @@ static void product_bf16(int rows, int n, int k, int taps, const bf16 *const *a,
                          size_t ldc) {
     float wide[ROWS * DEPTH];
     const float *b = (const float *)(const void *)packed;
-    pthread_once(&once, one_thread);
     begin(rows, n, bias, accumulate, c, ldc);
     for (int row = 0; row < rows; row += ROWS)
         for (int tap = 0; tap < taps; tap++)
@@ -122,9 +112,8 @@ static size_t outer_scratch(int m, int n, int rows) {
 static void outer_f32(int rows, int m, int n, const float *a, size_t lda, const float *b,
                       size_t ldb, float *c, size_t ldc, void *scratch) {
     (void)scratch;
-    pthread_once(&once, one_thread);
     if (rows > 0 && m > 0 && n > 0)
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, rows, 1.0f, a, (int)lda, b,
+        nn_openblas_product(true, false, m, n, rows, 1.0f, a, (int)lda, b,
                     (int)ldb, 1.0f, c, (int)ldc);
 }
 

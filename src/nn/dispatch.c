@@ -1,6 +1,7 @@
 /* Chooses the table of kernels: the fastest that this CPU and operating system can run, or
  * LULL_CPU's. */
 #include "nn/kernels.h"
+#include "nn/openblas.h"
 #include "nn/tables.h"
 
 #include <pthread.h>
@@ -38,6 +39,10 @@ static bool has_amx(void) {
 }
 #endif
 
+static bool has_blas(void) {
+    return nn_openblas_open(NULL) == LULL_OK;
+}
+
 /* Fastest first. An own kernel is preferred to OpenBLAS, and OpenBLAS to the twins. */
 static const candidate candidates[] = {
 #ifdef NN_AMX
@@ -51,7 +56,7 @@ static const candidate candidates[] = {
 #ifdef NN_NEON
     {&nn_neon, always},
 #endif
-    {&nn_blas, always},
+    {&nn_blas, has_blas},
     {&nn_reference, always},
 };
 

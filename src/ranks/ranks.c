@@ -433,7 +433,7 @@ lull_status ranks_same_program(ranks *r, lull_error *error) {
     } mine = {LULL_VERSION, 0}, first;
     file_bytes program = {0};
     lull_error own = {0};
-    lull_status status = file_bytes_map("/proc/self/exe", &program, &own);
+    lull_status status = file_bytes_read_regular("/proc/self/exe", &program, &own);
     if (!status) mine.hash = hash_bytes(program.data, program.size);
     file_bytes_free(&program);
     status = ranks_agree(r, status, &own);

@@ -15,9 +15,9 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 #include "io/json.h"
-#include "io/resample.h"
+#include "recording/resample.h"
 
 enum { MAX_DEPTH = 32, CHUNK_SECONDS = 30, PATH_SIZE = 4096 };
 

@@ -200,11 +200,12 @@ static void analyse(train_crops *crops, int64_t first, int64_t end) {
     const mel_convention *mel = &crops->config->mel;
     fft *t = crops->transform;
     for (int64_t f = first; f < end; f++) {
-        take_segment(crops, frame_start(mel, f), true);
+        take_segment(crops, frame_start(mel, f), mel->padding == MEL_PADDING_REFLECT);
         crops->kernels->product(crops->segment, crops->window, t->real, t->size);
         fft_forward(t);
         crops->kernels->magnitude(t->spectrum, (float)mel->magnitude_epsilon, crops->magnitude,
                                   t->bins);
+        mel_filterbank_raise(mel, crops->magnitude, t->bins);
         mel_filterbank_apply(crops->filterbank, crops->magnitude, crops->linear);
         mel_compress(mel, crops->linear, crops->frames + (f - first) * mel->bands);
     }

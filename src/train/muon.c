@@ -1,12 +1,12 @@
 /* Muon: see muon.h. */
 #include "train/muon.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "nn/openblas.h"
 
 enum { ITERATIONS = 5 };
 
@@ -64,19 +64,18 @@ void train_muon_orthogonalize(float *matrix, int rows, int columns, float *scrat
     for (size_t i = 0; i < count; i++) matrix[i] *= scale;
     for (int i = 0; i < ITERATIONS; i++) {
         bool tall = rows > columns;
-        cblas_sgemm(CblasRowMajor, tall ? CblasTrans : CblasNoTrans,
-                    tall ? CblasNoTrans : CblasTrans, small, small, tall ? rows : columns, 1.0f, x,
-                    columns, x, columns, 0.0f, gram, small);
+        nn_openblas_product(tall, !tall, small, small, tall ? rows : columns, 1.0f, x, columns, x,
+                            columns, 0.0f, gram, small);
         memcpy(polynomial, gram, square * sizeof *gram);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, small, small, small, C, gram, small,
-                    gram, small, B, polynomial, small);
+        nn_openblas_product(false, false, small, small, small, C, gram, small, gram, small, B,
+                            polynomial, small);
         memcpy(y, x, count * sizeof *x);
         if (tall)
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, columns, columns, 1.0f, x,
-                        columns, polynomial, small, A, y, columns);
+            nn_openblas_product(false, false, rows, columns, columns, 1.0f, x, columns, polynomial,
+                                small, A, y, columns);
         else
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, columns, rows, 1.0f,
-                        polynomial, small, x, columns, A, y, columns);
+            nn_openblas_product(false, false, rows, columns, rows, 1.0f, polynomial, small, x,
+                                columns, A, y, columns);
         float *old = x;
         x = y;
         y = old;
@@ -86,8 +85,10 @@ void train_muon_orthogonalize(float *matrix, int rows, int columns, float *scrat
 
 lull_status train_muon_new(const model_parameters *shape, thread_pool *pool, train_muon **result,
                            lull_error *error) {
-    train_muon *muon = base_alloc(1, sizeof *muon);
     *result = NULL;
+    lull_status status = nn_openblas_open(error);
+    if (status) return status;
+    train_muon *muon = base_alloc(1, sizeof *muon);
     if (muon == NULL) return base_no_memory(error);
     muon->shape = shape;
     muon->pool = pool;

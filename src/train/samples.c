@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 #include "mel/front_end.h"
 
 enum { MOST_SECONDS = 10, PATH_SIZE = 4352, BLOCK = 4096 };

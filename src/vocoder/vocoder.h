@@ -41,9 +41,20 @@ const struct diffusion_plan *vocoder_plan(const lull_vocoder *vocoder);
 const lull_options *vocoder_options(const lull_vocoder *vocoder);
 /* The whitened (or plain) trace signal as speech is the caller's to colour: mel_filter_whole. */
 
+/* What the latency is the sum of, in the order of the signal; parts of one name that follow each
+ * other (the steps) are one line, and what keeps nothing back has none. Returns the lines. */
+enum { VOCODER_MAX_DELAYS = 16 };
+typedef struct vocoder_delay {
+    const char *name;
+    int parts;
+    size_t samples;
+} vocoder_delay;
+int vocoder_delays(const lull_vocoder *vocoder, vocoder_delay delays[VOCODER_MAX_DELAYS]);
+
 typedef struct vocoder_stats {
     uint64_t blocks;    /* that the stages ran */
-    double conditioner; /* seconds, summed over threads */
+    double conditioner; /* seconds, summed over threads: frames, postnet and conditioner */
+    double start;       /* what the reverse process starts from */
     double network;
     double consistency;  /* colouring, mel consistency and output */
     int threads, block;  /* block: network frames at most */

@@ -31,6 +31,10 @@ class Info(Case):
         for settings in (facts["live"], facts["low_latency"], facts["offline"]):
             self.assertGreater(settings["flops_per_second"], 1e8)
             self.assertAlmostEqual(settings["latency_ms"], settings["latency_samples"] / 16.0, places=6)
+            parts = settings["latency_parts"]
+            self.assertEqual(sum(part["samples"] for part in parts), settings["latency_samples"])
+            self.assertEqual([part["name"] for part in parts if part["name"] != "postnet"],
+                             ["conditioner", "network", "consistency"])
         self.assertLess(facts["low_latency"]["latency_ms"], facts["live"]["latency_ms"])
 
     def test_latency_is_what_a_stream_shows(self):

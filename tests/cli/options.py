@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 
 import harness
 from harness import MODEL, SOURCE, Case, mel_bytes, speech_frames
@@ -43,6 +44,14 @@ class Help(Case):
         self.assertRegex(out, r"^lull \d+\.\d+\.\d+\n$")
         with open(os.path.join(SOURCE, "meson.build")) as file:
             self.assertIn("version: '%s'" % out.split()[1], file.read())
+
+    def test_version_wants_little_memory(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (120000 << 10, 120000 << 10))
+        if os.environ.get("LULL_SANITIZE", "none") != "none":
+            self.skipTest("a sanitizer's shadow is larger than any limit")
+        out = self.assert_fine(self.run_lull("--version", timeout=20, preexec_fn=limit)).out
+        self.assertTrue(out.startswith(b"lull "), out)
 
 
 class Usage(Case):

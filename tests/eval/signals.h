@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -19,7 +19,7 @@
 #include "cli/commands.h"
 #include "cli/serve_protocol.h"
 #include "cli/serve_stream.h"
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 #include "io/npy.h"
 
 /* ---- what is allocated ---------------------------------------------------------------------- */

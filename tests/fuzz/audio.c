@@ -1,7 +1,7 @@
 /* Fuzzing: recordings through the reader. The first byte chooses the rate that is wanted. */
 #include "fuzz.h"
 
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const int rates[] = {0, 16000, 22050, 8000};

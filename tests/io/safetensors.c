@@ -2,6 +2,9 @@
 #include "../base/temporary.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "io/safetensors.h"
@@ -323,6 +326,46 @@ static void survives_lack_of_memory(void **state) {
     free(bytes);
 }
 
+/* Another process overwrites the file, in place, while it is opened. */
+static atomic_bool overwriting;
+
+static void *overwrite(void *path) {
+    size_t size;
+    unsigned char *whole = file_get(path, &size);
+    while (atomic_load(&overwriting)) {
+        FILE *file = fopen(path, "wb"); /* now it is empty */
+        for (size_t done = 0; file && done < size; done += 65536)
+            fwrite(whole + done, 1, size - done < 65536 ? size - done : 65536, file);
+        if (file) fclose(file);
+    }
+    free(whole);
+    return NULL;
+}
+
+static void overwritten_while_it_is_opened(void **state) {
+    (void)state;
+    enum { COUNT = 1 << 20, OPENS = 200 };
+    const char *path = temporary_path("model.safetensors");
+    float *weights = calloc(COUNT, sizeof *weights);
+    assert_non_null(weights);
+    const safetensors_entry entry = {"weights", SAFETENSORS_F32, 1, {COUNT}, weights};
+    assert_int_equal(safetensors_write(path, &entry, 1, NULL, NULL, 0, &error), LULL_OK);
+    atomic_store(&overwriting, true);
+    pthread_t other;
+    assert_int_equal(pthread_create(&other, NULL, overwrite, (void *)path), 0);
+    for (int i = 0; i < OPENS; i++) {
+        safetensors *file;
+        lull_status status = safetensors_open(path, &file, &error);
+        assert_true(status == LULL_OK || status == LULL_FORMAT);
+        if (status) continue;
+        assert_int_equal(safetensors_read_f32(file, "weights", weights, COUNT, &error), LULL_OK);
+        safetensors_close(file);
+    }
+    atomic_store(&overwriting, false);
+    pthread_join(other, NULL);
+    free(weights);
+}
+
 #define test_here(name) cmocka_unit_test_setup_teardown(name, temporary_begin, temporary_end)
 
 int main(void) {
@@ -337,6 +380,7 @@ int main(void) {
         cmocka_unit_test(bounds_the_tree),
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(survives_mutations),
+        test_here(overwritten_while_it_is_opened),
         test_here(bad_files_and_full_disks),
         cmocka_unit_test(survives_lack_of_memory),
     };

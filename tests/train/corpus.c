@@ -3,8 +3,8 @@
 
 #include "base/thread_pool.h"
 #include "base/memory.h"
-#include "io/audio_file.h"
-#include "io/resample.h"
+#include "recording/audio_file.h"
+#include "recording/resample.h"
 #include "train/corpus.h"
 
 typedef struct lines {

@@ -76,7 +76,7 @@ static inline float *random_mel(const mel_convention *convention, size_t frames)
     size_t bands = (size_t)convention->bands;
     float *mel = base_alloc(frames * bands, sizeof *mel);
     assert_non_null(mel);
-    bool unit = convention->compression == MEL_COMPRESS_DIFFWAVE;
+    bool unit = mel_convention_clips(convention);
     normal(2, mel, frames * bands, unit ? 0.05f : 0.5f, 0);
     for (size_t f = 0; f < frames; f++)
         for (size_t b = 0; b < bands; b++) {

@@ -1,5 +1,5 @@
 /* Sample rate conversion: soxr at very high quality. */
-#include "io/resample.h"
+#include "recording/resample.h"
 
 #include <soxr.h>
 #include <string.h>

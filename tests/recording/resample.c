@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "base/memory.h"
-#include "io/resample.h"
+#include "recording/resample.h"
 
 static const double PI = 3.14159265358979323846;
 static lull_error error;

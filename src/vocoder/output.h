@@ -1,14 +1,15 @@
 /* The end of the vocoder: the network's signal becomes speech. Each frame is coloured by its mel,
  * made consistent with it (mel/consistency.h), limited, and leaves. */
-#ifndef VOCODER_FINISH_H
-#define VOCODER_FINISH_H
+#ifndef VOCODER_OUTPUT_H
+#define VOCODER_OUTPUT_H
 
 #include "mel/consistency.h"
 #include "mel/whiten.h"
-#include "vocoder/front.h"
 #include "vocoder/line.h"
+#include "vocoder/part.h"
+#include "vocoder/rows.h"
 
-typedef struct finish {
+typedef struct vocoder_output {
     int hop, n_fft, lead; /* frame f covers f·hop − lead … + n_fft − 1 */
     int reach;            /* samples of a frame until the last that its window lets through */
     int most;             /* frames at a time */
@@ -18,30 +19,27 @@ typedef struct finish {
     mel_consistency *consistency; /* NULL: the signal passes as it is */
     float *gain, *segment, *synthesis;
     line *in;
-    int64_t end; /* of the input in this tick: another thread may be appending */
+    const vocoder_rows *frames;
     line out;
     uint64_t opened; /* frames */
     uint64_t limited;
-    bool finite;
 
     int todo, todo_last; /* of this tick: frames to open (or samples that pass); hops after the last
                             frame */
-} finish;
+    int64_t end;         /* of the input, as this tick sees it */
+} vocoder_output;
+
+extern const vocoder_part_kind vocoder_output_part;
 
 /* iterations 0 and not coloured: the signal passes as it is. */
-lull_status finish_init(finish *f, const mel_convention *convention, bool coloured, double tilt_hz,
-                        int iterations, int window, double momentum, size_t block_samples,
-                        lull_error *error);
-void finish_clear(finish *f);
-void finish_reset(finish *f);
+lull_status vocoder_output_init(vocoder_output *o, const mel_convention *convention, bool coloured,
+                                double tilt_hz, int iterations, int window, double momentum,
+                                vocoder_rows *frames, size_t block_samples, lull_error *error);
+
 /* Position before 0 where the input line has to begin. */
-int finish_lead(const finish *f);
+int vocoder_output_lead(const vocoder_output *o);
 
-/* Frames that are open when `samples` of the signal are there, and samples that have left by then.
- */
-uint64_t finish_given(const finish *f, uint64_t samples, uint64_t frames);
-
-bool finish_plan(finish *f, uint64_t frames, uint64_t total_frames);
-void finish_run(finish *f, const front *frames);
+/* Frames at a time, for a block of samples. */
+int vocoder_output_most(int hop, size_t block_samples);
 
 #endif

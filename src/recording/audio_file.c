@@ -1,5 +1,5 @@
 /* Recordings in through libsndfile and soxr, WAV files out. */
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,7 +11,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/resample.h"
+#include "recording/resample.h"
 
 /* ---- reading ------------------------------------------------------------------------------- */
 

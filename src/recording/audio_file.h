@@ -1,6 +1,6 @@
 /* Recordings in (whatever libsndfile reads, any rate, channels mixed down) and WAV files out. */
-#ifndef IO_AUDIO_FILE_H
-#define IO_AUDIO_FILE_H
+#ifndef RECORDING_AUDIO_FILE_H
+#define RECORDING_AUDIO_FILE_H
 
 #include "lull.h"
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
-#include "io/audio_file.h"
+#include "recording/audio_file.h"
 
 static lull_error error;
 

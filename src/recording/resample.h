@@ -1,6 +1,6 @@
 /* Sample rate conversion: soxr at very high quality. */
-#ifndef IO_RESAMPLE_H
-#define IO_RESAMPLE_H
+#ifndef RECORDING_RESAMPLE_H
+#define RECORDING_RESAMPLE_H
 
 #include "lull.h"
 

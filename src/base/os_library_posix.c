@@ -1,0 +1,17 @@
+/* Libraries opened when they are needed: dlopen. */
+#include "base/os_library.h"
+
+#include <dlfcn.h>
+
+os_library *os_library_open(const char *name) {
+    return dlopen(name, RTLD_NOW | RTLD_LOCAL);
+}
+
+void *os_library_symbol(os_library *library, const char *name) {
+    return dlsym(library, name);
+}
+
+const char *os_library_error(void) {
+    const char *text = dlerror();
+    return text ? text : "";
+}

@@ -1,0 +1,163 @@
+/* Colouring, mel consistency and the limiter, frame by frame. */
+#include "vocoder/output.h"
+
+#include "base/error.h"
+#include "mel/window.h"
+#include "vocoder/limiter.h"
+
+#include <string.h>
+
+static lull_status init_frames(vocoder_output *o, const mel_convention *convention, double tilt_hz,
+                               lull_error *error) {
+    lull_status status = mel_envelope_new(convention, tilt_hz, &o->envelope, error);
+    if (status) return status;
+    status = mel_frame_filter_new(convention, &o->filter, error);
+    if (status) return status;
+    int bins = mel_envelope_bins(o->envelope);
+    o->gain = base_alloc((size_t)bins, sizeof *o->gain);
+    o->segment = base_alloc((size_t)o->n_fft, sizeof *o->segment);
+    o->synthesis = base_alloc((size_t)o->n_fft, sizeof *o->synthesis);
+    if (!o->gain || !o->segment || !o->synthesis) return base_no_memory(error);
+    for (int i = 0; i < bins; i++) o->gain[i] = 1; /* what a signal that is speech already gets */
+    return LULL_OK;
+}
+
+int vocoder_output_most(int hop, size_t block_samples) {
+    return (int)((block_samples + (size_t)hop - 1) / (size_t)hop);
+}
+
+lull_status vocoder_output_init(vocoder_output *o, const mel_convention *convention, bool coloured,
+                                double tilt_hz, int iterations, int window, double momentum,
+                                vocoder_rows *frames, size_t block_samples, lull_error *error) {
+    o->hop = convention->hop;
+    o->n_fft = convention->n_fft;
+    o->coloured = coloured;
+    o->frames = frames;
+    o->most = vocoder_output_most(o->hop, block_samples);
+    size_t piece = (size_t)o->most * (size_t)o->hop;
+    if (!line_new(&o->out, 4 * piece)) return base_no_memory(error);
+    if (!coloured && iterations == 0) return LULL_OK;
+    vocoder_rows_read_by(frames, &o->opened);
+    o->lead = mel_window_lead(convention);
+    o->reach = o->n_fft - (mel_window_first(convention) > 0 ? mel_window_first(convention) - 1 : 0);
+    lull_status status = init_frames(o, convention, tilt_hz, error);
+    if (status) return status;
+    return mel_consistency_new(convention, iterations, iterations ? window : 0, momentum,
+                               &o->consistency, error);
+}
+
+static void clear(void *context) {
+    vocoder_output *o = context;
+    mel_envelope_free(o->envelope);
+    mel_frame_filter_free(o->filter);
+    mel_consistency_free(o->consistency);
+    base_free(o->gain);
+    base_free(o->segment);
+    base_free(o->synthesis);
+    base_free(o->out.data);
+}
+
+static void reset(void *context) {
+    vocoder_output *o = context;
+    if (o->consistency) mel_consistency_reset(o->consistency);
+    line_reset(&o->out, 0);
+    o->opened = o->limited = 0;
+}
+
+int vocoder_output_lead(const vocoder_output *o) {
+    return o->lead;
+}
+
+/* Frames whose window is covered by the first `samples` of the signal. */
+static uint64_t openable(const vocoder_output *o, uint64_t samples) {
+    int64_t beyond = (int64_t)samples - (o->reach - o->lead);
+    return beyond < 0 ? 0 : (uint64_t)(beyond / o->hop) + 1;
+}
+
+static void reach(const void *context, vocoder_reach *to) {
+    const vocoder_output *o = context;
+    if (!o->consistency) return;
+    uint64_t open = openable(o, to->samples);
+    uint64_t delay = (uint64_t)mel_consistency_delay(o->consistency);
+    if (open > to->frames) open = to->frames;
+    to->samples = open > delay ? (open - delay) * (uint64_t)o->hop : 0;
+}
+
+static bool plan(void *context) {
+    vocoder_output *o = context;
+    uint64_t total = vocoder_rows_total(o->frames);
+    o->end = o->in->end;
+    line_compact(&o->out, (size_t)o->most * (size_t)o->hop);
+    size_t room = line_room(&o->out);
+    o->todo = o->todo_last = 0;
+    if (!o->consistency) {
+        size_t waiting = (size_t)(o->end - o->in->first);
+        if (room > (size_t)o->most * (size_t)o->hop) room = (size_t)o->most * (size_t)o->hop;
+        o->todo = (int)(waiting < room ? waiting : room);
+        return o->todo > 0;
+    }
+    int most = (int)(room / (size_t)o->hop);
+    if (most > o->most) most = o->most;
+    bool whole = total != UINT64_MAX && (uint64_t)o->end == total * (uint64_t)o->hop;
+    uint64_t open = whole ? total : openable(o, (uint64_t)o->end);
+    if (open > o->frames->end) open = o->frames->end;
+    uint64_t fresh = open - o->opened;
+    o->todo = fresh < (uint64_t)most ? (int)fresh : most;
+    if (whole && o->opened + (uint64_t)o->todo == total) {
+        uint64_t left = total - (uint64_t)o->out.end / (uint64_t)o->hop;
+        int room_left = most - o->todo;
+        o->todo_last = left < (uint64_t)room_left ? (int)left : room_left;
+    }
+    return o->todo > 0 || o->todo_last > 0;
+}
+
+/* Appends n samples that are at the out line's end already. */
+static bool leave(vocoder_output *o, size_t n) {
+    bool finite = limiter_run(line_at(&o->out, o->out.end), n, &o->limited);
+    o->out.end += (int64_t)n;
+    return finite;
+}
+
+static bool pass(vocoder_output *o) {
+    size_t n = (size_t)o->todo;
+    memcpy(line_at(&o->out, o->out.end), line_at(o->in, o->in->first), n * sizeof(float));
+    o->in->first += o->todo;
+    return leave(o, n);
+}
+
+/* The frame's part of the signal; what lies behind its end is zero. */
+static const float *segment(vocoder_output *o) {
+    int64_t first = (int64_t)o->opened * o->hop - o->lead;
+    int64_t there = o->end - first < o->reach ? o->end - first : o->reach;
+    if (there >= o->n_fft) return line_at(o->in, first);
+    if (there < 0) there = 0;
+    if (there > 0) memcpy(o->segment, line_at(o->in, first), (size_t)there * sizeof(float));
+    memset(o->segment + there, 0, (size_t)(o->n_fft - there) * sizeof(float));
+    return o->segment;
+}
+
+static bool open_frame(vocoder_output *o) {
+    const float *mel = vocoder_rows_at(o->frames, o->opened);
+    if (o->coloured) mel_envelope_colouring_gain(o->envelope, mel, o->gain);
+    mel_frame_filter_run(o->filter, o->gain, segment(o), o->synthesis);
+    float *to = line_at(&o->out, o->out.end);
+    bool finite = leave(o, mel_consistency_push(o->consistency, mel, o->synthesis, to));
+    o->opened++;
+    int64_t needed = (int64_t)o->opened * o->hop - o->lead;
+    o->in->first = needed < o->end ? needed : o->end;
+    return finite;
+}
+
+static bool run(void *context) {
+    vocoder_output *o = context;
+    if (!o->consistency) return pass(o);
+    bool finite = true;
+    for (int i = 0; i < o->todo; i++) finite = open_frame(o) && finite;
+    for (int i = 0; i < o->todo_last; i++)
+        finite = leave(o, mel_consistency_finish(o->consistency, line_at(&o->out, o->out.end))) &&
+                 finite;
+    return finite;
+}
+
+const vocoder_part_kind vocoder_output_part = {"consistency", false, plan, run,
+                                               reset,         clear, reach};

@@ -1,0 +1,52 @@
+/* The path of sound: the table of parts between the queue and the samples, and the lines and rings
+ * between them.
+ *
+ *     queue → frames ┬─────────────────────────────────────────────┐
+ *                    ├→ conditioner ⇒ rows                         │
+ *                    │                 ↓      ↓                    ↓
+ *                    └→ start ──────→ step → step → … ─────────→ output
+ */
+#ifndef VOCODER_PATH_H
+#define VOCODER_PATH_H
+
+#include "vocoder/conditioner.h"
+#include "vocoder/frames.h"
+#include "vocoder/output.h"
+#include "vocoder/start.h"
+#include "vocoder/step.h"
+
+typedef struct vocoder_path {
+    const lull_model *model; /* NULL: no network */
+    mel_convention convention;
+    lull_options options;            /* complete */
+    const denoiser_weights *weights; /* the model's */
+    diffusion_plan *plan;            /* NULL: no network */
+    noise_source noise;
+
+    vocoder_part
+        *part; /* in the order of the signal: what a part reads was made by one before it */
+    int parts;
+
+    frame_queue *queue;
+    vocoder_frames frames;
+    vocoder_conditioner conditioner;
+    vocoder_start start;
+    vocoder_step *step;
+    int steps, block;
+    vocoder_output output;
+    line *lines, *carries; /* lines[k] is step k's input, the last one the output's; carries NULL:
+                              none */
+} vocoder_path;
+
+/* Fills an empty path of the options as they were given. After a failure too, vocoder_path_clear
+ * frees what there is. */
+lull_status vocoder_path_init(vocoder_path *path, const lull_model *model,
+                              const mel_convention *convention, const lull_options *options,
+                              lull_error *error);
+void vocoder_path_clear(vocoder_path *path);
+void vocoder_path_reset(vocoder_path *path, uint64_t seed);
+
+/* Samples that all parts together keep back. */
+size_t vocoder_path_latency(const vocoder_path *path);
+
+#endif

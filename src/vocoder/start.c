@@ -1,0 +1,28 @@
+/* The noise that the reverse process starts from; draw 0. */
+#include "vocoder/start.h"
+
+static bool plan(void *context) {
+    vocoder_start *s = context;
+    line_compact(s->out, s->most);
+    if (s->carry) line_compact(s->carry, s->most);
+    uint64_t waiting = s->frames->end * (uint64_t)s->hop - (uint64_t)s->out->end;
+    size_t room = line_room(s->out);
+    if (room > s->most) room = s->most;
+    s->todo = waiting < room ? (size_t)waiting : room;
+    return s->todo > 0;
+}
+
+static bool run(void *context) {
+    vocoder_start *s = context;
+    int64_t first = s->out->end;
+    noise_draw(s->noise, 0, (uint64_t)first, line_at(s->out, first), s->todo);
+    s->out->end += (int64_t)s->todo;
+    if (s->carry) {
+        memset(line_at(s->carry, first), 0, s->todo * sizeof(float));
+        s->carry->end = s->out->end;
+    }
+    return true;
+}
+
+/* Its lines are the path's. */
+const vocoder_part_kind vocoder_start_part = {"start", false, plan, run, NULL, NULL, NULL};

@@ -1,0 +1,22 @@
+/* Where the reverse process begins: white noise, as long as the frames are. */
+#ifndef VOCODER_START_H
+#define VOCODER_START_H
+
+#include "vocoder/line.h"
+#include "vocoder/noise.h"
+#include "vocoder/part.h"
+#include "vocoder/rows.h"
+
+typedef struct vocoder_start {
+    const noise_source *noise;
+    const vocoder_rows *frames;
+    line *out, *carry; /* carry: zeros, NULL when the sampler carries nothing */
+    int hop;
+    size_t most; /* samples at a time */
+
+    size_t todo; /* of this tick: samples */
+} vocoder_start;
+
+extern const vocoder_part_kind vocoder_start_part;
+
+#endif

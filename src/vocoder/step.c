@@ -1,0 +1,140 @@
+/* A step of the wavefront over the reverse process. */
+#include "vocoder/step.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+static size_t block_samples(const vocoder_step *s) {
+    return (size_t)s->block * (size_t)s->patch;
+}
+
+lull_status vocoder_step_init(vocoder_step *s, const model_config *config,
+                              const denoiser_weights *weights, const diffusion_plan *plan,
+                              int number, int block, lull_error *error) {
+    s->stage = &plan->stages[number];
+    s->number = number;
+    s->last = number == plan->count - 1;
+    s->patch = config->patch;
+    s->block = block;
+    s->hop = config->mel.hop;
+    double x0_x, x0_u, eps_x, eps_u;
+    diffusion_recover(config->objective, diffusion_schedule_levels(&config->schedule, s->stage->t),
+                      &x0_x, &x0_u, &eps_x, &eps_u);
+    s->x0_x = (float)x0_x;
+    s->x0_u = (float)x0_u;
+    s->u = base_alloc(block_samples(s), sizeof *s->u);
+    s->draw = base_alloc(block_samples(s), sizeof *s->draw);
+    if (!s->u || !s->draw) return base_no_memory(error);
+    return denoiser_stream_new(weights, s->stage->t, block, &s->stream, error);
+}
+
+static void clear(void *context) {
+    vocoder_step *s = context;
+    denoiser_stream_free(s->stream);
+    base_free(s->u);
+    base_free(s->draw);
+}
+
+static void reset(void *context) {
+    vocoder_step *s = context;
+    denoiser_stream_reset(s->stream);
+    s->fed = s->done = s->oldest_row = 0;
+}
+
+size_t vocoder_step_delay(const vocoder_step *s) {
+    return (size_t)denoiser_stream_look_ahead(s->stream) * (size_t)s->patch;
+}
+
+static void reach(const void *context, vocoder_reach *to) {
+    const vocoder_step *s = context;
+    uint64_t patch = (uint64_t)s->patch, most = to->samples / patch, fed = most;
+    uint64_t ahead = (uint64_t)denoiser_stream_look_ahead(s->stream);
+    while (fed > 0 && denoiser_stream_rows_needed(s->stream, (int)fed) > to->rows) fed--;
+    to->waited = (most - fed) * patch;
+    to->samples = fed > ahead ? (fed - ahead) * patch : 0;
+}
+
+static int least(int64_t a, int64_t b) {
+    return (int)(a < b ? a : b);
+}
+
+/* The signal's length in network frames; UINT64_MAX until known. */
+static uint64_t total_frames(const vocoder_step *s) {
+    uint64_t total = vocoder_rows_total(s->frames);
+    return total == UINT64_MAX ? total : total * (uint64_t)s->hop / (uint64_t)s->patch;
+}
+
+static bool plan(void *context) {
+    vocoder_step *s = context;
+    const vocoder_rows *rows = s->conditioning;
+    s->rows = (denoiser_rows){rows->data, s->oldest_row, rows->end, rows->capacity, rows->ended};
+    s->todo = 0;
+    s->flush = false;
+    line_compact(s->out, block_samples(s));
+    if (s->carry_out) line_compact(s->carry_out, block_samples(s));
+    int room = least((int64_t)line_room(s->out) / s->patch, s->block);
+
+    int n = least(s->in->end / s->patch - (int64_t)s->fed, room);
+    while (n > 0 && !rows->ended && denoiser_stream_rows_needed(s->stream, n) > rows->end) n--;
+    uint64_t total = total_frames(s);
+    if (n > 0) {
+        s->todo = n;
+    } else if (rows->ended && s->fed >= total && s->done < total) {
+        s->flush = true;
+        int64_t left = (int64_t)total + denoiser_stream_look_ahead(s->stream) - (int64_t)s->fed;
+        s->todo = least(left, room);
+    }
+    return s->todo > 0;
+}
+
+/* Sums u·0: anything but 0 says that the network lost itself. */
+static bool all_finite(const float *u, size_t n) {
+    float zero = 0;
+    for (size_t i = 0; i < n; i++) zero += u[i] * 0.0f;
+    return zero == 0;
+}
+
+static void report(const vocoder_step *s, uint64_t first, const float *x, float *x0, size_t n) {
+    for (size_t i = 0; i < n; i++) x0[i] = s->x0_x * x[i] + s->x0_u * s->u[i];
+    s->trace->piece(s->trace->context, s->number, s->stage->t, first, x, x0, n);
+}
+
+/* x' and carry' of n samples, straight into the next stage's lines. */
+static void take_step(vocoder_step *s, size_t n) {
+    int64_t first = (int64_t)s->done * s->patch;
+    const float *x = line_at(s->in, first);
+    if (s->trace) report(s, (uint64_t)first, x, s->draw, n);
+    float *to = line_at(s->out, s->out->end), *carry = NULL;
+    memcpy(to, x, n * sizeof *to);
+    if (s->carry_out) {
+        carry = line_at(s->carry_out, s->carry_out->end);
+        memcpy(carry, line_at(s->carry_in, first), n * sizeof *carry);
+    }
+    if (s->stage->noise_row >= 0)
+        noise_draw(s->noise, s->stage->noise_row, (uint64_t)first, s->draw, n);
+    diffusion_stage_apply(s->stage, to, s->u, carry, s->draw, n);
+    if (s->trace && s->last)
+        s->trace->piece(s->trace->context, s->number + 1, 1, (uint64_t)first, to, to, n);
+    s->out->end += (int64_t)n;
+    if (s->carry_out) s->carry_out->end += (int64_t)n;
+    if (s->carry_out && s->last) s->carry_out->first = s->carry_out->end; /* nobody reads it */
+}
+
+static bool run(void *context) {
+    vocoder_step *s = context;
+    const float *x = s->flush ? NULL : line_at(s->in, (int64_t)s->fed * s->patch);
+    int real = denoiser_stream_run(s->stream, x, s->todo, &s->rows, s->u);
+    size_t n = (size_t)real * (size_t)s->patch;
+    bool finite = all_finite(s->u, n);
+    take_step(s, n);
+    s->fed += (uint64_t)s->todo;
+    s->done += (uint64_t)real;
+    s->oldest_row = denoiser_stream_oldest_row(s->stream);
+    s->in->first = (int64_t)s->done * s->patch;
+    if (s->carry_in) s->carry_in->first = s->in->first;
+    s->blocks++;
+    return finite;
+}
+
+const vocoder_part_kind vocoder_step_part = {"network", false, plan, run, reset, clear, reach};
