@@ -1,6 +1,8 @@
 /* Zeroed, aligned, overflow-checked allocation, with failures on demand for the tests. */
 #include "base/memory.h"
 
+#include "base/os_memory.h"
+
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,15 +29,15 @@ void *base_alloc(size_t count, size_t size) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
     if (bytes > (size_t)PTRDIFF_MAX - ALIGNMENT || must_fail()) return NULL;
-    /* aligned_alloc wants a multiple of the alignment; an empty array still gets a pointer. */
+    /* os_memory_take wants a multiple of the alignment; an empty array still gets a pointer. */
     bytes = bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *memory = aligned_alloc(ALIGNMENT, bytes);
+    void *memory = os_memory_take(ALIGNMENT, bytes);
     if (memory) memset(memory, 0, bytes);
     return memory;
 }
 
 void base_free(void *memory) {
-    free(memory);
+    os_memory_give(memory);
 }
 
 char *base_strdup(const char *text) {

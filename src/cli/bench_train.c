@@ -68,7 +68,7 @@ static lull_status batch_new(const model_config *config, const bench_settings *s
     memory->samples = (size_t)settings->crop_frames * (size_t)config->mel.hop;
     lull_status status = model_parameters_new(config, &memory->parameters, error);
     if (status != LULL_OK) return status;
-    model_parameters_initialize(memory->parameters, config, 0);
+    model_parameters_initialize(memory->parameters, 0);
     memory->x = base_alloc(crops * memory->samples, sizeof(float));
     memory->mel = base_alloc(mel_floats, sizeof(float));
     memory->gradient = base_alloc(memory->parameters->size, sizeof(float));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/os_signal.h"
 #include "base/memory.h"
 #include "base/clock.h"
 #include "cli/live.h"
@@ -55,12 +56,8 @@ static void interrupt(int number) {
 }
 
 static void catch_interrupts(void) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = interrupt;
-    action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends the program at once */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    os_signal_catch(SIGINT, interrupt, false);
+    os_signal_catch(SIGTERM, interrupt, false);
 }
 
 /* ---- devices -------------------------------------------------------------------------------- */

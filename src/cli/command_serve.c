@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/os_signal.h"
+#include "base/os_socket.h"
 #include "base/memory.h"
 #include "cli/listener.h"
 #include "cli/options.h"
@@ -59,13 +61,9 @@ static void on_signal(int number) {
 }
 
 static void catch_signals(void) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends the program at once */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    os_signal_catch(SIGINT, on_signal, false);
+    os_signal_catch(SIGTERM, on_signal, false);
+    os_signal_catch(SIGHUP, on_signal, false);
 }
 
 /* ---- clients -------------------------------------------------------------------------------- */
@@ -154,7 +152,7 @@ static void take_in(server *s, int descriptor) {
 /* ---- the server ----------------------------------------------------------------------------- */
 
 static void accept_from(server *s, int listening) {
-    int descriptor = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    int descriptor = os_socket_accept(listening);
     if (descriptor >= 0) {
         take_in(s, descriptor);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {

@@ -2,6 +2,8 @@
 #include "cli/commands.h"
 
 #include "base/error.h"
+#include "base/os_signal.h"
+#include "base/os_thread.h"
 #include "base/memory.h"
 #include "base/clock.h"
 #include "base/progress.h"
@@ -54,12 +56,8 @@ static void interrupt(int number) {
 }
 
 static void catch_interrupts(void) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = interrupt;
-    action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends the program at once */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    os_signal_catch(SIGINT, interrupt, false);
+    os_signal_catch(SIGTERM, interrupt, false);
 }
 
 /* ---- workers ------------------------------------------------------------------------------ */
@@ -275,10 +273,8 @@ static lull_status compare_ranks(ranks *ranks, const char *orders, const lull_mo
 /* One file alone gets a few cores; several at a time are --jobs. */
 static int default_threads(const cli_jobs *jobs) {
     enum { MOST = 4 };
-    cpu_set_t cores;
-    if (jobs->count != 1 || sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
-    const int count = CPU_COUNT(&cores);
-    return count < 1 ? 1 : count < MOST ? count : MOST;
+    const int count = os_processors_of_process();
+    return jobs->count != 1 ? 1 : count < MOST ? count : MOST;
 }
 
 static int synthesize(const synth_options *options, const cli_jobs *all, ranks *ranks,

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/error.h"
+#include "base/os_signal.h"
 #include "base/memory.h"
 #include "cli/options.h"
 #include "io/file_bytes.h"
@@ -39,19 +40,14 @@ static volatile sig_atomic_t stop_asked;
 
 /* The second signal ends the program at once. */
 static void on_signal(int number) {
+    (void)number;
     stop_asked = 1;
-    signal(number, SIG_DFL);
 }
 
 static void catch_signals(void) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL); /* mpirun passes it on and does not end the ranks for it */
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is then a failed write like a full disk */
+    os_signal_catch(SIGINT, on_signal, true);
+    os_signal_catch(SIGTERM, on_signal, true);
+    os_signal_catch(SIGUSR1, on_signal, true); /* mpirun passes it on, and does not end the ranks */
 }
 
 /* ---- lines -------------------------------------------------------------------------------- */

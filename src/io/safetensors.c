@@ -8,6 +8,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/sort.h"
 #include "io/file_bytes.h"
 #include "io/json.h"
 
@@ -116,14 +117,14 @@ static lull_status read_tensor(const char *file, const char *name, yyjson_val *i
     return LULL_OK;
 }
 
-static int compare_names(const void *a, const void *b, void *context) {
+static int compare_names(size_t a, size_t b, const void *context) {
     const safetensors_tensor *tensors = context;
-    return strcmp(tensors[*(const size_t *)a].name, tensors[*(const size_t *)b].name);
+    return strcmp(tensors[a].name, tensors[b].name);
 }
 
-static int compare_offsets(const void *a, const void *b, void *context) {
+static int compare_offsets(size_t a, size_t b, const void *context) {
     const safetensors_tensor *tensors = context;
-    const safetensors_tensor *x = &tensors[*(const size_t *)a], *y = &tensors[*(const size_t *)b];
+    const safetensors_tensor *x = &tensors[a], *y = &tensors[b];
     const char *x_begin = x->data, *y_begin = y->data;
     if (x_begin != y_begin) return x_begin < y_begin ? -1 : 1;
     return x->bytes < y->bytes ? -1 : x->bytes > y->bytes; /* empty ones first */
@@ -133,7 +134,7 @@ static int compare_offsets(const void *a, const void *b, void *context) {
 static lull_status check_layout(safetensors *file, const unsigned char *data, size_t data_size,
                                 lull_error *error) {
     size_t *order = file->by_name; /* borrowed: it is sorted by name afterwards */
-    qsort_r(order, file->count, sizeof *order, compare_offsets, file->tensors);
+    base_sort_indices(order, file->count, compare_offsets, file->tensors);
     const unsigned char *at = data;
     for (size_t i = 0; i < file->count; i++) {
         const safetensors_tensor *tensor = &file->tensors[order[i]];
@@ -152,7 +153,7 @@ static lull_status check_layout(safetensors *file, const unsigned char *data, si
 }
 
 static lull_status check_names(safetensors *file, lull_error *error) {
-    qsort_r(file->by_name, file->count, sizeof *file->by_name, compare_names, file->tensors);
+    base_sort_indices(file->by_name, file->count, compare_names, file->tensors);
     for (size_t i = 1; i < file->count; i++) {
         const char *name = file->tensors[file->by_name[i]].name;
         if (strcmp(name, file->tensors[file->by_name[i - 1]].name) == 0) {

@@ -56,7 +56,7 @@ static void synthesize(const model_config *config) {
     lull_status status = model_parameters_new(config, &model->parameters, &error);
     if (!status) status = denoiser_shelf_new(&model->shelf, &error);
     if (!status) {
-        model_parameters_initialize(model->parameters, config, 1);
+        model_parameters_initialize(model->parameters, 1);
         lull_options options;
         lull_options_init(&options);
         options.precision = LULL_PRECISION_F32;
