@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/atomic_file.h"
+#include "base/bfloat16.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/sort.h"
@@ -316,8 +317,9 @@ static void widen(const safetensors_tensor *tensor, float *out, size_t count) {
         memcpy(out, bytes, count * sizeof *out);
     } else if (tensor->dtype == SAFETENSORS_BF16) {
         for (size_t i = 0; i < count; i++) {
-            uint32_t bits = (uint32_t)bytes[2 * i] << 16 | (uint32_t)bytes[2 * i + 1] << 24;
-            memcpy(&out[i], &bits, sizeof bits);
+            bf16 value;
+            memcpy(&value, bytes + i * sizeof value, sizeof value);
+            out[i] = widen_bf16(value);
         }
     } else {
         for (size_t i = 0; i < count; i++) {
@@ -413,24 +415,17 @@ static lull_status make_header(const char *path, const safetensors_entry *entrie
 }
 
 /* float32 to bfloat16: round to nearest even by the 16 bits that go; a NaN stays one. */
-static uint16_t to_bfloat16(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(bits >> 16 | 0x40);
-    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
-}
-
 static lull_status write_data(atomic_file *file, const safetensors_entry *entry, size_t size,
                               size_t elements, lull_error *error) {
     if (entry->dtype != SAFETENSORS_BF16) {
         return atomic_file_write(file, entry->data, elements * size, error);
     }
     const float *values = entry->data;
-    uint16_t block[4096];
+    bf16 block[4096];
     lull_status status = LULL_OK;
     for (size_t first = 0; !status && first < elements; first += 4096) {
         size_t n = elements - first < 4096 ? elements - first : 4096;
-        for (size_t i = 0; i < n; i++) block[i] = to_bfloat16(values[first + i]);
+        for (size_t i = 0; i < n; i++) block[i] = round_bf16(values[first + i]);
         status = atomic_file_write(file, block, n * sizeof *block, error);
     }
     return status;
