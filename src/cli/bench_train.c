@@ -16,7 +16,6 @@
 enum { WARM_UP_STEPS = 2 };
 
 static const char *const PRESETS[] = {"lull", "diffwave", NULL};
-static const char *const PRECISIONS[] = {"f32", "bf16", NULL};
 
 typedef struct bench_settings {
     const char *config;
@@ -143,7 +142,7 @@ static int print_json(const bench_settings *settings, const bench_result *result
     json_writer json = json_writer_new();
     yyjson_mut_val *root = json.root;
     json_add_text(&json, root, "kernels", result->kernels);
-    json_add_text(&json, root, "precision", PRECISIONS[settings->precision]);
+    json_add_text(&json, root, "precision", cli_precision_choices[settings->precision + 1]);
     json_add_number(&json, root, "threads", settings->threads);
     json_add_number(&json, root, "batch", settings->batch);
     json_add_number(&json, root, "crop_frames", settings->crop_frames);
@@ -164,7 +163,7 @@ static int print_text(const bench_settings *settings, const bench_result *result
     const char *names[8];
     double seconds[8], all = 0;
     printf("  %.2f million weights, kernels %s, %s, %d thread%s, batch of %d × %d frames\n",
-           result->weights / 1e6, result->kernels, PRECISIONS[settings->precision],
+           result->weights / 1e6, result->kernels, cli_precision_choices[settings->precision + 1],
            settings->threads, settings->threads == 1 ? "" : "s", settings->batch,
            settings->crop_frames);
     printf("  %.1f ms a step, %.1f audio seconds a second, %.0f GFLOP/s, %.0f MB\n",
@@ -195,7 +194,7 @@ int bench_train(int argc, char **argv) {
     const cli_option options[] = {
         CLI_CHOICE(0, "preset", NULL, &settings.preset, PRESETS, "the network"),
         CLI_TEXT('c', "config", "FILE", &settings.config, "a model's JSON in place of a preset"),
-        CLI_CHOICE('p', "precision", NULL, &settings.precision, PRECISIONS,
+        CLI_CHOICE('p', "precision", NULL, &settings.precision, cli_precision_choices + 1,
                    "of the products (default: the faster)"),
         CLI_INT('t', "threads", "N", &settings.threads, 1, 256, "threads (default 1)"),
         CLI_INT('b', "batch", "N", &settings.batch, 1, 4096, "crops in a step (default 8)"),

@@ -92,8 +92,8 @@ void member_expected(const member *row, char *text, size_t size) {
                  row->least, row->most);
         return;
     case MEMBER_KIND_FLOATS:
-        snprintf(text, size, "an array of 1 to %zu numbers from %g to %g, or one number", row->capacity,
-                 row->least, row->most);
+        snprintf(text, size, "an array of 1 to %zu numbers from %g to %g, or one number",
+                 row->capacity, row->least, row->most);
         return;
     case MEMBER_KIND_GROUP:
         snprintf(text, size, "an object");

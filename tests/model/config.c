@@ -274,12 +274,27 @@ static void refuses_assignments(void **state) {
     }
 }
 
+/* Every default of the table is a value that the table takes. */
+static void try_default(void *context, const char *place, const member *row) {
+    static model_config config;
+    (void)context;
+    if (row->initial && members_set(model_config_members, &config, place, row->initial, NULL))
+        fail_msg("%s: default %s", place, row->initial);
+    if (!row->help) fail_msg("%s has no words", place);
+}
+
+static void defaults_are_values(void **state) {
+    (void)state;
+    members_walk(model_config_members, "", try_default, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(presets_are_valid), cmocka_unit_test(round_trip),
         cmocka_unit_test(fills_in),          cmocka_unit_test(refuses),
         cmocka_unit_test(checks_numbers),    cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(assignments),       cmocka_unit_test(refuses_assignments),
+        cmocka_unit_test(defaults_are_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

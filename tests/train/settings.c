@@ -51,9 +51,23 @@ static void settings_file(void **state) {
     remove_all(folder);
 }
 
+static void try_default(void *context, const char *place, const member *row) {
+    static train_settings settings;
+    (void)context;
+    if (row->initial && members_set(train_settings_members, &settings, place, row->initial, NULL))
+        fail_msg("%s: default %s", place, row->initial);
+    if (!row->help) fail_msg("%s has no words", place);
+}
+
+static void defaults_are_values(void **state) {
+    (void)state;
+    members_walk(train_settings_members, "", try_default, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_file),
+        cmocka_unit_test(defaults_are_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
