@@ -6,8 +6,8 @@
 #include "cli/npz.h"
 #include "cli/options.h"
 #include "io/file_bytes.h"
+#include "io/json.h"
 #include "mel/look.h"
-#include "model/config.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -131,26 +131,34 @@ static lull_status statistics_of_archive(const char *path, mel_convention *c, lu
     return status;
 }
 
+/* A number for all bands, or an array of one for each. */
+static bool spread_json(yyjson_val *json, size_t bands, float *to) {
+    if (!yyjson_is_num(json) && yyjson_arr_size(json) != bands) return false;
+    for (size_t b = 0; b < bands; b++) {
+        yyjson_val *value = yyjson_is_num(json) ? json : yyjson_arr_get(json, b);
+        if (!yyjson_is_num(value)) return false;
+        to[b] = (float)yyjson_get_num(value);
+    }
+    return true;
+}
+
 static lull_status statistics_of_json(const char *path, mel_convention *c, lull_error *error) {
     file_bytes bytes;
+    yyjson_doc *tree = NULL;
+    const size_t bands = (size_t)c->bands;
     lull_status status = file_bytes_read(path, &bytes, error);
     if (status) return status;
-    mel_convention read = *c;
-    read.statistics = false;
-    char *text = base_alloc(bytes.size + 1, 1);
-    if (text) memcpy(text, bytes.data, bytes.size);
+    status = json_parse(bytes.data, bytes.size, path, &tree, error);
     file_bytes_free(&bytes);
-    status = text ? model_convention_parse(text, path, &read, error) : base_no_memory(error);
-    base_free(text);
-    if (!status && !read.statistics)
+    yyjson_val *root = status ? NULL : yyjson_doc_get_root(tree);
+    if (!status && (!spread_json(yyjson_obj_get(root, "mean"), bands, c->mean) ||
+                    !spread_json(yyjson_obj_get(root, "deviation"), bands, c->deviation)))
         status = base_fail(error, LULL_MISMATCH,
                            "%s: expected the members \"mean\" and \"deviation\", numbers or arrays "
-                           "of %d",
-                           path, c->bands);
-    if (status) return status;
-    memcpy(c->mean, read.mean, sizeof c->mean);
-    memcpy(c->deviation, read.deviation, sizeof c->deviation);
-    return LULL_OK;
+                           "of %zu",
+                           path, bands);
+    yyjson_doc_free(tree);
+    return status;
 }
 
 lull_status cli_read_statistics(const char *path, mel_convention *convention, lull_error *error) {
