@@ -222,6 +222,38 @@ LULL_API size_t lull_vocoder_latency(const lull_vocoder *vocoder);
 /* Number of samples whose level the output limiter reduced so far. */
 LULL_API uint64_t lull_vocoder_limited(const lull_vocoder *vocoder);
 
+/* ---- mel conventions ------------------------------------------------------------------------ */
+
+/* Which numbers a mel frame is made of (docs/any-mel.md). Immutable; owned by the caller. */
+typedef struct lull_convention lull_convention;
+
+/* A convention from text: a name of `lull info --conventions` ("vocos-24k"), a name with changes
+ * ("hifigan-22k,fmax=11025,norm=none"), or a JSON object with the members that `lull info --json`
+ * prints under "mel", also "mean" and "deviation". Errors: LULL_INVALID, LULL_FORMAT,
+ * LULL_NO_MEMORY. */
+LULL_API lull_status lull_convention_new(const char *text, lull_convention **convention,
+                                         lull_error *error);
+LULL_API void lull_convention_free(lull_convention *convention);
+
+/* All its members as JSON, which lull_convention_new reads again. Owned by the convention. */
+LULL_API const char *lull_convention_json(const lull_convention *convention);
+
+/* Could these n × bands numbers be frames of the convention? LULL_OK; or LULL_MISMATCH and a line
+ * that says what they look like (standardised, decibels, of power, turned, …) and what to do, or
+ * LULL_NOT_FINITE. `name` stands in the line. The more frames, the surer; from 16 on it is useful.
+ * Allocates nothing. */
+LULL_API lull_status lull_convention_check(const lull_convention *convention, const float *frames,
+                                           size_t n, const char *name, lull_error *error);
+
+/* lull_vocoder_new for mels of another convention than the model's: the samples have the
+ * convention's rate, a frame becomes its hop. Statistics, gains and logarithms of the convention are
+ * undone inside; a lull model reads frames of any convention, a DiffWave model its own alone
+ * (LULL_MISMATCH). model NULL: without a network (shaped noise and mel consistency). */
+LULL_API lull_status lull_vocoder_new_for(const lull_model *model,
+                                          const lull_convention *convention,
+                                          const lull_options *options, lull_vocoder **vocoder,
+                                          lull_error *error);
+
 /* ---- mel front end ------------------------------------------------------------------------ */
 
 /* Audio to mel frames in a model's convention, as a stream: samples pushed in any pieces give the
@@ -229,6 +261,10 @@ LULL_API uint64_t lull_vocoder_limited(const lull_vocoder *vocoder);
 typedef struct lull_mel lull_mel;
 
 LULL_API lull_status lull_mel_new(const lull_model *model, lull_mel **mel, lull_error *error);
+
+/* The same for a convention, which need not outlive it. */
+LULL_API lull_status lull_mel_new_for(const lull_convention *convention, lull_mel **mel,
+                                      lull_error *error);
 
 /* Adds n samples (mono, at the model's sample rate, [-1, 1]). Errors: LULL_NOT_FINITE,
  * LULL_NO_MEMORY. */

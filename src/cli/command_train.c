@@ -218,7 +218,7 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
                  "start from this model's weights (and configuration)"),
         SETTING(0, "part", NULL, "part"),
         CLI_TEXT('c', "convention", "NAME", &a->mel,
-                 "mel convention: " CLI_CONVENTION_HELP),
+                 "mel convention ('lull info --conventions')"),
         cli_like(0, "sample-rate", "HZ", model_config_members, "mel.sample_rate", &a->sample_rate),
         SETTING(0, "max-steps", "N", "max_steps"),
         SETTING(0, "max-hours", "H", "max_hours"),

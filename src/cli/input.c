@@ -215,11 +215,26 @@ static lull_status compare_beside(const char *path, const cli_reading *reading, 
 
 /* ---- recordings --------------------------------------------------------------------------- */
 
+/* What lies below the lowest band cannot be told from what a mel says of the lowest one: a constant
+ * offset would come back as rumble. It is no sound, so it is taken off. */
+static void take_off_offset(const char *path, bool quiet, float *samples, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += (double)samples[i];
+    const double mean = count ? sum / (double)count : 0;
+    if (fabs(mean) < 2e-3) return;
+    for (size_t i = 0; i < count; i++) samples[i] -= (float)mean;
+    if (!quiet) cli_note("%s: an offset of %.3g was taken off", path, mean);
+}
+
 lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples,
                                size_t *count, lull_error *error) {
     audio_info info = {0};
     lull_status status = audio_file_read(path, rate, samples, count, &info, error);
     if (status != LULL_OK) return status;
+    if (!quiet && info.truncated)
+        cli_note("%s: ends early (the header promises more): read as far as it goes, %.2f s", path,
+                 (double)info.frames / info.rate);
+    take_off_offset(path, quiet, *samples, *count);
     if (!quiet && info.channels > 1 && info.rate != rate)
         cli_note("%s: %d channels mixed to one, %d Hz resampled to %d Hz", path, info.channels,
                  info.rate, rate);
@@ -230,6 +245,21 @@ lull_status cli_read_recording(const char *path, int rate, bool quiet, float **s
     return LULL_OK;
 }
 
+/* Frames that lie between hops leave out what is no whole hop: silence fills it, so that a copy is
+ * not shorter than its original. */
+static lull_status pad_to_hop(const mel_convention *convention, float **samples, size_t *count,
+                              lull_error *error) {
+    const size_t hop = (size_t)convention->hop, rest = *count % hop;
+    if (convention->centred || rest == 0) return LULL_OK;
+    float *longer = base_alloc(*count + hop - rest, sizeof *longer);
+    if (longer == NULL) return base_no_memory(error);
+    memcpy(longer, *samples, *count * sizeof *longer);
+    base_free(*samples);
+    *samples = longer;
+    *count += hop - rest;
+    return LULL_OK;
+}
+
 static lull_status analyse_recording(const char *path, const mel_convention *convention, bool quiet,
                                      float **frames, size_t *n, lull_error *error) {
     float *samples = NULL;
@@ -237,7 +267,8 @@ static lull_status analyse_recording(const char *path, const mel_convention *con
     lull_status status =
         cli_read_recording(path, convention->sample_rate, quiet, &samples, &count, error);
     if (status != LULL_OK) return status;
-    status = mel_from_samples(convention, samples, count, frames, n, error);
+    status = pad_to_hop(convention, &samples, &count, error);
+    if (status == LULL_OK) status = mel_from_samples(convention, samples, count, frames, n, error);
     base_free(samples);
     if (status != LULL_OK || *n > 0) return status;
     base_free(*frames);

@@ -21,8 +21,8 @@ enum { PULL = 4096, STREAM_FRAMES = 64 };
 
 struct synthesis_worker {
     const synthesis_settings *settings;
-    lull_vocoder *vocoder;             /* NULL for Griffin-Lim */
-    const char *output, *trace_folder; /* of the job at hand */
+    lull_vocoder *vocoder;                     /* NULL for Griffin-Lim */
+    const char *input, *output, *trace_folder; /* of the job at hand */
     cli_sink *sink;
     size_t total, produced;
     float *kept; /* what comes out of a whole utterance, for its picture and trace; or NULL */
@@ -91,6 +91,21 @@ static lull_status write_out(synthesis_worker *worker, const float *samples, siz
     }
 }
 
+/* Nobody wants the sound of a mel that the limiter had to hold down throughout. */
+static lull_status check_limited(const synthesis_worker *worker, lull_error *error) {
+    const synthesis_settings *settings = worker->settings;
+    if (worker->vocoder == NULL || settings->reading->options.force) return LULL_OK;
+    const uint64_t limited = lull_vocoder_limited(worker->vocoder);
+    const bool enough = worker->produced > (size_t)settings->convention.sample_rate / 2;
+    if (!enough || limited * 20 <= worker->produced) return LULL_OK;
+    return base_fail(error, LULL_MISMATCH,
+                     "%s: %.0f %% of the samples are beyond full scale: is the mel of the '%s' "
+                     "convention? 'lull synth --explain-mel' shows what it looks like, --force "
+                     "keeps the output",
+                     worker->input, 100.0 * (double)limited / (double)worker->produced,
+                     settings->convention.name);
+}
+
 static lull_status emit(synthesis_worker *worker, const float *samples, size_t n,
                         lull_error *error) {
     const synthesis_settings *settings = worker->settings;
@@ -100,6 +115,8 @@ static lull_status emit(synthesis_worker *worker, const float *samples, size_t n
     if (worker->kept != NULL && n <= worker->total - worker->produced)
         memcpy(worker->kept + worker->produced, samples, n * sizeof *samples);
     worker->produced += n;
+    status = check_limited(worker, error);
+    if (status != LULL_OK) return status;
     if (!settings->progress(settings->context, n, worker->total))
         return base_fail(error, LULL_FINISHED, "interrupted");
     return LULL_OK;
@@ -364,8 +381,7 @@ static lull_status run_file(synthesis_worker *worker, const char *path, lull_err
     const synthesis_settings *settings = worker->settings;
     float *frames = NULL;
     size_t n = 0;
-    lull_status status =
-        cli_read_input(path, settings->reading, &frames, &n, error);
+    lull_status status = cli_read_input(path, settings->reading, &frames, &n, error);
     if (status == LULL_OK) status = run_frames(worker, path, frames, n, error);
     base_free(frames);
     return status;
@@ -380,6 +396,7 @@ lull_status synthesis_run(synthesis_worker *worker, const cli_job *job, size_t *
     *limited = 0;
     if (worker->vocoder != NULL) lull_vocoder_reset(worker->vocoder, settings->options.seed);
     worker->output = job->output;
+    worker->input = stream ? stream_name : job->input;
     worker->trace_folder = job->trace != NULL ? job->trace : settings->trace;
     worker->sink = NULL;
     lull_status status = strcmp(job->output, "-") == 0 ? LULL_OK : open_sink(worker, error);

@@ -50,41 +50,50 @@ static const char *logarithm_of(const mel_convention *c) {
                                                 : "linear";
 }
 
-/* The range that numbers were mapped to, from their ends; false: none of the usual ones. */
-static bool find_range(const mel_look *s, double *low, double *high) {
+/* The range that numbers were mapped to, from their ends: the lowest within `margin` of the range's
+ * width; false: none of the usual ones. */
+static bool find_range(const mel_look *s, double margin, double *low, double *high) {
     static const double ranges[][2] = {{-1, 1}, {0, 1}, {-4, 4}, {0, 4}, {-2, 2}, {0, 2}};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const double width = ranges[i][1] - ranges[i][0];
         *low = ranges[i][0];
         *high = ranges[i][1];
-        if (near(s->lowest, *low, 0.02 * width) && s->highest <= *high + 0.02 * width &&
+        if (near(s->lowest, *low, margin * width) && s->highest <= *high + 0.02 * width &&
             s->highest > *high - 0.35 * width)
             return true;
     }
     return false;
 }
 
-/* Numbers that were shifted and scaled: which way, or NULL. */
+static lull_status name_whisper(const mel_convention *c, const mel_look *s, const char *name,
+                                lull_error *error) {
+    return base_fail(
+        error, LULL_MISMATCH,
+        "%s: values from %.4g to %.4g look like Whisper's log-mel, a logarithm of power squeezed "
+        "to a width of 2, whose window and filters are not those of '%s': compute the mel as 'lull "
+        "info --conventions' says",
+        name, s->lowest, s->highest, c->name);
+}
+
+/* Numbers that were shifted and scaled: which way. LULL_OK: none that is known. */
 static lull_status name_scaled(const mel_convention *c, const mel_look *s, const char *name,
                                lull_error *error) {
     const double low = s->lowest, high = s->highest;
     double from = 0, to = 0;
-    if (near(high - low, 2, 4e-3) && s->at_lowest > 0.002 && low > -1.6 && high < 2.5)
-        return base_fail(
-            error, LULL_MISMATCH,
-            "%s: values over exactly 2 (%.4g to %.4g) look like Whisper's log-mel, whose level is "
-            "lost and whose window and filters are not those of '%s': compute the mel as 'lull "
-            "info --conventions' says",
-            name, low, high, c->name);
-    if (fabs(s->mean) < 0.6 && s->deviation > 0.6 && s->deviation < 1.6 && low > -9 && high < 9 &&
-        !(s->at_lowest > 0.02 && near(low, -1, 0.03)) &&
-        !(s->at_lowest > 0.02 && near(low, -4, 0.05)))
+    const bool small = low > -1.6 && high < 2.5;
+    if (small && near(high - low, 2, 4e-3) && s->at_lowest > 0.002 && !near(low, -1, 1e-3) &&
+        !near(low, 0, 1e-3))
+        return name_whisper(c, s, name, error);
+    bool mapped = find_range(s, 1e-4, &from, &to);
+    if (!mapped && fabs(s->mean) < 0.6 && s->deviation > 0.6 && s->deviation < 1.6 && low > -9 &&
+        high < 9)
         return base_fail(
             error, LULL_MISMATCH,
             "%s: values from %.4g to %.4g of mean %.2g and deviation %.2g look standardised: give "
             "the mean and deviation with --statistics FILE",
             name, low, high, s->mean, s->deviation);
-    if (find_range(s, &from, &to))
+    if (!mapped) mapped = find_range(s, 0.02, &from, &to);
+    if (mapped)
         return base_fail(
             error, LULL_MISMATCH,
             "%s: values from %.4g to %.4g look mapped to [%g, %g]: undo it with --from "
@@ -92,6 +101,7 @@ static lull_status name_scaled(const mel_convention *c, const mel_look *s, const
             "the convention with -c, as 'diffwave-22k' or 'coqui-22k'); linear mels convert with "
             "--from linear",
             name, low, high, from, to, from, to, logarithm_of(c));
+    if (small && high - low <= 2.004 && low < 0) return name_whisper(c, s, name, error);
     return LULL_OK;
 }
 
@@ -178,7 +188,8 @@ static lull_status name_loud(const mel_convention *c, const mel_look *s, const f
             "%s: values from %.4g to %.4g look like %s of power, but the '%s' convention is of "
             "amplitude: convert with --from %s-power",
             name, s->lowest, s->highest, logarithm_of(c), c->name, logarithm_of(c));
-    if (possible_without_norm(c, frames, n))
+    /* Peaks of 1 in place of an area of 1 are 30 to 50 dB more. */
+    if (s->sound.loudest > 15 && possible_without_norm(c, frames, n))
         return base_fail(
             error, LULL_MISMATCH,
             "%s: values from %.4g to %.4g (the loudest frames would be at %+.0f dB of full scale) "

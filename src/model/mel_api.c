@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "mel/front_end.h"
+#include "model/convention_api.h"
 #include "model/model.h"
 
 #include <math.h>
@@ -11,18 +12,30 @@ struct lull_mel {
     bool finished;
 };
 
-lull_status lull_mel_new(const lull_model *model, lull_mel **result, lull_error *error) {
-    if (!result) return base_fail(error, LULL_INVALID, "lull_mel_new: mel is NULL");
-    *result = NULL;
-    if (!model) return base_fail(error, LULL_INVALID, "lull_mel_new: model is NULL");
+static lull_status new_mel(const mel_convention *convention, lull_mel **result, lull_error *error) {
     lull_mel *mel = base_alloc(1, sizeof *mel);
     if (!mel) return base_no_memory(error);
-    lull_status status = mel_front_end_new(&model->config.mel, &mel->front_end, error);
+    lull_status status = mel_front_end_new(convention, &mel->front_end, error);
     if (status)
         base_free(mel);
     else
         *result = mel;
     return status;
+}
+
+lull_status lull_mel_new(const lull_model *model, lull_mel **result, lull_error *error) {
+    if (!result) return base_fail(error, LULL_INVALID, "lull_mel_new: mel is NULL");
+    *result = NULL;
+    if (!model) return base_fail(error, LULL_INVALID, "lull_mel_new: model is NULL");
+    return new_mel(&model->config.mel, result, error);
+}
+
+lull_status lull_mel_new_for(const lull_convention *convention, lull_mel **result,
+                             lull_error *error) {
+    if (!result) return base_fail(error, LULL_INVALID, "lull_mel_new_for: mel is NULL");
+    *result = NULL;
+    if (!convention) return base_fail(error, LULL_INVALID, "lull_mel_new_for: convention is NULL");
+    return new_mel(&convention->convention, result, error);
 }
 
 lull_status lull_mel_push(lull_mel *mel, const float *samples, size_t n, lull_error *error) {

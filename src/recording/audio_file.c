@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <sndfile.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@
 
 enum {
     BLOCK_FLOATS = 32768, /* read at once, all channels together */
-    MAX_CHANNELS = 1024,  /* libsndfile's own limit */
+    MAX_CHANNELS = 64,    /* microphones have fewer: these are bands of something else */
     /* A byte of a file that says 1 Hz would become sixty kilobytes at 16 kHz. */
     MIN_FILE_RATE = 1000,
     MAX_FILE_RATE = 10000000
@@ -39,6 +40,18 @@ static lull_status check_readable(const char *path, lull_error *error) {
     return LULL_OK;
 }
 
+/* libsndfile mends the length of a WAV file that ends early and says so in its log: "data : 32000
+ * (should be 19957)". What is written to a pipe promises 0 or nearly 2^31 or 2^32 bytes, which is no
+ * promise. */
+static bool is_truncated(SNDFILE *file) {
+    char log[4096] = "";
+    unsigned long long promised = 0, there = 0;
+    sf_command(file, SFC_GET_LOG_INFO, log, (int)sizeof log);
+    const char *line = strstr(log, "data : ");
+    if (!line || sscanf(line, "data : %llu (should be %llu)", &promised, &there) != 2) return false;
+    return promised > there + 1 && promised < 0x7ffff000u;
+}
+
 static lull_status open_recording(const char *path, SNDFILE **file, audio_info *info,
                                   lull_error *error) {
     lull_status status = check_readable(path, error);
@@ -48,7 +61,10 @@ static lull_status open_recording(const char *path, SNDFILE **file, audio_info *
     if (!*file) {
         int code = sf_error(NULL);
         return base_fail(error, code == SF_ERR_SYSTEM ? LULL_IO : LULL_FORMAT,
-                         "cannot read '%s' as a recording: %s", path, sf_strerror(NULL));
+                         "cannot read '%s' as a recording: %s What can be read: WAV, FLAC, Ogg "
+                         "(Vorbis, Opus), MP3, AIFF, AU, W64; of others 'ffmpeg -i FILE out.wav' "
+                         "makes a WAV",
+                         path, sf_strerror(NULL));
     }
     if (header.channels < 1 || header.channels > MAX_CHANNELS ||
         header.samplerate < MIN_FILE_RATE || header.samplerate > MAX_FILE_RATE ||
@@ -57,10 +73,12 @@ static lull_status open_recording(const char *path, SNDFILE **file, audio_info *
         *file = NULL;
         return base_fail(
             error, LULL_FORMAT,
-            "'%s': its header says %d channels at %d Hz, which is no recording of speech", path,
-            header.channels, header.samplerate);
+            "'%s': its header says %d channels at %d Hz, which is no recording of speech; mels are "
+            "read as .npy",
+            path, header.channels, header.samplerate);
     }
-    *info = (audio_info){header.samplerate, header.channels, (size_t)header.frames};
+    *info = (audio_info){header.samplerate, header.channels, (size_t)header.frames,
+                         is_truncated(*file)};
     return LULL_OK;
 }
 

@@ -7,7 +7,8 @@
 
 typedef struct audio_info {
     int rate, channels;
-    size_t frames; /* at the file's own rate */
+    size_t frames;  /* at the file's own rate */
+    bool truncated; /* the header promises more than there is */
 } audio_info;
 
 /* Header only. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
+#include "model/convention_api.h"
 #include "model/model.h"
 #include "nn/kernels.h"
 #include "vocoder/denormals.h"
@@ -87,6 +88,18 @@ lull_status vocoder_new_reading(const lull_model *model, const mel_convention *c
                          "from it in %s",
                          model->config.name, difference);
     return new_vocoder(model, convention, options, vocoder, error);
+}
+
+lull_status lull_vocoder_new_for(const lull_model *model, const lull_convention *convention,
+                                 const lull_options *options, lull_vocoder **vocoder,
+                                 lull_error *error) {
+    if (!vocoder) return base_fail(error, LULL_INVALID, "lull_vocoder_new_for: vocoder is NULL");
+    *vocoder = NULL;
+    if (!convention)
+        return base_fail(error, LULL_INVALID, "lull_vocoder_new_for: convention is NULL");
+    const mel_convention *mel = &convention->convention;
+    return model ? vocoder_new_reading(model, mel, options, vocoder, error)
+                 : vocoder_new_noise(mel, options, vocoder, error);
 }
 
 void lull_vocoder_free(lull_vocoder *v) {
