@@ -16,7 +16,7 @@ _lull() {
     --from) COMPREPLY=($(compgen -W "ln log10 db linear" -- "$word")); return ;;
     -S | --sampler) COMPREPLY=($(compgen -W "ddpm fast ddim euler heun" -- "$word")); return ;;
     -p | --precision) COMPREPLY=($(compgen -W "auto f32 bf16" -- "$word")); return ;;
-    -c | --convention) [[ $help == *"--convention "* ]] && { COMPREPLY=($(compgen -W "hifigan tacotron2 diffwave parallelwavegan" -- "$word")); return; } ;;
+    -c | --convention) [[ $help == *"--convention "* ]] && { COMPREPLY=($(compgen -W "hifigan-22k hifigan-16k tacotron2-22k vocos-24k bigvgan-24k cosyvoice2-24k seedvc-22k styletts2-24k speecht5-16k parallelwavegan-24k parallelwavegan-22k coqui-22k diffsinger-44k diffwave-22k" -- "$word")); return; } ;;
     --mel) [[ $command == eval ]] && { COMPREPLY=($(compgen -W "exact smoothed" -- "$word")); return; } ;;
     esac
     if [[ $word == -* ]]; then

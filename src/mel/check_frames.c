@@ -3,6 +3,7 @@
 #include "mel/look.h"
 
 #include "base/error.h"
+#include "mel/filterbank.h"
 #include "mel/window.h"
 
 #include <math.h>
@@ -213,12 +214,17 @@ static lull_status name_loud(const mel_convention *c, const mel_look *s, const f
 /* Speech in ln spans over 9 (median below −3.6, lowest below −7.8 in the recordings looked at), in
  * log10 under 6. Loud noise lies where log10 speech does, but is rougher in time, because
  * fluctuations of noise have one size; loud steady tones are smoother. */
-static bool looks_like_log10(const mel_look *s) {
+static bool looks_like_log10(const mel_convention *c, const mel_look *s) {
+    /* Filters of peak 1 in place of area 1 are louder by the widths of their bands. */
+    double higher = 0;
+    for (int b = 0; c->norm == MEL_NORM_NONE && b < c->bands; b++)
+        higher += log10((mel_filterbank_edge(c, b + 2) - mel_filterbank_edge(c, b)) / 2) / c->bands;
+
     const bool clamped = s->at_lowest * (double)(s->frames * s->bands) >= 2 &&
                          s->highest > s->lowest + 1 &&
                          (near(s->lowest, -5, 1e-4) || near(s->lowest, -10, 1e-4));
     return clamped ||
-           (s->frames >= ENOUGH_FRAMES && s->lowest > -5.05 && s->mean > -3.4 &&
+           (s->frames >= ENOUGH_FRAMES && s->lowest > -5.05 + higher && s->mean > -3.4 + higher &&
             s->highest - s->lowest > 3.8 && s->sound.roughness < 0.33 && s->sound.roughness > 0.08);
 }
 
@@ -238,7 +244,7 @@ static bool is_plain(const mel_convention *c, mel_compression compression) {
 
 static lull_status check_logarithm(const mel_convention *c, const mel_look *s, const char *name,
                                    lull_error *error) {
-    if (is_plain(c, MEL_COMPRESS_LN) && looks_like_log10(s))
+    if (is_plain(c, MEL_COMPRESS_LN) && looks_like_log10(c, s))
         return base_fail(error, LULL_MISMATCH,
                          "%s: values from %.4g to %.4g look like log10, but the '%s' convention is "
                          "ln: convert with --from log10 when everything else is as '%s' (%d Hz, "
