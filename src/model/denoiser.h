@@ -36,9 +36,15 @@ void denoiser_conditioner_free(denoiser_conditioner *conditioner);
 
 /* ---- one evaluation of the network, as a stream of network frames (patches) ---- */
 typedef struct denoiser_stream denoiser_stream;
-/* max_block: most network frames a call may bring. t: network time. */
+/* Where conditioning rows of family lull lie: row f belongs to sample first_centre + f·hop. */
+typedef struct denoiser_grid {
+    int hop, first_centre;
+} denoiser_grid;
+/* max_block: most network frames a call may bring. t: network time. grid: of mel frames of another
+ * convention than the model's; NULL: the model's own. */
 lull_status denoiser_stream_new(const denoiser_weights *weights, double t, int max_block,
-                                denoiser_stream **stream, lull_error *error);
+                                const denoiser_grid *grid, denoiser_stream **stream,
+                                lull_error *error);
 int denoiser_stream_look_ahead(
     const denoiser_stream *stream); /* network frames by which u runs behind x */
 /* x: n × patch samples. conditioning(context, frame index) gives what the layer at hand needs to

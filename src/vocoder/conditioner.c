@@ -5,9 +5,13 @@
 
 #include <string.h>
 
+enum { MOST = 16 }; /* frames at once */
+
 lull_status vocoder_conditioner_init(vocoder_conditioner *c, const denoiser_weights *weights,
-                                     vocoder_rows *frames, size_t frame_capacity, int most,
-                                     lull_error *error) {
+                                     mel_reader *reader, int bands, vocoder_rows *frames,
+                                     size_t frame_capacity, int most, lull_error *error) {
+    c->reader = reader;
+    c->bands = bands;
     lull_status status = denoiser_conditioner_new(weights, &c->conditioner, error);
     if (status) return status;
     c->frames = frames;
@@ -18,7 +22,9 @@ lull_status vocoder_conditioner_init(vocoder_conditioner *c, const denoiser_weig
     if (__builtin_mul_overflow(frame_capacity, (size_t)c->rows_per_frame, &rows))
         return base_no_memory(error);
     c->fresh = base_alloc(at_once * width, sizeof *c->fresh);
-    if (!c->fresh || !vocoder_rows_new(&c->out, rows, width)) return base_no_memory(error);
+    c->read = base_alloc(MOST * (size_t)bands, sizeof *c->read);
+    if (!c->fresh || !c->read || !vocoder_rows_new(&c->out, rows, width))
+        return base_no_memory(error);
     vocoder_rows_read_by(frames, &c->taken);
     return LULL_OK;
 }
@@ -26,6 +32,8 @@ lull_status vocoder_conditioner_init(vocoder_conditioner *c, const denoiser_weig
 static void clear(void *context) {
     vocoder_conditioner *c = context;
     denoiser_conditioner_free(c->conditioner);
+    mel_reader_free(c->reader);
+    base_free(c->read);
     base_free(c->fresh);
     base_free(c->out.data);
 }
@@ -67,16 +75,23 @@ static void append(vocoder_conditioner *c, const float *const *frames, int count
                c->out.width * sizeof *c->fresh);
 }
 
+/* Frame i of those that follow, as the model knows it. */
+static const float *take(vocoder_conditioner *c, int i) {
+    const float *frame = vocoder_rows_at(c->frames, c->taken + (uint64_t)i);
+    if (!c->reader) return frame;
+    float *read = c->read + (size_t)i * (size_t)c->bands;
+    mel_reader_run(c->reader, frame, read);
+    return read;
+}
+
 static bool run(void *context) {
     vocoder_conditioner *c = context;
-    enum { MOST = 16 };
     const float *frames[MOST];
     int most = denoiser_conditioner_most(c->conditioner);
     if (most > MOST) most = MOST;
     for (int done = 0, n; done < c->todo; done += n) {
         n = c->todo - done < most ? c->todo - done : most;
-        for (int i = 0; i < n; i++)
-            frames[i] = c->flush ? NULL : vocoder_rows_at(c->frames, c->taken + (uint64_t)i);
+        for (int i = 0; i < n; i++) frames[i] = c->flush ? NULL : take(c, i);
         append(c, frames, n);
         if (!c->flush) c->taken += (uint64_t)n;
     }

@@ -36,8 +36,10 @@ static lull_status new_network(vocoder_path *p, lull_error *error) {
     p->step = base_alloc((size_t)p->plan->count, sizeof *p->step);
     if (!p->step) return base_no_memory(error);
     p->steps = p->plan->count;
+    const denoiser_grid grid = {p->convention.hop, mel_convention_first_centre(&p->convention)};
     for (int k = 0; k < p->steps && !status; k++)
-        status = vocoder_step_init(&p->step[k], config, p->weights, p->plan, k, p->block, error);
+        status =
+            vocoder_step_init(&p->step[k], config, p->weights, p->plan, k, p->block, &grid, error);
     return status;
 }
 
@@ -52,6 +54,14 @@ static size_t span(const vocoder_path *p) {
     return (size_t)p->steps * between + 2 * block_samples(p) + (size_t)p->convention.n_fft;
 }
 
+/* How a network of the model reads the frames; NULL when they are in its own convention. */
+static lull_status new_reader(const vocoder_path *p, mel_read unit, mel_reader **reader,
+                              lull_error *error) {
+    *reader = NULL;
+    if (!mel_convention_difference(&p->convention, &p->model->config.mel)) return LULL_OK;
+    return mel_reader_new(&p->convention, &p->model->config.mel, unit, reader, error);
+}
+
 /* The parts that work with mel frames. */
 static lull_status new_frame_parts(vocoder_path *p, lull_error *error) {
     lull_status status =
@@ -59,15 +69,23 @@ static lull_status new_frame_parts(vocoder_path *p, lull_error *error) {
     if (status) return status;
     size_t capacity = span(p) / (size_t)p->convention.hop + 8;
     int most = vocoder_output_most(p->convention.hop, block_samples(p));
+    int bands = p->model ? p->model->config.mel.bands : p->convention.bands;
+    mel_reader *reader = NULL;
     postnet *postnet = NULL;
-    if (p->options.postnet > 0)
+    if (p->options.postnet > 0) status = new_reader(p, MEL_READ_HERTZ, &reader, error);
+    if (p->options.postnet > 0 && !status)
         status = postnet_new(&p->model->config, p->model->parameters, &postnet, error);
-    if (status) return status;
-    status = vocoder_frames_init(&p->frames, p->queue, p->convention.bands, postnet, capacity, most,
-                                 error);
+    if (status) {
+        mel_reader_free(reader);
+        return status;
+    }
+    status = vocoder_frames_init(&p->frames, p->queue, p->convention.bands, postnet, reader, bands,
+                                 capacity, most, error);
     if (status || !p->model) return status;
-    return vocoder_conditioner_init(&p->conditioner, p->weights, &p->frames.out, capacity, most,
-                                    error);
+    status = new_reader(p, MEL_READ_SAMPLES, &reader, error);
+    if (status) return status;
+    return vocoder_conditioner_init(&p->conditioner, p->weights, reader, bands, &p->frames.out,
+                                    capacity, most, error);
 }
 
 static lull_status new_lines(vocoder_path *p, lull_error *error) {
@@ -101,6 +119,7 @@ static void connect(vocoder_path *p) {
                                .out = &p->lines[0],
                                .carry = p->carries ? &p->carries[0] : NULL,
                                .hop = p->convention.hop,
+                               .patch = p->model ? p->model->config.patch : 1,
                                .most = block_samples(p)};
     for (int k = 0; k < p->steps; k++) {
         vocoder_step *s = &p->step[k];

@@ -5,7 +5,9 @@ static bool plan(void *context) {
     vocoder_start *s = context;
     line_compact(s->out, s->most);
     if (s->carry) line_compact(s->carry, s->most);
-    uint64_t waiting = s->frames->end * (uint64_t)s->hop - (uint64_t)s->out->end;
+    uint64_t wanted = s->frames->end * (uint64_t)s->hop, patch = (uint64_t)s->patch;
+    if (s->frames->ended) wanted = (wanted + patch - 1) / patch * patch;
+    uint64_t waiting = wanted - (uint64_t)s->out->end;
     size_t room = line_room(s->out);
     if (room > s->most) room = s->most;
     s->todo = waiting < room ? (size_t)waiting : room;

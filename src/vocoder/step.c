@@ -11,13 +11,13 @@ static size_t block_samples(const vocoder_step *s) {
 
 lull_status vocoder_step_init(vocoder_step *s, const model_config *config,
                               const denoiser_weights *weights, const diffusion_plan *plan,
-                              int number, int block, lull_error *error) {
+                              int number, int block, const denoiser_grid *grid, lull_error *error) {
     s->stage = &plan->stages[number];
     s->number = number;
     s->last = number == plan->count - 1;
     s->patch = config->patch;
     s->block = block;
-    s->hop = config->mel.hop;
+    s->hop = grid->hop;
     double x0_x, x0_u, eps_x, eps_u;
     diffusion_recover(config->objective, diffusion_schedule_levels(&config->schedule, s->stage->t),
                       &x0_x, &x0_u, &eps_x, &eps_u);
@@ -26,7 +26,7 @@ lull_status vocoder_step_init(vocoder_step *s, const model_config *config,
     s->u = base_alloc(block_samples(s), sizeof *s->u);
     s->draw = base_alloc(block_samples(s), sizeof *s->draw);
     if (!s->u || !s->draw) return base_no_memory(error);
-    return denoiser_stream_new(weights, s->stage->t, block, &s->stream, error);
+    return denoiser_stream_new(weights, s->stage->t, block, grid, &s->stream, error);
 }
 
 static void clear(void *context) {
@@ -59,10 +59,12 @@ static int least(int64_t a, int64_t b) {
     return (int)(a < b ? a : b);
 }
 
-/* The signal's length in network frames; UINT64_MAX until known. */
+/* The signal's length in network frames, the last of which may reach beyond it; UINT64_MAX until
+ * known. */
 static uint64_t total_frames(const vocoder_step *s) {
     uint64_t total = vocoder_rows_total(s->frames);
-    return total == UINT64_MAX ? total : total * (uint64_t)s->hop / (uint64_t)s->patch;
+    uint64_t patch = (uint64_t)s->patch;
+    return total == UINT64_MAX ? total : (total * (uint64_t)s->hop + patch - 1) / patch;
 }
 
 static bool plan(void *context) {

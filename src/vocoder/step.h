@@ -40,7 +40,7 @@ extern const vocoder_part_kind vocoder_step_part;
 /* Lines, rings and noise are set by the caller. */
 lull_status vocoder_step_init(vocoder_step *s, const model_config *config,
                               const denoiser_weights *weights, const diffusion_plan *plan,
-                              int number, int block, lull_error *error);
+                              int number, int block, const denoiser_grid *grid, lull_error *error);
 
 /* Samples that a step keeps back. */
 size_t vocoder_step_delay(const vocoder_step *s);

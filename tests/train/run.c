@@ -80,7 +80,12 @@ static lull_status train_in(fixture *f, const char *name, bool resume, int threa
         l = &nobody;
     }
     join(run, f->folder, name);
-    const train_run_options options = {run, resume, threads, &l->stop, listen_to, l, NULL};
+    const train_run_options options = {.folder = run,
+                                       .resume = resume,
+                                       .threads = threads,
+                                       .stop = &l->stop,
+                                       .say = listen_to,
+                                       .context = l};
     return train_run(&f->config, &f->settings, &options, result, error);
 }
 
@@ -550,7 +555,7 @@ static void postnet_of_a_model(void **state) {
     f.config.postnet_channels = 4;
     f.config.postnet_layers = 2;
     f.config.postnet_look_ahead = 1;
-    f.config.live_postnet = f.config.offline_postnet = true;
+    f.config.uses[LULL_LIVE].postnet = f.config.uses[LULL_OFFLINE].postnet = true;
     train_settings_postnet(&f.settings);
     f.settings.batch = 4;
     f.settings.crop_frames = 12;

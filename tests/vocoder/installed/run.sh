@@ -15,10 +15,9 @@ meson install -C "$build" --no-rebuild --quiet --destdir "$work/root" >"$work/in
 }
 pc=$(find "$work/root" -name lull.pc)
 [ -n "$pc" ] || { echo "lull.pc was not installed"; exit 1; }
-export PKG_CONFIG_PATH="$(dirname "$pc")" PKG_CONFIG_SYSROOT_DIR="$work/root"
-# Our paths get the folder in front, the system's must not.
-strip() { sed "s#$work/root/usr/include#/usr/include#g; s#$work/root/usr/lib#/usr/lib#g"; }
-flags=$(pkg-config --cflags --libs lull | strip)
+PKG_CONFIG_PATH=$(dirname "$pc")
+export PKG_CONFIG_PATH
+flags=$(pkg-config --cflags --libs lull)
 lib=$(dirname "$(find "$work/root" -name liblull.so | head -n 1)")
 strict="-Wall -Wextra -Wpedantic -Werror"
 
@@ -30,21 +29,21 @@ LD_LIBRARY_PATH=$lib "$work/copy" "$model"
 # It brings along the mathematics, threads and a Fourier transform, and nothing else.
 for name in $(pkg-config --libs-only-l lull) $(pkg-config --static --libs-only-l lull); do
     case $name in
-    -llull | -lm | -lpthread | -lfftw3f | -lcjson | -ldl) ;;
+    -llull | -lm | -lpthread | -lfftw3f | -lfftw3f_threads | -ldl) ;;
     *) echo "pkg-config names $name"; exit 1 ;;
     esac
 done
 needed=$(readelf -d "$lib/liblull.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
 for name in $needed; do
     case $name in
-    libc.so.* | libm.so.* | ld-linux* | libfftw3f.so.* | libcjson.so.*) ;;
+    libc.so.* | libm.so.* | ld-linux* | libfftw3f.so.* | libfftw3f_threads.so.*) ;;
     *) echo "liblull.so needs $name"; exit 1 ;;
     esac
 done
 
 # The static library, with the libraries that it needs as the system has them.
 rm -f "$lib"/liblull.so*
-flags=$(pkg-config --static --cflags --libs lull | strip)
+flags=$(pkg-config --static --cflags --libs lull)
 $cc -std=c11 $strict "$here/synth.c" -o "$work/synth-static" $flags -L"$lib"
 "$work/synth-static" "$model" >"$work/alone"
 
