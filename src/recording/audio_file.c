@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <sndfile.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -207,9 +208,22 @@ lull_status audio_file_parse(const void *bytes, size_t size, const char *name, i
     return read_all(name, &memory, rate, samples, count, info, error);
 }
 
+/* The mark that ends the WAV files of audio_writer.c. libsndfile does not look there in RF64. */
+static bool ends_with_mark(const char *path) {
+    char last[18];
+    FILE *file = fopen(path, "rb");
+    if (!file) return false;
+    bool marked = fseek(file, -(long)sizeof last, SEEK_END) == 0 &&
+                  fread(last, 1, sizeof last, file) == sizeof last &&
+                  memcmp(last, "INFOISFT", 8) == 0 && memcmp(last + 12, "lull", 5) == 0;
+    fclose(file);
+    return marked;
+}
+
 bool audio_file_is_ours(const char *path) {
     SNDFILE *file = NULL;
     audio_info info;
+    if (ends_with_mark(path)) return true;
     if (open_recording(path, NULL, &file, &info, NULL) != LULL_OK) return false;
     const char *software = sf_get_string(file, SF_STR_SOFTWARE);
     bool ours = software && strncmp(software, "lull", 4) == 0;
