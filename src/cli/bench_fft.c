@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "cli/bench_json.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "io/json.h"
 #include "mel/fft.h"
 #include "mel/stockham.h"
 
@@ -98,24 +98,24 @@ static lull_status time_real(int size, int rounds, fft_times *times, lull_error 
     return LULL_OK;
 }
 
-static void add_json(bench_json *json, cJSON *row, const char *name, const fft_times *times) {
-    cJSON *object = bench_json_object(json, row, name);
-    bench_json_number(json, object, "own_seconds", times->own);
-    if (times->other > 0) bench_json_number(json, object, "fftw_seconds", times->other);
+static void add_json(json_writer *json, yyjson_mut_val *row, const char *name, const fft_times *times) {
+    yyjson_mut_val *object = json_add_object(json, row, name);
+    json_add_number(json, object, "own_seconds", times->own);
+    if (times->other > 0) json_add_number(json, object, "fftw_seconds", times->other);
 }
 
 static int print_json(const fft_times *pairs, const fft_times *reals) {
-    bench_json json = bench_json_new();
-    bench_json_text(&json, json.root, "version", lull_version());
-    bench_json_text(&json, json.root, "fft", mel_fft_backend());
-    cJSON *rows = bench_json_array(&json, json.root, "rows");
+    json_writer json = json_writer_new();
+    json_add_text(&json, json.root, "version", lull_version());
+    json_add_text(&json, json.root, "fft", mel_fft_backend());
+    yyjson_mut_val *rows = json_add_array(&json, json.root, "rows");
     for (int i = 0; i < COUNT; i++) {
-        cJSON *row = bench_json_object(&json, rows, NULL);
-        bench_json_number(&json, row, "size", SIZES[i]);
+        yyjson_mut_val *row = json_add_object(&json, rows, NULL);
+        json_add_number(&json, row, "size", SIZES[i]);
         add_json(&json, row, "pair", &pairs[i]);
         add_json(&json, row, "real", &reals[i]);
     }
-    return bench_json_print(&json);
+    return cli_print_json(&json);
 }
 
 static void print_times(const fft_times *times) {
