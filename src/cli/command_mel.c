@@ -199,7 +199,7 @@ static int estimate(char **inputs, int count, const char *output, mel_settings *
     if (sums == NULL) return cli_failf("out of memory");
     settings->convention.statistics = false;
     /* The jobs' own outputs are not used: only their list of recordings. */
-    lull_status status = cli_jobs_make(inputs, count, NULL, ".npy", false, &jobs, &error);
+    lull_status status = cli_jobs_make(inputs, count, NULL, ".npy", false, true, &jobs, &error);
     if (output == NULL && stat(path, &facts) == 0 && status == LULL_OK)
         status = base_fail(&error, LULL_INVALID, "%s is there already; name another with -o", path);
     if (status != LULL_OK) {
@@ -226,6 +226,7 @@ int command_mel(int argc, char **argv) {
     cli_convention_options asked = CLI_CONVENTION_DEFAULT;
     mel_settings settings;
     memset(&settings, 0, sizeof settings);
+    bool force = false;
     int layout = 0, first = 0, code = CLI_OK;
     bool estimates = false;
     const cli_option options[] = {
@@ -241,6 +242,7 @@ int command_mel(int argc, char **argv) {
         CLI_FLAG(0, "bare", &settings.bare, "no NAME.npy.json with the convention beside it"),
         CLI_TEXT(0, "f0", "FILE", &settings.f0,
                  "write the pitch of every frame there too (.npy; Hz, 0 unvoiced)"),
+        CLI_FLAG(0, "force", &force, "replace files that lull did not write, too"),
         CLI_FLAG('q', "quiet", &settings.quiet, "say nothing but errors"),
         CLI_END};
     const cli_command_line line = {
@@ -248,7 +250,8 @@ int command_mel(int argc, char **argv) {
         "[OPTIONS] RECORDING... [-o OUTPUT]",
         "Analyses recordings (WAV, FLAC, Ogg, MP3; any rate; channels are mixed) into\n"
         "float32 .npy mel spectrograms in a model's convention or a named one. A folder\n"
-        "stands for the recordings in it. '-o -': raw float32 frames to standard output.",
+        "stands for the recordings in it, - for one on standard input. '-o -': raw float32\n"
+        "frames to standard output.",
         NULL,
         options,
         1,
@@ -264,7 +267,8 @@ int command_mel(int argc, char **argv) {
     if (cli_find_convention(&asked, model, &settings.convention, &error) != LULL_OK)
         return cli_fail(&error);
     if (estimates) return estimate(argv + first, argc - first, output, &settings);
-    if (cli_jobs_make(argv + first, argc - first, output, ".npy", false, &jobs, &error) != LULL_OK)
+    if (cli_jobs_make(argv + first, argc - first, output, ".npy", false, force, &jobs, &error) !=
+        LULL_OK)
         return error.status == LULL_INVALID ? cli_usage_error("mel", "%s", error.message)
                                             : cli_fail(&error);
     if (settings.f0 != NULL && jobs.count > 1) {

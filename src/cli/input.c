@@ -6,6 +6,7 @@
 #include "cli/npz.h"
 #include "cli/options.h"
 #include "io/file_bytes.h"
+#include "cli/standard_input.h"
 #include "recording/audio_file.h"
 #include "io/npy.h"
 #include "mel/front_end.h"
@@ -226,15 +227,13 @@ static void take_off_offset(const char *path, bool quiet, float *samples, size_t
     if (!quiet) cli_note("%s: an offset of %.3g was taken off", path, mean);
 }
 
-lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples,
-                               size_t *count, lull_error *error) {
-    audio_info info = {0};
-    lull_status status = audio_file_read(path, rate, samples, count, &info, error);
-    if (status != LULL_OK) return status;
+/* Remarks what was done to the recording. */
+static void remark_recording(const char *path, int rate, bool quiet, audio_info info,
+                             float *samples, size_t count) {
     if (!quiet && info.truncated)
         cli_note("%s: ends early (the header promises more): read as far as it goes, %.2f s", path,
                  (double)info.frames / info.rate);
-    take_off_offset(path, quiet, *samples, *count);
+    take_off_offset(path, quiet, samples, count);
     if (!quiet && info.channels > 1 && info.rate != rate)
         cli_note("%s: %d channels mixed to one, %d Hz resampled to %d Hz", path, info.channels,
                  info.rate, rate);
@@ -242,7 +241,25 @@ lull_status cli_read_recording(const char *path, int rate, bool quiet, float **s
         cli_note("%s: %d channels mixed to one", path, info.channels);
     else if (!quiet && info.rate != rate)
         cli_note("%s: resampled from %d Hz to %d Hz", path, info.rate, rate);
-    return LULL_OK;
+}
+
+lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples,
+                               size_t *count, lull_error *error) {
+    audio_info info = {0};
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    lull_status status = LULL_OK;
+    bool piped = strcmp(path, "-") == 0;
+    *samples = NULL;
+    *count = 0;
+    if (piped) path = cli_standard_input;
+    if (piped) status = cli_input_all(-1, NULL, 0, &bytes, &size, error);
+    if (status == LULL_OK)
+        status = piped ? audio_file_parse(bytes, size, path, rate, samples, count, &info, error)
+                       : audio_file_read(path, rate, samples, count, &info, error);
+    base_free(bytes);
+    if (status == LULL_OK) remark_recording(path, rate, quiet, info, *samples, *count);
+    return status;
 }
 
 /* Frames that lie between hops leave out what is no whole hop: silence fills it, so that a copy is
@@ -260,6 +277,20 @@ static lull_status pad_to_hop(const mel_convention *convention, float **samples,
     return LULL_OK;
 }
 
+/* Frames of samples, which are freed. */
+static lull_status analyse(const char *path, const mel_convention *convention, float *samples,
+                           size_t count, float **frames, size_t *n, lull_error *error) {
+    const size_t given = count;
+    lull_status status = pad_to_hop(convention, &samples, &count, error);
+    if (status == LULL_OK) status = mel_from_samples(convention, samples, count, frames, n, error);
+    base_free(samples);
+    if (status != LULL_OK || *n > 0) return status;
+    base_free(*frames);
+    *frames = NULL;
+    return base_fail(error, LULL_MISMATCH, "%s: %zu samples are too short for one mel frame of %d",
+                     path, given, convention->hop);
+}
+
 static lull_status analyse_recording(const char *path, const mel_convention *convention, bool quiet,
                                      float **frames, size_t *n, lull_error *error) {
     float *samples = NULL;
@@ -267,14 +298,21 @@ static lull_status analyse_recording(const char *path, const mel_convention *con
     lull_status status =
         cli_read_recording(path, convention->sample_rate, quiet, &samples, &count, error);
     if (status != LULL_OK) return status;
-    status = pad_to_hop(convention, &samples, &count, error);
-    if (status == LULL_OK) status = mel_from_samples(convention, samples, count, frames, n, error);
-    base_free(samples);
-    if (status != LULL_OK || *n > 0) return status;
-    base_free(*frames);
-    *frames = NULL;
-    return base_fail(error, LULL_MISMATCH, "%s: %zu samples are too short for one mel frame of %d",
-                     path, count, convention->hop);
+    return analyse(path, convention, samples, count, frames, n, error);
+}
+
+lull_status cli_parse_recording(const void *bytes, size_t size, const cli_reading *reading,
+                                float **frames, size_t *n, lull_error *error) {
+    float *samples = NULL;
+    size_t count = 0;
+    audio_info info = {0};
+    const mel_convention *convention = &reading->target;
+    int rate = convention->sample_rate;
+    const char *name = cli_standard_input;
+    lull_status status = audio_file_parse(bytes, size, name, rate, &samples, &count, &info, error);
+    if (status != LULL_OK) return status;
+    remark_recording(name, rate, reading->options.quiet, info, samples, count);
+    return analyse(name, convention, samples, count, frames, n, error);
 }
 
 /* Files of the trade that hold arrays, but in a way that is not read, and the line that converts.

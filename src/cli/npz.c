@@ -201,7 +201,7 @@ lull_status npz_text(const npz_file *file, size_t member, char **text, lull_erro
 
 typedef struct packed {
     const char *name;
-    unsigned char head[256];
+    unsigned char head[512];
     size_t head_size, size;
     const void *data;
     uint32_t crc;

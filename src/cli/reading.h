@@ -24,7 +24,7 @@ extern const char *const cli_layout_choices[]; /* "auto", "bands-first", "frames
                  "the values are ln, log10, db, linear, range:LOW,HIGH:MIN,MAX: convert"),         \
         CLI_TEXT(0, "statistics", "FILE", &(i).statistics,                                         \
                  "mean and deviation (.npy, .npz, .json) that standardised the mel: undo"),        \
-        CLI_FLAG(0, "force", &(i).force, "go on with a mel that looks wrong")
+        CLI_FLAG(0, "force", &(i).force, "go on with a mel that looks wrong; replace any file")
 
 typedef struct cli_reading {
     cli_input_options options;

@@ -25,9 +25,13 @@ lull_status npy_parse(const void *bytes, size_t size, const char *name, npy_arra
 lull_status npy_count(const char *path, size_t *count, lull_error *error);
 
 /* What stands before the data of an array of the given type ("<f4"): magic, version 1.0, length and
- * dictionary, padded to a multiple of 64 bytes. `room` of at least 256 bytes. Returns the size. */
+ * dictionary, padded to a multiple of 64 bytes. `room` of at least 512 bytes. Returns the size. */
 size_t npy_header(unsigned char *out, size_t room, const char *type, int dimensions,
                   const size_t *shape);
+
+/* Do these first bytes (512 are enough) begin a file that npy_write wrote? They are padded more than
+ * others. */
+bool npy_is_ours(const void *bytes, size_t size);
 
 /* Writes atomically. */
 lull_status npy_write(const char *path, const float *data, int dimensions, const size_t *shape,
