@@ -22,7 +22,7 @@ typedef struct plot_options {
     cli_input_options input;
     picture_options picture;
     int rate;
-    bool mel, stack, quiet, force;
+    bool mel, stack, quiet;
 } plot_options;
 
 /* A file as a panel: what it borrows, it owns here. */
