@@ -18,3 +18,7 @@ int os_processors_of_process(void) {
 }
 
 void os_thread_naps_exactly(void) {}
+
+bool os_thread_allow_tiles(void) {
+    return false;
+}
