@@ -37,10 +37,14 @@ struct denoiser_stream {
 
 /* ---- windows of rows ---- */
 
+static int window_capacity(int keep, int block) {
+    return keep + (keep > block ? keep : block);
+}
+
 static bool window_new(rows_window *window, int keep, int block, size_t row_bytes) {
     window->row_bytes = row_bytes;
     window->keep = keep;
-    window->capacity = keep + (keep > block ? keep : block);
+    window->capacity = window_capacity(keep, block);
     window->data = base_alloc((size_t)window->capacity, row_bytes);
     return window->data != NULL;
 }
@@ -110,6 +114,24 @@ static bool allocate(denoiser_stream *stream) {
                         stream->max_block, (size_t)w->stride * element))
             return false;
     return window_new(&stream->state, total_delay(w), stream->max_block, 2 * c * sizeof(float));
+}
+
+uint64_t denoiser_stream_bytes(const model_config *config, bool bf16, int max_block) {
+    uint64_t c = (uint64_t)config->channels, layers = (uint64_t)config->layers;
+    uint64_t stride = bf16 ? (c + 1) / 2 * 2 : c, element = bf16 ? 2 : sizeof(float);
+    uint64_t sum = base_memory_add(0, 1, sizeof(denoiser_stream));
+    sum = base_memory_add(sum, layers, sizeof(rows_window));
+    sum = base_memory_add(sum, layers * c, sizeof(float));
+    sum = base_memory_add(sum, TILE * 2 * c, sizeof(float));
+    sum = base_memory_add(sum, TILE * stride, sizeof(float));
+    sum = base_memory_add(sum, c, sizeof(float));
+    int delay = 0;
+    for (int l = 0; l < config->layers; l++) {
+        int keep = (config->kernel - 1) * config->dilation[l];
+        sum = base_memory_add(sum, (uint64_t)window_capacity(keep, max_block), stride * element);
+        delay += config->look_ahead[l];
+    }
+    return base_memory_add(sum, (uint64_t)window_capacity(delay, max_block), 2 * c * sizeof(float));
 }
 
 lull_status denoiser_stream_new(const denoiser_weights *weights, double t, int max_block,
@@ -186,10 +208,14 @@ uint64_t denoiser_stream_oldest_row(const denoiser_stream *stream) {
     return rows_of_frame(&stream->weights->config, oldest > 0 ? oldest : 0).low;
 }
 
+uint64_t denoiser_rows_needed(const model_config *config, uint64_t frames) {
+    int64_t newest = (int64_t)frames - 1 - config->look_ahead[0];
+    return newest < 0 ? 0 : rows_of_frame(config, newest).high + 1;
+}
+
 uint64_t denoiser_stream_rows_needed(const denoiser_stream *stream, int frames) {
-    int64_t newest = (int64_t)stream->fed + frames - 1 - stream->weights->layer[0].delay;
-    if (newest < 0 || frames <= 0) return 0;
-    return rows_of_frame(&stream->weights->config, newest).high + 1;
+    if (frames <= 0) return 0;
+    return denoiser_rows_needed(&stream->weights->config, stream->fed + (uint64_t)frames);
 }
 
 /* ---- the network ---- */

@@ -7,12 +7,15 @@
 #include "vocoder/rows.h"
 
 typedef struct vocoder_conditioner {
-    denoiser_conditioner *conditioner;
+    denoiser_conditioner_shape shape;
+    const denoiser_weights *weights; /* set before allocate */
     const vocoder_rows *frames;
+    int hop;
+
+    denoiser_conditioner *conditioner;
     vocoder_rows out;
     float *fresh;
-    int rows_per_frame, most; /* frames at a time */
-    uint64_t taken;           /* frames */
+    uint64_t taken; /* frames */
 
     int todo; /* of this tick: frames, or flushes behind the last */
     bool flush;
@@ -21,8 +24,7 @@ typedef struct vocoder_conditioner {
 extern const vocoder_part_kind vocoder_conditioner_part;
 
 /* frame_capacity: of the ring of rows, in frames. */
-lull_status vocoder_conditioner_init(vocoder_conditioner *c, const denoiser_weights *weights,
-                                     vocoder_rows *frames, size_t frame_capacity, int most,
-                                     lull_error *error);
+void vocoder_conditioner_init(vocoder_conditioner *c, const model_config *config, bool bf16,
+                              vocoder_rows *frames, size_t frame_capacity);
 
 #endif

@@ -5,23 +5,42 @@
 
 #include <math.h>
 
-lull_status vocoder_frames_init(vocoder_frames *f, frame_queue *queue, int bands, postnet *postnet,
-                                size_t capacity, int most, lull_error *error) {
-    f->queue = queue;
-    f->postnet = postnet;
-    f->most = most;
-    f->fresh = base_alloc((size_t)bands, sizeof *f->fresh);
-    if (!f->fresh || !vocoder_rows_new(&f->out, capacity, (size_t)bands))
-        return base_no_memory(error);
-    return LULL_OK;
+int vocoder_frames_look_ahead(const vocoder_frames *f) {
+    return f->config ? f->config->postnet_look_ahead : 0;
 }
 
-int vocoder_frames_look_ahead(const vocoder_frames *f) {
-    return f->postnet ? postnet_look_ahead(f->postnet) : 0;
+void vocoder_frames_init(vocoder_frames *f, const mel_convention *convention,
+                         const model_config *config, const model_parameters *parameters,
+                         size_t queued, size_t capacity) {
+    f->config = config;
+    f->parameters = parameters;
+    f->hop = convention->hop;
+    f->out.width = (size_t)convention->bands;
+    f->out.capacity = capacity;
+    /* The first frame leaves the queue together with those that the postnet looks ahead. */
+    size_t least = (size_t)vocoder_frames_look_ahead(f) + 1;
+    f->queue_capacity = queued < least ? least : queued;
+}
+
+static uint64_t bytes(const void *context) {
+    const vocoder_frames *f = context;
+    uint64_t sum = frame_queue_bytes(f->queue_capacity, (int)f->out.width);
+    if (f->config) sum += postnet_bytes(f->config);
+    return base_memory_add(sum, f->out.width, sizeof *f->fresh) + vocoder_rows_bytes(&f->out);
+}
+
+static lull_status allocate(void *context, lull_error *error) {
+    vocoder_frames *f = context;
+    lull_status status = frame_queue_new(f->queue_capacity, (int)f->out.width, &f->queue, error);
+    if (!status && f->config) status = postnet_new(f->config, f->parameters, &f->postnet, error);
+    if (status) return status;
+    f->fresh = base_alloc(f->out.width, sizeof *f->fresh);
+    return f->fresh && vocoder_rows_allocate(&f->out) ? LULL_OK : base_no_memory(error);
 }
 
 static void clear(void *context) {
     vocoder_frames *f = context;
+    frame_queue_free(f->queue);
     postnet_free(f->postnet);
     base_free(f->fresh);
     base_free(f->out.data);
@@ -29,6 +48,7 @@ static void clear(void *context) {
 
 static void reset(void *context) {
     vocoder_frames *f = context;
+    frame_queue_reset(f->queue);
     if (f->postnet) postnet_reset(f->postnet);
     vocoder_rows_reset(&f->out);
 }
@@ -36,15 +56,14 @@ static void reset(void *context) {
 static void reach(const void *context, vocoder_reach *to) {
     const vocoder_frames *f = context;
     uint64_t ahead = (uint64_t)vocoder_frames_look_ahead(f);
-    uint64_t hop = to->frames ? to->samples / to->frames : 0;
     to->frames = to->frames > ahead ? to->frames - ahead : 0;
-    to->samples = to->frames * hop;
+    to->samples = to->frames * (uint64_t)f->hop;
 }
 
-static bool plan(void *context) {
+static size_t plan(void *context, size_t most) {
     vocoder_frames *f = context;
     f->todo = 0;
-    if (f->out.ended) return false;
+    if (f->out.ended) return 0;
     /* Whether more can follow is asked before how much is there, so that the two fit together. */
     bool finished = frame_queue_finished(f->queue);
     uint64_t pushed = frame_queue_pushed(f->queue);
@@ -53,8 +72,9 @@ static bool plan(void *context) {
     if (finished && waiting == 0) f->out.ended = true;
     uint64_t room = vocoder_rows_room(&f->out);
     if (waiting > room) waiting = room;
-    f->todo = waiting < (uint64_t)f->most ? (int)waiting : f->most;
-    return f->todo > 0;
+    if (waiting > most / (size_t)f->hop) waiting = most / (size_t)f->hop;
+    f->todo = (int)waiting;
+    return (size_t)f->todo * (size_t)f->hop;
 }
 
 /* The next frame, out of the queue and through the postnet. What was planned is there: behind the
@@ -81,4 +101,11 @@ static bool run(void *context) {
     return finite;
 }
 
-const vocoder_part_kind vocoder_frames_part = {"postnet", false, plan, run, reset, clear, reach};
+const vocoder_part_kind vocoder_frames_part = {.name = "postnet",
+                                               .bytes = bytes,
+                                               .allocate = allocate,
+                                               .plan = plan,
+                                               .run = run,
+                                               .reset = reset,
+                                               .clear = clear,
+                                               .reach = reach};

@@ -9,20 +9,26 @@
 #include "vocoder/rows.h"
 
 typedef struct vocoder_frames {
+    const model_config *config; /* of the postnet; NULL: frames are taken as they come */
+    const model_parameters *parameters;
+    size_t queue_capacity; /* frames */
+    int hop;
+
     frame_queue *queue;
-    postnet *postnet; /* NULL: frames are taken as they come */
+    postnet *postnet;
     float *fresh;
     vocoder_rows out; /* mel frames */
-    int most;         /* frames at a time */
 
     int todo; /* of this tick: frames */
 } vocoder_frames;
 
 extern const vocoder_part_kind vocoder_frames_part;
 
-/* The queue is borrowed; the postnet (NULL: none) is the part's, also when this fails. */
-lull_status vocoder_frames_init(vocoder_frames *f, frame_queue *queue, int bands, postnet *postnet,
-                                size_t capacity, int most, lull_error *error);
+/* config and parameters: of the postnet, NULL when there is none. queued: frames that push may run
+ * ahead of pull; more where the postnet has to see more. capacity: of the ring of frames. */
+void vocoder_frames_init(vocoder_frames *f, const mel_convention *convention,
+                         const model_config *config, const model_parameters *parameters,
+                         size_t queued, size_t capacity);
 
 /* Frames by which the postnet runs behind the queue. */
 int vocoder_frames_look_ahead(const vocoder_frames *f);

@@ -20,13 +20,18 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* Samples of a tick at most: parts have smaller blocks of their own. */
+enum { MOST_BLOCK = 1 << 14 };
+
 struct lull_vocoder {
     vocoder_path path;
     thread_pool *pool; /* NULL: one thread */
     vocoder_trace trace;
     size_t latency;
 
-    int *ready; /* parts of this tick, for the pool */
+    int *ready;   /* parts of this tick, for the pool */
+    size_t block; /* samples that a part may do in this tick */
+    bool bounded; /* the work of a pull is */
     bool failed, failure_told;
     _Atomic uint64_t pulled;
 };
@@ -36,6 +41,7 @@ struct lull_vocoder {
 static lull_status build(lull_vocoder *v, const lull_model *model, const mel_convention *convention,
                          const lull_options *options, lull_error *error) {
     lull_status status = vocoder_path_init(&v->path, model, convention, options, error);
+    if (!status) status = vocoder_path_allocate(&v->path, error);
     if (!status && v->path.options.threads > 1)
         status = thread_pool_new(v->path.options.threads, &v->pool, error);
     if (status) return status;
@@ -96,10 +102,11 @@ static lull_status check_finite(const lull_vocoder *v, const float *frames, size
     size_t bands = (size_t)v->path.convention.bands;
     for (size_t i = 0; i < n * bands; i++)
         if (!isfinite(frames[i]))
-            return base_fail(error, LULL_NOT_FINITE,
-                             "mel frame %llu, band %zu is %s; mel frames have to be finite",
-                             (unsigned long long)(frame_queue_pushed(v->path.queue) + i / bands),
-                             i % bands, isnan(frames[i]) ? "NaN" : "infinite");
+            return base_fail(
+                error, LULL_NOT_FINITE,
+                "mel frame %llu, band %zu is %s; mel frames have to be finite",
+                (unsigned long long)(frame_queue_pushed(v->path.frames.queue) + i / bands),
+                i % bands, isnan(frames[i]) ? "NaN" : "infinite");
     return LULL_OK;
 }
 
@@ -109,7 +116,7 @@ lull_status lull_vocoder_push(lull_vocoder *v, const float *frames, size_t n, si
     if (!v || !accepted || (!frames && n))
         return base_fail(error, LULL_INVALID,
                          "lull_vocoder_push: vocoder, frames or accepted is NULL");
-    if (frame_queue_finished(v->path.queue))
+    if (frame_queue_finished(v->path.frames.queue))
         return base_fail(
             error, LULL_FINISHED,
             "frames were pushed after finish; lull_vocoder_reset begins a new utterance");
@@ -120,25 +127,27 @@ lull_status lull_vocoder_push(lull_vocoder *v, const float *frames, size_t n, si
     if (status) return status;
     uint64_t most = UINT64_MAX;
     if (v->path.noise.rows) most = v->path.noise.samples / (size_t)v->path.convention.hop;
-    if (n > most || frame_queue_pushed(v->path.queue) > most - n)
+    if (n > most || frame_queue_pushed(v->path.frames.queue) > most - n)
         return base_fail(
             error, LULL_MISMATCH,
             "the given noise has %zu samples, enough for %llu mel frames; there are more frames",
             v->path.noise.samples, (unsigned long long)most);
-    *accepted = frame_queue_push(v->path.queue, frames, n);
+    *accepted = frame_queue_push(v->path.frames.queue, frames, n);
     return LULL_OK;
 }
 
 lull_status lull_vocoder_finish(lull_vocoder *v) {
     if (!v) return LULL_INVALID;
-    frame_queue_finish(v->path.queue);
+    frame_queue_finish(v->path.frames.queue);
     return LULL_OK;
 }
 
 /* ---- a tick ---- */
 
-static bool plan_part(vocoder_part *part) {
-    return part->kind->plan(part->context);
+static bool plan_part(const lull_vocoder *v, vocoder_part *part) {
+    size_t n = part->kind->plan(part->context, part->left < v->block ? part->left : v->block);
+    if (v->bounded) part->left -= n;
+    return n > 0;
 }
 
 static void run_part(vocoder_part *part) {
@@ -160,7 +169,7 @@ static void run_task(void *context, int i, int worker) {
 static int tick_in_order(lull_vocoder *v) {
     int count = 0;
     for (int i = 0; i < v->path.parts; i++) {
-        if (!plan_part(&v->path.part[i])) continue;
+        if (!plan_part(v, &v->path.part[i])) continue;
         run_part(&v->path.part[i]);
         v->ready[count++] = i;
     }
@@ -173,7 +182,7 @@ static int tick_side_by_side(lull_vocoder *v) {
     int count = 0;
     /* Planned in the order of the signal, so that an end that is seen is passed on. */
     for (int i = 0; i < v->path.parts; i++)
-        if (plan_part(&v->path.part[i])) v->ready[count++] = i;
+        if (plan_part(v, &v->path.part[i])) v->ready[count++] = i;
     for (int i = 0, j = count - 1; i < j; i++, j--) {
         int part = v->ready[i];
         v->ready[i] = v->ready[j];
@@ -204,14 +213,27 @@ static size_t take_ready(lull_vocoder *v, float *samples, size_t n) {
 
 /* After the network lost itself: silence in place of every sample that there would have been. */
 static size_t take_silence(lull_vocoder *v, float *samples, size_t n) {
-    bool finished = frame_queue_finished(v->path.queue);
-    while (frame_queue_pop(v->path.queue, NULL)) continue;
-    uint64_t due = frame_queue_pushed(v->path.queue) * (uint64_t)v->path.convention.hop;
+    bool finished = frame_queue_finished(v->path.frames.queue);
+    while (frame_queue_pop(v->path.frames.queue, NULL)) continue;
+    uint64_t due = frame_queue_pushed(v->path.frames.queue) * (uint64_t)v->path.convention.hop;
     if (!finished) due = due > v->latency ? due - v->latency : 0;
     uint64_t left = due - atomic_load_explicit(&v->pulled, memory_order_relaxed);
     if (n > left) n = (size_t)left;
     memset(samples, 0, n * sizeof *samples);
     return n;
+}
+
+static size_t round_up(size_t n, size_t unit) {
+    return (n + unit - 1) / unit * unit;
+}
+
+/* What a pull of n samples may do: all that is there, or for each part as much as the options say,
+ * in whole frames. */
+static void allow_work(lull_vocoder *v) {
+    size_t most = v->path.options.pull_work, hop = (size_t)v->path.convention.hop;
+    v->bounded = most > 0;
+    for (int i = 0; i < v->path.parts; i++)
+        v->path.part[i].left = v->bounded ? round_up(most, hop) : SIZE_MAX;
 }
 
 lull_status lull_vocoder_pull(lull_vocoder *v, float *samples, size_t n, size_t *produced,
@@ -220,12 +242,17 @@ lull_status lull_vocoder_pull(lull_vocoder *v, float *samples, size_t n, size_t 
     if (!v || !produced || (!samples && n))
         return base_fail(error, LULL_INVALID,
                          "lull_vocoder_pull: vocoder, samples or produced is NULL");
-    size_t got = 0;
+    size_t got = 0, hop = (size_t)v->path.convention.hop;
+    allow_work(v);
     while (got < n) {
         size_t fresh = v->failed ? 0 : take_ready(v, samples + got, n - got);
         got += fresh;
         atomic_fetch_add_explicit(&v->pulled, fresh, memory_order_relaxed);
-        if (got == n || v->failed || !tick(v)) break;
+        if (got == n || v->failed) break;
+        /* No more at a time than was asked for: who pulls little wants it soon. */
+        v->block = n - got < MOST_BLOCK ? round_up(n - got, hop) : MOST_BLOCK;
+        if (v->block < hop) v->block = hop;
+        if (!tick(v)) break;
     }
     if (v->failed && !v->failure_told) {
         v->failure_told = true;
@@ -246,9 +273,9 @@ lull_status lull_vocoder_pull(lull_vocoder *v, float *samples, size_t n, size_t 
 
 bool lull_vocoder_ended(const lull_vocoder *v) {
     if (!v) return true;
-    if (!frame_queue_finished(v->path.queue)) return false;
+    if (!frame_queue_finished(v->path.frames.queue)) return false;
     return atomic_load_explicit(&v->pulled, memory_order_relaxed) ==
-           frame_queue_pushed(v->path.queue) * (uint64_t)v->path.convention.hop;
+           frame_queue_pushed(v->path.frames.queue) * (uint64_t)v->path.convention.hop;
 }
 
 size_t lull_vocoder_latency(const lull_vocoder *v) {
