@@ -46,7 +46,7 @@ def load():
             ("lull_model_open", ctypes.c_int, [ctypes.c_char_p, ctypes.POINTER(pointer), error]),
             ("lull_model_close", None, [pointer]),
             ("lull_model_get_info", ctypes.POINTER(Info), [pointer]),
-            ("lull_options_init", None, [ctypes.POINTER(Options)]),
+            ("lull_options_init_sized", None, [ctypes.POINTER(Options), size]),
             ("lull_vocoder_new", ctypes.c_int, [pointer, ctypes.POINTER(Options), ctypes.POINTER(pointer), error]),
             ("lull_vocoder_push", ctypes.c_int, [pointer, floats, size, sizes, error]),
             ("lull_vocoder_pull", ctypes.c_int, [pointer, floats, size, sizes, error]),
@@ -90,9 +90,7 @@ class Model:
 class Vocoder:
     def __init__(self, model, seed=0, use=LIVE, threads=1, **more):
         options, error = Options(), Error()
-        LULL.lull_options_init(options)
-        if options.struct_size != ctypes.sizeof(Options):
-            raise LullError("this liblull has other options than this file knows")
+        LULL.lull_options_init_sized(options, ctypes.sizeof(Options))
         for name, value in dict(more, seed=seed, use=use, threads=threads).items():
             setattr(options, name, value)
         self.model, self.seed = model, seed  # the model must outlive the vocoder

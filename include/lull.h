@@ -34,6 +34,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The version of this header; lull_version is the library's. CONTRIBUTING.md says what may change
+ * with which number, and when a program has to be built again. */
+#define LULL_VERSION_MAJOR 0
+#define LULL_VERSION_MINOR 2
+#define LULL_VERSION_PATCH 0
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -139,7 +145,12 @@ typedef enum lull_use {
     LULL_OFFLINE      /* files: a long refinement window, the best quality */
 } lull_use;
 
-/* How to synthesize. Start from lull_options_init and change what matters. */
+/* How to synthesize. Start from lull_options_init and change what matters.
+ *
+ * Later versions append fields: a program that was built with fewer of them goes on working, what
+ * it does not know keeps its default; one that was built with more of them works with an older
+ * library as long as it does not change those. So every byte counts: where the compiler would leave
+ * a gap or the end not be a multiple of 8 bytes, there is a `reserved` field, which stays 0. */
 typedef struct lull_options {
     size_t struct_size;   /* sizeof(lull_options), set by lull_options_init */
     uint64_t seed;        /* of the noise. Default 0 */
@@ -160,7 +171,16 @@ typedef struct lull_options {
                     says for the use. 1 with a model that has none: LULL_UNSUPPORTED */
 } lull_options;
 
+/* Sets the defaults; `size` is sizeof(lull_options) where the caller was built. What this library
+ * does not know becomes 0. For bindings of other languages; in C and C++ lull_options_init says the
+ * size. */
+LULL_API void lull_options_init_sized(lull_options *options, size_t size);
+
+/* Sets the defaults of *options. Called as a function (by programs that were built before 0.2,
+ * which did not say their size), it sets the fields up to queue_frames, and only those are read
+ * later. */
 LULL_API void lull_options_init(lull_options *options);
+#define lull_options_init(options) lull_options_init_sized((options), sizeof(lull_options))
 
 /* A stream of mel frames becoming a stream of samples. One thread may push and finish while another
  * pulls; everything else wants the vocoder for itself. */

@@ -42,7 +42,7 @@ def latencies(library, model):
         sys.exit("latency.py: " + error.message.decode())
     for steps, refine, window, _ in SETTINGS:
         options, vocoder = Options(), ctypes.c_void_p()
-        lull.lull_options_init(ctypes.byref(options))
+        lull.lull_options_init_sized(ctypes.byref(options), ctypes.c_size_t(ctypes.sizeof(options)))
         options.steps, options.refine, options.refine_window, options.postnet = steps, refine, window, 0
         if lull.lull_vocoder_new(handle, ctypes.byref(options), ctypes.byref(vocoder), ctypes.byref(error)):
             sys.exit("latency.py: " + error.message.decode())

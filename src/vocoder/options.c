@@ -7,15 +7,27 @@
 #include <math.h>
 #include <string.h>
 
-void lull_options_init(lull_options *options) {
-    if (!options) return;
-    *options = (lull_options){.struct_size = sizeof *options,
-                              .eta = -1,
-                              .refine = -1,
-                              .refine_window = -1,
-                              .refine_momentum = -1,
-                              .postnet = -1,
-                              .threads = 1};
+/* The first lull.h had fields up to queue_frames; more than MOST is no size of ours. */
+enum { LEAST = offsetof(lull_options, refine_momentum), MOST = 4096 };
+
+/* Whoever appends a field: where 0 is not its default, say so here, and run
+ * `python3 tests/abi/check.py --update`. */
+static const lull_options defaults = {.eta = -1,
+                                      .refine = -1,
+                                      .refine_window = -1,
+                                      .refine_momentum = -1,
+                                      .postnet = -1,
+                                      .threads = 1};
+
+void lull_options_init_sized(lull_options *options, size_t size) {
+    if (!options || size < sizeof options->struct_size) return;
+    memset(options, 0, size);
+    memcpy(options, &defaults, size < sizeof defaults ? size : sizeof defaults);
+    options->struct_size = size;
+}
+
+void(lull_options_init)(lull_options *options) {
+    lull_options_init_sized(options, LEAST);
 }
 
 static lull_status check_range(const char *name, double value, double least, double most,
@@ -50,14 +62,22 @@ static lull_status check(const lull_options *o, lull_error *error) {
 }
 
 /* Callers built against an older lull.h have a shorter struct: what they do not know keeps its
- * default. */
+ * default. Those built against a newer one have a longer one: what we do not know must be as
+ * lull_options_init left it. */
 static lull_status copy_given(const lull_options *given, lull_options *options, lull_error *error) {
     lull_options_init(options);
     if (!given) return LULL_OK;
     size_t size = given->struct_size;
-    if (size < offsetof(lull_options, queue_frames) || size > 4096)
+    if (size < LEAST || size > MOST)
         return base_fail(error, LULL_INVALID,
                          "lull_options has struct_size %zu; start from lull_options_init", size);
+    for (size_t i = sizeof *options; i < size; i++)
+        if (((const unsigned char *)given)[i])
+            return base_fail(
+                error, LULL_UNSUPPORTED,
+                "lull_options has %zu bytes, and byte %zu of it is set: an option that "
+                "lull %s does not know (its lull_options has %zu bytes)",
+                size, i, lull_version(), sizeof *options);
     memcpy(options, given, size < sizeof *options ? size : sizeof *options);
     options->struct_size = sizeof *options;
     return LULL_OK;

@@ -30,6 +30,13 @@ class Manual(Case):
         self.assertNotIn("@", re.sub(r"\S+@\S+", "", page.replace("@INPUT@", "")))
 
 
+class Version(Case):
+    def test_header_says_what_the_program_says(self):
+        with open(os.path.join(SOURCE, "include", "lull.h")) as file:
+            numbers = re.findall(r"#define LULL_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", file.read())
+        self.assertEqual("lull %s\n" % ".".join(numbers), self.run_lull("--version").out.decode())
+
+
 class Completion(Case):
     def complete(self, *words):
         """What bash would offer for the last word."""

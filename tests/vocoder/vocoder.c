@@ -520,11 +520,6 @@ static void bad_options(void **state) {
     expect_refused(model, bad, "");
     lull_vocoder *vocoder = NULL;
     assert_int_equal(lull_vocoder_new(NULL, NULL, &vocoder, NULL), LULL_INVALID);
-    /* An older program's shorter struct. */
-    good.struct_size = offsetof(lull_options, queue_frames);
-    good.queue_frames = (size_t)-1;
-    vocoder = new_vocoder(model, &good);
-    lull_vocoder_free(vocoder);
     vocoder = new_vocoder(model, NULL);
     lull_vocoder_free(vocoder);
     lull_model_close(model);

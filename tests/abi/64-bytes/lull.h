@@ -1,0 +1,231 @@
+/* lull: a diffusion vocoder. Mel frames in, speech samples out.
+ *
+ * The whole loop of use:
+ *
+ *     lull_error error;
+ *     lull_model *model = NULL;
+ *     lull_vocoder *vocoder = NULL;
+ *     if (lull_model_open("lull-speech-22k.safetensors", &model, &error)) goto fail;
+ *     if (lull_vocoder_new(model, NULL, &vocoder, &error)) goto fail;
+ *     const lull_model_info *info = lull_model_get_info(model);
+ *     for (each batch of n frames, n × info->bands floats) {
+ *         size_t accepted = 0, produced = 0;
+ *         while (n > 0) {
+ *             if (lull_vocoder_push(vocoder, frames, n, &accepted, &error)) goto fail;
+ *             frames += accepted * info->bands, n -= accepted;
+ *             do {
+ *                 if (lull_vocoder_pull(vocoder, samples, 4096, &produced, &error)) goto fail;
+ *                 use(samples, produced);
+ *             } while (produced > 0);
+ *         }
+ *     }
+ *     lull_vocoder_finish(vocoder);
+ *     … pull until lull_vocoder_ended(vocoder) …
+ *
+ * Conventions. Every function that can fail returns a lull_status; LULL_OK is 0. Where it takes a
+ * `lull_error *`, that may be NULL; otherwise, on failure, it holds the status and one line of text
+ * that names what was found, what was expected and what to do. The library never prints, exits or
+ * aborts. Nothing here keeps a pointer that the caller gave, unless its comment says so.
+ */
+#ifndef LULL_H
+#define LULL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define LULL_API __attribute__((visibility("default")))
+#else
+#define LULL_API
+#endif
+
+/* ---- status ------------------------------------------------------------------------------- */
+
+typedef enum lull_status {
+    LULL_OK = 0,
+    LULL_INVALID,    /* an argument or option out of its range */
+    LULL_NO_MEMORY,  /* an allocation failed */
+    LULL_IO,         /* a file or device could not be read or written; the message has the reason */
+    LULL_FORMAT,     /* a file is not what its format demands, or is truncated */
+    LULL_MISMATCH,   /* well-formed, but not for this model: band count, mel convention, rate */
+    LULL_NOT_FINITE, /* NaN or infinity in the input */
+    LULL_UNSUPPORTED, /* valid, but not done by this build or machine */
+    LULL_FINISHED     /* push after finish */
+} lull_status;
+
+enum { LULL_MESSAGE_SIZE = 512 };
+
+/* What went wrong. `message` is one line of UTF-8 without a newline. */
+typedef struct lull_error {
+    lull_status status;
+    char message[LULL_MESSAGE_SIZE];
+} lull_error;
+
+/* A short constant name of a status ("out of memory"). Never NULL; owned by the library. */
+LULL_API const char *lull_strerror(lull_status status);
+
+/* The library's version, "1.0.0". Owned by the library. */
+LULL_API const char *lull_version(void);
+
+/* ---- model -------------------------------------------------------------------------------- */
+
+/* A model file in memory: immutable once open, so any number of vocoders, on any threads, may use
+ * one model at the same time. */
+typedef struct lull_model lull_model;
+
+/* What a model is. Owned by the model; valid until lull_model_close. */
+typedef struct lull_model_info {
+    const char *name;          /* "lull-speech-22k" */
+    const char *family;        /* "lull" or "diffwave" */
+    const char *objective;     /* "v", "noise", "flow" or "data" */
+    const char *convention;    /* name of the mel convention: "hifigan", "tacotron2", … */
+    const char *licence;       /* SPDX expression of the weights, "" when the file does not say */
+    int sample_rate;           /* of the output, Hz */
+    int bands;                 /* floats in a mel frame */
+    int hop;                   /* samples that a mel frame becomes */
+    int n_fft;                 /* analysis window of the mel, samples */
+    int default_steps;         /* reverse diffusion steps of LULL_LIVE when the options say 0 */
+    int default_refine;        /* its mel consistency iterations when the options say -1 */
+    int default_refine_window; /* their window in frames when the options say -1 */
+    size_t parameters;         /* number of weights */
+    double flops_per_second; /* floating-point operations of the network in one second of audio with
+                                default_steps */
+} lull_model_info;
+
+/* Opens a model file (safetensors, docs/formats.md). On success *model is the caller's, to be given
+ * to lull_model_close. Errors: LULL_IO, LULL_FORMAT, LULL_UNSUPPORTED, LULL_NO_MEMORY. */
+LULL_API lull_status lull_model_open(const char *path, lull_model **model, lull_error *error);
+
+/* The same from a buffer of `size` bytes, which may be freed after the call. `name` stands for the
+ * path in messages. */
+LULL_API lull_status lull_model_open_memory(const void *data, size_t size, const char *name,
+                                            lull_model **model, lull_error *error);
+
+/* Frees a model. All its vocoders must have been freed. NULL is allowed. */
+LULL_API void lull_model_close(lull_model *model);
+
+LULL_API const lull_model_info *lull_model_get_info(const lull_model *model);
+
+/* ---- vocoder ------------------------------------------------------------------------------ */
+
+typedef enum lull_sampler {
+    LULL_SAMPLER_DEFAULT = 0, /* what the model file says */
+    LULL_SAMPLER_DDPM,  /* ancestral sampling over the whole training schedule (Ho et al. 2020, alg.
+                           2) */
+    LULL_SAMPLER_FAST,  /* DiffWave's six-step schedule (Kong et al. 2021, appendix B); noise models
+                         */
+    LULL_SAMPLER_DDIM,  /* Song et al. 2021, eq. 12, with eta */
+    LULL_SAMPLER_EULER, /* flow matching ODE, first order */
+    LULL_SAMPLER_HEUN   /* flow matching ODE, second order: two evaluations a step */
+} lull_sampler;
+
+typedef enum lull_precision {
+    LULL_PRECISION_AUTO =
+        0, /* bfloat16 products where the CPU multiplies them natively, else float32 */
+    LULL_PRECISION_F32,
+    LULL_PRECISION_BF16
+} lull_precision;
+
+/* What the synthesis is for: which of the model's settings (steps, refinement and its window) apply
+ * where the options leave them open. */
+typedef enum lull_use {
+    LULL_LIVE = 0,    /* streaming: latency of at most 150 ms with the shipped models */
+    LULL_LOW_LATENCY, /* streaming: at most 80 ms, a little less quality */
+    LULL_OFFLINE      /* files: a long refinement window, the best quality */
+} lull_use;
+
+/* How to synthesize. Start from lull_options_init and change what matters. */
+typedef struct lull_options {
+    size_t struct_size;   /* sizeof(lull_options), set by lull_options_init */
+    uint64_t seed;        /* of the noise. Default 0 */
+    int steps;            /* reverse diffusion steps, 1…1000; 0 = the model's default */
+    lull_sampler sampler; /* default LULL_SAMPLER_DEFAULT */
+    float eta;  /* DDIM's: 0 deterministic, 1 fresh noise each step; < 0 = the model's default */
+    int refine; /* mel consistency iterations a frame; 0 none; -1 = the model's default */
+    int refine_window; /* frames kept open behind the newest, 0…256; -1 = the model's default */
+    lull_use use;      /* settings for what is left open above. Default LULL_LIVE */
+    int threads;       /* that run the steps side by side, 1…64. The output does not depend on
+                          it. Default 1 */
+    lull_precision precision; /* default LULL_PRECISION_AUTO */
+    size_t queue_frames;      /* mel frames that push may run ahead of pull; 0 = 1024 */
+    float refine_momentum;    /* of the iterations (fast Griffin-Lim's: Perraudin et al. 2013), 0 to
+                                 below 1; < 0 = the model's default */
+    int postnet; /* 1: mels first go through the model's postnet, which mends what acoustic models
+                    blur (and adds its look-ahead to the latency); 0: they do not; -1: as the model
+                    says for the use. 1 with a model that has none: LULL_UNSUPPORTED */
+} lull_options;
+
+LULL_API void lull_options_init(lull_options *options);
+
+/* A stream of mel frames becoming a stream of samples. One thread may push and finish while another
+ * pulls; everything else wants the vocoder for itself. */
+typedef struct lull_vocoder lull_vocoder;
+
+/* Creates a vocoder. `options` may be NULL (defaults). The model must outlive the vocoder. All
+ * memory is allocated here; push and pull allocate nothing. */
+LULL_API lull_status lull_vocoder_new(const lull_model *model, const lull_options *options,
+                                      lull_vocoder **vocoder, lull_error *error);
+
+/* Offers n mel frames: n × bands floats, frame after frame, in the model's convention. Takes as
+ * many as the queue has room for and says so in *accepted (0 is not an error: pull, then offer the
+ * rest). Costs a copy; the work is done in pull. Errors: LULL_NOT_FINITE (nothing is taken),
+ * LULL_FINISHED. */
+LULL_API lull_status lull_vocoder_push(lull_vocoder *vocoder, const float *frames, size_t n,
+                                       size_t *accepted, lull_error *error);
+
+/* Synthesizes and takes up to n samples, nominally in [-1, 1]. *produced < n means that more frames
+ * (or finish) are needed. The samples do not depend on how frames were cut into pushes or samples
+ * into pulls, nor on the thread count. */
+LULL_API lull_status lull_vocoder_pull(lull_vocoder *vocoder, float *samples, size_t n,
+                                       size_t *produced, lull_error *error);
+
+/* Says that no frame follows. What is still inside comes out of pull. */
+LULL_API lull_status lull_vocoder_finish(lull_vocoder *vocoder);
+
+/* True when finish was called and every sample (accepted frames × hop) has been pulled. */
+LULL_API bool lull_vocoder_ended(const lull_vocoder *vocoder);
+
+/* Back to the beginning of a new utterance with the given seed; keeps all memory. */
+LULL_API void lull_vocoder_reset(lull_vocoder *vocoder, uint64_t seed);
+
+LULL_API void lull_vocoder_free(lull_vocoder *vocoder);
+
+/* Algorithmic latency in samples: with n frames pushed, pull can give exactly
+ * max(0, n × hop - latency) samples before finish (n × hop after it). */
+LULL_API size_t lull_vocoder_latency(const lull_vocoder *vocoder);
+
+/* Number of samples whose level the output limiter reduced so far. */
+LULL_API uint64_t lull_vocoder_limited(const lull_vocoder *vocoder);
+
+/* ---- mel front end ------------------------------------------------------------------------ */
+
+/* Audio to mel frames in a model's convention, as a stream: samples pushed in any pieces give the
+ * same frames. */
+typedef struct lull_mel lull_mel;
+
+LULL_API lull_status lull_mel_new(const lull_model *model, lull_mel **mel, lull_error *error);
+
+/* Adds n samples (mono, at the model's sample rate, [-1, 1]). Errors: LULL_NOT_FINITE,
+ * LULL_NO_MEMORY. */
+LULL_API lull_status lull_mel_push(lull_mel *mel, const float *samples, size_t n,
+                                   lull_error *error);
+
+/* Takes up to n frames (n × bands floats); *produced < n means that more samples or finish are
+ * needed. */
+LULL_API lull_status lull_mel_pull(lull_mel *mel, float *frames, size_t n, size_t *produced,
+                                   lull_error *error);
+
+LULL_API lull_status lull_mel_finish(lull_mel *mel, lull_error *error);
+
+LULL_API void lull_mel_free(lull_mel *mel);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
