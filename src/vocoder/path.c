@@ -202,8 +202,19 @@ static lull_status share_weights(vocoder_path *p, lull_error *error) {
     return LULL_OK;
 }
 
+static lull_status check_limit(const vocoder_path *p, lull_error *error) {
+    uint64_t bytes = vocoder_path_bytes(p), limit = p->options.memory_limit;
+    if (bytes <= limit) return LULL_OK;
+    return base_fail(error, LULL_NO_MEMORY,
+                     "this vocoder needs %.0f MiB, the limit is %.0f MiB: give it fewer steps or a "
+                     "shorter queue, or raise memory_limit in the options",
+                     (double)bytes / (1 << 20), (double)limit / (1 << 20));
+}
+
 lull_status vocoder_path_allocate(vocoder_path *p, lull_error *error) {
-    lull_status status = p->model ? share_weights(p, error) : LULL_OK;
+    lull_status status = check_limit(p, error);
+    if (status) return status;
+    status = p->model ? share_weights(p, error) : LULL_OK;
     for (int i = 0; i < p->parts && !status; i++)
         if (p->part[i].kind->allocate)
             status = p->part[i].kind->allocate(p->part[i].context, error);
