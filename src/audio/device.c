@@ -2,7 +2,6 @@
 #include "audio/device.h"
 
 #include <ctype.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
@@ -15,6 +14,7 @@
 #include <portaudio.h>
 
 #include "base/error.h"
+#include "base/os_library.h"
 
 /* ---- keeping libraries quiet ---------------------------------------------------------------- */
 
@@ -36,11 +36,11 @@ static void quiet_libraries(void) {
     static const char *const jack_names[] = {"jack_set_error_function", "jack_set_info_function"};
     for (size_t i = 0; i < 2; i++) {
         jack_setter set = NULL;
-        *(void **)&set = dlsym(RTLD_DEFAULT, jack_names[i]);
+        *(void **)&set = os_library_symbol_anywhere(jack_names[i]);
         if (set) set(say_nothing);
     }
     alsa_setter set = NULL;
-    *(void **)&set = dlsym(RTLD_DEFAULT, "snd_lib_error_set_handler");
+    *(void **)&set = os_library_symbol_anywhere("snd_lib_error_set_handler");
     if (set) set(say_nothing_alsa);
 }
 

@@ -1,6 +1,8 @@
 /* Zeroed, aligned, overflow-checked allocation, with failures on demand for the tests. */
 #include "base/memory.h"
 
+#include "base/os_memory.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,9 +42,9 @@ void *base_alloc(size_t count, size_t size) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
     if (bytes > (size_t)PTRDIFF_MAX - ALIGNMENT || must_fail()) return NULL;
-    /* aligned_alloc wants a multiple of the alignment; an empty array still gets a pointer. */
+    /* os_memory_take wants a multiple of the alignment; an empty array still gets a pointer. */
     bytes = bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *memory = aligned_alloc(ALIGNMENT, bytes);
+    void *memory = os_memory_take(ALIGNMENT, bytes);
     if (!memory) return NULL;
     memset(memory, 0, bytes);
     atomic_fetch_add_explicit(&given, bytes, memory_order_relaxed);
@@ -50,7 +52,7 @@ void *base_alloc(size_t count, size_t size) {
 }
 
 void base_free(void *memory) {
-    free(memory);
+    os_memory_give(memory);
 }
 
 char *base_strdup(const char *text) {

@@ -9,8 +9,14 @@ typedef struct os_library os_library;
  * Its names stay its own. NULL on failure. */
 os_library *os_library_open(const char *name);
 
+/* The same, for libraries whose own plug-ins look for its names in the whole program. */
+os_library *os_library_open_for_all(const char *name);
+
 /* A function's or variable's address; NULL when the library has none of that name. */
 void *os_library_symbol(os_library *library, const char *name);
+
+/* The same among all that the program has loaded, by whomever. */
+void *os_library_symbol_anywhere(const char *name);
 
 /* Why the last os_library_open or os_library_symbol of this thread failed. */
 const char *os_library_error(void);

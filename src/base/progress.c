@@ -2,9 +2,9 @@
 #include "base/progress.h"
 
 #include "base/clock.h"
+#include "base/os_file.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 /* Work that ends before this needs no bar; a bar is redrawn this often at most. */
 static const double APPEARS_AFTER = 2.0, REDRAW_EVERY = 0.1;
@@ -13,7 +13,7 @@ enum { BAR_WIDTH = 24 };
 void progress_begin(progress *bar, const char *label, double total, bool quiet) {
     *bar = (progress){.label = label ? label : "", .total = total, .started = base_now()};
     bar->drawn = bar->started;
-    bar->enabled = !quiet && total > 0 && isatty(STDERR_FILENO) == 1;
+    bar->enabled = !quiet && total > 0 && os_is_terminal(2);
 }
 
 static void format_seconds(double seconds, char *text, size_t size) {

@@ -2,6 +2,7 @@
 #include "cli/bench_run.h"
 
 #include "base/error.h"
+#include "base/os_memory.h"
 #include "base/memory.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -75,15 +76,8 @@ double bench_cpu_seconds(void) {
 }
 
 bench_memory bench_memory_now(void) {
-    bench_memory memory = {0, 0};
-    char line[256];
-    FILE *file = fopen("/proc/self/status", "r");
-    if (file == NULL) return memory;
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, "VmRSS:", 6) == 0) memory.now = strtod(line + 6, NULL) * 1024;
-        if (strncmp(line, "VmHWM:", 6) == 0) memory.most = strtod(line + 6, NULL) * 1024;
-    }
-    fclose(file);
+    bench_memory memory;
+    os_memory_used(&memory.now, &memory.most);
     return memory;
 }
 

@@ -3,6 +3,8 @@
 #include "cli/bench.h"
 
 #include "base/error.h"
+#include "base/os_file.h"
+#include "base/os_thread.h"
 #include "base/memory.h"
 #include "base/clock.h"
 #include "base/progress.h"
@@ -203,11 +205,13 @@ static double time_program(const char *model, const char *mel, const char *outpu
     char *words[] = {"lull",      "synth", "-q",           "-m", (char *)model,
                      (char *)mel, "-o",    (char *)output, NULL};
     double times[START_UPS];
+    char program[PATH_MAX];
+    if (!os_program_path(program, sizeof program)) return 0;
     for (int i = 0; i < START_UPS; i++) {
         pid_t child = 0;
         int code = 0;
         double start = base_now();
-        if (posix_spawn(&child, "/proc/self/exe", NULL, NULL, words, environ) != 0) return 0;
+        if (posix_spawn(&child, program, NULL, NULL, words, environ) != 0) return 0;
         if (waitpid(child, &code, 0) != child || code != 0) return 0;
         times[i] = base_now() - start;
     }
@@ -484,7 +488,7 @@ static lull_status look_at_machine(bench_facts *facts, const bench_settings *set
     cli_synthesis_options(&settings->synthesis, &facts->asked);
     facts->kernels = nn_kernels_get()->name;
     facts->bf16_native = nn_kernels_get()->bf16_native;
-    facts->cores = sysconf(_SC_NPROCESSORS_ONLN);
+    facts->cores = os_processors();
     facts->peak_f32 = nn_peak_f32(0.1);
     facts->peak_bf16 = nn_peak_bf16(0.1);
     facts->snr = NAN;

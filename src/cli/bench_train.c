@@ -69,7 +69,7 @@ static lull_status batch_new(const model_config *config, const bench_settings *s
     memory->samples = (size_t)settings->crop_frames * (size_t)config->mel.hop;
     lull_status status = model_parameters_new(config, &memory->parameters, error);
     if (status != LULL_OK) return status;
-    model_parameters_initialize(memory->parameters, config, 0);
+    model_parameters_initialize(memory->parameters, 0);
     memory->x = base_alloc(crops * memory->samples, sizeof(float));
     memory->mel = base_alloc(mel_floats, sizeof(float));
     memory->gradient = base_alloc(memory->parameters->size, sizeof(float));
@@ -92,7 +92,7 @@ static lull_status measure(const model_config *config, const bench_settings *set
     if (status == LULL_OK) status = batch_new(config, settings, &memory, error);
     if (status == LULL_OK)
         status = gradient_engine_new(config, settings->batch, settings->crop_frames,
-                                    settings->precision == 1, pool, &engine, error);
+                                     settings->precision == 1, pool, &engine, error);
     if (status != LULL_OK) goto done;
     gradient_engine_batch batch = {settings->batch, memory.x, memory.t, memory.mel};
     double started = 0, now = 0;
@@ -103,7 +103,7 @@ static lull_status measure(const model_config *config, const bench_settings *set
             started = base_now();
         }
         gradient_engine_run(engine, memory.parameters, &batch, squared_loss, &memory, memory.losses,
-                           memory.gradient);
+                            memory.gradient);
         steps++;
         now = base_now();
     } while (steps < 1 || now - started < settings->seconds);

@@ -65,8 +65,8 @@ static const char *compression_name(const mel_convention *mel) {
         return "natural logarithm";
     case MEL_COMPRESS_LOG10:
         return "log10";
-    case MEL_COMPRESS_DIFFWAVE:
-        return "decibels mapped to 0-1";
+    case MEL_COMPRESS_LINEAR:
+        return "linear";
     }
     return "";
 }

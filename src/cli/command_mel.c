@@ -8,6 +8,7 @@
 #include "cli/jobs.h"
 #include "cli/options.h"
 #include "mel/front_end.h"
+#include "pitch/tracker.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 typedef struct mel_settings {
     mel_convention convention;
     bool frames_first, quiet;
+    const char *f0; /* file for the pitch, or NULL */
 } mel_settings;
 
 /* Frames to stdout as raw little-endian float32: what `lull synth -` reads. */
@@ -40,6 +42,24 @@ static lull_status write_array(const char *path, const mel_settings *settings, c
     return status;
 }
 
+/* The pitch at the middles of the mel's n frames: Hz, 0 where unvoiced. */
+static lull_status write_pitch(const mel_settings *settings, const float *samples, size_t count,
+                               size_t n, lull_error *error) {
+    const mel_convention *convention = &settings->convention;
+    pitch_estimate *track = base_alloc(n, sizeof *track);
+    float *f0 = base_alloc(n, sizeof *f0);
+    lull_status status = track && f0 ? LULL_OK : base_no_memory(error);
+    if (!status)
+        status =
+            pitch_track(samples, count, convention->sample_rate,
+                        mel_convention_first_centre(convention), convention->hop, track, n, error);
+    for (size_t f = 0; !status && f < n; f++) f0[f] = track[f].f0;
+    if (!status) status = npy_write(settings->f0, f0, 1, &n, error);
+    base_free(track);
+    base_free(f0);
+    return status;
+}
+
 static lull_status analyse(const cli_job *job, const mel_settings *settings, lull_error *error) {
     float *samples = NULL, *frames = NULL;
     size_t count = 0, n = 0;
@@ -48,8 +68,13 @@ static lull_status analyse(const cli_job *job, const mel_settings *settings, lul
                                             &samples, &count, error);
     if (status != LULL_OK) return status;
     status = mel_from_samples(convention, samples, count, &frames, &n, error);
+    if (status == LULL_OK && n > 0 && settings->f0 != NULL)
+        status = write_pitch(settings, samples, count, n, error);
     base_free(samples);
-    if (status != LULL_OK) return status;
+    if (status != LULL_OK) {
+        base_free(frames);
+        return status;
+    }
     if (n == 0)
         status =
             base_fail(error, LULL_MISMATCH, "%s: %zu samples are too short for a mel frame of %d",
@@ -78,6 +103,8 @@ int command_mel(int argc, char **argv) {
         CLI_CONVENTION_OPTIONS(asked),
         CLI_CHOICE(0, "layout", "L", &layout, cli_layout_choices,
                    "bands-first [bands, frames] (default) or frames-first"),
+        CLI_TEXT(0, "f0", "FILE", &settings.f0,
+                 "write the pitch of every frame there too (.npy; Hz, 0 unvoiced)"),
         CLI_FLAG('q', "quiet", &settings.quiet, "say nothing but errors"),
         CLI_END};
     const cli_command_line line = {
@@ -102,6 +129,10 @@ int command_mel(int argc, char **argv) {
     if (cli_jobs_make(argv + first, argc - first, output, ".npy", false, &jobs, &error) != LULL_OK)
         return error.status == LULL_INVALID ? cli_usage_error("mel", "%s", error.message)
                                             : cli_fail(&error);
+    if (settings.f0 != NULL && jobs.count > 1) {
+        cli_jobs_free(&jobs);
+        return cli_usage_error("mel", "--f0 names one file: give one recording");
+    }
     for (size_t i = 0; i < jobs.count; i++)
         if (analyse(&jobs.list[i], &settings, &error) != LULL_OK) code = cli_fail(&error);
     cli_jobs_free(&jobs);

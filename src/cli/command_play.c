@@ -3,7 +3,6 @@
 #include "cli/commands.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/sink.h"
+#include "cli/stop.h"
 #include "model/model.h"
 
 enum { INTERRUPTED = 130, MOST_DEVICES = 256, LOOK_MS = 40 };
@@ -46,22 +46,6 @@ typedef struct player {
     bool shows, shown; /* the status line */
     double drawn;
 } player;
-
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int number) {
-    (void)number;
-    interrupted = 1;
-}
-
-static void catch_interrupts(void) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = interrupt;
-    action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends the program at once */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 /* ---- devices -------------------------------------------------------------------------------- */
 
@@ -167,9 +151,9 @@ static bool wait_for_device(player *p) {
     }
     if (!p->options->quiet)
         cli_note("device '%s' disappeared after %.1f s of sound; waiting for it", name, at);
-    while (!interrupted) {
+    while (!cli_stop_asked) {
         wait_a_little((int)(1000 * LOOK_AGAIN));
-        if (!interrupted && audio_output_reopen(p->output, NULL) == LULL_OK) {
+        if (!cli_stop_asked && audio_output_reopen(p->output, NULL) == LULL_OK) {
             if (!p->options->quiet)
                 cli_note("device '%s' is back", audio_output_device(p->output)->name);
             return true;
@@ -184,18 +168,18 @@ static int watch(player *p) {
         audio_output_state state = audio_output_check(p->output);
         if (p->tee) audio_tee_played(p->tee, audio_output_position(p->output));
         if (state == AUDIO_OUTPUT_DONE) break;
-        if (interrupted && stopped == 0) {
+        if (cli_stop_asked && stopped == 0) {
             audio_output_stop(p->output);
             stopped = base_now();
         }
         if (stopped > 0 && (state == AUDIO_OUTPUT_LOST || base_now() - stopped > FAREWELL))
             break;
         if (state == AUDIO_OUTPUT_LOST && !wait_for_device(p))
-            return interrupted ? INTERRUPTED : CLI_FAILED;
+            return cli_stop_asked ? INTERRUPTED : CLI_FAILED;
         show_status(p);
         wait_a_little(LOOK_MS);
     }
-    return interrupted ? INTERRUPTED : CLI_OK;
+    return cli_stop_asked ? INTERRUPTED : CLI_OK;
 }
 
 static lull_status open_output(player *p, lull_error *error) {
@@ -232,7 +216,7 @@ static int play(const play_options *asked, const char *input) {
     player p = {.options = asked, .shows = !asked->quiet && isatty(STDERR_FILENO) == 1};
     lull_error error = {LULL_OK, ""};
     int code = CLI_FAILED;
-    catch_interrupts();
+    cli_stop_catch(0, false);
     lull_status status = prepare(&p, input, &error);
     if (!status)
         status = live_start(p.vocoder, p.info, p.source, p.output, p.tee, &p.session, &error);

@@ -13,10 +13,12 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/os_socket.h"
 #include "base/memory.h"
 #include "cli/listener.h"
 #include "cli/options.h"
 #include "cli/serve_stream.h"
+#include "cli/stop.h"
 
 enum { MOST_LISTENERS = 2, MOST_REFUSED = 32 };
 
@@ -46,27 +48,6 @@ typedef struct client {
     uint64_t number;
     bool refused;
 } client;
-
-/* The signal's way into poll: the handler may only write. */
-static int signal_pipe[2] = {-1, -1};
-
-static void on_signal(int number) {
-    (void)number;
-    int kept = errno;
-    if (write(signal_pipe[1], "", 1) < 0) { /* full: it has been said */
-    }
-    errno = kept;
-}
-
-static void catch_signals(void) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends the program at once */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
-}
 
 /* ---- clients -------------------------------------------------------------------------------- */
 
@@ -154,7 +135,7 @@ static void take_in(server *s, int descriptor) {
 /* ---- the server ----------------------------------------------------------------------------- */
 
 static void accept_from(server *s, int listening) {
-    int descriptor = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    int descriptor = os_socket_accept(listening);
     if (descriptor >= 0) {
         take_in(s, descriptor);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
@@ -168,7 +149,7 @@ static void serve(server *s) {
     for (;;) {
         for (int i = 0; i < s->listener_count; i++)
             waiting[i] = (struct pollfd){s->listeners[i].descriptor, POLLIN, 0};
-        waiting[s->listener_count] = (struct pollfd){signal_pipe[0], POLLIN, 0};
+        waiting[s->listener_count] = (struct pollfd){cli_stop_descriptor(), POLLIN, 0};
         if (poll(waiting, (nfds_t)s->listener_count + 1, -1) < 0) continue;
         if (waiting[s->listener_count].revents) return;
         for (int i = 0; i < s->listener_count; i++)
@@ -225,9 +206,9 @@ static int run(const serve_options *options) {
         .options = options, .lock = PTHREAD_MUTEX_INITIALIZER, .left = PTHREAD_COND_INITIALIZER};
     lull_error error = {LULL_OK, ""};
     lull_model *model = NULL;
-    if (pipe(signal_pipe) != 0 || pipe(s.wake) != 0)
+    if (cli_stop_descriptor() < 0 || pipe(s.wake) != 0)
         return cli_failf("no pipe: %s", strerror(errno));
-    catch_signals();
+    cli_stop_catch(SIGHUP, false);
     lull_status status = prepare(&s, &model, &error);
     if (!status) {
         const lull_model_info *info = lull_model_get_info(model);
@@ -238,7 +219,6 @@ static int run(const serve_options *options) {
     }
     shut_down(&s);
     lull_model_close(model);
-    for (int i = 0; i < 2; i++) close(signal_pipe[i]);
     return status ? cli_fail(&error) : CLI_OK;
 }
 

@@ -2,11 +2,13 @@
 #include "cli/commands.h"
 
 #include "base/error.h"
+#include "base/os_thread.h"
 #include "base/memory.h"
 #include "base/clock.h"
 #include "base/progress.h"
 #include "cli/options.h"
 #include "cli/share_jobs.h"
+#include "cli/stop.h"
 #include "cli/synthesis.h"
 #include "cli/trace_page.h"
 #include "model/model.h"
@@ -14,8 +16,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,22 +46,6 @@ typedef struct batch {
     progress bar;
 } batch;
 
-static atomic_bool interrupted; /* lock-free, so the handler may set it */
-
-static void interrupt(int number) {
-    (void)number;
-    interrupted = true;
-}
-
-static void catch_interrupts(void) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = interrupt;
-    action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends the program at once */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 /* ---- workers ------------------------------------------------------------------------------ */
 
 static double audio_seconds(const batch *b, size_t samples) {
@@ -80,7 +64,7 @@ static bool report_progress(void *context, size_t fresh, size_t total) {
              audio_seconds(b, b->samples) / (spent > 1e-9 ? spent : 1e-9));
     progress_update(&b->bar, b->parts, note);
     pthread_mutex_unlock(&b->lock);
-    return !interrupted;
+    return !cli_stop_asked;
 }
 
 static bool exists(const char *path) {
@@ -97,7 +81,7 @@ static void account(batch *b, const cli_job *job, lull_status status, const lull
     progress_end(&b->bar);
     if (status != LULL_OK) {
         b->failed++;
-        if (!interrupted) cli_fail(error);
+        if (!cli_stop_asked) cli_fail(error);
         return;
     }
     if (!quiet && limited > 0)
@@ -113,7 +97,7 @@ static void account(batch *b, const cli_job *job, lull_status status, const lull
 static const cli_job *take_job(batch *b) {
     const cli_job *job = NULL;
     pthread_mutex_lock(&b->lock);
-    while (job == NULL && b->next < b->jobs->count && !interrupted) {
+    while (job == NULL && b->next < b->jobs->count && !cli_stop_asked) {
         const cli_job *candidate = &b->jobs->list[b->next++];
         if (b->options->skip_existing && exists(candidate->output)) {
             b->skipped++;
@@ -153,14 +137,14 @@ static void *run_worker(void *context) {
 /* What all ranks have done; each of them waits here for the others. */
 static lull_status add_up(batch *b, lull_error *error) {
     double counts[] = {(double)b->finished, (double)b->failed, (double)b->skipped,
-                       (double)b->samples, interrupted ? 1.0 : 0.0};
+                       (double)b->samples, cli_stop_asked ? 1.0 : 0.0};
     if (b->ranks == NULL) return LULL_OK;
     lull_status status = ranks_sum(b->ranks, counts, 5, error);
     b->finished = (size_t)counts[0];
     b->failed = (size_t)counts[1];
     b->skipped = (size_t)counts[2];
     b->samples = (size_t)counts[3];
-    if (counts[4] > 0.0) interrupted = true;
+    if (counts[4] > 0.0) cli_stop_ask();
     return status;
 }
 
@@ -172,7 +156,7 @@ static int report(const batch *b) {
                  b->finished - b->failed - b->skipped, b->total,
                  b->skipped > 0 ? " (those that exist skipped)" : "", audio_seconds(b, b->samples),
                  spent, audio_seconds(b, b->samples) / (spent > 1e-9 ? spent : 1e-9));
-    if (interrupted) {
+    if (cli_stop_asked) {
         cli_note("interrupted; files that were not complete have been removed");
         return INTERRUPTED;
     }
@@ -275,10 +259,8 @@ static lull_status compare_ranks(ranks *ranks, const char *orders, const lull_mo
 /* One file alone gets a few cores; several at a time are --jobs. */
 static int default_threads(const cli_jobs *jobs) {
     enum { MOST = 4 };
-    cpu_set_t cores;
-    if (jobs->count != 1 || sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
-    const int count = CPU_COUNT(&cores);
-    return count < 1 ? 1 : count < MOST ? count : MOST;
+    const int count = os_processors_of_process();
+    return jobs->count != 1 ? 1 : count < MOST ? count : MOST;
 }
 
 static int synthesize(const synth_options *options, const cli_jobs *all, ranks *ranks,
@@ -315,7 +297,7 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
         b.settings = &settings;
         b.finished = b.skipped;
         pthread_mutex_init(&b.lock, NULL);
-        catch_interrupts();
+        cli_stop_catch(0, false);
         status = run_batch(&b, &error);
         pthread_mutex_destroy(&b.lock);
     }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/options.h"
+#include "cli/stop.h"
 #include "io/file_bytes.h"
 #include "io/json.h"
 #include "model/model.h"
@@ -33,27 +34,6 @@ static const char *const loss_choices[] = {"l2", "l1", NULL};
 static const char *const density_choices[] = {"sine", "uniform", "start", NULL};
 static const char *const optimizer_choices[] = {"adamw", "muon", NULL};
 static const char *const course_choices[] = {"cosine", "constant", NULL};
-
-/* ---- signals ------------------------------------------------------------------------------ */
-
-static volatile sig_atomic_t stop_asked;
-
-/* The second signal ends the program at once. */
-static void on_signal(int number) {
-    stop_asked = 1;
-    signal(number, SIG_DFL);
-}
-
-static void catch_signals(void) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL); /* mpirun passes it on and does not end the ranks for it */
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is then a failed write like a full disk */
-}
 
 /* ---- lines -------------------------------------------------------------------------------- */
 
@@ -372,10 +352,10 @@ static int run_it(const arguments *a, ranks *ranks, const model_config *config) 
     speaker talk = {isatty(STDERR_FILENO) == 1, a->quiet, false};
     const char *folder = a->resume ? a->resume : a->output ? a->output : "run";
     const train_run_options options = {
-        folder, a->resume != NULL, a->threads, &stop_asked, speak, &talk, ranks};
+        folder, a->resume != NULL, a->threads, &cli_stop_asked, speak, &talk, ranks};
     train_result result;
     lull_error error = {0};
-    catch_signals();
+    cli_stop_catch(SIGUSR1, true); /* mpirun passes it on and does not end the ranks for it */
     lull_status status = train_run(config, &a->settings, &options, &result, &error);
     if (talk.drawn) fputs("\r\033[K", stderr);
     if (ranks_rank(ranks) > 0) return status ? CLI_FAILED : CLI_OK; /* the first one speaks */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/os_socket.h"
 
 enum { BACKLOG = 64 };
 
@@ -26,7 +27,7 @@ static lull_status clear_path(const struct sockaddr_un *address, lull_error *err
     if (!S_ISSOCK(facts.st_mode))
         return base_fail(error, LULL_IO, "%s: exists and is not a socket; choose another path",
                          path);
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int probe = os_socket_new(AF_UNIX);
     if (probe < 0) return base_fail(error, LULL_IO, "no socket: %s", strerror(errno));
     int result = connect(probe, (const struct sockaddr *)address, sizeof *address);
     int reason = errno;
@@ -62,7 +63,7 @@ lull_status listener_open_file(const char *path, listener *l, lull_error *error)
     snprintf(l->name, sizeof l->name, "%s", path);
     lull_status status = clear_path(&address, error);
     if (status) return status;
-    l->descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    l->descriptor = os_socket_new(AF_UNIX);
     if (l->descriptor < 0) return base_fail(error, LULL_IO, "no socket: %s", strerror(errno));
     if (bind_privately(l->descriptor, &address) != 0 || lstat(path, &facts) != 0) {
         status = base_fail(error, LULL_IO, "%s: %s", path, strerror(errno));
@@ -116,7 +117,7 @@ static void name_address(listener *l) {
 
 static lull_status listen_at(const struct addrinfo *where, listener *l, lull_error *error) {
     int yes = 1;
-    l->descriptor = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    l->descriptor = os_socket_new(where->ai_family);
     if (l->descriptor < 0) return base_fail(error, LULL_IO, "no socket: %s", strerror(errno));
     setsockopt(l->descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (bind(l->descriptor, where->ai_addr, where->ai_addrlen) != 0 ||

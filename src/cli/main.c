@@ -1,8 +1,8 @@
 /* The program `lull`: finds the command and runs it. */
+#include "base/os_signal.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,8 +39,7 @@ static int print_version(void) {
 
 int main(int argc, char **argv) {
     char help_option[] = "--help", all_option[] = "--help-all";
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, reported like any other; */
-    signal(SIGXFSZ, SIG_IGN); /* so is a file that reaches the limit of its size */
+    os_signal_ignore_of_writes();
     if (argc < 2) {
         fputs("lull: no command given; see 'lull help'\n", stderr);
         return CLI_USAGE;

@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include "base/error.h"
+#include "base/os_file.h"
 #include "base/memory.h"
 
 #include <ctype.h>
@@ -375,9 +376,7 @@ lull_status cli_find_model(const char *option, char *path, size_t size, lull_err
     }
     char program[PATH_MAX], beside[PATH_MAX + 32] = "";
     const char *folders[3] = {NULL, NULL, LULL_DATA_FOLDER "/models"};
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length > 0) {
-        program[length] = '\0';
+    if (os_program_path(program, sizeof program)) {
         size_t build = strlen(LULL_BUILD_FOLDER);
         if (strncmp(program, LULL_BUILD_FOLDER, build) == 0 && program[build] == '/')
             folders[0] = LULL_SOURCE_FOLDER "/models";

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "picture/png_file.h"
+#include "recording/pcm.h"
 
 static void add_bytes(page *p, const char *bytes, size_t length) {
     if (p->failed || !base_grow((void **)&p->bytes, &p->capacity, p->length + length + 1, 1)) {
@@ -114,9 +115,7 @@ void page_add_recording(page *p, const float *samples, size_t count, int rate) {
     put(wav + 34, 16, 2);
     memcpy(wav + 36, "data", 4);
     put(wav + 40, (uint32_t)(2 * count), 4);
-    for (size_t i = 0; i < count; i++)
-        put(wav + HEADER + 2 * i,
-            (uint32_t)(int32_t)lrintf(32767 * fminf(fmaxf(samples[i], -1), 1)), 2);
+    pcm_encode(AUDIO_PCM16, samples, count, wav + HEADER);
     page_add_raw(p, "data:audio/wav;base64,");
     add_base64(p, wav, HEADER + 2 * count);
     base_free(wav);

@@ -5,7 +5,6 @@
 #include "base/memory.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,22 +34,6 @@ lull_status cli_sink_open(const char *path, int rate, audio_format format, bool 
     return LULL_OK;
 }
 
-/* One sample, little-endian whatever the machine; PCM rounded to nearest and saturated. */
-static unsigned char *put_sample(unsigned char *to, float sample, audio_format format) {
-    uint32_t bits;
-    int size = format == AUDIO_PCM16 ? 2 : format == AUDIO_PCM24 ? 3 : 4;
-    if (format == AUDIO_FLOAT) {
-        memcpy(&bits, &sample, sizeof bits);
-    } else {
-        double top = format == AUDIO_PCM16 ? 32768.0 : 8388608.0;
-        double value = nearbyint((double)sample * top);
-        value = value > top - 1.0 ? top - 1.0 : value < -top ? -top : value;
-        bits = (uint32_t)(int32_t)value;
-    }
-    for (int i = 0; i < size; i++) *to++ = (unsigned char)(bits >> (8 * i));
-    return to;
-}
-
 static lull_status write_bytes(const unsigned char *bytes, size_t size, lull_error *error) {
     while (size > 0) {
         ssize_t written = write(STDOUT_FILENO, bytes, size);
@@ -68,9 +51,8 @@ lull_status cli_sink_write(cli_sink *sink, const float *samples, size_t n, lull_
     if (sink->writer != NULL) return audio_writer_write(sink->writer, samples, n, error);
     while (n > 0) {
         size_t count = n < BLOCK ? n : BLOCK;
-        unsigned char *end = sink->bytes;
-        for (size_t i = 0; i < count; i++) end = put_sample(end, samples[i], sink->format);
-        lull_status status = write_bytes(sink->bytes, (size_t)(end - sink->bytes), error);
+        pcm_encode(sink->format, samples, count, sink->bytes);
+        lull_status status = write_bytes(sink->bytes, count * pcm_bytes(sink->format), error);
         if (status != LULL_OK) return status;
         samples += count;
         n -= count;

@@ -8,14 +8,17 @@
 #include "base/memory.h"
 #include "recording/resample.h"
 #include "mel/fft.h"
+#include "mel/window.h"
 
 enum { RATE = 10000, FRAME = 256, HOP = 128, SIZE = 512, BANDS = 15, SEGMENT = 30 };
 
 static const double LOWEST_BAND = 150, RANGE_DB = 40, TINY = 2.2e-16;
 
+/* The authors' window: Hann's without its zero, ½ − ½·cos(2π(i + 1)/(FRAME + 1)). */
 static void fill_window(float *window) {
-    for (int i = 0; i < FRAME; i++)
-        window[i] = (float)(0.5 - 0.5 * cos(2 * M_PI * (i + 1) / (FRAME + 1)));
+    float hann[FRAME + 1];
+    mel_window_hann(FRAME + 1, hann);
+    memcpy(window, hann + 1, FRAME * sizeof *window);
 }
 
 /* Frames that begin before the last FRAME samples: as in the authors' program, one that ends with

@@ -64,8 +64,8 @@ static pitch_frame analyse(yin *y, const float *at, int rate) {
     return frame;
 }
 
-lull_status pitch_track(const float *signal, size_t count, int rate, pitch_frame **frames,
-                        size_t *n, lull_error *error) {
+lull_status eval_pitch_track(const float *signal, size_t count, int rate, pitch_frame **frames,
+                             size_t *n, lull_error *error) {
     yin y = {(int)(0.025 * rate), (int)(rate / HIGHEST), (int)(rate / LOWEST), NULL, NULL};
     size_t hop = (size_t)rate / 200, span = (size_t)y.window + (size_t)y.longest + 1;
     if (y.shortest < 2) y.shortest = 2;
@@ -100,8 +100,8 @@ lull_status pitch_compare(const float *reference, const float *output, size_t co
                           pitch_errors *errors, lull_error *error) {
     pitch_frame *a = NULL, *b = NULL;
     size_t n = 0;
-    lull_status status = pitch_track(reference, count, rate, &a, &n, error);
-    if (status == LULL_OK) status = pitch_track(output, count, rate, &b, &n, error);
+    lull_status status = eval_pitch_track(reference, count, rate, &a, &n, error);
+    if (status == LULL_OK) status = eval_pitch_track(output, count, rate, &b, &n, error);
     if (status == LULL_OK) {
         size_t both = 0, gross = 0, differ = 0, voiced = 0;
         double cents = 0, periodicity = 0;

@@ -15,8 +15,8 @@ typedef struct pitch_frame {
 /* Frames every 5 ms, 60…500 Hz, integration window 25 ms, threshold 0.15. A frame is voiced when d'
  * falls below the threshold and its power is above 1e-4 of the loudest frame's. *frames is freed
  * with base_free. */
-lull_status pitch_track(const float *signal, size_t count, int rate, pitch_frame **frames,
-                        size_t *n, lull_error *error);
+lull_status eval_pitch_track(const float *signal, size_t count, int rate, pitch_frame **frames,
+                             size_t *n, lull_error *error);
 
 typedef struct pitch_errors {
     double cents;       /* root mean square over frames voiced in both, gross errors left out */

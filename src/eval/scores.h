@@ -21,6 +21,8 @@ typedef enum {
     SCORE_LEVEL,   /* level of output over reference, dB */
     SCORE_DC,      /* mean of the output minus mean of the reference */
     SCORE_CLIPPED, /* share of output samples at or beyond full scale, per cent */
+    SCORE_MODULATION,       /* HF modulation of the output: modulation.h; the reference's is best */
+    SCORE_MODULATION_ERROR, /* that less the reference's */
     SCORE_COUNT
 } eval_score;
 

@@ -5,44 +5,43 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "mel/fft.h"
 #include "mel/front_end.h"
+#include "mel/stft.h"
 
-/* A transform with its window in the middle of the frame. */
+/* Frames from the first sample on; what lies behind the end of a short signal is 0. */
 typedef struct analysis {
-    fft *transform;
-    float *window;
-    int n_fft, length, hop;
+    mel_stft *stft;
+    float *segment, *a, *b; /* magnitudes of the two signals */
 } analysis;
 
 static void analysis_free(analysis *a) {
-    fft_free(a->transform);
-    base_free(a->window);
+    mel_stft_free(a->stft);
+    base_free(a->segment);
+    base_free(a->a);
+    base_free(a->b);
 }
 
-static lull_status analysis_new(int n_fft, int length, int hop, analysis *a, lull_error *error) {
-    *a = (analysis){NULL, base_alloc((size_t)n_fft, sizeof(float)), n_fft, length, hop};
-    if (!a->window) return base_no_memory(error);
-    for (int i = 0; i < length; i++)
-        a->window[(n_fft - length) / 2 + i] = (float)(0.5 - 0.5 * cos(2 * M_PI * i / length));
-    return fft_new(n_fft, &a->transform, error);
+static lull_status analysis_new(int n_fft, int window, int hop, analysis *a, lull_error *error) {
+    const mel_stft_grid grid = {.size = n_fft, .window = window, .hop = hop};
+    *a = (analysis){0};
+    lull_status status = mel_stft_new(&grid, MEL_STFT_FAST, &a->stft, error);
+    if (status) return status;
+    a->segment = base_alloc((size_t)n_fft, sizeof(float));
+    a->a = base_alloc((size_t)a->stft->bins, sizeof(float));
+    a->b = base_alloc((size_t)a->stft->bins, sizeof(float));
+    return a->segment && a->a && a->b ? LULL_OK : base_no_memory(error);
 }
 
 static size_t analysis_frames(const analysis *a, size_t count) {
-    return count < (size_t)a->n_fft ? 1 : 1 + (count - (size_t)a->n_fft) / (size_t)a->hop;
+    size_t frames = mel_stft_frames(a->stft, count);
+    return frames ? frames : 1;
 }
 
-/* Magnitudes of frame f; what lies behind the signal is 0. */
-static void analysis_magnitudes(const analysis *a, const float *signal, size_t count, size_t f,
+static void analysis_magnitudes(analysis *a, const float *signal, size_t count, size_t f,
                                 float *magnitude) {
-    size_t first = f * (size_t)a->hop;
-    for (int i = 0; i < a->n_fft; i++) {
-        size_t at = first + (size_t)i;
-        a->transform->real[i] = at < count ? signal[at] * a->window[i] : 0;
-    }
-    fft_forward(a->transform);
-    for (int k = 0; k < a->transform->bins; k++)
-        magnitude[k] = hypotf(a->transform->spectrum[2 * k], a->transform->spectrum[2 * k + 1]);
+    mel_stft_cut(a->stft, signal, count, mel_stft_begin(a->stft, (int64_t)f), false, a->segment);
+    mel_stft_analyse(a->stft, a->segment);
+    a->stft->kernels->magnitude(a->stft->spectrum, 0, magnitude, a->stft->bins);
 }
 
 lull_status spectral_log_distance(const float *a, const float *b, size_t count, int n_fft,
@@ -50,22 +49,19 @@ lull_status spectral_log_distance(const float *a, const float *b, size_t count, 
     analysis analysis_;
     lull_status status = analysis_new(n_fft, n_fft, n_fft / 4, &analysis_, error);
     int bins = n_fft / 2 + 1;
-    float *spectra = base_alloc(2 * (size_t)bins, sizeof(float));
-    if (status == LULL_OK && !spectra) status = base_no_memory(error);
     if (status == LULL_OK) {
         const float scale = 4.0f / (float)n_fft, floor_ = 1e-5f;
         size_t frames = analysis_frames(&analysis_, count);
         double sum = 0;
         for (size_t f = 0; f < frames; f++) {
-            analysis_magnitudes(&analysis_, a, count, f, spectra);
-            analysis_magnitudes(&analysis_, b, count, f, spectra + bins);
+            analysis_magnitudes(&analysis_, a, count, f, analysis_.a);
+            analysis_magnitudes(&analysis_, b, count, f, analysis_.b);
             for (int k = 0; k < bins; k++)
-                sum += fabs(log((double)fmaxf(scale * spectra[k], floor_)) -
-                            log((double)fmaxf(scale * spectra[bins + k], floor_)));
+                sum += fabs(log((double)fmaxf(scale * analysis_.a[k], floor_)) -
+                            log((double)fmaxf(scale * analysis_.b[k], floor_)));
         }
         *distance = sum / ((double)frames * bins);
     }
-    base_free(spectra);
     analysis_free(&analysis_);
     return status;
 }
@@ -76,16 +72,14 @@ static lull_status one_resolution(const float *a, const float *b, size_t count, 
     analysis analysis_;
     lull_status status = analysis_new(n_fft, window, hop, &analysis_, error);
     int bins = n_fft / 2 + 1;
-    float *spectra = base_alloc(2 * (size_t)bins, sizeof(float));
-    if (status == LULL_OK && !spectra) status = base_no_memory(error);
     if (status == LULL_OK) {
         size_t frames = analysis_frames(&analysis_, count);
         double difference = 0, energy = 0, logarithms = 0;
         for (size_t f = 0; f < frames; f++) {
-            analysis_magnitudes(&analysis_, a, count, f, spectra);
-            analysis_magnitudes(&analysis_, b, count, f, spectra + bins);
+            analysis_magnitudes(&analysis_, a, count, f, analysis_.a);
+            analysis_magnitudes(&analysis_, b, count, f, analysis_.b);
             for (int k = 0; k < bins; k++) {
-                double x = fmax(spectra[k], 1e-5), y = fmax(spectra[bins + k], 1e-5);
+                double x = fmax(analysis_.a[k], 1e-5), y = fmax(analysis_.b[k], 1e-5);
                 difference += (x - y) * (x - y);
                 energy += x * x;
                 logarithms += fabs(log(x) - log(y));
@@ -93,7 +87,6 @@ static lull_status one_resolution(const float *a, const float *b, size_t count, 
         }
         *distance = sqrt(difference / energy) + logarithms / ((double)frames * bins);
     }
-    base_free(spectra);
     analysis_free(&analysis_);
     return status;
 }

@@ -33,7 +33,7 @@ void gradient_conditioner_forward(gradient_engine *e, workspace *w, const float 
         conv_taps(taps, w->cond[i - 1], in_width, config->conditioner_kernel);
         e->nn->product_f32(gradient_cond_rows(e, i), width, in_width, config->conditioner_kernel,
                            taps, (size_t)in_width, e->cond_conv[i - 1].forward,
-                           gradient_parameter(e, "conditioner.conv%d.bias", i), false,
+                           gradient_bias(e, MODEL_CONDITIONER_CONVOLUTION, i - 1), false,
                            w->cond_pre[i], (size_t)width);
         e->nn->silu(w->cond_pre[i], w->cond[i], (size_t)gradient_cond_rows(e, i) * (size_t)width);
     }
@@ -50,13 +50,10 @@ void gradient_conditioner_backward(gradient_engine *e, workspace *w, float *grad
         kernel = config->conditioner_kernel;
     int all = config->layers * e->c2;
     for (int i = 0; i < config->layers; i++)
-        nn->outer_f32(
-            e->crop_frames + 2, e->c2, width, w->dcond_rows + (size_t)i * (size_t)e->c2,
-            (size_t)all, w->cond[n], (size_t)width,
-            gradient_tensor_in(
-                e, gradient,
-                gradient_parameter(e, "residual_layers.%d.conditioner_projection.weight", i)),
-            (size_t)width, w->scratch);
+        nn->outer_f32(e->crop_frames + 2, e->c2, width, w->dcond_rows + (size_t)i * (size_t)e->c2,
+                      (size_t)all, w->cond[n], (size_t)width,
+                      gradient_weight_in(e, gradient, MODEL_CONDITION_PROJECTION, i), (size_t)width,
+                      w->scratch);
     const float *a = w->dcond_rows;
     size_t pad = (size_t)(kernel - 1) * (size_t)width;
     float *d = w->dcond + pad, *other = w->dcond2 + pad;
@@ -65,13 +62,11 @@ void gradient_conditioner_backward(gradient_engine *e, workspace *w, float *grad
     for (int i = n; i >= 1; i--) {
         int rows = gradient_cond_rows(e, i), in_width = gradient_cond_width(e, i - 1);
         gradient_silu_backward(w->cond_pre[i], d, (size_t)rows * (size_t)width);
-        gradient_add_columns(
-            gradient_tensor_in(e, gradient, gradient_parameter(e, "conditioner.conv%d.bias", i)), d,
-            rows, width, (size_t)width);
+        gradient_add_columns(gradient_bias_in(e, gradient, MODEL_CONDITIONER_CONVOLUTION, i - 1), d,
+                             rows, width, (size_t)width);
         /* Tap-major here, as the dilated convolutions; the gathering puts it in PyTorch's order.
          */
-        float *dw =
-            gradient_tensor_in(e, gradient, gradient_parameter(e, "conditioner.conv%d.weight", i));
+        float *dw = gradient_weight_in(e, gradient, MODEL_CONDITIONER_CONVOLUTION, i - 1);
         for (int k = 0; k < kernel; k++)
             nn->outer_f32(rows, width, in_width, d, (size_t)width,
                           w->cond[i - 1] + (ptrdiff_t)k * in_width, (size_t)in_width,
@@ -94,26 +89,24 @@ void gradient_conditioner_backward(gradient_engine *e, workspace *w, float *grad
 /* DiffWave: two upsampling stages; w->up is n·256 × bands. */
 void gradient_upsampler_forward(gradient_engine *e, workspace *w, const float *mel) {
     int bands = e->config.mel.bands, n = e->crop_frames;
-    model_upsampler_forward(mel, n, bands,
-                            gradient_parameter(e, "spectrogram_upsampler.conv1.weight"),
-                            *gradient_parameter(e, "spectrogram_upsampler.conv1.bias"), w->up_mid);
+    model_upsampler_forward(mel, n, bands, gradient_weight(e, MODEL_UPSAMPLER_CONVOLUTION, 0),
+                            *gradient_bias(e, MODEL_UPSAMPLER_CONVOLUTION, 0), w->up_mid);
     model_upsampler_forward(w->up_mid, UPSAMPLER_STRIDE * n, bands,
-                            gradient_parameter(e, "spectrogram_upsampler.conv2.weight"),
-                            *gradient_parameter(e, "spectrogram_upsampler.conv2.bias"), w->up);
+                            gradient_weight(e, MODEL_UPSAMPLER_CONVOLUTION, 1),
+                            *gradient_bias(e, MODEL_UPSAMPLER_CONVOLUTION, 1), w->up);
     gradient_store(e, w->up, w->up_act, (size_t)e->rows * (size_t)bands);
 }
 
 void gradient_upsampler_backward(gradient_engine *e, workspace *w, const float *mel,
                                  float *gradient) {
     int bands = e->config.mel.bands, n = e->crop_frames;
-    const float *w1 = gradient_parameter(e, "spectrogram_upsampler.conv1.weight");
-    const float *b1 = gradient_parameter(e, "spectrogram_upsampler.conv1.bias");
-    const float *w2 = gradient_parameter(e, "spectrogram_upsampler.conv2.weight");
-    const float *b2 = gradient_parameter(e, "spectrogram_upsampler.conv2.bias");
-    model_upsampler_backward(w->up_mid, UPSAMPLER_STRIDE * n, bands, w2, w->up, w->dup, w->dup_mid,
-                             gradient_tensor_in(e, gradient, w2),
-                             gradient_tensor_in(e, gradient, b2));
-    model_upsampler_backward(mel, n, bands, w1, w->up_mid, w->dup_mid, NULL,
-                             gradient_tensor_in(e, gradient, w1),
-                             gradient_tensor_in(e, gradient, b1));
+    const float *second = gradient_weight(e, MODEL_UPSAMPLER_CONVOLUTION, 1);
+    const float *first = gradient_weight(e, MODEL_UPSAMPLER_CONVOLUTION, 0);
+    model_upsampler_backward(w->up_mid, UPSAMPLER_STRIDE * n, bands, second, w->up, w->dup,
+                             w->dup_mid,
+                             gradient_weight_in(e, gradient, MODEL_UPSAMPLER_CONVOLUTION, 1),
+                             gradient_bias_in(e, gradient, MODEL_UPSAMPLER_CONVOLUTION, 1));
+    model_upsampler_backward(mel, n, bands, first, w->up_mid, w->dup_mid, NULL,
+                             gradient_weight_in(e, gradient, MODEL_UPSAMPLER_CONVOLUTION, 0),
+                             gradient_bias_in(e, gradient, MODEL_UPSAMPLER_CONVOLUTION, 0));
 }

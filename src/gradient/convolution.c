@@ -137,9 +137,7 @@ void gradient_convolution_forward(gradient_engine *e, workspace *w, int layer,
 /* ---- backward ----------------------------------------------------------------------------- */
 
 static float *conditioner_gradient(const gradient_engine *e, int layer, float *gradient) {
-    return gradient_tensor_in(
-        e, gradient,
-        gradient_parameter(e, "residual_layers.%d.conditioner_projection.weight", layer));
+    return gradient_weight_in(e, gradient, MODEL_CONDITION_PROJECTION, layer);
 }
 
 /* Half a tile, rows that lie one after another in dp. */
@@ -189,9 +187,7 @@ static residual_sums begin_sums(gradient_engine *e, workspace *w, int layer, flo
     memset(sums.dy, 0, (size_t)e->c * sizeof(float));
     if (layer > 0) {
         sums.scale = 0.70710678118654752f; /* √½ */
-        sums.dres = gradient_tensor_in(
-            e, gradient,
-            gradient_parameter(e, "residual_layers.%d.output_projection.bias", layer - 1));
+        sums.dres = gradient_bias_in(e, gradient, MODEL_RESIDUAL_PROJECTION, layer - 1);
     }
     return sums;
 }
@@ -204,7 +200,8 @@ static void end_row(gradient_engine *e, workspace *w, int row, const float *dy, 
                              sums->dres);
 }
 
-static void plain_backward(gradient_engine *e, workspace *w, int layer, float *dw, float *gradient) {
+static void plain_backward(gradient_engine *e, workspace *w, int layer, float *dw,
+                           float *gradient) {
     const model_config *config = &e->config;
     size_t c = (size_t)e->c, c2 = (size_t)e->c2, bands = (size_t)config->mel.bands;
     const void *dp = gradient_act_at(e, w->dp, (size_t)e->pad_right * c2);
@@ -256,8 +253,7 @@ static void paired_backward(gradient_engine *e, workspace *w, int layer, float *
 void gradient_convolution_backward(gradient_engine *e, workspace *w, int layer,
                                    const group_sums *group) {
     size_t matrix = (size_t)e->c2 * (size_t)e->c;
-    float *dw = gradient_tensor_in(
-        e, group->gradient, gradient_parameter(e, "residual_layers.%d.dilated_conv.weight", layer));
+    float *dw = gradient_weight_in(e, group->gradient, MODEL_DILATED_CONVOLUTION, layer);
     if (e->layers[layer].paired)
         paired_backward(e, w, layer, dw, group->fourth + (size_t)layer * matrix, group->gradient);
     else

@@ -36,17 +36,16 @@ void gradient_embedding_forward(gradient_engine *e) {
         model_embedding_input(&e->config, e->batch->t[i],
                               e->embedding_input + (size_t)i * (size_t)inputs);
     linear_forward(crops, hidden, inputs, e->embedding_input,
-                   gradient_parameter(e, "diffusion_embedding.projection1.weight"),
-                   gradient_parameter(e, "diffusion_embedding.projection1.bias"), e->pre1, hidden);
+                   gradient_weight(e, MODEL_EMBEDDING_PROJECTION, 0),
+                   gradient_bias(e, MODEL_EMBEDDING_PROJECTION, 0), e->pre1, hidden);
     e->nn->silu(e->pre1, e->act1, (size_t)crops * (size_t)hidden);
     linear_forward(crops, hidden, hidden, e->act1,
-                   gradient_parameter(e, "diffusion_embedding.projection2.weight"),
-                   gradient_parameter(e, "diffusion_embedding.projection2.bias"), e->pre2, hidden);
+                   gradient_weight(e, MODEL_EMBEDDING_PROJECTION, 1),
+                   gradient_bias(e, MODEL_EMBEDDING_PROJECTION, 1), e->pre2, hidden);
     e->nn->silu(e->pre2, e->act2, (size_t)crops * (size_t)hidden);
     for (int i = 0; i < e->config.layers; i++)
-        linear_forward(crops, e->c, hidden, e->act2,
-                       gradient_parameter(e, "residual_layers.%d.diffusion_projection.weight", i),
-                       gradient_parameter(e, "residual_layers.%d.diffusion_projection.bias", i),
+        linear_forward(crops, e->c, hidden, e->act2, gradient_weight(e, MODEL_STEP_PROJECTION, i),
+                       gradient_bias(e, MODEL_STEP_PROJECTION, i),
                        e->steps + (size_t)i * (size_t)e->c, all);
 }
 
@@ -57,23 +56,19 @@ void gradient_embedding_backward(gradient_engine *e) {
     size_t wide = (size_t)crops * (size_t)hidden;
     memset(e->dact2, 0, wide * sizeof(float));
     memset(e->dact1, 0, wide * sizeof(float));
-    for (int i = 0; i < e->config.layers; i++) {
-        const float *w = gradient_parameter(e, "residual_layers.%d.diffusion_projection.weight", i);
-        const float *b = gradient_parameter(e, "residual_layers.%d.diffusion_projection.bias", i);
-        linear_backward(crops, e->c, hidden, e->act2, w, e->dsteps + (size_t)i * (size_t)e->c, all,
-                        gradient_tensor_in(e, e->gradient, w),
-                        gradient_tensor_in(e, e->gradient, b), e->dact2);
-    }
-    const float *w2 = gradient_parameter(e, "diffusion_embedding.projection2.weight");
-    const float *b2 = gradient_parameter(e, "diffusion_embedding.projection2.bias");
+    for (int i = 0; i < e->config.layers; i++)
+        linear_backward(crops, e->c, hidden, e->act2, gradient_weight(e, MODEL_STEP_PROJECTION, i),
+                        e->dsteps + (size_t)i * (size_t)e->c, all,
+                        gradient_weight_in(e, e->gradient, MODEL_STEP_PROJECTION, i),
+                        gradient_bias_in(e, e->gradient, MODEL_STEP_PROJECTION, i), e->dact2);
     gradient_silu_backward(e->pre2, e->dact2, wide);
-    linear_backward(crops, hidden, hidden, e->act1, w2, e->dact2, hidden,
-                    gradient_tensor_in(e, e->gradient, w2), gradient_tensor_in(e, e->gradient, b2),
-                    e->dact1);
-    const float *w1 = gradient_parameter(e, "diffusion_embedding.projection1.weight");
-    const float *b1 = gradient_parameter(e, "diffusion_embedding.projection1.bias");
+    linear_backward(crops, hidden, hidden, e->act1,
+                    gradient_weight(e, MODEL_EMBEDDING_PROJECTION, 1), e->dact2, hidden,
+                    gradient_weight_in(e, e->gradient, MODEL_EMBEDDING_PROJECTION, 1),
+                    gradient_bias_in(e, e->gradient, MODEL_EMBEDDING_PROJECTION, 1), e->dact1);
     gradient_silu_backward(e->pre1, e->dact1, wide);
-    linear_backward(crops, hidden, inputs, e->embedding_input, w1, e->dact1, hidden,
-                    gradient_tensor_in(e, e->gradient, w1), gradient_tensor_in(e, e->gradient, b1),
-                    NULL);
+    linear_backward(crops, hidden, inputs, e->embedding_input,
+                    gradient_weight(e, MODEL_EMBEDDING_PROJECTION, 0), e->dact1, hidden,
+                    gradient_weight_in(e, e->gradient, MODEL_EMBEDDING_PROJECTION, 0),
+                    gradient_bias_in(e, e->gradient, MODEL_EMBEDDING_PROJECTION, 0), NULL);
 }

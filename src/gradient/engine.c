@@ -35,7 +35,8 @@ static size_t packed_bytes(const gradient_engine *e, int k, int n, bool bf16_wan
                        : e->nn->packed_f32(k, n) * sizeof(float);
 }
 
-static packed_pair pair_new(gradient_engine *e, int k, int n, int taps, bool bf16_wanted, bool *ok) {
+static packed_pair pair_new(gradient_engine *e, int k, int n, int taps, bool bf16_wanted,
+                            bool *ok) {
     packed_pair pair = {take(e, packed_bytes(e, taps * k, n, bf16_wanted), 1, ok),
                         take(e, packed_bytes(e, taps * n, k, bf16_wanted), 1, ok)};
     return pair;
@@ -217,8 +218,8 @@ static void embedding_new(gradient_engine *e, bool *ok) {
 }
 
 lull_status gradient_engine_new(const model_config *config, int crops, int crop_frames,
-                               bool bf16_wanted, thread_pool *pool, gradient_engine **engine,
-                               lull_error *error) {
+                                bool bf16_wanted, thread_pool *pool, gradient_engine **engine,
+                                lull_error *error) {
     *engine = NULL;
     if (crops < 1 || crop_frames < 1)
         return base_fail(error, LULL_INVALID,
@@ -344,7 +345,7 @@ static void crop_forward(gradient_engine *e, workspace *w, int crop, const float
     else
         gradient_upsampler_forward(e, w, mel);
     nn->product_f32(rows, c, patch, 1, &x_in, (size_t)patch, e->input.forward,
-                    gradient_parameter(e, "input_projection.bias"), false, w->x, (size_t)c);
+                    gradient_bias(e, MODEL_INPUT_PROJECTION, 0), false, w->x, (size_t)c);
     if (config->input_relu)
         for (size_t i = 0; i < values; i++) w->x[i] = w->x[i] > 0 ? w->x[i] : 0;
     memset(w->skip, 0, values * sizeof(float));
@@ -355,11 +356,11 @@ static void crop_forward(gradient_engine *e, workspace *w, int crop, const float
     gradient_store(e, w->skip, w->skip_act, values);
     const void *skip = w->skip_act;
     gradient_product(e, w, rows, c, c, 1, &skip, (size_t)c, e->skip.forward,
-                     gradient_parameter(e, "skip_projection.bias"), false, w->hidden, (size_t)c);
+                     gradient_bias(e, MODEL_SKIP_PROJECTION, 0), false, w->hidden, (size_t)c);
     for (size_t i = 0; i < values; i++) w->hidden[i] = w->hidden[i] > 0 ? w->hidden[i] : 0;
     const float *hidden = w->hidden;
     nn->product_f32(rows, patch, c, 1, &hidden, (size_t)c, e->output.forward,
-                    gradient_parameter(e, "output_projection.bias"), false, w->u, (size_t)patch);
+                    gradient_bias(e, MODEL_OUTPUT_PROJECTION, 0), false, w->u, (size_t)patch);
 }
 
 /* w->x holds the gradient by now. Where the DiffWave input projection was above zero (its ReLU) is
@@ -369,18 +370,16 @@ static void input_backward(gradient_engine *e, workspace *w, const float *x_in, 
     float *dx = w->x;
     if (e->config.input_relu) {
         e->nn->product_f32(rows, c, patch, 1, &x_in, (size_t)patch, e->input.forward,
-                           gradient_parameter(e, "input_projection.bias"), false, w->hidden,
+                           gradient_bias(e, MODEL_INPUT_PROJECTION, 0), false, w->hidden,
                            (size_t)c);
         for (size_t i = 0; i < (size_t)rows * (size_t)c; i++)
             if (w->hidden[i] <= 0) dx[i] = 0;
     }
-    gradient_add_columns(
-        gradient_tensor_in(e, gradient, gradient_parameter(e, "input_projection.bias")), dx, rows,
-        c, (size_t)c);
-    e->nn->outer_f32(
-        rows, c, patch, dx, (size_t)c, x_in, (size_t)patch,
-        gradient_tensor_in(e, gradient, gradient_parameter(e, "input_projection.weight")),
-        (size_t)patch, w->scratch);
+    gradient_add_columns(gradient_bias_in(e, gradient, MODEL_INPUT_PROJECTION, 0), dx, rows, c,
+                         (size_t)c);
+    e->nn->outer_f32(rows, c, patch, dx, (size_t)c, x_in, (size_t)patch,
+                     gradient_weight_in(e, gradient, MODEL_INPUT_PROJECTION, 0), (size_t)patch,
+                     w->scratch);
 }
 
 /* Groups of the batch at hand. */
@@ -395,14 +394,11 @@ static bool tap_major(const model_tensor *tensor) {
 
 /* Only embedding_backward writes the step embedding's tensors: groups have no part in them. */
 static bool is_embedding(const model_tensor *tensor) {
-    return strstr(tensor->name, "diffusion_") != NULL;
+    return tensor->role == MODEL_EMBEDDING_PROJECTION || tensor->role == MODEL_STEP_PROJECTION;
 }
 
-/* Does this tensor's sum need nothing after its layer's backward pass? */
-static bool is_early(const model_tensor *tensor, int *layer) {
-    char part[32];
-    return sscanf(tensor->name, "residual_layers.%d.%31[a-z_]", layer, part) == 2 &&
-           (!strcmp(part, "dilated_conv") || !strcmp(part, "output_projection"));
+bool gradient_engine_is_early(const model_tensor *tensor) {
+    return tensor->role == MODEL_DILATED_CONVOLUTION || tensor->role == MODEL_RESIDUAL_PROJECTION;
 }
 
 /* The fourth matrix of a paired layer, summed over the groups; the three lie in its place. */
@@ -417,13 +413,13 @@ static void gather_pairs(gradient_engine *e, int layer, float *taps) {
 /* One tensor of the gradient, summed over the groups in their order, in PyTorch's layout. */
 static void gather_tensor(gradient_engine *e, const model_tensor *tensor) {
     float *first = e->group[0].gradient + tensor->offset, *out = e->gradient + tensor->offset;
-    int layer;
     for (int g = 1; g < group_count(e); g++) {
         const float *next = e->group[g].gradient + tensor->offset;
         for (size_t j = 0; j < tensor->count; j++) first[j] += next[j];
     }
-    if (tap_major(tensor) && is_early(tensor, &layer) && e->layers[layer].paired)
-        gather_pairs(e, layer, first);
+    if (tensor->role == MODEL_DILATED_CONVOLUTION && !tensor->bias &&
+        e->layers[tensor->index].paired)
+        gather_pairs(e, tensor->index, first);
     if (!tap_major(tensor)) {
         memcpy(out, first, tensor->count * sizeof(float));
         return;
@@ -438,8 +434,7 @@ static void layer_finished(gradient_engine *e, int layer) {
     if (atomic_fetch_add(&e->layer_groups[layer], 1) + 1 < group_count(e)) return;
     for (size_t i = 0; i < e->shape->tensor_count; i++) {
         const model_tensor *tensor = &e->shape->tensors[i];
-        int of;
-        if (!is_early(tensor, &of) || of != layer) continue;
+        if (!gradient_engine_is_early(tensor) || tensor->index != layer) continue;
         gather_tensor(e, tensor);
         if (e->ready) e->ready(e->ready_context, tensor->offset, tensor->count);
     }
@@ -450,8 +445,7 @@ static void gather_task(void *context, int i, int worker) {
     (void)worker;
     gradient_engine *e = context;
     const model_tensor *tensor = &e->shape->tensors[i];
-    int layer;
-    if (is_embedding(tensor) || is_early(tensor, &layer)) return;
+    if (is_embedding(tensor) || gradient_engine_is_early(tensor)) return;
     gather_tensor(e, tensor);
 }
 
@@ -463,24 +457,20 @@ static void crop_backward(gradient_engine *e, workspace *w, const float *x_in, c
     size_t values = (size_t)rows * (size_t)c;
     const float *du = w->du;
     float *gradient = group->gradient;
-    gradient_add_columns(
-        gradient_tensor_in(e, gradient, gradient_parameter(e, "output_projection.bias")), du, rows,
-        patch, (size_t)patch);
-    nn->outer_f32(
-        rows, patch, c, du, (size_t)patch, w->hidden, (size_t)c,
-        gradient_tensor_in(e, gradient, gradient_parameter(e, "output_projection.weight")),
-        (size_t)c, w->scratch);
+    gradient_add_columns(gradient_bias_in(e, gradient, MODEL_OUTPUT_PROJECTION, 0), du, rows, patch,
+                         (size_t)patch);
+    nn->outer_f32(rows, patch, c, du, (size_t)patch, w->hidden, (size_t)c,
+                  gradient_weight_in(e, gradient, MODEL_OUTPUT_PROJECTION, 0), (size_t)c,
+                  w->scratch);
     nn->product_f32(rows, c, patch, 1, &du, (size_t)patch, e->output.backward, NULL, false,
                     w->dhidden, (size_t)c);
     for (size_t i = 0; i < values; i++)
         if (w->hidden[i] <= 0) w->dhidden[i] = 0;
-    gradient_add_columns(
-        gradient_tensor_in(e, gradient, gradient_parameter(e, "skip_projection.bias")), w->dhidden,
-        rows, c, (size_t)c);
+    gradient_add_columns(gradient_bias_in(e, gradient, MODEL_SKIP_PROJECTION, 0), w->dhidden, rows,
+                         c, (size_t)c);
     gradient_store(e, w->dhidden, w->dhidden_act, values);
     gradient_outer(e, w, rows, c, c, w->dhidden_act, (size_t)c, w->skip_act, (size_t)c,
-                   gradient_tensor_in(e, gradient, gradient_parameter(e, "skip_projection.weight")),
-                   (size_t)c);
+                   gradient_weight_in(e, gradient, MODEL_SKIP_PROJECTION, 0), (size_t)c);
     const void *dhidden = w->dhidden_act;
     gradient_product(e, w, rows, c, c, 1, &dhidden, (size_t)c, e->skip.backward, NULL, false,
                      w->skip, (size_t)c);
@@ -544,8 +534,8 @@ static void group_task(void *context, int group, int worker) {
 }
 
 void gradient_engine_run(gradient_engine *e, const model_parameters *parameters,
-                        const gradient_engine_batch *batch, gradient_engine_loss loss, void *context,
-                        double *losses, float *gradient) {
+                         const gradient_engine_batch *batch, gradient_engine_loss loss,
+                         void *context, double *losses, float *gradient) {
     e->parameters = parameters;
     e->batch = batch;
     e->loss = loss;

@@ -12,7 +12,7 @@ typedef struct gradient_engine gradient_engine;
  * products with bfloat16 operands (float32 accumulation, master weights and reductions). The pool
  * is borrowed. */
 lull_status gradient_engine_new(const model_config *config, int crops, int crop_frames, bool bf16,
-                               thread_pool *pool, gradient_engine **engine, lull_error *error);
+                                thread_pool *pool, gradient_engine **engine, lull_error *error);
 void gradient_engine_free(gradient_engine *engine);
 
 /* Mel frames of context that a crop needs on each side: a crop's mel is crop_frames + 2 × margin
@@ -33,16 +33,19 @@ typedef struct gradient_engine_batch {
 /* parameters, gradient: flat arrays laid out as model_parameters->data; gradient is overwritten
  * (padding 0). NULL gradient: forward and loss only. losses: one a crop. */
 void gradient_engine_run(gradient_engine *engine, const model_parameters *parameters,
-                        const gradient_engine_batch *batch, gradient_engine_loss loss, void *context,
-                        double *losses, float *gradient);
+                         const gradient_engine_batch *batch, gradient_engine_loss loss,
+                         void *context, double *losses, float *gradient);
 
 /* Called from any thread of the pool, as soon as a part of the gradient (count floats from offset)
  * is final while the backward pass goes on: what several machines exchange meanwhile. Parts not
  * announced are final when gradient_engine_run returns. NULL switches it off. */
 typedef void (*gradient_engine_ready)(void *context, size_t offset, size_t count);
+/* Whether a tensor's gradient is final, and announced, with its layer's backward pass. */
+bool gradient_engine_is_early(const model_tensor *tensor);
 void gradient_engine_on_ready(gradient_engine *engine, gradient_engine_ready ready, void *context);
 
-/* Where the time goes, in seconds summed over threads since gradient_engine_time was switched on. */
+/* Where the time goes, in seconds summed over threads since gradient_engine_time was switched on.
+ */
 typedef struct gradient_engine_times {
     double products; /* forward and backward by the inputs */
     double outers;   /* gradients of the weights */

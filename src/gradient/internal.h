@@ -103,10 +103,12 @@ struct gradient_engine {
 
 /* parts.c: pieces that every part uses. */
 
-/* A parameter, by its name's format. */
-#define gradient_parameter(e, ...) model_parameters_get((e)->parameters, __VA_ARGS__)
-/* Where a tensor of the parameters lies in a flat array laid out like them. */
-float *gradient_tensor_in(const gradient_engine *e, float *flat, const float *tensor);
+/* Weight and bias of the parameters at hand, and their places in a flat array laid out like them.
+ */
+const float *gradient_weight(const gradient_engine *e, model_role role, int index);
+const float *gradient_bias(const gradient_engine *e, model_role role, int index);
+float *gradient_weight_in(const gradient_engine *e, float *flat, model_role role, int index);
+float *gradient_bias_in(const gradient_engine *e, float *flat, model_role role, int index);
 /* Activations: float32 or bfloat16. */
 void *gradient_act_at(const gradient_engine *e, void *base, size_t index);
 void gradient_store(const gradient_engine *e, const float *in, void *out, size_t n);

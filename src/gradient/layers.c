@@ -32,7 +32,8 @@ void gradient_first_input(gradient_engine *e, workspace *w, int crop) {
     }
 }
 
-static void gate_forward(gradient_engine *e, workspace *w, int layer, const convolution_tile *tile) {
+static void gate_forward(gradient_engine *e, workspace *w, int layer,
+                         const convolution_tile *tile) {
     size_t c = (size_t)e->c, c2 = (size_t)e->c2, all = (size_t)e->config.layers * c2;
     for (int i = 0; i < tile->rows; i++) {
         size_t index = (size_t)layer * (size_t)e->rows + (size_t)tile->row[i];
@@ -54,7 +55,7 @@ static void gate_forward(gradient_engine *e, workspace *w, int layer, const conv
 /* [r | s] of all rows, x and skip, and the next layer's input. */
 static void output_forward(gradient_engine *e, workspace *w, int crop, int layer) {
     size_t c = (size_t)e->c, c2 = (size_t)e->c2;
-    const float *bias = gradient_parameter(e, "residual_layers.%d.output_projection.bias", layer);
+    const float *bias = gradient_bias(e, MODEL_RESIDUAL_PROJECTION, layer);
     const float *step = layer + 1 < e->config.layers ? step_of(e, crop, layer + 1) : NULL;
     for (int from = 0; from < e->rows; from += TILE) {
         int n = e->rows - from < TILE ? e->rows - from : TILE;
@@ -93,10 +94,8 @@ static void output_backward(gradient_engine *e, workspace *w, int layer, float *
         gradient_product(e, w, n, e->c, e->c, 2, dout, c, e->layers[layer].output.backward, NULL,
                          false, w->dz + at, c);
     }
-    float *dbias = gradient_tensor_in(
-        e, gradient, gradient_parameter(e, "residual_layers.%d.output_projection.bias", layer));
-    float *dw = gradient_tensor_in(
-        e, gradient, gradient_parameter(e, "residual_layers.%d.output_projection.weight", layer));
+    float *dbias = gradient_bias_in(e, gradient, MODEL_RESIDUAL_PROJECTION, layer);
+    float *dw = gradient_weight_in(e, gradient, MODEL_RESIDUAL_PROJECTION, layer);
     gradient_add_columns(dbias + c, w->dskip_sum, 1, e->c, c);
     const void *z = gradient_act_at(e, w->z, (size_t)layer * (size_t)e->rows * c);
     if (layer + 1 < e->config.layers) /* nothing reads the last layer's residual */
@@ -128,11 +127,8 @@ static void gate_backward(gradient_engine *e, workspace *w, int layer, const con
 
 void gradient_layer_backward(gradient_engine *e, workspace *w, int layer, const group_sums *group) {
     size_t c2 = (size_t)e->c2;
-    float *dbias = gradient_tensor_in(
-        e, group->gradient, gradient_parameter(e, "residual_layers.%d.dilated_conv.bias", layer));
-    float *dbias_cond = gradient_tensor_in(
-        e, group->gradient,
-        gradient_parameter(e, "residual_layers.%d.conditioner_projection.bias", layer));
+    float *dbias = gradient_bias_in(e, group->gradient, MODEL_DILATED_CONVOLUTION, layer);
+    float *dbias_cond = gradient_bias_in(e, group->gradient, MODEL_CONDITION_PROJECTION, layer);
     output_backward(e, w, layer, group->gradient);
     convolution_tile tile;
     int from = 0;

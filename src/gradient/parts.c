@@ -5,8 +5,20 @@
 #include "base/clock.h"
 #include "gradient/internal.h"
 
-float *gradient_tensor_in(const gradient_engine *e, float *flat, const float *tensor) {
-    return flat + (tensor - e->parameters->data);
+const float *gradient_weight(const gradient_engine *e, model_role role, int index) {
+    return model_parameters_weight(e->parameters, role, index);
+}
+
+const float *gradient_bias(const gradient_engine *e, model_role role, int index) {
+    return model_parameters_bias(e->parameters, role, index);
+}
+
+float *gradient_weight_in(const gradient_engine *e, float *flat, model_role role, int index) {
+    return flat + model_parameters_weight_tensor(e->shape, role, index)->offset;
+}
+
+float *gradient_bias_in(const gradient_engine *e, float *flat, model_role role, int index) {
+    return flat + model_parameters_bias_tensor(e->shape, role, index)->offset;
 }
 
 void *gradient_act_at(const gradient_engine *e, void *base, size_t index) {

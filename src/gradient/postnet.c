@@ -70,9 +70,12 @@ static size_t start(const gradient_postnet *e, int width) {
     return (size_t)AROUND * (size_t)(e->bands + 2) * (size_t)width;
 }
 
-static size_t tensor_offset(const gradient_postnet *e, int i, const char *what) {
-    const float *at = model_parameters_get(e->shape, "postnet.conv%d.%s", i + 1, what);
-    return (size_t)(at - e->shape->data);
+static size_t weight_offset(const gradient_postnet *e, int i) {
+    return model_parameters_weight_tensor(e->shape, MODEL_POSTNET_CONVOLUTION, i)->offset;
+}
+
+static size_t bias_offset(const gradient_postnet *e, int i) {
+    return model_parameters_bias_tensor(e->shape, MODEL_POSTNET_CONVOLUTION, i)->offset;
 }
 
 static void workspace_new(gradient_postnet *e, workspace *w, bool *ok) {
@@ -126,7 +129,7 @@ lull_status gradient_postnet_new(const model_config *config, int crops, int fram
         gradient_postnet_free(e);
         return status;
     }
-    e->first = tensor_offset(e, 0, "weight");
+    e->first = weight_offset(e, 0);
     e->size = e->shape->size - e->first;
     size_t most = (size_t)POSTNET_TAPS * POSTNET_BANDS * (size_t)e->channels * (size_t)e->channels;
     e->arranged = take(e, most, sizeof(float), &ok);
@@ -181,10 +184,10 @@ static void pack(gradient_postnet *e, const model_parameters *parameters, bool b
     const int taps = POSTNET_TAPS * POSTNET_BANDS;
     for (int i = 0; i < e->count; i++) {
         int in = postnet_in(&e->config, i), out = postnet_out(&e->config, i);
-        const float *weight = parameters->data + tensor_offset(e, i, "weight");
+        const float *weight = parameters->data + weight_offset(e, i);
         postnet_arrange(weight, out, in, e->arranged);
         e->kernels->pack_f32(taps * in, out, e->arranged, out, 1, e->operands[i].forward);
-        e->operands[i].bias = parameters->data + tensor_offset(e, i, "bias");
+        e->operands[i].bias = parameters->data + bias_offset(e, i);
         if (!backward || i == 0) continue;
         arrange_backward(weight, out, in, e->arranged);
         e->kernels->pack_f32(taps * out, in, e->arranged, in, 1, e->operands[i].backward);
@@ -241,8 +244,8 @@ static void weight_gradient(const gradient_postnet *e, workspace *w, int i, floa
         e->kernels->outer_f32(e->rows, POSTNET_BANDS * in, out, tap_of_input(e, w, i, k),
                               (size_t)in, d, (size_t)out, w->weights + (size_t)k * tap, (size_t)out,
                               w->scratch);
-    float *weight = gradient + tensor_offset(e, i, "weight") - e->first;
-    float *bias = gradient + tensor_offset(e, i, "bias") - e->first;
+    float *weight = gradient + weight_offset(e, i) - e->first;
+    float *bias = gradient + bias_offset(e, i) - e->first;
     for (int o = 0; o < out; o++)
         for (int c = 0; c < in; c++)
             for (int band = 0; band < POSTNET_BANDS; band++)
@@ -303,8 +306,8 @@ static void crop_task(void *context, int crop, int worker) {
 }
 
 void gradient_postnet_run(gradient_postnet *e, const model_parameters *parameters, int crops,
-                          const float *mel, gradient_engine_loss loss, void *context, double *losses,
-                          float *gradient) {
+                          const float *mel, gradient_engine_loss loss, void *context,
+                          double *losses, float *gradient) {
     pack(e, parameters, gradient != NULL);
     e->mel = mel;
     e->loss = loss;

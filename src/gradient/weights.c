@@ -51,45 +51,42 @@ void gradient_pack_task(void *context, int i, int worker) {
     int c = e->c, c2 = e->c2, taps = config->kernel;
     if (i < config->layers) {
         layer_weights *layer = &e->layers[i];
-        const float *dilated = gradient_parameter(e, "residual_layers.%d.dilated_conv.weight", i);
+        const float *dilated = gradient_weight(e, MODEL_DILATED_CONVOLUTION, i);
         if (layer->paired)
             pack_paired(e, layer, dilated, gather);
         else
             pack_pair(e, &layer->dilated[0], e->bf16, c, c2, taps, dilated, taps,
                       (ptrdiff_t)c * taps, 1, gather);
         pack_pair(e, &layer->output, e->bf16, c, c2, 1,
-                  gradient_parameter(e, "residual_layers.%d.output_projection.weight", i), 1, c, 0,
-                  gather);
-        const float *bias = gradient_parameter(e, "residual_layers.%d.dilated_conv.bias", i);
-        const float *cond_bias =
-            gradient_parameter(e, "residual_layers.%d.conditioner_projection.bias", i);
+                  gradient_weight(e, MODEL_RESIDUAL_PROJECTION, i), 1, c, 0, gather);
+        const float *bias = gradient_bias(e, MODEL_DILATED_CONVOLUTION, i);
+        const float *cond_bias = gradient_bias(e, MODEL_CONDITION_PROJECTION, i);
         if (config->family == MODEL_DIFFWAVE)
             pack_pair(e, &layer->conditioner, e->bf16, config->mel.bands, c2, 1,
-                      gradient_parameter(e, "residual_layers.%d.conditioner_projection.weight", i),
-                      1, config->mel.bands, 0, gather);
+                      gradient_weight(e, MODEL_CONDITION_PROJECTION, i), 1, config->mel.bands, 0,
+                      gather);
         for (int j = 0; j < c2; j++) layer->bias[j] = bias[j] + cond_bias[j];
         return;
     }
     pack_pair(e, &e->input, false, config->patch, c, 1,
-              gradient_parameter(e, "input_projection.weight"), 1, config->patch, 0, gather);
-    pack_pair(e, &e->skip, e->bf16, c, c, 1, gradient_parameter(e, "skip_projection.weight"), 1, c,
-              0, gather);
+              gradient_weight(e, MODEL_INPUT_PROJECTION, 0), 1, config->patch, 0, gather);
+    pack_pair(e, &e->skip, e->bf16, c, c, 1, gradient_weight(e, MODEL_SKIP_PROJECTION, 0), 1, c, 0,
+              gather);
     pack_pair(e, &e->output, false, c, config->patch, 1,
-              gradient_parameter(e, "output_projection.weight"), 1, c, 0, gather);
+              gradient_weight(e, MODEL_OUTPUT_PROJECTION, 0), 1, c, 0, gather);
     if (config->family == MODEL_DIFFWAVE) return;
     int kernel = config->conditioner_kernel, width = config->conditioner_channels;
     for (int j = 0; j < config->conditioner_layers; j++) {
         int in = gradient_cond_width(e, j);
         pack_pair(e, &e->cond_conv[j], false, in, width, kernel,
-                  gradient_parameter(e, "conditioner.conv%d.weight", j + 1), kernel,
+                  gradient_weight(e, MODEL_CONDITIONER_CONVOLUTION, j), kernel,
                   (ptrdiff_t)in * kernel, 1, gather);
     }
     /* Every layer's projection side by side: one product at the mel rate. */
     size_t block = (size_t)c2 * (size_t)width;
     for (int j = 0; j < config->layers; j++)
         memcpy(e->cond_projection_matrix + (size_t)j * block,
-               gradient_parameter(e, "residual_layers.%d.conditioner_projection.weight", j),
-               block * sizeof(float));
+               gradient_weight(e, MODEL_CONDITION_PROJECTION, j), block * sizeof(float));
     pack_pair(e, &e->cond_projection, false, width, config->layers * c2, 1,
               e->cond_projection_matrix, 1, width, 0, gather);
 }

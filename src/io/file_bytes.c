@@ -2,32 +2,27 @@
 #include "io/file_bytes.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/os_file.h"
 
 enum { PIPE_ROOM = 1 << 16 };
 
 static lull_status open_for_reading(const char *path, bool regular, int *descriptor,
-                                    struct stat *status, lull_error *error) {
-    do {
-        *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    } while (*descriptor < 0 && errno == EINTR);
-    if (*descriptor < 0 || fstat(*descriptor, status) != 0) {
-        int number = errno;
-        if (*descriptor >= 0) close(*descriptor);
-        return base_fail(error, LULL_IO, "cannot open '%s': %s", path, strerror(number));
-    }
-    const char *problem = S_ISDIR(status->st_mode)               ? "a directory, not a file"
-                          : regular && !S_ISREG(status->st_mode) ? "not a regular file"
-                                                                 : NULL;
-    if (!problem) return LULL_OK;
-    close(*descriptor);
-    return base_fail(error, LULL_IO, "cannot read '%s': it is %s", path, problem);
+                                    os_facts *facts, lull_error *error) {
+    *descriptor = os_open_to_read(path);
+    bool opened = *descriptor >= 0 && os_facts_of_descriptor(*descriptor, facts) == 0;
+    int number = errno;
+    bool known = opened || os_facts_of(path, facts) == 0; /* not every system opens a folder */
+    const char *problem = known && facts->kind == OS_FOLDER             ? "a directory, not a file"
+                          : opened && regular && facts->kind != OS_FILE ? "not a regular file"
+                                                                        : NULL;
+    if (opened && !problem) return LULL_OK;
+    if (*descriptor >= 0) os_close(*descriptor);
+    if (problem) return base_fail(error, LULL_IO, "cannot read '%s': it is %s", path, problem);
+    return base_fail(error, LULL_IO, "cannot open '%s': %s", path, strerror(number));
 }
 
 /* Up to `most` bytes. `likely`: how many there seem to be. */
@@ -42,9 +37,7 @@ static lull_status read_all(int descriptor, const char *path, size_t likely, siz
             !base_grow(&bytes->data, &capacity, capacity + 1, 1)) /* doubles */
             return base_fail(error, LULL_NO_MEMORY, "out of memory reading '%s'", path);
         size_t room = (capacity < most ? capacity : most) - bytes->size;
-        if (room > 1u << 30) room = 1u << 30; /* some systems refuse to read more at once */
-        ssize_t got = read(descriptor, (char *)bytes->data + bytes->size, room);
-        if (got < 0 && errno == EINTR) continue;
+        ptrdiff_t got = os_read(descriptor, (char *)bytes->data + bytes->size, room);
         if (got < 0)
             return base_fail(error, LULL_IO, "cannot read '%s': %s", path, strerror(errno));
         if (got == 0) break;
@@ -58,16 +51,16 @@ static lull_status read_file(const char *path, bool regular, size_t most, file_b
                              lull_error *error) {
     *bytes = (file_bytes){0};
     int descriptor;
-    struct stat file;
-    lull_status status = open_for_reading(path, regular, &descriptor, &file, error);
+    os_facts facts;
+    lull_status status = open_for_reading(path, regular, &descriptor, &facts, error);
     if (status) return status;
-    size_t likely = S_ISREG(file.st_mode) ? (size_t)file.st_size : PIPE_ROOM;
-    if (S_ISREG(file.st_mode) && (uintmax_t)file.st_size > PTRDIFF_MAX)
+    size_t likely = facts.kind == OS_FILE ? (size_t)facts.size : PIPE_ROOM;
+    if (facts.size > PTRDIFF_MAX)
         status =
             base_fail(error, LULL_NO_MEMORY, "'%s' is larger than this machine's memory", path);
     else
         status = read_all(descriptor, path, likely, most, bytes, error);
-    close(descriptor);
+    os_close(descriptor);
     if (status) file_bytes_free(bytes);
     return status;
 }

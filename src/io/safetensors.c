@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "base/atomic_file.h"
+#include "base/bfloat16.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/sort.h"
 #include "io/file_bytes.h"
 #include "io/json.h"
 
@@ -114,14 +116,14 @@ static lull_status read_tensor(const char *file, const cJSON *item, const unsign
     return LULL_OK;
 }
 
-static int compare_names(const void *a, const void *b, void *context) {
+static int compare_names(size_t a, size_t b, const void *context) {
     const safetensors_tensor *tensors = context;
-    return strcmp(tensors[*(const size_t *)a].name, tensors[*(const size_t *)b].name);
+    return strcmp(tensors[a].name, tensors[b].name);
 }
 
-static int compare_offsets(const void *a, const void *b, void *context) {
+static int compare_offsets(size_t a, size_t b, const void *context) {
     const safetensors_tensor *tensors = context;
-    const safetensors_tensor *x = &tensors[*(const size_t *)a], *y = &tensors[*(const size_t *)b];
+    const safetensors_tensor *x = &tensors[a], *y = &tensors[b];
     const char *x_begin = x->data, *y_begin = y->data;
     if (x_begin != y_begin) return x_begin < y_begin ? -1 : 1;
     return x->bytes < y->bytes ? -1 : x->bytes > y->bytes; /* empty ones first */
@@ -131,7 +133,7 @@ static int compare_offsets(const void *a, const void *b, void *context) {
 static lull_status check_layout(safetensors *file, const unsigned char *data, size_t data_size,
                                 lull_error *error) {
     size_t *order = file->by_name; /* borrowed: it is sorted by name afterwards */
-    qsort_r(order, file->count, sizeof *order, compare_offsets, file->tensors);
+    base_sort_indices(order, file->count, compare_offsets, file->tensors);
     const unsigned char *at = data;
     for (size_t i = 0; i < file->count; i++) {
         const safetensors_tensor *tensor = &file->tensors[order[i]];
@@ -150,7 +152,7 @@ static lull_status check_layout(safetensors *file, const unsigned char *data, si
 }
 
 static lull_status check_names(safetensors *file, lull_error *error) {
-    qsort_r(file->by_name, file->count, sizeof *file->by_name, compare_names, file->tensors);
+    base_sort_indices(file->by_name, file->count, compare_names, file->tensors);
     for (size_t i = 1; i < file->count; i++) {
         const char *name = file->tensors[file->by_name[i]].name;
         if (strcmp(name, file->tensors[file->by_name[i - 1]].name) == 0) {
@@ -308,8 +310,9 @@ static void widen(const safetensors_tensor *tensor, float *out, size_t count) {
         memcpy(out, bytes, count * sizeof *out);
     } else if (tensor->dtype == SAFETENSORS_BF16) {
         for (size_t i = 0; i < count; i++) {
-            uint32_t bits = (uint32_t)bytes[2 * i] << 16 | (uint32_t)bytes[2 * i + 1] << 24;
-            memcpy(&out[i], &bits, sizeof bits);
+            bf16 value;
+            memcpy(&value, bytes + i * sizeof value, sizeof value);
+            out[i] = widen_bf16(value);
         }
     } else {
         for (size_t i = 0; i < count; i++) {
@@ -422,24 +425,17 @@ static lull_status make_header(const char *path, const safetensors_entry *entrie
 }
 
 /* float32 to bfloat16: round to nearest even by the 16 bits that go; a NaN stays one. */
-static uint16_t to_bfloat16(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(bits >> 16 | 0x40);
-    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
-}
-
 static lull_status write_data(atomic_file *file, const safetensors_entry *entry, size_t size,
                               size_t elements, lull_error *error) {
     if (entry->dtype != SAFETENSORS_BF16) {
         return atomic_file_write(file, entry->data, elements * size, error);
     }
     const float *values = entry->data;
-    uint16_t block[4096];
+    bf16 block[4096];
     lull_status status = LULL_OK;
     for (size_t first = 0; !status && first < elements; first += 4096) {
         size_t n = elements - first < 4096 ? elements - first : 4096;
-        for (size_t i = 0; i < n; i++) block[i] = to_bfloat16(values[first + i]);
+        for (size_t i = 0; i < n; i++) block[i] = round_bf16(values[first + i]);
         status = atomic_file_write(file, block, n * sizeof *block, error);
     }
     return status;

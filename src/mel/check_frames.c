@@ -72,12 +72,13 @@ static lull_status check_finite(const float *frames, size_t n, size_t bands, con
 static lull_status check_unit_range(const mel_convention *c, const summary *s, const char *name,
                                     lull_error *error) {
     /* Acoustic models overshoot the clamp a little. */
-    if (s->lowest >= -0.5f && s->highest <= 1.5f) return LULL_OK;
+    const double margin = 0.5 * (c->clip_high - c->clip_low);
+    if (s->lowest >= c->clip_low - margin && s->highest <= c->clip_high + margin) return LULL_OK;
     return base_fail(
         error, LULL_MISMATCH,
-        "%s: values from %.4g to %.4g, but the '%s' convention lies between 0 and 1: if these are "
-        "logarithms of its mels, convert with --from ln, --from log10 or --from db",
-        name, (double)s->lowest, (double)s->highest, c->name);
+        "%s: values from %.4g to %.4g, but the '%s' convention lies between %g and %g: if these "
+        "are logarithms of its mels, convert with --from ln, --from log10 or --from db",
+        name, (double)s->lowest, (double)s->highest, c->name, c->clip_low, c->clip_high);
 }
 
 /* Samples beyond full scale by 24 dB, and nothing but one vowel of them, reach this. */
@@ -154,8 +155,11 @@ lull_status mel_convention_check_frames(const mel_convention *convention, const 
     if (n == 0) return LULL_OK;
     const lull_status status = check_finite(frames, n, bands, name, error);
     if (status) return status;
-    const bool unit = convention->compression == MEL_COMPRESS_DIFFWAVE;
-    const double floor = unit                                         ? 0
+    const bool unit = mel_convention_clips(convention);
+    if (!unit && (convention->gain != 1 || convention->offset != 0 || convention->power != 1 ||
+                  convention->compression == MEL_COMPRESS_LINEAR))
+        return LULL_OK;
+    const double floor = unit                                         ? convention->clip_low
                          : convention->compression == MEL_COMPRESS_LN ? log(convention->floor)
                                                                       : log10(convention->floor);
     summary s;

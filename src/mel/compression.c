@@ -6,60 +6,71 @@
 #include <math.h>
 
 static double scale_of(const mel_convention *convention) {
-    return convention->normalized_window ? mel_window_norm(convention) : 1.0;
+    const double norm = convention->normalized_window ? mel_window_norm(convention) : 1.0;
+    return convention->power == 2 ? norm * norm : norm;
+}
+
+/* The linear mel (in the convention's normalisation) that one of its values stands for. */
+static double linear_of(const mel_convention *c, double value) {
+    const double inner = (value - c->offset) / c->gain;
+    const double linear = c->compression == MEL_COMPRESS_LN      ? exp(inner)
+                          : c->compression == MEL_COMPRESS_LOG10 ? pow(10, inner)
+                                                                 : inner;
+    return c->floor_added ? linear - c->floor : linear;
 }
 
 void mel_linear_range(const mel_convention *convention, double *lowest, double *highest) {
-    const double scale = scale_of(convention);
-    *lowest = convention->floor * scale;
+    const mel_convention *c = convention;
+    const double scale = scale_of(c);
+    /* Of a sum with the floor nothing is left far below it. */
+    *lowest = c->floor_added ? 0.1 * c->floor : c->floor;
     *highest = HUGE_VAL;
-    if (convention->compression == MEL_COMPRESS_DIFFWAVE) {
-        *lowest = fmax(convention->floor, 1e-4) * scale; /* 0 is 20·log10(m) − 20 = −100 */
-        *highest = 10.0 * scale;                         /* 1 is 20·log10(m) − 20 = 0 */
+    if (mel_convention_clips(c)) {
+        const double low = linear_of(c, c->gain > 0 ? c->clip_low : c->clip_high);
+        const double high = linear_of(c, c->gain > 0 ? c->clip_high : c->clip_low);
+        *lowest = fmax(*lowest, low);
+        *highest = fmax(high, *lowest);
     }
+    *lowest *= scale;
+    *highest *= scale;
 }
 
 void mel_compress(const mel_convention *convention, const float *linear, float *frame) {
-    const float scale = (float)(1.0 / scale_of(convention));
-    const float floor = (float)convention->floor;
-    for (int b = 0; b < convention->bands; b++) {
-        float value = fmaxf(linear[b] * scale, floor);
-        switch (convention->compression) {
-        case MEL_COMPRESS_LN:
+    const mel_convention *c = convention;
+    const float scale = (float)(1.0 / scale_of(c)), floor = (float)c->floor;
+    const float gain = (float)c->gain, offset = (float)c->offset;
+    const bool clips = mel_convention_clips(c);
+    for (int b = 0; b < c->bands; b++) {
+        float value = linear[b] * scale;
+        value = c->floor_added ? value + floor : fmaxf(value, floor);
+        if (c->compression == MEL_COMPRESS_LN)
             value = logf(value);
-            break;
-        case MEL_COMPRESS_LOG10:
+        else if (c->compression == MEL_COMPRESS_LOG10)
             value = log10f(value);
-            break;
-        case MEL_COMPRESS_DIFFWAVE:
-            value = (20.0f * log10f(value) - 20.0f + 100.0f) / 100.0f;
-            value = fminf(fmaxf(value, 0.0f), 1.0f);
-            break;
-        }
-        if (convention->statistics)
-            value = (value - convention->mean[b]) / convention->deviation[b];
+        value = gain * value + offset;
+        if (clips) value = fminf(fmaxf(value, (float)c->clip_low), (float)c->clip_high);
+        if (c->statistics) value = (value - c->mean[b]) / c->deviation[b];
         frame[b] = value;
     }
 }
 
 void mel_to_natural_log(const mel_convention *convention, const float *frame, float *natural_log) {
-    const float ln10 = (float)M_LN10;
-    const float log_scale = (float)log(scale_of(convention));
-    for (int b = 0; b < convention->bands; b++) {
+    const mel_convention *c = convention;
+    const float log_scale = (float)log(scale_of(c));
+    const float per_log = c->compression == MEL_COMPRESS_LOG10 ? (float)M_LN10 : 1.0f;
+    const float slope = per_log / (float)c->gain, offset = (float)c->offset;
+    const float least = -70.0f * (float)c->power, most = 16.0f * (float)c->power;
+    const double lowest = (c->floor_added ? 0.1 : 1.0) * c->floor;
+    for (int b = 0; b < c->bands; b++) {
         float value = frame[b];
-        if (convention->statistics) value = value * convention->deviation[b] + convention->mean[b];
-        switch (convention->compression) {
-        case MEL_COMPRESS_LN:
-            break;
-        case MEL_COMPRESS_LOG10:
-            value *= ln10;
-            break;
-        case MEL_COMPRESS_DIFFWAVE:
-            value = (value * 100.0f - 80.0f) * (ln10 / 20.0f);
-            break;
-        }
+        if (c->statistics) value = value * c->deviation[b] + c->mean[b];
+        value = (value - offset) * slope;
+        if (c->compression == MEL_COMPRESS_LINEAR)
+            value = (float)log(fmax(value - (c->floor_added ? c->floor : 0), lowest));
+        else if (c->floor_added)
+            value = (float)log(fmax(exp(fmin(value, 64)) - c->floor, lowest));
         /* Far beyond any sound (full scale is near 3): finite input never becomes infinite. */
-        value = value < -70.0f ? -70.0f : value > 16.0f ? 16.0f : value;
+        value = value < least ? least : value > most ? most : value;
         natural_log[b] = value + log_scale;
     }
 }

@@ -3,8 +3,6 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "mel/fft.h"
-#include "mel/kernels.h"
 #include "mel/overlap.h"
 #include "mel/window.h"
 
@@ -14,19 +12,15 @@
 /* Two frames' step: the signal's segments through the window, their spectra pulled to the wanted
  * mels. */
 typedef struct corrector {
-    const mel_kernels *kernels;
     mel_envelope *envelope;
-    fft_pair *transform;
-    float *window, *synthesis_window; /* the second divided by n_fft */
+    mel_stft *stft; /* two frames at a time */
     float *magnitude[2], *gain[2];
     float epsilon;
 } corrector;
 
 static void corrector_clear(corrector *c) {
     mel_envelope_free(c->envelope);
-    fft_pair_free(c->transform);
-    base_free(c->window);
-    base_free(c->synthesis_window);
+    mel_stft_free(c->stft);
     for (int i = 0; i < 2; i++) {
         base_free(c->magnitude[i]);
         base_free(c->gain[i]);
@@ -35,40 +29,35 @@ static void corrector_clear(corrector *c) {
 
 static lull_status corrector_init(corrector *c, const mel_convention *convention,
                                   lull_error *error) {
-    c->kernels = mel_kernels_get();
     c->epsilon = (float)convention->magnitude_epsilon;
     lull_status status = mel_envelope_new(convention, 0, &c->envelope, error);
     if (status) return status;
-    status = fft_pair_new(convention->n_fft, &c->transform, error);
+    const mel_stft_grid grid = mel_stft_grid_of(convention);
+    status = mel_stft_new(&grid, MEL_STFT_PAIRS, &c->stft, error);
     if (status) return status;
-    const size_t size = (size_t)convention->n_fft, bins = size / 2 + 1;
-    c->window = base_alloc(size, sizeof(float));
-    c->synthesis_window = base_alloc(size, sizeof(float));
-    if (!c->window || !c->synthesis_window) return base_no_memory(error);
+    const size_t bins = (size_t)c->stft->bins;
     for (int i = 0; i < 2; i++) {
         c->magnitude[i] = base_alloc(bins + 31, sizeof(float));
         c->gain[i] = base_alloc(bins, sizeof(float));
         if (!c->magnitude[i] || !c->gain[i]) return base_no_memory(error);
     }
-    mel_window_fill(convention, c->window);
-    for (size_t i = 0; i < size; i++) c->synthesis_window[i] = c->window[i] / (float)size;
     return LULL_OK;
 }
 
 /* irfft(S·E(wanted)/E(mel(S))) of S = rfft(window·segment), n_fft times too large and not yet
- * windowed, for two frames at once: of the first in the real parts of c->transform->frames, of the
+ * windowed, for two frames at once: of the first in the real parts of c->stft->pair->frames, of the
  * second in the imaginary ones. */
 static void correct(corrector *c, const float *const wanted[2], const float *const segment[2]) {
-    fft_pair *t = c->transform;
-    const int reach = mel_envelope_reach(c->envelope);
-    c->kernels->pair_window(c->window, segment[0], segment[1], t->frames, t->size);
-    fft_pair_forward(t);
-    c->kernels->pair_magnitude(t->spectrum, c->epsilon, c->magnitude[0], c->magnitude[1], t->size,
-                               reach);
+    mel_stft *stft = c->stft;
+    const int size = stft->grid.size, reach = mel_envelope_reach(c->envelope);
+    float *spectrum = stft->pair->spectrum;
+    mel_stft_analyse_pair(stft, segment[0], segment[1]);
+    stft->kernels->pair_magnitude(spectrum, c->epsilon, c->magnitude[0], c->magnitude[1], size,
+                                  reach);
     for (int i = 0; i < 2; i++)
         mel_envelope_correction(c->envelope, wanted[i], c->magnitude[i], c->gain[i]);
-    c->kernels->pair_gain(t->spectrum, c->gain[0], c->gain[1], t->size, reach);
-    fft_pair_inverse(t);
+    stft->kernels->pair_gain(spectrum, c->gain[0], c->gain[1], size, reach);
+    mel_stft_invert_pair(stft);
 }
 
 /* A frame that is open: it may still change. */
@@ -87,9 +76,7 @@ struct mel_consistency {
     /* Sample 0 of the region is the first of the oldest frame that may be open, the newest begins
      * at window·hop. `margin` samples before it are already final but not yet written. */
     int region, margin, first_out;
-    float *power;            /* [size] window² */
-    float *committed;        /* [margin + region] Σ of the committed frames */
-    float *committed_weight; /* [margin + region] Σ window² of the committed frames */
+    mel_overlap *committed;  /* [margin + region] the committed frames */
     float *signal, *inverse; /* [region] of committed and open frames: the sum, 1/Σ window² */
     open_frame *frames;      /* frame f is at f mod (window + 1) */
     long opened, turn;       /* frames opened; frames opened or passed by after the end */
@@ -148,16 +135,14 @@ lull_status mel_consistency_new(const mel_convention *convention, int iterations
     s->margin = overlap * s->hop > lead ? overlap * s->hop - lead : 0;
     s->first_out = s->margin + lead - overlap * s->hop;
     const size_t extent = (size_t)s->margin + (size_t)s->region;
-    s->power = base_alloc((size_t)s->size, sizeof(float));
-    s->committed = base_alloc(extent, sizeof(float));
-    s->committed_weight = base_alloc(extent, sizeof(float));
+    status = mel_overlap_new(s->corrector.stft, extent, &s->committed, error);
+    if (status) goto fail;
     s->signal = base_alloc((size_t)s->region, sizeof(float));
     s->inverse = base_alloc((size_t)s->region, sizeof(float));
-    if (!s->power || !s->committed || !s->committed_weight || !s->signal || !s->inverse) {
+    if (!s->signal || !s->inverse) {
         status = base_no_memory(error);
         goto fail;
     }
-    s->corrector.kernels->product(s->corrector.window, s->corrector.window, s->power, s->size);
     status = allocate_frames(s, error);
     if (status) goto fail;
     *stage = s;
@@ -175,9 +160,7 @@ void mel_consistency_free(mel_consistency *stage) {
         base_free(stage->frames[i].previous);
     }
     base_free(stage->frames);
-    base_free(stage->power);
-    base_free(stage->committed);
-    base_free(stage->committed_weight);
+    mel_overlap_free(stage->committed);
     base_free(stage->signal);
     base_free(stage->inverse);
     corrector_clear(&stage->corrector);
@@ -185,9 +168,7 @@ void mel_consistency_free(mel_consistency *stage) {
 }
 
 void mel_consistency_reset(mel_consistency *stage) {
-    const size_t extent = (size_t)stage->margin + (size_t)stage->region;
-    memset(stage->committed, 0, extent * sizeof(float));
-    memset(stage->committed_weight, 0, extent * sizeof(float));
+    mel_overlap_reset(stage->committed);
     stage->opened = stage->turn = 0;
 }
 
@@ -225,22 +206,22 @@ static int offset_of(const mel_consistency *s, long f) {
     return (int)(f - s->turn + s->window) * s->hop;
 }
 
-/* 1/max(Σ window², 0.01) over the frames committed or open. */
+/* 1/max(Σ window², floor) over the frames committed or open. */
 static void weigh(mel_consistency *s, long oldest, long newest) {
-    memcpy(s->inverse, s->committed_weight + s->margin, (size_t)s->region * sizeof(float));
+    const mel_stft *stft = s->corrector.stft;
+    memcpy(s->inverse, s->committed->weight + s->margin, (size_t)s->region * sizeof(float));
     for (long f = oldest; f <= newest; f++)
-        s->corrector.kernels->add(s->power, s->inverse + offset_of(s, f), s->size);
-    for (int i = 0; i < s->region; i++)
-        s->inverse[i] = 1.0f / (s->inverse[i] > 0.01f ? s->inverse[i] : 0.01f);
+        stft->kernels->add(stft->power, s->inverse + offset_of(s, f), s->size);
+    mel_overlap_invert(s->inverse, (size_t)s->region);
 }
 
 /* One iteration: every open frame is taken from the same signal. */
 static void iterate(mel_consistency *s, long oldest, long newest, bool first_fresh) {
-    const mel_kernels *kernels = s->corrector.kernels;
-    memcpy(s->signal, s->committed + s->margin, (size_t)s->region * sizeof(float));
+    const mel_stft *stft = s->corrector.stft;
+    memcpy(s->signal, s->committed->sum + s->margin, (size_t)s->region * sizeof(float));
     for (long f = oldest; f <= newest; f++)
-        kernels->add(frame_at(s, f)->signal, s->signal + offset_of(s, f), s->size);
-    kernels->scale(s->inverse, s->signal, s->region);
+        stft->kernels->add(frame_at(s, f)->signal, s->signal + offset_of(s, f), s->size);
+    stft->kernels->scale(s->inverse, s->signal, s->region);
     for (long f = oldest; f <= newest; f += 2) {
         /* A last one without a partner is its own. */
         const long both[2] = {f, f < newest ? f + 1 : f};
@@ -254,9 +235,8 @@ static void iterate(mel_consistency *s, long oldest, long newest, bool first_fre
             open_frame *frame = frame_at(s, f + i);
             /* The frame that has just been opened has no previous iteration to run ahead of. */
             const float momentum = first_fresh && f + i == s->turn ? 0 : s->momentum;
-            kernels->pair_momentum(s->corrector.synthesis_window,
-                                   s->corrector.transform->frames + i, momentum, frame->previous,
-                                   frame->signal, s->size);
+            stft->kernels->pair_momentum(stft->synthesis, stft->pair->frames + i, momentum,
+                                         frame->previous, frame->signal, s->size);
         }
     }
 }
@@ -264,19 +244,8 @@ static void iterate(mel_consistency *s, long oldest, long newest, bool first_fre
 /* Takes the oldest open frame, without momentum, into what is final. */
 static void commit(mel_consistency *s, long f) {
     const open_frame *frame = frame_at(s, f);
-    float *to = s->committed + s->margin + offset_of(s, f);
-    s->corrector.kernels->add(s->iterations > 0 ? frame->previous : frame->signal, to, s->size);
-    s->corrector.kernels->add(s->power, s->committed_weight + s->margin + offset_of(s, f), s->size);
-}
-
-/* Moves the region on by one hop. */
-static void advance(mel_consistency *s) {
-    const size_t hop = (size_t)s->hop, extent = (size_t)s->margin + (size_t)s->region;
-    memmove(s->committed, s->committed + hop, (extent - hop) * sizeof(float));
-    memmove(s->committed_weight, s->committed_weight + hop, (extent - hop) * sizeof(float));
-    memset(s->committed + extent - hop, 0, hop * sizeof(float));
-    memset(s->committed_weight + extent - hop, 0, hop * sizeof(float));
-    s->turn++;
+    mel_overlap_add(s->committed, s->margin + offset_of(s, f),
+                    s->iterations > 0 ? frame->previous : frame->signal);
 }
 
 /* Iterates what is open, commits what has left the window, writes what became final. */
@@ -289,12 +258,9 @@ static size_t take_turn(mel_consistency *s, float *out) {
     }
     if (s->turn >= s->window && oldest <= newest) commit(s, oldest);
     const bool due = s->turn >= s->delay && s->turn - s->delay < s->opened;
-    if (due) {
-        const float *sum = s->committed + s->first_out,
-                    *weight = s->committed_weight + s->first_out;
-        for (int i = 0; i < s->hop; i++) out[i] = sum[i] / (weight[i] > 0.01f ? weight[i] : 0.01f);
-    }
-    advance(s);
+    if (due) mel_overlap_read(s->committed, (size_t)s->first_out, (size_t)s->hop, out);
+    mel_overlap_advance(s->committed, (size_t)s->hop);
+    s->turn++;
     return due ? (size_t)s->hop : 0;
 }
 
@@ -324,7 +290,7 @@ lull_status mel_consistency_whole(const mel_convention *convention, const float 
     float *current = NULL, *previous = NULL, *segment[2] = {0}, *wanted[2] = {0};
     status = corrector_init(&c, convention, error);
     if (status) goto end;
-    status = mel_overlap_new(convention, count, &overlap, error);
+    status = mel_overlap_new(c.stft, count, &overlap, error);
     if (status) goto end;
     current = base_alloc(count, sizeof(float));
     previous = base_alloc(count, sizeof(float));
@@ -338,21 +304,23 @@ lull_status mel_consistency_whole(const mel_convention *convention, const float 
     }
     memcpy(current, signal, count * sizeof(float));
     for (int i = 0; i < iterations; i++) {
-        for (size_t f = 0; f < n && mel_overlap_reaches(overlap, f); f += 2) {
+        mel_overlap_reset(overlap);
+        for (size_t f = 0; f < n && mel_stft_begin(c.stft, (int64_t)f) < (int64_t)count; f += 2) {
             const int both = f + 1 < n ? 2 : 1;
             for (int k = 0; k < 2; k++) {
                 const size_t frame = f + (size_t)(k < both ? k : 0);
                 mel_envelope_wanted(c.envelope, frames + frame * bands, wanted[k]);
-                mel_overlap_segment(overlap, current, frame, segment[k]);
+                mel_stft_cut(c.stft, current, count, mel_stft_begin(c.stft, (int64_t)frame), false,
+                             segment[k]);
             }
             correct(&c, (const float *const *)wanted, (const float *const *)segment);
             for (int k = 0; k < both; k++) {
                 for (size_t j = 0; j < size; j++)
-                    segment[k][j] = c.transform->frames[2 * j + (size_t)k] * c.synthesis_window[j];
-                mel_overlap_add(overlap, f + (size_t)k, segment[k]);
+                    segment[k][j] = c.stft->pair->frames[2 * j + (size_t)k] * c.stft->synthesis[j];
+                mel_overlap_add(overlap, mel_stft_begin(c.stft, (int64_t)f + k), segment[k]);
             }
         }
-        mel_overlap_take(overlap, current);
+        mel_overlap_read(overlap, 0, count, current);
         /* z ← r + momentum·(r − previous r), from the second iteration on. */
         for (size_t j = 0; j < count; j++) {
             const float r = current[j];

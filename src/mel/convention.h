@@ -8,27 +8,58 @@
 enum { MEL_MAX_BANDS = 512, MEL_MAX_FFT = 16384 };
 
 typedef enum { MEL_SCALE_SLANEY, MEL_SCALE_HTK } mel_scale;
-typedef enum { MEL_COMPRESS_LN, MEL_COMPRESS_LOG10, MEL_COMPRESS_DIFFWAVE } mel_compression;
+typedef enum { MEL_NORM_SLANEY, MEL_NORM_NONE } mel_norm;
+typedef enum { MEL_PADDING_REFLECT, MEL_PADDING_ZEROS } mel_padding;
+typedef enum { MEL_COMPRESS_LN, MEL_COMPRESS_LOG10, MEL_COMPRESS_LINEAR } mel_compression;
 
+/* The numbers, in the order in which they act. Every one is a member of the JSON, too. */
 typedef struct mel_convention {
     char name[32];
     int sample_rate, n_fft, window, hop, bands;
-    double fmin, fmax;
-    mel_scale scale; /* slaney: area-normalised filters; HTK: unit peaks */
-    mel_compression compression;
-    double floor;             /* clamp before the logarithm */
+    double fmin, fmax; /* Hz */
+    mel_scale scale;   /* where the edges of the filters lie */
+    mel_norm norm;     /* slaney: each of area 1 over Hz; none: peaks of 1 */
+    int filter_rate;   /* the rate that the filters were made for, when it is not sample_rate (a
+                          widespread slip): their mel scale sees f·filter_rate/sample_rate. 0: the
+                          same */
+    bool centred; /* frame f is centred at f·hop with padding of n_fft/2; otherwise at (f+½)·hop
+                     with padding of (n_fft-hop)/2 */
+    mel_padding padding;      /* of both ends: the signal mirrored, or zeros */
     double magnitude_epsilon; /* added to the squared magnitude before the root: 1e-9 for hifigan */
-    bool centred;           /* frame f is centred at f·hop with reflection of n_fft/2; otherwise at
-                               (f+½)·hop with reflection of (n_fft-hop)/2 */
-    bool normalized_window; /* torchaudio's normalized=True: magnitude divided by √Σwindow² */
-    bool statistics;        /* subtract mean, divide by deviation, band by band (parallelwavegan) */
+    bool normalized_window;   /* torchaudio's normalized=True: magnitude divided by √Σwindow² */
+    int power;                /* of the magnitudes that the filters sum: 1 or 2 */
+    double floor;             /* clamp before the logarithm … */
+    bool floor_added;         /* … or added to what it is taken of */
+    mel_compression compression;
+    double gain, offset;        /* value = gain·logarithm + offset */
+    double clip_low, clip_high; /* bounds of that value; equal: none */
+    bool statistics;            /* then subtract the mean, divide by the deviation, band by band */
     float mean[MEL_MAX_BANDS], deviation[MEL_MAX_BANDS];
 } mel_convention;
 
-/* Fills in a convention by name: hifigan, tacotron2, diffwave, parallelwavegan; sample_rate 0 = its
- * own usual rate (22050, 22050, 22050, 24000); at 16000 hifigan keeps 1024/256 and fmax 8000. */
+/* Fills in a convention by one of the names below or an alias; sample_rate 0 = its own rate. At
+ * another rate the lengths stay, an upper edge at half the rate stays there, and any other is held
+ * below it. */
 lull_status mel_convention_named(const char *name, int sample_rate, mel_convention *convention,
                                  lull_error *error);
+
+/* The table: name number i, what writes it, and the alias that it had before (or NULL); NULL behind
+ * the last. */
+const char *mel_convention_name_at(int i, const char **writers, const char **alias);
+
+/* The mel scale sees this multiple of a frequency. */
+double mel_convention_filter_factor(const mel_convention *convention);
+
+/* Whether values are held within clip_low and clip_high. */
+bool mel_convention_clips(const mel_convention *convention);
+
+/* Do two conventions see the same frames (place, spectrum and filters), so that one's numbers are
+ * the other's but for their norm, logarithm, gain, clamp and statistics? */
+bool mel_convention_same_frames(const mel_convention *a, const mel_convention *b);
+
+/* The first member in which two conventions differ, by its name in JSON; NULL: they are the same
+ * (names and aliases do not count). */
+const char *mel_convention_difference(const mel_convention *a, const mel_convention *b);
 
 /* Sizes positive and consistent, or the reason why not. */
 lull_status mel_convention_check(const mel_convention *convention, lull_error *error);

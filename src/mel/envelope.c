@@ -9,6 +9,7 @@
 #include "mel/window.h"
 
 #include <math.h>
+#include <string.h>
 
 struct mel_envelope {
     mel_convention convention;
@@ -104,9 +105,11 @@ int mel_envelope_reach(const mel_envelope *envelope) {
     return envelope->reach;
 }
 
-/* ln of the linear mels at the nodes less ln Σ weights; values has room for MEL_MAX_BANDS + 1. */
+/* ln of the linear mels at the nodes less ln Σ weights, as of amplitudes; values has room for
+ * MEL_MAX_BANDS + 1. */
 static void node_values(const mel_envelope *e, const float *frame, float sign, float *values) {
     mel_to_natural_log(&e->convention, frame, values);
+    if (e->convention.power == 2) sign *= 0.5f;
     for (int b = 0; b < e->convention.bands; b++) values[b] = sign * (values[b] - e->log_sum[b]);
     mel_filterbank_to_nodes(e->filterbank, values);
 }
@@ -147,8 +150,18 @@ void mel_envelope_correction(const mel_envelope *envelope, const float *wanted,
     const mel_filterbank *f = envelope->filterbank;
     const mel_kernels *kernels = envelope->kernels;
     float mel[MEL_MAX_BANDS], values[MEL_MAX_BANDS + 1];
-    kernels->bands(f, magnitude, mel);
+    if (envelope->convention.power == 2) {
+        float squares[MEL_MAX_FFT / 2 + 1 + 31];
+        const size_t count = (size_t)f->bins + 31;
+        memcpy(squares, magnitude, count * sizeof *squares);
+        mel_filterbank_raise(&envelope->convention, squares, (int)count);
+        kernels->bands(f, squares, mel);
+    } else {
+        kernels->bands(f, magnitude, mel);
+    }
     kernels->log_ratio(wanted, mel, envelope->lowest, envelope->highest, values, f->bands);
+    if (envelope->convention.power == 2)
+        for (int b = 0; b < f->bands; b++) values[b] *= 0.5f;
     mel_filterbank_to_nodes(f, values);
     kernels->interpolated_gain(f, values, envelope->unity, gain, envelope->reach);
 }

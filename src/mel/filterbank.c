@@ -35,15 +35,17 @@ double mel_to_hz(mel_scale scale, double value) {
 
 /* Edge i of bands + 2: band b rises from edge b to b + 1 and falls to b + 2. */
 static double edge(const mel_convention *c, int i) {
-    const double part = (double)i / (c->bands + 1);
-    const double low = mel_from_hz(c->scale, c->fmin), high = mel_from_hz(c->scale, c->fmax);
-    return mel_to_hz(c->scale, low + (high - low) * part);
+    const double part = (double)i / (c->bands + 1), factor = mel_convention_filter_factor(c);
+    const double low = mel_from_hz(c->scale, c->fmin * factor);
+    const double high = mel_from_hz(c->scale, c->fmax * factor);
+    return mel_to_hz(c->scale, low + (high - low) * part) / factor;
 }
 
 static double weight(const mel_convention *c, const double edges[3], double hz) {
     const double rising = (hz - edges[0]) / (edges[1] - edges[0]);
     const double falling = (edges[2] - hz) / (edges[2] - edges[1]);
-    const double height = c->scale == MEL_SCALE_SLANEY ? 2 / (edges[2] - edges[0]) : 1;
+    const double width = (edges[2] - edges[0]) * mel_convention_filter_factor(c);
+    const double height = c->norm == MEL_NORM_SLANEY ? 2 / width : 1;
     return fmax(0, fmin(rising, falling)) * height;
 }
 
@@ -148,6 +150,11 @@ void mel_filterbank_free(mel_filterbank *filterbank) {
     base_free(filterbank->lower);
     base_free(filterbank->fraction);
     base_free(filterbank);
+}
+
+void mel_filterbank_raise(const mel_convention *convention, float *magnitude, int bins) {
+    if (convention->power != 2) return;
+    for (int k = 0; k < bins; k++) magnitude[k] *= magnitude[k];
 }
 
 void mel_filterbank_to_nodes(const mel_filterbank *filterbank, float *values) {

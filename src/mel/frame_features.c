@@ -99,7 +99,9 @@ void mel_features_free(mel_features *features) {
 void mel_features_of_frame(const mel_features *m, const float *frame, float *out) {
     float values[MEL_MAX_BANDS + 1];
     mel_to_natural_log(&m->convention, frame, values);
-    for (int b = 0; b < m->convention.bands; b++) values[b] -= m->log_sum[b];
+    const float per_power = 1.0f / (float)m->convention.power;
+    for (int b = 0; b < m->convention.bands; b++)
+        values[b] = (values[b] - m->log_sum[b]) * per_power;
     mel_filterbank_to_nodes(m->filterbank, values);
     for (int i = 0; i < MEL_FEATURE_POINTS; i++) {
         const float low = values[m->lower[i]], high = values[m->lower[i] + 1];

@@ -3,12 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "mel/compression.h"
-#include "mel/fft.h"
-#include "mel/filterbank.h"
-#include "mel/kernels.h"
-#include "mel/plain_fft.h"
-#include "mel/window.h"
+#include "mel/analysis.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -16,11 +11,7 @@
 
 struct mel_front_end {
     mel_convention convention;
-    const mel_kernels *kernels;
-    mel_filterbank *filterbank;
-    fft *transform;
-    plain_fft *plain; /* NULL for sizes that it cannot do */
-    float *window, *magnitude, *mel;
+    mel_analysis *analysis;
     int lead;
     /* The samples, reflected at both ends; the first of them is number `begin` of the extended
      * signal, whose frame f begins at f·hop. Until the beginning has been reflected they are the
@@ -34,66 +25,36 @@ struct mel_front_end {
 lull_status mel_front_end_new(const mel_convention *convention, mel_front_end **front_end,
                               lull_error *error) {
     *front_end = NULL;
-    lull_status status = mel_convention_check(convention, error);
-    if (status) return status;
     mel_front_end *e = base_alloc(1, sizeof *e);
     if (!e) return base_no_memory(error);
     e->convention = *convention;
-    e->kernels = mel_kernels_get();
-    e->lead = mel_window_lead(convention);
-    status = mel_filterbank_new(convention, &e->filterbank, error);
-    if (status) goto fail;
-    status = fft_new(convention->n_fft, &e->transform, error);
-    if (status) goto fail;
-    if (plain_fft_can(convention->n_fft)) {
-        status = plain_fft_new(convention->n_fft, &e->plain, error);
-        if (status) goto fail;
+    const lull_status status = mel_analysis_new(convention, &e->analysis, error);
+    if (status) {
+        mel_front_end_free(e);
+        return status;
     }
-    e->window = base_alloc((size_t)convention->n_fft, sizeof(float));
-    e->magnitude = base_alloc((size_t)e->transform->bins + 31, sizeof(float));
-    e->mel = base_alloc((size_t)convention->bands, sizeof(float));
-    if (!e->window || !e->magnitude || !e->mel) {
-        status = base_no_memory(error);
-        goto fail;
-    }
-    mel_window_fill(convention, e->window);
+    e->lead = mel_analysis_stft(e->analysis)->grid.lead;
     *front_end = e;
     return LULL_OK;
-fail:
-    mel_front_end_free(e);
-    return status;
 }
 
 void mel_front_end_free(mel_front_end *front_end) {
     if (!front_end) return;
-    mel_filterbank_free(front_end->filterbank);
-    fft_free(front_end->transform);
-    plain_fft_free(front_end->plain);
-    base_free(front_end->window);
-    base_free(front_end->magnitude);
-    base_free(front_end->mel);
+    mel_analysis_free(front_end->analysis);
     base_free(front_end->samples);
     base_free(front_end);
 }
 
-/* Index −i or count − 1 + i mirrored into a signal of `count` samples without repeating its ends,
- * as often as a short signal needs it. */
-static size_t mirrored(long index, size_t count) {
-    if (count == 1) return 0;
-    const long period = 2 * ((long)count - 1);
-    long i = index % period;
-    if (i < 0) i += period;
-    return (size_t)(i < (long)count ? i : period - i);
-}
-
-/* Puts the reflection of the beginning before the samples. */
+/* Puts the padding of the beginning before the samples. */
 static lull_status reflect_beginning(mel_front_end *e, lull_error *error) {
     const size_t lead = (size_t)e->lead;
     if (!base_grow((void **)&e->samples, &e->capacity, e->count + lead, sizeof(float)))
         return base_no_memory(error);
     memmove(e->samples + lead, e->samples, e->count * sizeof(float));
+    const bool zeros = e->convention.padding == MEL_PADDING_ZEROS;
     for (size_t i = 0; i < lead; i++)
-        e->samples[i] = e->samples[lead + mirrored((long)i - (long)lead, e->count)];
+        e->samples[i] =
+            zeros ? 0 : e->samples[lead + mel_stft_mirrored((int64_t)i - (int64_t)lead, e->count)];
     e->count += lead;
     e->started = true;
     return LULL_OK;
@@ -157,24 +118,13 @@ lull_status mel_front_end_finish(mel_front_end *front_end, lull_error *error) {
      * of a longer one the last lead + 1 samples are enough. */
     const size_t behind = e->begin == 0 ? lead : 0;
     const size_t available = e->count - behind;
+    const bool zeros = e->convention.padding == MEL_PADDING_ZEROS;
     for (size_t i = 0; i < lead; i++)
-        e->samples[e->count + i] = e->samples[behind + mirrored((long)(available + i), available)];
+        e->samples[e->count + i] =
+            zeros ? 0 : e->samples[behind + mel_stft_mirrored((int64_t)(available + i), available)];
     e->count += lead;
     e->finished = true;
     return LULL_OK;
-}
-
-static void frame_at(mel_front_end *e, const float *samples, float *frame) {
-    fft *t = e->transform;
-    e->kernels->product(samples, e->window, t->real, t->size);
-    if (e->plain)
-        plain_fft_forward(e->plain, t->real, t->spectrum);
-    else
-        fft_forward(t);
-    e->kernels->magnitude(t->spectrum, (float)e->convention.magnitude_epsilon, e->magnitude,
-                          t->bins);
-    mel_filterbank_apply(e->filterbank, e->magnitude, e->mel);
-    mel_compress(&e->convention, e->mel, frame);
 }
 
 size_t mel_front_end_pull(mel_front_end *front_end, float *frames, size_t n) {
@@ -184,7 +134,8 @@ size_t mel_front_end_pull(mel_front_end *front_end, float *frames, size_t n) {
     while (e->started && given < n) {
         const size_t offset = e->next_frame * hop - e->begin;
         if (offset + n_fft > e->count) break;
-        frame_at(e, e->samples + offset, frames + given * (size_t)e->convention.bands);
+        mel_analysis_frame(e->analysis, e->samples + offset,
+                           frames + given * (size_t)e->convention.bands);
         e->next_frame++;
         given++;
     }
@@ -201,8 +152,7 @@ lull_status mel_from_samples(const mel_convention *convention, const float *samp
     status = mel_front_end_push(e, samples, count, error);
     if (!status) status = mel_front_end_finish(e, error);
     if (status) goto end;
-    const size_t n_fft = (size_t)convention->n_fft, hop = (size_t)convention->hop;
-    const size_t total = e->count < n_fft ? 0 : (e->count - n_fft) / hop + 1;
+    const size_t total = mel_stft_frames(mel_analysis_stft(e->analysis), count);
     *frames = base_alloc(total * (size_t)convention->bands, sizeof(float));
     if (!*frames) {
         status = base_no_memory(error);

@@ -5,10 +5,8 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "mel/compression.h"
-#include "mel/fft.h"
 #include "mel/filterbank.h"
 #include "mel/overlap.h"
-#include "mel/window.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,9 +14,9 @@
 typedef struct griffin {
     const mel_convention *convention;
     mel_filterbank *filterbank;
-    fft *transform;
+    mel_stft *stft;
     mel_overlap *overlap;
-    float *window, *segment;
+    float *segment;
     size_t n, count, bins;
     float *magnitude; /* [n, bins] wanted */
     float *projected; /* [n, bins, 2] the spectra of the last consistent signal */
@@ -28,9 +26,8 @@ typedef struct griffin {
 
 static void griffin_clear(griffin *g) {
     mel_filterbank_free(g->filterbank);
-    fft_free(g->transform);
     mel_overlap_free(g->overlap);
-    base_free(g->window);
+    mel_stft_free(g->stft);
     base_free(g->segment);
     base_free(g->magnitude);
     base_free(g->projected);
@@ -86,7 +83,12 @@ static void fill_magnitudes(griffin *g, const float *frames) {
     const size_t bands = (size_t)g->convention->bands;
     for (size_t f = 0; f < g->n; f++) {
         mel_to_natural_log(g->convention, frames + f * bands, logs);
-        for (size_t b = 0; b < bands; b++) mel[b] = exp((double)logs[b]);
+        /* Of powers, what amplitudes of the same envelope would have given. */
+        const double power = g->convention->power;
+        for (size_t b = 0; b < bands; b++) {
+            const double sum = g->filterbank->sum[b] > 0 ? log(g->filterbank->sum[b]) : 0;
+            mel[b] = exp(power > 1 ? ((double)logs[b] - sum) / power + sum : (double)logs[b]);
+        }
         invert(g->filterbank, mel, g->magnitude + f * g->bins);
     }
 }
@@ -103,49 +105,46 @@ static lull_status griffin_init(griffin *g, const mel_convention *convention, si
                          convention->hop);
     g->count = n * (size_t)convention->hop;
     if ((status = mel_filterbank_new(convention, &g->filterbank, error))) return status;
-    if ((status = fft_new(convention->n_fft, &g->transform, error))) return status;
-    if ((status = mel_overlap_new(convention, g->count, &g->overlap, error))) return status;
-    g->window = base_alloc((size_t)convention->n_fft, sizeof(float));
+    const mel_stft_grid grid = mel_stft_grid_of(convention);
+    if ((status = mel_stft_new(&grid, MEL_STFT_FAST, &g->stft, error))) return status;
+    if ((status = mel_overlap_new(g->stft, g->count, &g->overlap, error))) return status;
     g->segment = base_alloc((size_t)convention->n_fft, sizeof(float));
     g->magnitude = base_alloc(n, g->bins * sizeof(float));
     g->projected = base_alloc(n, 2 * g->bins * sizeof(float));
     g->current = base_alloc(n, 2 * g->bins * sizeof(float));
     g->signal = base_alloc(g->count, sizeof(float));
-    if (!g->window || !g->segment || !g->magnitude || !g->projected || !g->current || !g->signal)
+    if (!g->segment || !g->magnitude || !g->projected || !g->current || !g->signal)
         return base_no_memory(error);
-    mel_window_fill(convention, g->window);
     return LULL_OK;
 }
 
 /* current → signal: spectra with the wanted magnitudes and current's phases, overlap-added. */
 static void to_signal(griffin *g) {
-    fft *t = g->transform;
+    mel_overlap_reset(g->overlap);
     for (size_t f = 0; f < g->n; f++) {
         const float *spectrum = g->current + 2 * f * g->bins, *wanted = g->magnitude + f * g->bins;
+        float *made = g->stft->spectrum;
         for (size_t k = 0; k < g->bins; k++) {
             const float re = spectrum[2 * k], im = spectrum[2 * k + 1];
             const float gain = wanted[k] / sqrtf(re * re + im * im + 1e-30f);
-            t->spectrum[2 * k] = re * gain;
-            t->spectrum[2 * k + 1] = im * gain;
+            made[2 * k] = re * gain;
+            made[2 * k + 1] = im * gain;
         }
-        fft_inverse(t);
-        for (int i = 0; i < t->size; i++)
-            g->segment[i] = t->real[i] * g->window[i] / (float)t->size;
-        mel_overlap_add(g->overlap, f, g->segment);
+        mel_stft_synthesise(g->stft, g->segment);
+        mel_overlap_add(g->overlap, mel_stft_begin(g->stft, (int64_t)f), g->segment);
     }
-    mel_overlap_take(g->overlap, g->signal);
+    mel_overlap_read(g->overlap, 0, g->count, g->signal);
 }
 
 /* signal → its spectra c; current = c + momentum·(c − the spectra before). */
 static void to_spectra(griffin *g, float momentum) {
-    fft *t = g->transform;
     for (size_t f = 0; f < g->n; f++) {
-        mel_overlap_segment(g->overlap, g->signal, f, g->segment);
-        for (int i = 0; i < t->size; i++) t->real[i] = g->segment[i] * g->window[i];
-        fft_forward(t);
+        mel_stft_cut(g->stft, g->signal, g->count, mel_stft_begin(g->stft, (int64_t)f), false,
+                     g->segment);
+        mel_stft_analyse(g->stft, g->segment);
         float *projected = g->projected + 2 * f * g->bins, *current = g->current + 2 * f * g->bins;
         for (size_t k = 0; k < 2 * g->bins; k++) {
-            const float c = t->spectrum[k];
+            const float c = g->stft->spectrum[k];
             current[k] = c + momentum * (c - projected[k]);
             projected[k] = c;
         }

@@ -1,36 +1,24 @@
-/* Weighted overlap-add of a whole signal: frames cut out, and added up again. */
+/* Weighted overlap-add: see overlap.h. */
 #include "mel/overlap.h"
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "mel/window.h"
 
 #include <string.h>
 
-struct mel_overlap {
-    size_t count, hop, size, lead;
-    float *sum, *weight; /* [count] */
-    float *power;        /* [size] window² */
-};
-
-lull_status mel_overlap_new(const mel_convention *convention, size_t count, mel_overlap **overlap,
+lull_status mel_overlap_new(const mel_stft *stft, size_t count, mel_overlap **overlap,
                             lull_error *error) {
     *overlap = NULL;
     mel_overlap *o = base_alloc(1, sizeof *o);
     if (!o) return base_no_memory(error);
+    o->stft = stft;
     o->count = count;
-    o->hop = (size_t)convention->hop;
-    o->size = (size_t)convention->n_fft;
-    o->lead = (size_t)mel_window_lead(convention);
     o->sum = base_alloc(count, sizeof(float));
     o->weight = base_alloc(count, sizeof(float));
-    o->power = base_alloc(o->size, sizeof(float));
-    if (!o->sum || !o->weight || !o->power) {
+    if (!o->sum || !o->weight) {
         mel_overlap_free(o);
         return base_no_memory(error);
     }
-    mel_window_fill(convention, o->power);
-    for (size_t i = 0; i < o->size; i++) o->power[i] *= o->power[i];
     *overlap = o;
     return LULL_OK;
 }
@@ -39,49 +27,40 @@ void mel_overlap_free(mel_overlap *overlap) {
     if (!overlap) return;
     base_free(overlap->sum);
     base_free(overlap->weight);
-    base_free(overlap->power);
     base_free(overlap);
 }
 
-bool mel_overlap_reaches(const mel_overlap *overlap, size_t f) {
-    return f * overlap->hop < overlap->count + overlap->lead;
-}
-
-/* The part [*from, *to) of frame f that lies inside the signal, and where in the signal it begins.
- */
-static size_t inside(const mel_overlap *o, size_t f, size_t *from, size_t *to) {
-    const size_t begin = f * o->hop; /* in samples that start `lead` before the signal */
-    *from = begin < o->lead ? o->lead - begin : 0;
-    if (*from > o->size) *from = o->size;
-    const size_t left = begin < o->count + o->lead ? o->count + o->lead - begin : 0;
-    *to = left < o->size ? left : o->size;
-    if (*to < *from) *to = *from;
-    return begin + *from - o->lead;
-}
-
-void mel_overlap_segment(const mel_overlap *overlap, const float *signal, size_t f,
-                         float *segment) {
-    size_t from, to;
-    const size_t begin = inside(overlap, f, &from, &to);
-    memset(segment, 0, from * sizeof(float));
-    memset(segment + to, 0, (overlap->size - to) * sizeof(float));
-    if (to > from) memcpy(segment + from, signal + begin, (to - from) * sizeof(float));
-}
-
-void mel_overlap_add(mel_overlap *overlap, size_t f, const float *synthesis) {
-    size_t from, to;
-    const size_t begin = inside(overlap, f, &from, &to);
-    for (size_t i = from; i < to; i++) {
-        overlap->sum[begin + i - from] += synthesis[i];
-        overlap->weight[begin + i - from] += overlap->power[i];
-    }
-}
-
-void mel_overlap_take(mel_overlap *overlap, float *signal) {
-    for (size_t i = 0; i < overlap->count; i++) {
-        const float weight = overlap->weight[i];
-        signal[i] = overlap->sum[i] / (weight > 0.01f ? weight : 0.01f);
-    }
+void mel_overlap_reset(mel_overlap *overlap) {
     memset(overlap->sum, 0, overlap->count * sizeof(float));
     memset(overlap->weight, 0, overlap->count * sizeof(float));
+}
+
+void mel_overlap_add(mel_overlap *overlap, int64_t begin, const float *synthesis) {
+    const mel_stft *stft = overlap->stft;
+    const int64_t from = begin < 0 ? -begin : 0, left = (int64_t)overlap->count - begin;
+    const int64_t to = left < stft->grid.size ? left : stft->grid.size;
+    if (to <= from) return;
+    stft->kernels->add(synthesis + from, overlap->sum + begin + from, (int)(to - from));
+    stft->kernels->add(stft->power + from, overlap->weight + begin + from, (int)(to - from));
+}
+
+static float floored(float weight) {
+    return weight > MEL_OVERLAP_FLOOR ? weight : MEL_OVERLAP_FLOOR;
+}
+
+void mel_overlap_read(const mel_overlap *overlap, size_t from, size_t n, float *out) {
+    const float *sum = overlap->sum + from, *weight = overlap->weight + from;
+    for (size_t i = 0; i < n; i++) out[i] = sum[i] / floored(weight[i]);
+}
+
+void mel_overlap_advance(mel_overlap *overlap, size_t n) {
+    float *both[] = {overlap->sum, overlap->weight};
+    for (int i = 0; i < 2; i++) {
+        memmove(both[i], both[i] + n, (overlap->count - n) * sizeof(float));
+        memset(both[i] + overlap->count - n, 0, n * sizeof(float));
+    }
+}
+
+void mel_overlap_invert(float *weight, size_t n) {
+    for (size_t i = 0; i < n; i++) weight[i] = 1.0f / floored(weight[i]);
 }

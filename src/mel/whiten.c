@@ -3,15 +3,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "mel/fft.h"
-#include "mel/kernels.h"
 #include "mel/overlap.h"
-#include "mel/window.h"
 
 struct mel_frame_filter {
-    const mel_kernels *kernels;
-    fft *transform;
-    float *window, *synthesis_window; /* the second divided by n_fft */
+    mel_stft *stft;
 };
 
 lull_status mel_frame_filter_new(const mel_convention *convention, mel_frame_filter **filter,
@@ -21,41 +16,32 @@ lull_status mel_frame_filter_new(const mel_convention *convention, mel_frame_fil
     if (status) return status;
     mel_frame_filter *f = base_alloc(1, sizeof *f);
     if (!f) return base_no_memory(error);
-    f->kernels = mel_kernels_get();
-    status = fft_new(convention->n_fft, &f->transform, error);
-    if (status) goto fail;
-    const size_t size = (size_t)convention->n_fft;
-    f->window = base_alloc(size, sizeof(float));
-    f->synthesis_window = base_alloc(size, sizeof(float));
-    if (!f->window || !f->synthesis_window) {
-        status = base_no_memory(error);
-        goto fail;
+    const mel_stft_grid grid = mel_stft_grid_of(convention);
+    status = mel_stft_new(&grid, MEL_STFT_FAST, &f->stft, error);
+    if (status) {
+        mel_frame_filter_free(f);
+        return status;
     }
-    mel_window_fill(convention, f->window);
-    for (size_t i = 0; i < size; i++) f->synthesis_window[i] = f->window[i] / (float)size;
     *filter = f;
     return LULL_OK;
-fail:
-    mel_frame_filter_free(f);
-    return status;
 }
 
 void mel_frame_filter_free(mel_frame_filter *filter) {
     if (!filter) return;
-    fft_free(filter->transform);
-    base_free(filter->window);
-    base_free(filter->synthesis_window);
+    mel_stft_free(filter->stft);
     base_free(filter);
+}
+
+const mel_stft *mel_frame_filter_stft(const mel_frame_filter *filter) {
+    return filter->stft;
 }
 
 void mel_frame_filter_run(mel_frame_filter *filter, const float *gain, const float *segment,
                           float *synthesis) {
-    fft *t = filter->transform;
-    filter->kernels->product(segment, filter->window, t->real, t->size);
-    fft_forward(t);
-    filter->kernels->apply_gain(t->spectrum, gain, t->bins);
-    fft_inverse(t);
-    filter->kernels->product(t->real, filter->synthesis_window, synthesis, t->size);
+    mel_stft *stft = filter->stft;
+    mel_stft_analyse(stft, segment);
+    stft->kernels->apply_gain(stft->spectrum, gain, stft->bins);
+    mel_stft_synthesise(stft, synthesis);
 }
 
 lull_status mel_filter_whole(const mel_convention *convention, double tilt_hz, const float *frames,
@@ -69,7 +55,7 @@ lull_status mel_filter_whole(const mel_convention *convention, double tilt_hz, c
     if (status) goto end;
     status = mel_frame_filter_new(convention, &filter, error);
     if (status) goto end;
-    status = mel_overlap_new(convention, count, &overlap, error);
+    status = mel_overlap_new(filter->stft, count, &overlap, error);
     if (status) goto end;
     gain = base_alloc((size_t)mel_envelope_bins(envelope), sizeof(float));
     segment = base_alloc((size_t)convention->n_fft, sizeof(float));
@@ -77,17 +63,19 @@ lull_status mel_filter_whole(const mel_convention *convention, double tilt_hz, c
         status = base_no_memory(error);
         goto end;
     }
-    for (size_t f = 0; f < n && mel_overlap_reaches(overlap, f); f++) {
+    for (size_t f = 0; f < n; f++) {
+        const int64_t begin = mel_stft_begin(filter->stft, (int64_t)f);
+        if (begin >= (int64_t)count) break;
         const float *frame = frames + f * (size_t)convention->bands;
         if (colour)
             mel_envelope_colouring_gain(envelope, frame, gain);
         else
             mel_envelope_whitening_gain(envelope, frame, gain);
-        mel_overlap_segment(overlap, in, f, segment);
+        mel_stft_cut(filter->stft, in, count, begin, false, segment);
         mel_frame_filter_run(filter, gain, segment, segment);
-        mel_overlap_add(overlap, f, segment);
+        mel_overlap_add(overlap, begin, segment);
     }
-    mel_overlap_take(overlap, out);
+    mel_overlap_read(overlap, 0, count, out);
 end:
     base_free(gain);
     base_free(segment);

@@ -5,6 +5,7 @@
 #define MEL_WHITEN_H
 
 #include "mel/envelope.h"
+#include "mel/stft.h"
 
 /* Whole signals: out[count] = inverse STFT (weighted overlap-add, divided by Σwindow²) of
  * gain·STFT(in). frames: n × bands; colour = false whitens, true colours. Samples beyond the
@@ -21,6 +22,8 @@ lull_status mel_frame_filter_new(const mel_convention *convention, mel_frame_fil
                                  lull_error *error);
 void mel_frame_filter_run(mel_frame_filter *filter, const float *gain, const float *segment,
                           float *synthesis);
+/* Its grid and window. Owned by the filter. */
+const mel_stft *mel_frame_filter_stft(const mel_frame_filter *filter);
 void mel_frame_filter_free(mel_frame_filter *filter);
 
 #endif

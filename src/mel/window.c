@@ -2,20 +2,17 @@
 #include "mel/window.h"
 
 #include <math.h>
-#include <string.h>
 
 int mel_window_first(const mel_convention *convention) {
     return (convention->n_fft - convention->window) / 2;
 }
 
-void mel_window_fill(const mel_convention *convention, float *window) {
-    memset(window, 0, (size_t)convention->n_fft * sizeof(float));
+void mel_window_hann(int length, float *window) {
     /* In float32 as the programs compute it that the mels come from: the rounding of the window
      * leaks into bands that hold nothing else. */
-    const float step = (float)(2 * M_PI / convention->window);
-    float *inner = window + mel_window_first(convention);
-    for (int i = 0; i < convention->window; i++)
-        inner[i] = (float)cos((double)((float)i * step)) * -0.5f + 0.5f;
+    const float step = (float)(2 * M_PI / length);
+    for (int i = 0; i < length; i++)
+        window[i] = (float)cos((double)((float)i * step)) * -0.5f + 0.5f;
 }
 
 double mel_window_norm(const mel_convention *convention) {

@@ -4,8 +4,9 @@
 
 #include "mel/convention.h"
 
-/* Periodic Hann window of convention->window samples in the middle of n_fft. */
-void mel_window_fill(const mel_convention *convention, float *window);
+/* The periodic Hann window of `length` ≥ 1 samples: ½ − ½·cos(2πi/length). The only one in the
+ * project. */
+void mel_window_hann(int length, float *window);
 
 /* √Σwindow². */
 double mel_window_norm(const mel_convention *convention);

@@ -105,7 +105,12 @@ typedef struct member {
 
 static const char *const families[] = {"lull", "diffwave", NULL};
 static const char *const scales[] = {"slaney", "htk", NULL};
-static const char *const compressions[] = {"ln", "log10", "diffwave", NULL};
+static const char *const norms[] = {"slaney", "none", NULL};
+static const char *const paddings[] = {"reflect", "zeros", NULL};
+/* The last is what files of earlier versions say for log10 with a gain of 0.2, an offset of 0.8 and
+ * bounds of 0 and 1. */
+enum { OLD_DIFFWAVE = MEL_COMPRESS_LINEAR + 1 };
+static const char *const compressions[] = {"ln", "log10", "linear", "diffwave", NULL};
 static const char *const objectives[] = {"noise", "v", "flow", "data", NULL};
 static const char *const schedules[] = {"betas", "angle", "linear", NULL};
 static const char *const samplers[] = {"default", "ddpm", "fast", "ddim", "euler", "heun", NULL};
@@ -128,11 +133,20 @@ static const member mel_members[] = {
     {"fmin", NUMBER, AT(mel.fmin), 0, 192000, NULL},
     {"fmax", NUMBER, AT(mel.fmax), 1, 192000, NULL},
     {"scale", NAME, AT(mel.scale), 0, 0, scales},
-    {"compression", NAME, AT(mel.compression), 0, 0, compressions},
-    {"floor", NUMBER, AT(mel.floor), 1e-30, 1, NULL},
-    {"magnitude_epsilon", NUMBER, AT(mel.magnitude_epsilon), 0, 1, NULL},
+    {"norm", NAME, AT(mel.norm), 0, 0, norms},
+    {"filter_rate", INTEGER, AT(mel.filter_rate), 0, 384000, NULL},
     {"centred", BOOLEAN, AT(mel.centred), 0, 0, NULL},
+    {"padding", NAME, AT(mel.padding), 0, 0, paddings},
+    {"magnitude_epsilon", NUMBER, AT(mel.magnitude_epsilon), 0, 1, NULL},
     {"normalized_window", BOOLEAN, AT(mel.normalized_window), 0, 0, NULL},
+    {"power", INTEGER, AT(mel.power), 1, 2, NULL},
+    {"floor", NUMBER, AT(mel.floor), 1e-30, 1, NULL},
+    {"floor_added", BOOLEAN, AT(mel.floor_added), 0, 0, NULL},
+    {"compression", NAME, AT(mel.compression), 0, 0, compressions},
+    {"gain", NUMBER, AT(mel.gain), -1e6, 1e6, NULL},
+    {"offset", NUMBER, AT(mel.offset), -1e6, 1e6, NULL},
+    {"clip_low", NUMBER, AT(mel.clip_low), -1e9, 1e9, NULL},
+    {"clip_high", NUMBER, AT(mel.clip_high), -1e9, 1e9, NULL},
     {0},
 };
 static const member network_members[] = {
@@ -406,6 +420,17 @@ static lull_status read_mel(const reader *r, const cJSON *json) {
     }
     lull_status status = read_group(r, "mel", json, mel_members, others);
     if (status || !json) return status;
+    /* Before norms had a member, they followed the scale. */
+    if (cJSON_GetObjectItemCaseSensitive(json, "scale") &&
+        !cJSON_GetObjectItemCaseSensitive(json, "norm"))
+        config->mel.norm = config->mel.scale == MEL_SCALE_SLANEY ? MEL_NORM_SLANEY : MEL_NORM_NONE;
+    if ((int)config->mel.compression == OLD_DIFFWAVE) {
+        config->mel.compression = MEL_COMPRESS_LOG10;
+        config->mel.gain = 0.2;
+        config->mel.offset = 0.8;
+        config->mel.clip_low = 0;
+        config->mel.clip_high = 1;
+    }
     if (cJSON_GetObjectItemCaseSensitive(json, "mean") ||
         cJSON_GetObjectItemCaseSensitive(json, "deviation")) {
         config->mel.statistics = true;
@@ -476,6 +501,36 @@ lull_status model_config_parse(const char *text, const char *name, model_config 
     status = read_all(&r, json);
     cJSON_Delete(json);
     return status ? status : model_config_check(config, name, error);
+}
+
+/* Wherever a convention may stand: by itself, in a configuration, in what `lull info --json`
+ * prints.
+ */
+static const cJSON *find_mel(const cJSON *json) {
+    const cJSON *config = cJSON_GetObjectItemCaseSensitive(json, "config");
+    const cJSON *mel = cJSON_GetObjectItemCaseSensitive(config ? config : json, "mel");
+    return mel ? mel : json;
+}
+
+lull_status model_convention_parse(const char *text, const char *name, mel_convention *convention,
+                                   lull_error *error) {
+    model_config config;
+    const reader r = {name, &config, error};
+    cJSON *json = NULL;
+    lull_error reason;
+    model_config_default(&config);
+    snprintf(config.mel.name, sizeof config.mel.name, "%s", "own");
+    lull_status status = json_parse(text, strlen(text), name, &json, &reason);
+    if (status) return base_fail(error, status, "%s", reason.message);
+    if (!cJSON_IsObject(json))
+        status = base_fail(error, LULL_FORMAT, "%s: the mel convention is not a JSON object", name);
+    else
+        status = read_mel(&r, find_mel(json));
+    cJSON_Delete(json);
+    if (!status && mel_convention_check(&config.mel, &reason))
+        status = base_fail(error, LULL_FORMAT, "%s: %s", name, reason.message);
+    if (!status) *convention = config.mel;
+    return status;
 }
 
 /* ---- checking ---- */
@@ -686,6 +741,21 @@ static bool print_all(cJSON *json, const model_config *c) {
     return fine &&
            print_group(cJSON_AddObjectToObject(synthesis, "low_latency"), c, low_latency_members) &&
            print_group(cJSON_AddObjectToObject(synthesis, "offline"), c, offline_members);
+}
+
+char *model_convention_print(const mel_convention *convention) {
+    model_config config = {.mel = *convention};
+    cJSON *json = cJSON_CreateObject();
+    char *copy = NULL;
+    bool fine = print_group(json, &config, mel_members);
+    if (fine && convention->statistics)
+        fine = print_statistics(json, "mean", convention->mean, convention->bands) &&
+               print_statistics(json, "deviation", convention->deviation, convention->bands);
+    char *text = fine ? cJSON_Print(json) : NULL;
+    if (text) copy = base_strdup(text);
+    cJSON_free(text);
+    cJSON_Delete(json);
+    return copy;
 }
 
 char *model_config_print(const model_config *config) {

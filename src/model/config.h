@@ -75,6 +75,14 @@ lull_status model_config_parse(const char *json, const char *name, model_config 
                                lull_error *error);
 char *model_config_print(const model_config *config); /* base_free; NULL = out of memory */
 
+/* A mel convention alone, by the members of "mel". Parsing begins with the convention that the text
+ * names ("convention"), hifigan-22k where it names none, and also finds "mel" in a configuration or
+ * in what `lull info --json` prints. */
+lull_status model_convention_parse(const char *json, const char *name, mel_convention *convention,
+                                   lull_error *error);
+char *
+model_convention_print(const mel_convention *convention); /* base_free; NULL = out of memory */
+
 /* The settings of synthesis for a use. */
 typedef struct model_settings {
     int steps, refine, refine_window;

@@ -82,10 +82,8 @@ static bool compute_steps(denoiser_stream *stream, double t) {
         return false;
     }
     for (int l = 0; l < w->config.layers; l++) {
-        const float *weight = model_parameters_get(
-            w->parameters, "residual_layers.%d.diffusion_projection.weight", l);
-        const float *bias =
-            model_parameters_get(w->parameters, "residual_layers.%d.diffusion_projection.bias", l);
+        const float *weight = model_parameters_weight(w->parameters, MODEL_STEP_PROJECTION, l);
+        const float *bias = model_parameters_bias(w->parameters, MODEL_STEP_PROJECTION, l);
         double scale = sqrt(pow(2, l));
         for (int i = 0; i < c; i++) {
             double sum = bias[i];

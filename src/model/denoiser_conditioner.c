@@ -221,16 +221,16 @@ static int push_diffwave(denoiser_conditioner *conditioner, const float *frame, 
 
     float *columns = conditioner->columns;
     model_upsampler_forward(conditioner->frames, UPSAMPLER_FRAMES, bands,
-                            model_parameters_get(p, "spectrogram_upsampler.conv1.weight"),
-                            *model_parameters_get(p, "spectrogram_upsampler.conv1.bias"), columns);
+                            model_parameters_weight(p, MODEL_UPSAMPLER_CONVOLUTION, 0),
+                            *model_parameters_bias(p, MODEL_UPSAMPLER_CONVOLUTION, 0), columns);
     float *around = columns + (size_t)(UPSAMPLER_STRIDE - 1) * (size_t)bands;
     if (conditioner->given == 0) memset(around, 0, (size_t)bands * sizeof *around);
     if (conditioner->given + 1 == conditioner->total)
         memset(around + (size_t)(UPSAMPLER_COLUMNS - 1) * (size_t)bands, 0,
                (size_t)bands * sizeof *around);
     model_upsampler_forward(around, UPSAMPLER_COLUMNS, bands,
-                            model_parameters_get(p, "spectrogram_upsampler.conv2.weight"),
-                            *model_parameters_get(p, "spectrogram_upsampler.conv2.bias"),
+                            model_parameters_weight(p, MODEL_UPSAMPLER_CONVOLUTION, 1),
+                            *model_parameters_bias(p, MODEL_UPSAMPLER_CONVOLUTION, 1),
                             conditioner->rows);
     const float *rows = conditioner->rows + (size_t)UPSAMPLER_STRIDE * (size_t)bands;
     if (w->bf16)

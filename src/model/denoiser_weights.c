@@ -58,8 +58,7 @@ static void lay_out(const float *w, int n, int k, int taps, int stride, double s
 static bool pack_output(denoiser_weights *w, int l, float *scratch) {
     int c = w->config.channels;
     bool last = l == w->config.layers - 1;
-    const float *weight =
-        model_parameters_get(w->parameters, "residual_layers.%d.output_projection.weight", l);
+    const float *weight = model_parameters_weight(w->parameters, MODEL_RESIDUAL_PROJECTION, l);
     int n = last ? c : 2 * c;
     lay_out(last ? weight + (size_t)c * (size_t)c : weight, n, c, 1, w->stride, 1, scratch);
     double scale = sqrt(pow(2, l));
@@ -80,25 +79,23 @@ static bool pack_layer(denoiser_weights *w, int l, float *scratch) {
     layer->delay = layer->look_ahead + (l ? w->layer[l - 1].delay : 0);
 
     const model_parameters *p = w->parameters;
-    lay_out(model_parameters_get(p, "residual_layers.%d.dilated_conv.weight", l), 2 * c, c,
-            config->kernel, w->stride, sqrt(pow(0.5, l)), scratch);
+    lay_out(model_parameters_weight(p, MODEL_DILATED_CONVOLUTION, l), 2 * c, c, config->kernel,
+            w->stride, sqrt(pow(0.5, l)), scratch);
     if (!pack(w, config->kernel * w->stride, 2 * c, scratch, &layer->dilated)) return false;
-    layer->dilated_bias = copy_scaled(
-        w, model_parameters_get(p, "residual_layers.%d.dilated_conv.bias", l), 2 * c, 1);
+    layer->dilated_bias =
+        copy_scaled(w, model_parameters_bias(p, MODEL_DILATED_CONVOLUTION, l), 2 * c, 1);
     if (!layer->dilated_bias) return false;
-    const float *bias =
-        model_parameters_get(p, "residual_layers.%d.conditioner_projection.bias", l);
+    const float *bias = model_parameters_bias(p, MODEL_CONDITION_PROJECTION, l);
     for (int i = 0; i < 2 * c; i++) layer->dilated_bias[i] += bias[i];
     if (config->family == MODEL_DIFFWAVE) {
-        lay_out(model_parameters_get(p, "residual_layers.%d.conditioner_projection.weight", l),
-                2 * c, config->mel.bands, 1, w->mel_stride, 1, scratch);
+        lay_out(model_parameters_weight(p, MODEL_CONDITION_PROJECTION, l), 2 * c, config->mel.bands,
+                1, w->mel_stride, 1, scratch);
         if (!pack(w, w->mel_stride, 2 * c, scratch, &layer->condition)) return false;
     }
     layer->offset = take(w, (size_t)c, sizeof *layer->offset);
     if (!layer->offset) return false;
     if (l > 0) {
-        const float *before =
-            model_parameters_get(p, "residual_layers.%d.output_projection.bias", l - 1);
+        const float *before = model_parameters_bias(p, MODEL_RESIDUAL_PROJECTION, l - 1);
         for (int i = 0; i < c; i++)
             layer->offset[i] = (float)(w->layer[l - 1].offset[i] + before[i] * sqrt(pow(2, l - 1)));
     }
@@ -110,36 +107,35 @@ static bool pack_head(denoiser_weights *w, float *scratch) {
     const model_parameters *p = w->parameters;
     int c = w->config.channels, layers = w->config.layers;
     double scale = 1 / sqrt(layers);
-    const float *weight = model_parameters_get(p, "skip_projection.weight");
+    const float *weight = model_parameters_weight(p, MODEL_SKIP_PROJECTION, 0);
     lay_out(weight, c, c, 1, c, scale, scratch);
     w->skip = pack_f32(w, c, c, scratch);
-    w->skip_bias = copy_scaled(w, model_parameters_get(p, "skip_projection.bias"), c, 1);
+    w->skip_bias = copy_scaled(w, model_parameters_bias(p, MODEL_SKIP_PROJECTION, 0), c, 1);
     if (!w->skip || !w->skip_bias) return false;
     for (int j = 0; j < c; j++) {
         double sum = w->skip_bias[j];
         for (int l = 0; l < layers; l++) {
-            const float *bias =
-                model_parameters_get(p, "residual_layers.%d.output_projection.bias", l) + c;
+            const float *bias = model_parameters_bias(p, MODEL_RESIDUAL_PROJECTION, l) + c;
             for (int i = 0; i < c; i++)
                 sum += weight[(size_t)j * (size_t)c + (size_t)i] * scale * bias[i];
         }
         w->skip_bias[j] = (float)sum;
     }
-    lay_out(model_parameters_get(p, "output_projection.weight"), w->config.patch, c, 1, c, 1,
+    lay_out(model_parameters_weight(p, MODEL_OUTPUT_PROJECTION, 0), w->config.patch, c, 1, c, 1,
             scratch);
     w->head = pack_f32(w, c, w->config.patch, scratch);
     w->head_bias =
-        copy_scaled(w, model_parameters_get(p, "output_projection.bias"), w->config.patch, 1);
+        copy_scaled(w, model_parameters_bias(p, MODEL_OUTPUT_PROJECTION, 0), w->config.patch, 1);
     return w->head && w->head_bias;
 }
 
 static bool pack_input(denoiser_weights *w, float *scratch) {
     int c = w->config.channels, patch = w->config.patch;
-    lay_out(model_parameters_get(w->parameters, "input_projection.weight"), c, patch, 1, patch, 1,
-            scratch);
+    lay_out(model_parameters_weight(w->parameters, MODEL_INPUT_PROJECTION, 0), c, patch, 1, patch,
+            1, scratch);
     w->input = pack_f32(w, patch, c, scratch);
     w->input_bias =
-        copy_scaled(w, model_parameters_get(w->parameters, "input_projection.bias"), c, 1);
+        copy_scaled(w, model_parameters_bias(w->parameters, MODEL_INPUT_PROJECTION, 0), c, 1);
     return w->input && w->input_bias;
 }
 
@@ -153,18 +149,17 @@ static bool pack_conditioner(denoiser_weights *w, float *scratch) {
     if (!w->convolution || !w->convolution_bias) return false;
     for (int i = 0; i < config->conditioner_layers; i++) {
         int in = i ? wide : config->mel.bands;
-        lay_out(model_parameters_get(w->parameters, "conditioner.conv%d.weight", i + 1), wide, in,
+        lay_out(model_parameters_weight(w->parameters, MODEL_CONDITIONER_CONVOLUTION, i), wide, in,
                 config->conditioner_kernel, in, 1, scratch);
         w->convolution[i] = pack_f32(w, config->conditioner_kernel * in, wide, scratch);
         w->convolution_bias[i] = copy_scaled(
-            w, model_parameters_get(w->parameters, "conditioner.conv%d.bias", i + 1), wide, 1);
+            w, model_parameters_bias(w->parameters, MODEL_CONDITIONER_CONVOLUTION, i), wide, 1);
         if (!w->convolution[i] || !w->convolution_bias[i]) return false;
     }
     int in = config->conditioner_layers ? wide : config->mel.bands;
     size_t n = (size_t)config->layers * 2 * (size_t)c;
     for (int l = 0; l < config->layers; l++) {
-        const float *weight = model_parameters_get(
-            w->parameters, "residual_layers.%d.conditioner_projection.weight", l);
+        const float *weight = model_parameters_weight(w->parameters, MODEL_CONDITION_PROJECTION, l);
         for (int j = 0; j < 2 * c; j++)
             for (int i = 0; i < in; i++)
                 scratch[(size_t)i * n + (size_t)(l * 2 * c + j)] =

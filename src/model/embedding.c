@@ -42,10 +42,10 @@ void model_embedding_input(const model_config *config, double t, float *out) {
 }
 
 /* y = SiLU(W·x + bias), summed in double. */
-static void layer(const model_parameters *parameters, const char *name, int out, int in,
-                  const float *x, float *y) {
-    const float *weight = model_parameters_get(parameters, "diffusion_embedding.%s.weight", name);
-    const float *bias = model_parameters_get(parameters, "diffusion_embedding.%s.bias", name);
+static void layer(const model_parameters *parameters, int index, int out, int in, const float *x,
+                  float *y) {
+    const float *weight = model_parameters_weight(parameters, MODEL_EMBEDDING_PROJECTION, index);
+    const float *bias = model_parameters_bias(parameters, MODEL_EMBEDDING_PROJECTION, index);
     for (int o = 0; o < out; o++) {
         double sum = bias[o];
         const float *w = weight + (size_t)o * (size_t)in;
@@ -62,8 +62,8 @@ bool model_embedding(const model_config *config, const model_parameters *paramet
     if (!input) return false;
     float *between = input + inputs;
     model_embedding_input(config, t, input);
-    layer(parameters, "projection1", hidden, inputs, input, between);
-    layer(parameters, "projection2", hidden, hidden, between, embedding);
+    layer(parameters, 0, hidden, inputs, input, between);
+    layer(parameters, 1, hidden, hidden, between, embedding);
     base_free(input);
     return true;
 }

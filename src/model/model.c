@@ -159,14 +159,15 @@ lull_status model_write(const char *path, const model_config *config,
                         lull_error *error) {
     char *json = model_config_print(config);
     safetensors_entry *entries = base_alloc(parameters->tensor_count, sizeof *entries);
+    char(*names)[MODEL_TENSOR_NAME] = base_alloc(parameters->tensor_count, sizeof *names);
     lull_status status;
-    if (!json || !entries) {
+    if (!json || !entries || !names) {
         status = base_no_memory(error);
         goto done;
     }
     for (size_t i = 0; i < parameters->tensor_count; i++) {
         const model_tensor *tensor = &parameters->tensors[i];
-        entries[i] = (safetensors_entry){.name = tensor->name,
+        entries[i] = (safetensors_entry){.name = model_tensor_name(tensor, names[i]),
                                          .dtype = bf16 ? SAFETENSORS_BF16 : SAFETENSORS_F32,
                                          .dimensions = tensor->dimensions,
                                          .data = parameters->data + tensor->offset};
@@ -177,6 +178,7 @@ lull_status model_write(const char *path, const model_config *config,
                                training_json && *training_json ? 2 : 1, error);
 done:
     base_free(entries);
+    base_free(names);
     base_free(json);
     return status;
 }

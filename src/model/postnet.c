@@ -63,10 +63,10 @@ static lull_status convolution_new(const postnet *p, const model_config *config,
     c->bias = base_alloc((size_t)c->out, sizeof(float));
     c->ring = base_alloc(POSTNET_TAPS * slot_size(p, c), sizeof(float));
     if (operand && c->weight && c->bias && c->ring) {
-        postnet_arrange(model_parameters_get(parameters, "postnet.conv%d.weight", i + 1), c->out,
+        postnet_arrange(model_parameters_weight(parameters, MODEL_POSTNET_CONVOLUTION, i), c->out,
                         c->in, operand);
         p->kernels->pack_f32(k, c->out, operand, c->out, 1, c->weight);
-        memcpy(c->bias, model_parameters_get(parameters, "postnet.conv%d.bias", i + 1),
+        memcpy(c->bias, model_parameters_bias(parameters, MODEL_POSTNET_CONVOLUTION, i),
                (size_t)c->out * sizeof(float));
     }
     base_free(operand);

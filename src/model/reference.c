@@ -55,12 +55,12 @@ static void step_embedding(const model_config *config, const model_parameters *p
     float input[2048], between[MOST];
     int inputs = model_embedding_inputs(config), hidden = config->embedding_hidden;
     model_embedding_input(config, t, input);
-    linear(model_parameters_get(parameters, "diffusion_embedding.projection1.weight"),
-           model_parameters_get(parameters, "diffusion_embedding.projection1.bias"), hidden, inputs,
-           input, between);
+    linear(model_parameters_weight(parameters, MODEL_EMBEDDING_PROJECTION, 0),
+           model_parameters_bias(parameters, MODEL_EMBEDDING_PROJECTION, 0), hidden, inputs, input,
+           between);
     for (int i = 0; i < hidden; i++) between[i] = silu(between[i]);
-    linear(model_parameters_get(parameters, "diffusion_embedding.projection2.weight"),
-           model_parameters_get(parameters, "diffusion_embedding.projection2.bias"), hidden, hidden,
+    linear(model_parameters_weight(parameters, MODEL_EMBEDDING_PROJECTION, 1),
+           model_parameters_bias(parameters, MODEL_EMBEDDING_PROJECTION, 1), hidden, hidden,
            between, embedding);
     for (int i = 0; i < hidden; i++) embedding[i] = silu(embedding[i]);
 }
@@ -76,10 +76,10 @@ static lull_status condition_lull(const model_config *c, const model_parameters 
     for (size_t i = 0; i < n * (size_t)bands; i++)
         in[i] = (float)((mel[i] + c->mel_offset) * c->mel_scale);
     for (int layer = 1; layer <= c->conditioner_layers; layer++) {
-        convolution(model_parameters_get(parameters, "conditioner.conv%d.weight", layer),
-                    model_parameters_get(parameters, "conditioner.conv%d.bias", layer), wide,
-                    layer == 1 ? bands : wide, c->conditioner_kernel, 1, c->conditioner_look_ahead,
-                    in, n, out);
+        convolution(model_parameters_weight(parameters, MODEL_CONDITIONER_CONVOLUTION, layer - 1),
+                    model_parameters_bias(parameters, MODEL_CONDITIONER_CONVOLUTION, layer - 1),
+                    wide, layer == 1 ? bands : wide, c->conditioner_kernel, 1,
+                    c->conditioner_look_ahead, in, n, out);
         for (size_t i = 0; i < n * (size_t)wide; i++) out[i] = silu(out[i]);
         memcpy(in, out, n * (size_t)wide * sizeof *in);
     }
@@ -110,12 +110,12 @@ static lull_status condition_diffwave(const model_config *c, const model_paramet
     int bands = c->mel.bands;
     float *half_way = base_alloc(16 * n, (size_t)bands * sizeof *half_way);
     if (!half_way) return base_no_memory(error);
-    upsample(model_parameters_get(parameters, "spectrogram_upsampler.conv1.weight"),
-             *model_parameters_get(parameters, "spectrogram_upsampler.conv1.bias"), mel, n, bands,
+    upsample(model_parameters_weight(parameters, MODEL_UPSAMPLER_CONVOLUTION, 0),
+             *model_parameters_bias(parameters, MODEL_UPSAMPLER_CONVOLUTION, 0), mel, n, bands,
              half_way);
-    upsample(model_parameters_get(parameters, "spectrogram_upsampler.conv2.weight"),
-             *model_parameters_get(parameters, "spectrogram_upsampler.conv2.bias"), half_way,
-             16 * n, bands, out);
+    upsample(model_parameters_weight(parameters, MODEL_UPSAMPLER_CONVOLUTION, 1),
+             *model_parameters_bias(parameters, MODEL_UPSAMPLER_CONVOLUTION, 1), half_way, 16 * n,
+             bands, out);
     base_free(half_way);
     return LULL_OK;
 }
@@ -133,10 +133,8 @@ lull_status model_reference_conditioner(const model_config *config,
  * linearly from the centres of mel frames to the centres of patches, its ends held. */
 static void condition_layer(const model_config *c, const model_parameters *parameters, int layer,
                             const float *conditioner, size_t n, float *projected, float *out) {
-    const float *weight =
-        model_parameters_get(parameters, "residual_layers.%d.conditioner_projection.weight", layer);
-    const float *bias =
-        model_parameters_get(parameters, "residual_layers.%d.conditioner_projection.bias", layer);
+    const float *weight = model_parameters_weight(parameters, MODEL_CONDITION_PROJECTION, layer);
+    const float *bias = model_parameters_bias(parameters, MODEL_CONDITION_PROJECTION, layer);
     size_t per_hop = (size_t)model_config_frames_per_hop(c), width = 2 * (size_t)c->channels;
     if (c->family == MODEL_DIFFWAVE) {
         for (size_t p = 0; p < n * per_hop; p++)
@@ -177,25 +175,22 @@ static void residual_layer(const model_config *c, const model_parameters *parame
                            size_t frames, buffers *b) {
     int channels = c->channels;
     size_t width = (size_t)channels;
-    linear(
-        model_parameters_get(parameters, "residual_layers.%d.diffusion_projection.weight", layer),
-        model_parameters_get(parameters, "residual_layers.%d.diffusion_projection.bias", layer),
-        channels, c->embedding_hidden, b->embedding, b->step);
+    linear(model_parameters_weight(parameters, MODEL_STEP_PROJECTION, layer),
+           model_parameters_bias(parameters, MODEL_STEP_PROJECTION, layer), channels,
+           c->embedding_hidden, b->embedding, b->step);
     for (size_t i = 0; i < frames * width; i++) b->y[i] = b->x[i] + b->step[i % width];
-    convolution(model_parameters_get(parameters, "residual_layers.%d.dilated_conv.weight", layer),
-                model_parameters_get(parameters, "residual_layers.%d.dilated_conv.bias", layer),
-                2 * channels, channels, c->kernel, c->dilation[layer], c->look_ahead[layer], b->y,
-                frames, b->h);
+    convolution(model_parameters_weight(parameters, MODEL_DILATED_CONVOLUTION, layer),
+                model_parameters_bias(parameters, MODEL_DILATED_CONVOLUTION, layer), 2 * channels,
+                channels, c->kernel, c->dilation[layer], c->look_ahead[layer], b->y, frames, b->h);
     for (size_t t = 0; t < frames;
          t++) { /* the gated unit: σ of the first half, tanh of the second */
         const float *h = b->h + t * 2 * width, *add = b->added + t * 2 * width;
         for (size_t i = 0; i < width; i++)
             b->y[t * width + i] = sigmoid(h[i] + add[i]) * tanhf(h[width + i] + add[width + i]);
     }
-    convolution(
-        model_parameters_get(parameters, "residual_layers.%d.output_projection.weight", layer),
-        model_parameters_get(parameters, "residual_layers.%d.output_projection.bias", layer),
-        2 * channels, channels, 1, 1, 0, b->y, frames, b->h);
+    convolution(model_parameters_weight(parameters, MODEL_RESIDUAL_PROJECTION, layer),
+                model_parameters_bias(parameters, MODEL_RESIDUAL_PROJECTION, layer), 2 * channels,
+                channels, 1, 1, 0, b->y, frames, b->h);
     const float root_half = 0.70710678118654752440f;
     for (size_t t = 0; t < frames; t++) {
         const float *residual = b->h + t * 2 * width, *skip = residual + width;
@@ -210,9 +205,9 @@ static void network(const model_config *c, const model_parameters *parameters, c
                     double t, size_t n, buffers *b, float *u) {
     int channels = c->channels, patch = c->patch;
     size_t frames = n * (size_t)model_config_frames_per_hop(c), width = (size_t)channels;
-    convolution(model_parameters_get(parameters, "input_projection.weight"),
-                model_parameters_get(parameters, "input_projection.bias"), channels, patch, 1, 1, 0,
-                x, frames, b->x);
+    convolution(model_parameters_weight(parameters, MODEL_INPUT_PROJECTION, 0),
+                model_parameters_bias(parameters, MODEL_INPUT_PROJECTION, 0), channels, patch, 1, 1,
+                0, x, frames, b->x);
     for (size_t i = 0; c->input_relu && i < frames * width; i++) b->x[i] = fmaxf(0, b->x[i]);
     step_embedding(c, parameters, t, b->embedding);
     for (int layer = 0; layer < c->layers; layer++) {
@@ -221,13 +216,13 @@ static void network(const model_config *c, const model_parameters *parameters, c
     }
     const float scale = 1 / sqrtf((float)c->layers);
     for (size_t i = 0; i < frames * width; i++) b->skip[i] *= scale;
-    convolution(model_parameters_get(parameters, "skip_projection.weight"),
-                model_parameters_get(parameters, "skip_projection.bias"), channels, channels, 1, 1,
-                0, b->skip, frames, b->y);
+    convolution(model_parameters_weight(parameters, MODEL_SKIP_PROJECTION, 0),
+                model_parameters_bias(parameters, MODEL_SKIP_PROJECTION, 0), channels, channels, 1,
+                1, 0, b->skip, frames, b->y);
     for (size_t i = 0; i < frames * width; i++) b->y[i] = fmaxf(0, b->y[i]);
-    convolution(model_parameters_get(parameters, "output_projection.weight"),
-                model_parameters_get(parameters, "output_projection.bias"), patch, channels, 1, 1,
-                0, b->y, frames, u);
+    convolution(model_parameters_weight(parameters, MODEL_OUTPUT_PROJECTION, 0),
+                model_parameters_bias(parameters, MODEL_OUTPUT_PROJECTION, 0), patch, channels, 1,
+                1, 0, b->y, frames, u);
 }
 
 lull_status model_reference_run(const model_config *config, const model_parameters *parameters,
@@ -302,8 +297,8 @@ lull_status model_reference_postnet(const model_config *config, const model_para
         h[i] = (float)((mel[i] + config->mel_offset) * config->mel_scale);
     for (int l = 0; l < count && !status; l++) {
         int in = l == 0 ? 1 : channels, made = l == count - 1 ? 1 : channels;
-        convolution_2d(model_parameters_get(parameters, "postnet.conv%d.weight", l + 1),
-                       model_parameters_get(parameters, "postnet.conv%d.bias", l + 1), made, in,
+        convolution_2d(model_parameters_weight(parameters, MODEL_POSTNET_CONVOLUTION, l),
+                       model_parameters_bias(parameters, MODEL_POSTNET_CONVOLUTION, l), made, in,
                        l < config->postnet_look_ahead, h, n, bands, y);
         if (l == count - 1) break;
         for (size_t i = 0; i < values; i++) {

@@ -4,7 +4,7 @@
  * Nor may a row's place within its quantum matter: OpenBLAS works on groups of four rows, and of
  * twelve where there are as many, so a quantum is two groups of four (tests/nn). The other kernels
  * are the plain twins. */
-#include "nn/round_bf16.h"
+#include "base/bfloat16.h"
 #include "nn/openblas.h"
 #include "nn/tables.h"
 

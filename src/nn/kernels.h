@@ -6,11 +6,11 @@
 #ifndef NN_KERNELS_H
 #define NN_KERNELS_H
 
+#include "base/bfloat16.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-typedef uint16_t bf16; /* the upper half of a float32, rounded to nearest even */
 
 typedef struct nn_kernels {
     const char *name;

@@ -10,7 +10,7 @@
 #include "picture/colour_map.h"
 #include "picture/png_file.h"
 #include "mel/compression.h"
-#include "mel/fft.h"
+#include "mel/stft.h"
 #include "mel/filterbank.h"
 
 enum {
@@ -40,46 +40,41 @@ typedef struct panel {
 /* ---- levels of recordings ----------------------------------------------------------------- */
 
 typedef struct spectrum {
-    fft *transform;
-    float *window, *power;
+    mel_stft *stft;
+    float *segment, *power;
     double scale; /* of power: a sine of full scale is 0 dB */
 } spectrum;
 
 static void spectrum_free(spectrum *s) {
-    fft_free(s->transform);
-    base_free(s->window);
+    mel_stft_free(s->stft);
+    base_free(s->segment);
     base_free(s->power);
 }
 
 static lull_status spectrum_new(int n_fft, spectrum *s, lull_error *error) {
-    *s = (spectrum){NULL, base_alloc((size_t)n_fft, sizeof(float)), NULL, 16.0 / n_fft / n_fft};
-    lull_status status = fft_new(n_fft, &s->transform, error);
+    const mel_stft_grid grid = {.size = n_fft, .window = n_fft, .hop = n_fft};
+    *s = (spectrum){.scale = 16.0 / n_fft / n_fft};
+    lull_status status = mel_stft_new(&grid, MEL_STFT_FAST, &s->stft, error);
     if (status != LULL_OK) return status;
-    s->power = base_alloc((size_t)s->transform->bins, sizeof(float));
-    if (!s->window || !s->power) return base_no_memory(error);
-    for (int i = 0; i < n_fft; i++) s->window[i] = (float)(0.5 - 0.5 * cos(2 * M_PI * i / n_fft));
-    return LULL_OK;
+    s->segment = base_alloc((size_t)n_fft, sizeof(float));
+    s->power = base_alloc((size_t)s->stft->bins, sizeof(float));
+    return s->segment && s->power ? LULL_OK : base_no_memory(error);
 }
 
 /* Adds the power spectrum around sample `centre`. */
 static void add_spectrum(spectrum *s, const picture_source *source, double centre) {
-    int n = s->transform->size, half = n / 2;
-    double first = floor(centre) - half;
-    for (int i = 0; i < n; i++) {
-        double at = first + i;
-        bool inside = at >= 0 && at < (double)source->count;
-        s->transform->real[i] = inside ? source->samples[(size_t)at] * s->window[i] : 0;
-    }
-    fft_forward(s->transform);
-    for (int k = 0; k < s->transform->bins; k++) {
-        float re = s->transform->spectrum[2 * k], im = s->transform->spectrum[2 * k + 1];
+    int64_t first = (int64_t)floor(centre) - s->stft->grid.size / 2;
+    mel_stft_cut(s->stft, source->samples, source->count, first, false, s->segment);
+    mel_stft_analyse(s->stft, s->segment);
+    for (int k = 0; k < s->stft->bins; k++) {
+        float re = s->stft->spectrum[2 * k], im = s->stft->spectrum[2 * k + 1];
         s->power[k] += re * re + im * im;
     }
 }
 
 /* Mean power over the bins low … high; between two bins where the range is narrower than one. */
 static double power_between(const spectrum *s, double low, double high) {
-    int last = s->transform->bins - 1;
+    int last = s->stft->bins - 1;
     if (high - low < 1) {
         double at = fmin((low + high) / 2, last);
         int k = (int)at < last ? (int)at : last - 1;
@@ -92,7 +87,7 @@ static double power_between(const spectrum *s, double low, double high) {
 }
 
 static void fill_column(const panel *p, const spectrum *s, int column, int spectra) {
-    double rate = p->source->rate, bin = rate / s->transform->size;
+    double rate = p->source->rate, bin = rate / s->stft->grid.size;
     for (int row = 0; row < p->height; row++) {
         double low = p->max_hz * row / p->height, high = p->max_hz * (row + 1) / p->height;
         if (high > rate / 2 * (1 + 1e-9)) break; /* this recording has nothing up there */
@@ -110,7 +105,7 @@ static lull_status fill_from_samples(panel *p, int n_fft, lull_error *error) {
         double samples = p->seconds * source->rate / p->width, first = column * samples;
         /* A column may be longer than a window: then it is the mean of several. */
         int spectra = (int)ceil(samples / (n_fft / 2.0));
-        memset(s.power, 0, (size_t)s.transform->bins * sizeof *s.power);
+        memset(s.power, 0, (size_t)s.stft->bins * sizeof *s.power);
         if (first + samples / 2 > (double)source->count) break;
         for (int i = 0; i < spectra; i++)
             add_spectrum(&s, source, first + samples * (i + 0.5) / spectra);

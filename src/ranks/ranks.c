@@ -1,7 +1,6 @@
 /* The ranks of a run and the thread that speaks for this one: see ranks.h. */
 #include "ranks/ranks.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -11,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/os_file.h"
+#include "base/os_library.h"
+#include "base/os_thread.h"
 #include "base/memory.h"
 #include "base/clock.h"
 #include "io/file_bytes.h"
@@ -95,10 +96,7 @@ bool ranks_silent(void) {
 int ranks_cores(void) {
     static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS",
                                         "SLURM_NTASKS_PER_NODE", NULL};
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    cpu_set_t set;
-    int all = online < 1 ? 1 : (int)online, own = all;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) own = CPU_COUNT(&set);
+    int all = os_processors(), own = os_processors_of_process();
     if (own == all && world_size() > 1)
         own /= environment(names, 1) > 0 ? environment(names, 1) : 1;
     return own < 1 ? 1 : own > 64 ? 64 : own;
@@ -191,7 +189,7 @@ static bool serve(ranks *r) {
 
 static void *speak_mpi(void *context) {
     ranks *r = context;
-    prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL); /* naps as short as they were meant */
+    os_thread_naps_exactly();
     if (!r->engine->start(&r->rank, &r->count)) {
         tell(r, true, true);
         return NULL;
@@ -218,9 +216,7 @@ static const ranks_engine *load_engine(lull_error *error) {
     const char *places[4] = {getenv("LULL_MPI_MODULE"), NULL, LULL_MPI_BUILT_MODULE,
                              LULL_MPI_MODULE};
     char beside[PATH_MAX], reason[512] = "no module";
-    ssize_t n = readlink("/proc/self/exe", beside, sizeof beside - 1);
-    if (n > 0) {
-        beside[n] = '\0';
+    if (os_program_path(beside, sizeof beside)) {
         char *slash = strrchr(beside, '/');
         size_t used = slash != NULL ? (size_t)(slash - beside) : 0;
         if ((size_t)snprintf(beside + used, sizeof beside - used, "/%s", LULL_MPI_FROM_PROGRAM) <
@@ -230,9 +226,10 @@ static const ranks_engine *load_engine(lull_error *error) {
     for (int i = 0; i < 4; i++) {
         if (places[i] == NULL || (i > 0 && access(places[i], R_OK) != 0)) continue;
         /* MPI's own plug-ins look for its symbols in the whole program. */
-        void *module = dlopen(places[i], RTLD_NOW | RTLD_GLOBAL);
-        const char *problem = module == NULL ? dlerror() : NULL;
-        const ranks_engine *engine = module != NULL ? dlsym(module, RANKS_ENGINE_SYMBOL) : NULL;
+        os_library *module = os_library_open_for_all(places[i]);
+        const char *problem = module == NULL ? os_library_error() : NULL;
+        const ranks_engine *engine =
+            module != NULL ? os_library_symbol(module, RANKS_ENGINE_SYMBOL) : NULL;
         if (engine != NULL && strcmp(engine->version, LULL_VERSION) == 0) return engine;
         snprintf(reason, sizeof reason, "%s: %s", places[i],
                  problem != NULL ? problem : "of another version of lull");
@@ -433,7 +430,10 @@ lull_status ranks_same_program(ranks *r, lull_error *error) {
     } mine = {LULL_VERSION, 0}, first;
     file_bytes program = {0};
     lull_error own = {0};
-    lull_status status = file_bytes_read_regular("/proc/self/exe", &program, &own);
+    char path[PATH_MAX];
+    lull_status status = os_program_path(path, sizeof path)
+                             ? file_bytes_read_regular(path, &program, &own)
+                             : base_fail(&own, LULL_IO, "the system does not say where the program is");
     if (!status) mine.hash = hash_bytes(program.data, program.size);
     file_bytes_free(&program);
     status = ranks_agree(r, status, &own);

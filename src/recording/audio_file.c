@@ -225,15 +225,11 @@ static unsigned char *put_tag(unsigned char *at, const char *tag) {
     return at + 4;
 }
 
-static uint32_t sample_bytes(audio_format format) {
-    return format == AUDIO_PCM16 ? 2 : format == AUDIO_PCM24 ? 3 : 4;
-}
-
 /* RIFF/WAVE with the chunks fmt, fact (what is not PCM needs it) and data. Gives the header's size.
  */
 static size_t make_header(unsigned char *out, const audio_writer *w, bool known) {
     bool is_float = w->format == AUDIO_FLOAT;
-    uint32_t size = sample_bytes(w->format), header = is_float ? FLOAT_HEADER_BYTES : HEADER_BYTES;
+    uint32_t size = (uint32_t)pcm_bytes(w->format), header = is_float ? FLOAT_HEADER_BYTES : HEADER_BYTES;
     uint32_t data = known ? (uint32_t)w->data_bytes : UINT32_MAX;
     unsigned char *at = put_tag(out, "RIFF");
     /* An odd chunk is followed by a byte that its own length does not count. */
@@ -296,30 +292,9 @@ lull_status audio_writer_open(const char *path, int rate, audio_format format, a
     return LULL_OK;
 }
 
-/* Full scale is 2^(bits-1), as readers have it; +1 saturates to the largest step below. */
-static int32_t to_pcm(float sample, float scale) {
-    float scaled = sample * scale;
-    if (scaled >= scale - 1) return (int32_t)(scale - 1);
-    return scaled <= -scale ? (int32_t)-scale : (int32_t)lrintf(scaled);
-}
-
-static void encode(unsigned char *at, float sample, audio_format format) {
-    if (format == AUDIO_FLOAT) {
-        uint32_t bits;
-        memcpy(&bits, &sample, sizeof bits);
-        put32(at, bits);
-    } else if (format == AUDIO_PCM16) {
-        put16(at, (uint32_t)to_pcm(sample, 32768.0f));
-    } else {
-        uint32_t value = (uint32_t)to_pcm(sample, 8388608.0f);
-        put16(at, value & 0xffff);
-        at[2] = (unsigned char)(value >> 16);
-    }
-}
-
 lull_status audio_writer_write(audio_writer *w, const float *samples, size_t count,
                                lull_error *error) {
-    uint32_t size = sample_bytes(w->format);
+    uint32_t size = (uint32_t)pcm_bytes(w->format);
     /* The lengths in the header have 32 bits. */
     uint64_t room = UINT32_MAX - FLOAT_HEADER_BYTES - 1 - w->data_bytes;
     if (w->file && !w->endless && count > room / size) {
@@ -335,7 +310,7 @@ lull_status audio_writer_write(audio_writer *w, const float *samples, size_t cou
             lull_status status = flush(w, error);
             if (status) return status;
         }
-        encode(w->buffer + w->used, samples[i], w->format);
+        pcm_encode(w->format, &samples[i], 1, w->buffer + w->used);
         w->used += size;
         w->data_bytes += size;
     }

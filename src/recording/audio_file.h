@@ -3,6 +3,7 @@
 #define RECORDING_AUDIO_FILE_H
 
 #include "lull.h"
+#include "recording/pcm.h"
 
 typedef struct audio_info {
     int rate, channels;
@@ -23,10 +24,7 @@ lull_status audio_file_read(const char *path, int rate, float **samples, size_t 
 lull_status audio_file_read_part(const char *path, size_t first, size_t count, float *samples,
                                  lull_error *error);
 
-typedef enum { AUDIO_PCM16, AUDIO_PCM24, AUDIO_FLOAT } audio_format;
-
-/* A mono WAV file written piece by piece, atomically (see atomic_file). PCM is rounded to nearest
- * and saturated. path "-" is stdout (a WAV header of unknown length). */
+/* A mono WAV file written piece by piece, atomically (see atomic_file). path "-" is stdout (a WAV header of unknown length). */
 typedef struct audio_writer audio_writer;
 lull_status audio_writer_open(const char *path, int rate, audio_format format,
                               audio_writer **writer, lull_error *error);

@@ -110,7 +110,9 @@ lull_status train_checkpoint_write(const char *run, const model_config *config,
         for (size_t i = 0; i < tensors; i++) {
             const model_tensor *tensor = &state->weights->tensors[i];
             size_t at = (size_t)v * tensors + i;
-            snprintf(names[at], sizeof names[at], "%s%s", prefixes[v], tensor->name);
+            char own[MODEL_TENSOR_NAME];
+            snprintf(names[at], sizeof names[at], "%s%s", prefixes[v],
+                     model_tensor_name(tensor, own));
             entries[at].name = names[at];
             entries[at].dtype = SAFETENSORS_F32;
             entries[at].dimensions = tensor->dimensions;

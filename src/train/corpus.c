@@ -15,6 +15,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/os_file.h"
 #include "base/memory.h"
 #include "recording/audio_file.h"
 #include "recording/resample.h"
@@ -70,15 +71,15 @@ static int by_name(const void *a, const void *b) {
 }
 
 static lull_status add_file(found_list *list, const char *path, const char *name,
-                            const struct stat *status, lull_error *error) {
+                            const os_facts *facts, lull_error *error) {
     if (!base_grow((void **)&list->files, &list->capacity, list->count + 1, sizeof *list->files))
         return base_no_memory(error);
     found_file *file = &list->files[list->count];
     memset(file, 0, sizeof *file);
     file->path = base_strdup(path);
     file->name = base_strdup(name);
-    file->size = (int64_t)status->st_size;
-    file->modified = (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;
+    file->size = (int64_t)facts->size;
+    file->modified = facts->modified;
     if (!file->path || !file->name) {
         base_free(file->path);
         base_free(file->name);
@@ -91,26 +92,25 @@ static lull_status add_file(found_list *list, const char *path, const char *name
 /* The folders on the way to a file: a link to one of them would be a circle. */
 typedef struct way {
     const struct way *above;
-    dev_t device;
-    ino_t number;
+    uint64_t device, number;
 } way;
 
-static bool on_the_way(const way *at, const struct stat *folder) {
-    while (at != NULL && (at->device != folder->st_dev || at->number != folder->st_ino))
+static bool on_the_way(const way *at, const os_facts *folder) {
+    while (at != NULL && (at->device != folder->device || at->number != folder->number))
         at = at->above;
     return at != NULL;
 }
 
 static lull_status scan(const char *folder, const char *prefix, int depth, const way *above,
                         found_list *list, lull_error *error) {
-    struct stat own;
+    os_facts own;
     DIR *directory = opendir(folder);
-    if (directory == NULL || fstat(dirfd(directory), &own) != 0) {
+    if (directory == NULL || os_facts_of(folder, &own) != 0) {
         int reason = errno;
         if (directory != NULL) closedir(directory);
         return base_fail(error, LULL_IO, "%s: cannot be listed: %s", folder, strerror(reason));
     }
-    const way here = {above, own.st_dev, own.st_ino};
+    const way here = {above, own.device, own.number};
     lull_status status = LULL_OK;
     struct dirent *entry;
     while (!status && (entry = readdir(directory)) != NULL) {
@@ -118,12 +118,12 @@ static lull_status scan(const char *folder, const char *prefix, int depth, const
         char path[PATH_SIZE], name[PATH_SIZE];
         int a = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         int b = snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "/" : "", entry->d_name);
-        struct stat about;
+        os_facts about;
         if (a >= PATH_SIZE || b >= PATH_SIZE) continue;
-        if (stat(path, &about) != 0) continue; /* gone, or a dangling link */
-        if (S_ISDIR(about.st_mode) && depth < MAX_DEPTH && !on_the_way(&here, &about))
+        if (os_facts_of(path, &about) != 0) continue; /* gone, or a dangling link */
+        if (about.kind == OS_FOLDER && depth < MAX_DEPTH && !on_the_way(&here, &about))
             status = scan(path, name, depth + 1, &here, list, error);
-        else if (S_ISREG(about.st_mode))
+        else if (about.kind == OS_FILE)
             status = add_file(list, path, name, &about, error);
     }
     closedir(directory);

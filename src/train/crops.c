@@ -7,12 +7,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "mel/compression.h"
-#include "mel/fft.h"
-#include "mel/filterbank.h"
-#include "mel/kernels.h"
+#include "mel/analysis.h"
+#include "mel/overlap.h"
 #include "mel/whiten.h"
-#include "mel/window.h"
 
 /* Streams of random numbers under a run's seed; each is indexed by the crop's number. */
 enum { STREAM_POSITION = 0x4c000000, STREAM_PLACE, STREAM_GAIN, STREAM_DEGRADE, STREAM_MEL_NOISE };
@@ -23,15 +20,13 @@ struct train_crops {
     train_crops_options options;
     mel_envelope *envelope;
     mel_frame_filter *filter;
+    mel_overlap *overlap; /* of a crop */
+    mel_analysis *analysis;
+    const mel_stft *stft; /* the analysis's grid */
     int around; /* frames of mel kept on each side of the crop: margin, the whitening's reach,
                    smoothing */
     int64_t audio_first, audio_count; /* samples of the recording that `audio` holds */
-    const mel_kernels *kernels;
-    mel_filterbank *filterbank;
-    fft *transform;
-    float *audio, *frames, *noise, *scratch, *gain, *segment, *synthesis, *window_power, *sum,
-        *power;
-    float *window, *magnitude, *linear;
+    float *audio, *frames, *noise, *scratch, *gain, *segment;
 };
 
 static int frames_of_reach(const mel_convention *mel) {
@@ -43,7 +38,7 @@ lull_status train_crops_new(const model_config *config, train_corpus *corpus,
                             lull_error *error) {
     const mel_convention *mel = &config->mel;
     *result = NULL;
-    size_t hop = (size_t)mel->hop, n_fft = (size_t)mel->n_fft, bins = n_fft / 2 + 1;
+    size_t hop = (size_t)mel->hop, n_fft = (size_t)mel->n_fft;
     train_crops *crops = base_alloc(1, sizeof *crops);
     if (crops == NULL) return base_no_memory(error);
     crops->config = config;
@@ -52,38 +47,27 @@ lull_status train_crops_new(const model_config *config, train_corpus *corpus,
     int reach = frames_of_reach(mel);
     crops->around = (options->margin > reach ? options->margin : reach) + 2;
     size_t frames = (size_t)options->frames + 2 * (size_t)crops->around;
-    crops->kernels = mel_kernels_get();
     crops->audio = base_alloc(frames * hop + n_fft, sizeof(float));
     crops->frames = base_alloc(frames * (size_t)mel->bands, sizeof(float));
-    crops->window = base_alloc(n_fft, sizeof(float));
-    crops->magnitude = base_alloc(bins + 31, sizeof(float));
-    crops->linear = base_alloc((size_t)mel->bands, sizeof(float));
     crops->noise = base_alloc(frames * (size_t)mel->bands, sizeof(float));
     crops->scratch = base_alloc(frames * (size_t)mel->bands, sizeof(float));
-    crops->gain = base_alloc(bins, sizeof(float));
-    crops->segment = base_alloc(n_fft + 31, sizeof(float));
-    crops->synthesis = base_alloc(n_fft + 31, sizeof(float));
-    crops->window_power = base_alloc(n_fft + 31, sizeof(float));
-    crops->sum = base_alloc((size_t)options->frames * hop, sizeof(float));
-    crops->power = base_alloc((size_t)options->frames * hop, sizeof(float));
+    crops->gain = base_alloc(n_fft / 2 + 1, sizeof(float));
+    crops->segment = base_alloc(n_fft, sizeof(float));
     lull_status status = LULL_OK;
-    if (!crops->audio || !crops->noise || !crops->scratch || !crops->gain || !crops->segment ||
-        !crops->synthesis || !crops->window_power || !crops->sum || !crops->power ||
-        !crops->frames || !crops->window || !crops->magnitude || !crops->linear)
+    if (!crops->audio || !crops->frames || !crops->noise || !crops->scratch || !crops->gain ||
+        !crops->segment)
         status = base_no_memory(error);
     if (!status) status = mel_envelope_new(mel, config->tilt_hz, &crops->envelope, error);
     if (!status) status = mel_frame_filter_new(mel, &crops->filter, error);
-    if (!status) status = mel_filterbank_new(mel, &crops->filterbank, error);
-    if (!status) status = fft_new(mel->n_fft, &crops->transform, error);
+    if (!status) status = mel_analysis_new(mel, &crops->analysis, error);
+    if (!status)
+        status = mel_overlap_new(mel_frame_filter_stft(crops->filter),
+                                 (size_t)options->frames * hop, &crops->overlap, error);
     if (status) {
         train_crops_free(crops);
         return status;
     }
-    mel_window_fill(mel, crops->window);
-    /* Ones through the filter with gain 1: window² as the filter has it. */
-    for (size_t i = 0; i < bins; i++) crops->gain[i] = 1.0f;
-    for (size_t i = 0; i < n_fft; i++) crops->segment[i] = 1.0f;
-    mel_frame_filter_run(crops->filter, crops->gain, crops->segment, crops->window_power);
+    crops->stft = mel_analysis_stft(crops->analysis);
     *result = crops;
     return LULL_OK;
 }
@@ -91,13 +75,11 @@ lull_status train_crops_new(const model_config *config, train_corpus *corpus,
 void train_crops_free(train_crops *crops) {
     if (crops == NULL) return;
     mel_envelope_free(crops->envelope);
+    mel_overlap_free(crops->overlap);
     mel_frame_filter_free(crops->filter);
-    mel_filterbank_free(crops->filterbank);
-    fft_free(crops->transform);
-    float *owned[] = {crops->audio,   crops->noise,     crops->scratch,      crops->gain,
-                      crops->segment, crops->synthesis, crops->window_power, crops->sum,
-                      crops->power,   crops->frames,    crops->window,       crops->magnitude,
-                      crops->linear};
+    mel_analysis_free(crops->analysis);
+    float *owned[] = {crops->audio,   crops->frames, crops->noise,
+                      crops->scratch, crops->gain,   crops->segment};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) base_free(owned[i]);
     base_free(crops);
 }
@@ -146,18 +128,13 @@ void train_crops_choose(const train_crops *crops, uint64_t index, train_crop *cr
 
 /* ---- rendering ---------------------------------------------------------------------------- */
 
-/* First sample of mel frame f in the recording. */
-static int64_t frame_start(const mel_convention *mel, int64_t f) {
-    return f * mel->hop - mel_window_lead(mel);
-}
-
 /* Samples that frames first … end-1 of the recording see: read into crops->audio, with the crop's
  * gain. */
 static lull_status read_audio(train_crops *crops, const train_crop *crop, int64_t first,
                               int64_t end, lull_error *error) {
-    const mel_convention *mel = &crops->config->mel;
     int64_t samples = (int64_t)crops->corpus->recordings[crop->recording].samples;
-    int64_t from = frame_start(mel, first), to = frame_start(mel, end - 1) + mel->n_fft;
+    int64_t from = mel_stft_begin(crops->stft, first);
+    int64_t to = mel_stft_begin(crops->stft, end - 1) + crops->stft->grid.size;
     if (from < 0) from = 0;
     if (to > samples) to = samples;
     crops->audio_first = from;
@@ -170,73 +147,40 @@ static lull_status read_audio(train_crops *crops, const train_crop *crop, int64_
     return LULL_OK;
 }
 
-/* n_fft samples from `start` on, outside the audio zeros or its reflection (as analysis pads a
- * recording). */
-static void take_segment(const train_crops *crops, int64_t start, bool reflect) {
-    int64_t n_fft = crops->config->mel.n_fft, first = crops->audio_first,
-            end = first + crops->audio_count;
-    int64_t from = start < first ? first : start;
-    int64_t to = start + n_fft > end ? end : start + n_fft;
-    if (to < from) to = from;
-    memset(crops->segment, 0, (size_t)n_fft * sizeof(float));
-    memcpy(crops->segment + (from - start), crops->audio + (from - first),
-           (size_t)(to - from) * sizeof(float));
-    if (!reflect) return;
-    for (int64_t i = start; i < from; i++) {
-        int64_t mirrored = 2 * first - i; /* first is 0 here: the beginning of the recording */
-        if (mirrored >= first && mirrored < end)
-            crops->segment[i - start] = crops->audio[mirrored - first];
-    }
-    for (int64_t i = to; i < start + n_fft; i++) {
-        int64_t mirrored = 2 * (end - 1) - i;
-        if (mirrored >= first && mirrored < end)
-            crops->segment[i - start] = crops->audio[mirrored - first];
-    }
+/* What frame f of the recording sees, in crops->segment: outside the recording zeros or its
+ * reflection. What was read begins or ends inside the recording only where no frame sees more. */
+static void cut(train_crops *crops, int64_t f, bool mirror) {
+    mel_stft_cut(crops->stft, crops->audio, (size_t)crops->audio_count,
+                 mel_stft_begin(crops->stft, f) - crops->audio_first, mirror, crops->segment);
 }
 
 /* Mel frames first … end-1 of the recording as analysing the whole of it gives them, in
  * crops->frames. */
 static void analyse(train_crops *crops, int64_t first, int64_t end) {
-    const mel_convention *mel = &crops->config->mel;
-    fft *t = crops->transform;
+    bool mirror = crops->config->mel.padding == MEL_PADDING_REFLECT;
     for (int64_t f = first; f < end; f++) {
-        take_segment(crops, frame_start(mel, f), true);
-        crops->kernels->product(crops->segment, crops->window, t->real, t->size);
-        fft_forward(t);
-        crops->kernels->magnitude(t->spectrum, (float)mel->magnitude_epsilon, crops->magnitude,
-                                  t->bins);
-        mel_filterbank_apply(crops->filterbank, crops->magnitude, crops->linear);
-        mel_compress(mel, crops->linear, crops->frames + (f - first) * mel->bands);
+        cut(crops, f, mirror);
+        mel_analysis_frame(crops->analysis, crops->segment,
+                           crops->frames + (f - first) * crops->config->mel.bands);
     }
 }
 
-/* Weighted overlap-add of the crop's part of every frame that reaches it, divided by Σ window². */
+/* The crop's part of what mel_filter_whole makes of the recording. */
 static void whiten(train_crops *crops, const train_crop *crop, int64_t first, int64_t end,
                    float *signal) {
     const mel_convention *mel = &crops->config->mel;
-    int64_t n_fft = mel->n_fft, hop = mel->hop;
-    int64_t begin = crop->first_frame * hop, count = (int64_t)crops->options.frames * hop;
-    memset(crops->sum, 0, (size_t)count * sizeof(float));
-    memset(crops->power, 0, (size_t)count * sizeof(float));
+    int64_t begin = crop->first_frame * mel->hop;
+    mel_overlap_reset(crops->overlap);
     for (int64_t f = first; f < end; f++) {
-        int64_t start = frame_start(mel, f);
-        int64_t from = start < begin ? begin : start;
-        int64_t to = start + n_fft > begin + count ? begin + count : start + n_fft;
-        if (from >= to) continue;
-        take_segment(crops, start, false);
+        int64_t at = mel_stft_begin(crops->stft, f) - begin;
+        if (at + mel->n_fft <= 0 || at >= (int64_t)crops->overlap->count) continue;
+        cut(crops, f, false);
         mel_envelope_whitening_gain(crops->envelope, crops->frames + (f - first) * mel->bands,
                                     crops->gain);
-        mel_frame_filter_run(crops->filter, crops->gain, crops->segment, crops->synthesis);
-        const float *synthesis = crops->synthesis + (from - start),
-                    *power = crops->window_power + (from - start);
-        float *sum_out = crops->sum + (from - begin), *power_out = crops->power + (from - begin);
-        for (int64_t i = 0; i < to - from; i++) {
-            sum_out[i] += synthesis[i];
-            power_out[i] += power[i];
-        }
+        mel_frame_filter_run(crops->filter, crops->gain, crops->segment, crops->segment);
+        mel_overlap_add(crops->overlap, at, crops->segment);
     }
-    for (int64_t i = 0; i < count; i++) /* as mel_filter_whole divides */
-        signal[i] = crops->power[i] > 0.0f ? crops->sum[i] / fmaxf(crops->power[i], 0.01f) : 0.0f;
+    mel_overlap_read(crops->overlap, 0, crops->overlap->count, signal);
 }
 
 /* Mel frames *first … *end-1, the crop's and those around it as far as the recording goes, in
@@ -244,8 +188,7 @@ static void whiten(train_crops *crops, const train_crop *crop, int64_t first, in
 static lull_status analyse_around(train_crops *crops, const train_crop *crop, int64_t *first,
                                   int64_t *end, lull_error *error) {
     const train_recording *recording = &crops->corpus->recordings[crop->recording];
-    /* Frames that have their hop of audio. */
-    int64_t available = (int64_t)recording->samples / crops->config->mel.hop;
+    int64_t available = (int64_t)mel_stft_frames(crops->stft, recording->samples);
     *first = crop->first_frame - crops->around;
     *end = crop->first_frame + crops->options.frames + crops->around;
     if (*first < 0) *first = 0;

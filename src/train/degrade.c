@@ -43,11 +43,10 @@ static void smooth_bands(float *frames, size_t n, size_t bands, float k) {
     }
 }
 
-/* What one natural-logarithm unit is in the convention's unit. */
+/* What one natural-logarithm unit of amplitude is in the convention's unit. */
 static float unit(const mel_convention *convention, size_t band) {
-    double per_ln = 1.0;
-    if (convention->compression == MEL_COMPRESS_LOG10) per_ln = 1.0 / log(10.0);
-    if (convention->compression == MEL_COMPRESS_DIFFWAVE) per_ln = 0.2 / log(10.0);
+    double per_ln = convention->gain * convention->power;
+    if (convention->compression == MEL_COMPRESS_LOG10) per_ln /= log(10.0);
     if (convention->statistics) per_ln /= convention->deviation[band];
     return (float)per_ln;
 }
@@ -62,13 +61,14 @@ void train_degrade_apply(const train_degrade *degrade, const mel_convention *con
         if (degrade->band_kernel[pass] > 0.0)
             smooth_bands(frames, n, bands, (float)degrade->band_kernel[pass]);
     }
-    bool clamped = convention->compression == MEL_COMPRESS_DIFFWAVE && !convention->statistics;
+    bool clamped = mel_convention_clips(convention) && !convention->statistics;
+    const float low = (float)convention->clip_low, high = (float)convention->clip_high;
     for (size_t b = 0; b < bands; b++) {
         float spread = (float)degrade->noise * unit(convention, b);
         float offset = (float)degrade->offset * unit(convention, b);
         for (size_t f = 0; f < n; f++) {
             float value = frames[f * bands + b] + offset + spread * noise[f * bands + b];
-            if (clamped) value = value < 0.0f ? 0.0f : value > 1.0f ? 1.0f : value;
+            if (clamped) value = value < low ? low : value > high ? high : value;
             frames[f * bands + b] = value;
         }
     }

@@ -1,12 +1,12 @@
 /* Buckets of the gradient: see exchange.h. */
 #include "train/exchange.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/clock.h"
+#include "gradient/engine.h"
 
 /* A bucket is closed when it holds this many floats (256 KB): large enough to use the network's
  * rate, small enough that the first is on its way when the second layer is still computed. */
@@ -41,13 +41,9 @@ struct train_exchange {
     train_exchange_times times;
 };
 
-/* Layer of a tensor whose gradient is final with its layer's backward pass, or -1. A wrong answer
- * costs overlap, nothing else. */
+/* Layer of a tensor whose gradient is final with its layer's backward pass, or -1. */
 static int early_layer(const model_tensor *tensor) {
-    int layer;
-    char rest[32];
-    if (sscanf(tensor->name, "residual_layers.%d.%31[a-z_]", &layer, rest) != 2) return -1;
-    return strcmp(rest, "dilated_conv") == 0 || strcmp(rest, "output_projection") == 0 ? layer : -1;
+    return gradient_engine_is_early(tensor) ? tensor->index : -1;
 }
 
 static void add_part(train_exchange *e, size_t i, size_t limit) {
@@ -83,8 +79,8 @@ static void fill_buckets(train_exchange *e, const model_parameters *shape) {
     if (e->buckets[e->bucket_count - 1].count == 0) e->bucket_count--;
 }
 
-lull_status train_exchange_new(ranks *ranks, const model_parameters *shape,
-                               train_exchange **result, lull_error *error) {
+lull_status train_exchange_new(ranks *ranks, const model_parameters *shape, train_exchange **result,
+                               lull_error *error) {
     *result = NULL;
     train_exchange *e = base_alloc(1, sizeof *e);
     if (e == NULL) return base_no_memory(error);

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "mel/fft.h"
+#include "mel/stft.h"
 
 double train_loss_l2(const float *u, const float *target, size_t n, float *du) {
     double sum = 0.0;
@@ -35,10 +35,9 @@ double train_loss_l1(const float *u, const float *target, size_t n, float *du) {
 enum { RESOLUTIONS = 3 };
 
 typedef struct resolution {
-    fft *transform;
-    int window_length, hop;
+    mel_stft *stft;
     size_t frames;
-    float *window;    /* Hann, centred in the transform */
+    float *made;      /* one frame */
     float *spectrum;  /* frames × bins × (re, im) of u */
     float *magnitude; /* frames × bins of the target */
 } resolution;
@@ -53,19 +52,15 @@ static const double POWER_FLOOR = 1e-7;
 
 static lull_status resolution_new(resolution *r, int size, int window_length, int hop,
                                   size_t length, lull_error *error) {
-    lull_status status = fft_new(size, &r->transform, error);
+    const mel_stft_grid grid = {.size = size, .window = window_length, .hop = hop};
+    lull_status status = mel_stft_new(&grid, MEL_STFT_FAST, &r->stft, error);
     if (status) return status;
-    r->window_length = window_length;
-    r->hop = hop;
-    r->frames = length >= (size_t)size ? (length - (size_t)size) / (size_t)hop + 1 : 0;
-    size_t cells = r->frames * (size_t)r->transform->bins;
-    r->window = base_alloc((size_t)size, sizeof(float));
+    r->frames = mel_stft_frames(r->stft, length);
+    size_t cells = r->frames * (size_t)r->stft->bins;
+    r->made = base_alloc((size_t)size, sizeof(float));
     r->spectrum = base_alloc(cells * 2, sizeof(float));
     r->magnitude = base_alloc(cells, sizeof(float));
-    if (!r->window || !r->spectrum || !r->magnitude) return base_no_memory(error);
-    int before = (size - window_length) / 2;
-    for (int i = 0; i < window_length; i++)
-        r->window[before + i] = (float)(0.5 - 0.5 * cos(6.283185307179586 * i / window_length));
+    if (!r->made || !r->spectrum || !r->magnitude) return base_no_memory(error);
     return LULL_OK;
 }
 
@@ -101,18 +96,12 @@ lull_status train_stft_loss_new(int sample_rate, size_t length, train_stft_loss 
 void train_stft_loss_free(train_stft_loss *loss) {
     if (loss == NULL) return;
     for (int i = 0; i < RESOLUTIONS; i++) {
-        fft_free(loss->resolutions[i].transform);
-        base_free(loss->resolutions[i].window);
+        mel_stft_free(loss->resolutions[i].stft);
+        base_free(loss->resolutions[i].made);
         base_free(loss->resolutions[i].spectrum);
         base_free(loss->resolutions[i].magnitude);
     }
     base_free(loss);
-}
-
-static void transform_frame(const resolution *r, const float *signal, size_t frame) {
-    const float *from = signal + frame * (size_t)r->hop;
-    for (int i = 0; i < r->transform->size; i++) r->transform->real[i] = from[i] * r->window[i];
-    fft_forward(r->transform);
 }
 
 /* As a float, which is how the target's are kept: equal spectra are then exactly equal. */
@@ -123,15 +112,15 @@ static float magnitude_of(const float *cell) {
 /* Both spectra, and the three norms that the loss is made of. */
 static void analyse(resolution *r, const float *u, const float *target, double *difference,
                     double *norm, double *log_difference) {
-    size_t bins = (size_t)r->transform->bins;
+    size_t bins = (size_t)r->stft->bins;
     *difference = *norm = *log_difference = 0.0;
     for (size_t f = 0; f < r->frames; f++) {
         float *magnitude = r->magnitude + f * bins, *spectrum = r->spectrum + f * bins * 2;
-        transform_frame(r, target, f);
-        for (size_t k = 0; k < bins; k++)
-            magnitude[k] = magnitude_of(r->transform->spectrum + 2 * k);
-        transform_frame(r, u, f);
-        memcpy(spectrum, r->transform->spectrum, bins * 2 * sizeof(float));
+        const int64_t begin = mel_stft_begin(r->stft, (int64_t)f);
+        mel_stft_analyse(r->stft, target + begin);
+        for (size_t k = 0; k < bins; k++) magnitude[k] = magnitude_of(r->stft->spectrum + 2 * k);
+        mel_stft_analyse(r->stft, u + begin);
+        memcpy(spectrum, r->stft->spectrum, bins * 2 * sizeof(float));
         for (size_t k = 0; k < bins; k++) {
             double ours = magnitude_of(spectrum + 2 * k), theirs = magnitude[k];
             *difference += (theirs - ours) * (theirs - ours);
@@ -143,10 +132,10 @@ static void analyse(resolution *r, const float *u, const float *target, double *
     *norm = sqrt(*norm);
 }
 
-/* The gradient by the samples is the transform's adjoint of the gradient by the spectrum. With an
- * un-normalised complex-to-real transform, interior bins count twice: they enter with half. */
+/* The gradient by the samples is the analysis's adjoint of the gradient by the spectrum: synthesis,
+ * which divides by the transform's size and counts interior bins twice. */
 static void add_gradient(resolution *r, double by_convergence, double by_log, float *du) {
-    size_t bins = (size_t)r->transform->bins;
+    size_t bins = (size_t)r->stft->bins;
     for (size_t f = 0; f < r->frames; f++) {
         const float *magnitude = r->magnitude + f * bins, *spectrum = r->spectrum + f * bins * 2;
         for (size_t k = 0; k < bins; k++) {
@@ -154,13 +143,14 @@ static void add_gradient(resolution *r, double by_convergence, double by_log, fl
             double by_magnitude = by_convergence * (ours - theirs);
             if (ours > theirs) by_magnitude += by_log / ours;
             if (ours < theirs) by_magnitude -= by_log / ours;
-            double scale = by_magnitude / ours * (k == 0 || k + 1 == bins ? 1.0 : 0.5);
-            r->transform->spectrum[2 * k] = (float)(scale * spectrum[2 * k]);
-            r->transform->spectrum[2 * k + 1] = (float)(scale * spectrum[2 * k + 1]);
+            double scale =
+                by_magnitude / ours * r->stft->grid.size * (k == 0 || k + 1 == bins ? 1.0 : 0.5);
+            r->stft->spectrum[2 * k] = (float)(scale * spectrum[2 * k]);
+            r->stft->spectrum[2 * k + 1] = (float)(scale * spectrum[2 * k + 1]);
         }
-        fft_inverse(r->transform);
-        float *to = du + f * (size_t)r->hop;
-        for (int i = 0; i < r->transform->size; i++) to[i] += r->transform->real[i] * r->window[i];
+        mel_stft_synthesise(r->stft, r->made);
+        r->stft->kernels->add(r->made, du + mel_stft_begin(r->stft, (int64_t)f),
+                              r->stft->grid.size);
     }
 }
 
@@ -171,7 +161,7 @@ double train_stft_loss_run(train_stft_loss *loss, const float *u, const float *t
         resolution *r = &loss->resolutions[i];
         double difference, norm, log_difference;
         analyse(r, u, target, &difference, &norm, &log_difference);
-        double cells = (double)r->frames * r->transform->bins;
+        double cells = (double)r->frames * r->stft->bins;
         total += part * (difference / norm + log_difference / cells);
         double by_convergence = difference > 0.0 ? part / (difference * norm) : 0.0;
         add_gradient(r, by_convergence, part / cells, du);

@@ -37,13 +37,16 @@ static int columns_of(const model_tensor *tensor) {
 }
 
 bool train_muon_takes(const model_tensor *tensor) {
-    const char *name = tensor->name;
-    size_t length = strlen(name);
-    if (tensor->dimensions < 2 || tensor->dimensions > 3 || length < 7 ||
-        strcmp(name + length - 7, ".weight") != 0)
+    switch (tensor->role) {
+    case MODEL_CONDITIONER_CONVOLUTION:
+    case MODEL_DILATED_CONVOLUTION:
+    case MODEL_CONDITION_PROJECTION:
+    case MODEL_RESIDUAL_PROJECTION:
+    case MODEL_SKIP_PROJECTION:
+        return !tensor->bias;
+    default:
         return false;
-    return strncmp(name, "input_projection", 16) != 0 &&
-           strncmp(name, "output_projection", 17) != 0 && strstr(name, "diffusion_") == NULL;
+    }
 }
 
 size_t train_muon_scratch(int rows, int columns) {

@@ -264,8 +264,7 @@ static lull_status step_gradient(run *r, double *loss, double *waited, lull_erro
 
 /* The denoiser's weights or the postnet's. */
 static bool is_trained(const run *r, const model_tensor *tensor) {
-    bool of_postnet = strncmp(tensor->name, "postnet.", 8) == 0;
-    return of_postnet == (r->settings->part == TRAIN_POSTNET);
+    return (tensor->part == MODEL_POSTNET) == (r->settings->part == TRAIN_POSTNET);
 }
 
 static bool adamw_takes(const run *r, const model_tensor *tensor) {
@@ -588,7 +587,7 @@ static lull_status make_folders(const run *r, lull_error *error) {
     if (!status) status = make_folder(path, error);
     run_path(r, "samples", path);
     if (!status) status = make_folder(path, error);
-    if (!status && r->options->resume) {
+    if (!status) {
         remove_unfinished(r->options->folder);
         remove_unfinished(path);
         run_path(r, "checkpoints", path);
@@ -792,7 +791,7 @@ static lull_status read_without_postnet(const run *r, const safetensors *file, c
 
 static lull_status begin_weights(run *r, lull_error *error) {
     const char *init = r->settings->init;
-    model_parameters_initialize(r->state.weights, r->config, r->settings->seed);
+    model_parameters_initialize(r->state.weights, r->settings->seed);
     if (*init != '\0') {
         safetensors *file = NULL;
         lull_status status = safetensors_open(init, &file, error);

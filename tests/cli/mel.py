@@ -42,6 +42,18 @@ class Mel(Case):
         self.assertLess(max(abs(values[f * bands + b] - wanted[b * n + f])
                             for f in range(n) for b in range(bands)), TOLERANCE)
 
+    def test_pitch_beside_the_mel(self):
+        recording, _ = self.golden("hifigan", 22050)
+        self.assert_fine(self.run_lull("mel", recording, "-o", "out.npy", "--f0", "f0.npy", "-c", "hifigan",
+                                       "--rate", "22050", model=False))
+        (_, n), _ = read_npy(self.path("out.npy"))
+        shape, f0 = read_npy(self.path("f0.npy"))
+        self.assertEqual(tuple(shape), (n,))
+        voiced = [x for x in f0 if x]
+        self.assertTrue(n / 4 < len(voiced) < n and all(60 <= x <= 650 for x in voiced))
+        other, _ = self.golden("hifigan", 16000)
+        self.assert_fails(self.run_lull("mel", recording, other, "-o", ".", "--f0", "f0.npy"), "--f0", code=2)
+
     def test_raw_frames_on_stdout(self):
         recording, _ = self.golden("hifigan", 16000)
         raw = self.assert_fine(self.run_lull("mel", recording, "-o", "-")).out

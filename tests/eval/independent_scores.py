@@ -207,6 +207,44 @@ def at_10_khz(x, rate):
     return scipy.signal.resample_poly(x, up, down, window=scipy.signal.firwin(taps, 0.97 / max(up, down)))
 
 
+# ---- HF modulation -----------------------------------------------------------------------------------------------
+
+
+def at_16_khz(x, rate):
+    divisor = math.gcd(16000, rate)
+    up, down = 16000 // divisor, rate // divisor
+    if up == down:
+        return x
+    taps = 2 * 400 * max(up, down) + 1
+    return scipy.signal.resample_poly(x, up, down, window=scipy.signal.firwin(taps, 0.97 / max(up, down)))
+
+
+def modulations(x, y):
+    """Of reference and output, at 16 kHz, with SciPy's recursive filters forwards and backwards and its Hilbert
+    transform of the whole signal."""
+    count = min(len(x), len(y))
+    low = scipy.signal.sosfiltfilt(scipy.signal.butter(4, 900, "low", fs=16000, output="sos"), x)
+    voiced = []
+    for begin in range(0, count - 1280, 160):
+        s = low[begin:begin + 640] - low[begin:begin + 640].mean()
+        lags = np.arange(40, 230)
+        later = np.lib.stride_tricks.sliding_window_view(low[begin + 40:begin + 869], 640)
+        energy = (s ** 2).sum()
+        correlations = later @ s / np.sqrt(energy * (later ** 2).sum(axis=1) + 1e-12)
+        voiced.append((begin, lags[correlations.argmax()], correlations.max(), energy))
+    level = np.median([row[3] for row in voiced]) if voiced else 0
+    voiced = [(begin, lag) for begin, lag, best, energy in voiced if best > 0.85 and energy > level]
+    if len(voiced) < 20:
+        return np.nan, np.nan
+    high = scipy.signal.butter(6, (3000, 7500), "band", fs=16000, output="sos")
+    means = []
+    for signal in (x, y):
+        envelope = np.abs(scipy.signal.hilbert(scipy.signal.sosfiltfilt(high, signal[:count])))
+        means.append(np.mean([np.corrcoef(envelope[begin:begin + 640], envelope[begin + lag:begin + lag + 640])[0, 1]
+                              for begin, lag in voiced]))
+    return means
+
+
 # ---- all of them -------------------------------------------------------------------------------------------------
 
 
@@ -218,6 +256,8 @@ def all_scores(a, b, rate):
               "mel": np.abs(log_mel(a, rate) - log_mel(b, rate)).mean()}
     scores.update(pitch_errors(a, b, rate))
     scores["estoi"] = estoi(at_10_khz(a, rate), at_10_khz(b, rate))
+    pulses, scores["modulation"] = modulations(at_16_khz(a, rate), at_16_khz(b, rate))
+    scores["modulation_error"] = scores["modulation"] - pulses
     scores["level_db"] = 10 * np.log10((b ** 2).sum() / (a ** 2).sum())
     scores["dc"] = b.mean() - a.mean()
     scores["clipped"] = 100 * (np.abs(b) >= 32767 / 32768).mean()
@@ -227,7 +267,7 @@ def all_scores(a, b, rate):
 # Of ours from these: floats against doubles; ESTOI: two resamplers.
 TOLERANCES = {"mcd": 2e-4, "stft": 2e-4, "lsd_512": 1e-4, "lsd_2048": 1e-4, "mel": 1e-4, "f0_cents": 0.05,
               "f0_gross": 1e-6, "voicing": 1e-6, "periodicity": 1e-4, "estoi": 2e-3, "level_db": 1e-5, "dc": 1e-6,
-              "clipped": 1e-6}
+              "clipped": 1e-6, "modulation": 1e-3, "modulation_error": 1e-3}
 
 
 def cases():

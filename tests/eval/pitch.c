@@ -17,7 +17,7 @@ static void test_tones(void **state) {
                 lull_error error;
                 pitch_frame *frames;
                 float *x = tone(count, rates[r], f0s[i], harmonics);
-                assert_ok(pitch_track(x, count, rates[r], &frames, &n, &error), error);
+                assert_ok(eval_pitch_track(x, count, rates[r], &frames, &n, &error), error);
                 assert_in_range(n, 85, 100);
                 for (size_t f = 0; f < n; f++) {
                     double cents = 1200 * log2(frames[f].f0 / f0s[i]);
@@ -40,7 +40,7 @@ static void test_missing_fundamental(void **state) {
     pitch_frame *frames;
     float *x = tone(COUNT, 16000, 120, 6), *fundamental = tone(COUNT, 16000, 120, 1);
     for (int i = 0; i < COUNT; i++) x[i] -= fundamental[i];
-    assert_ok(pitch_track(x, COUNT, 16000, &frames, &n, &error), error);
+    assert_ok(eval_pitch_track(x, COUNT, 16000, &frames, &n, &error), error);
     for (size_t f = 0; f < n; f++) assert_near(frames[f].f0, 120, 0.5);
     base_free(frames);
     base_free(x);
@@ -54,7 +54,7 @@ static void test_unvoiced(void **state) {
     lull_error error;
     pitch_frame *frames;
     float *x = white(COUNT, 0.1f, 1), *silence = base_alloc(COUNT, sizeof *silence);
-    assert_ok(pitch_track(x, COUNT, 16000, &frames, &n, &error), error);
+    assert_ok(eval_pitch_track(x, COUNT, 16000, &frames, &n, &error), error);
     double mean = 0;
     for (size_t f = 0; f < n; f++) {
         voiced += frames[f].f0 > 0;
@@ -64,7 +64,7 @@ static void test_unvoiced(void **state) {
     assert_int_equal(voiced, 0);
     assert_true(mean < 0.4);
     base_free(frames);
-    assert_ok(pitch_track(silence, COUNT, 16000, &frames, &n, &error), error);
+    assert_ok(eval_pitch_track(silence, COUNT, 16000, &frames, &n, &error), error);
     for (size_t f = 0; f < n; f++) {
         assert_true(frames[f].f0 == 0);
         assert_true(frames[f].periodicity == 0);
@@ -83,7 +83,7 @@ static void test_quiet_part(void **state) {
     pitch_frame *frames;
     float *x = tone(COUNT, 16000, 150, 3);
     for (int i = COUNT / 2; i < COUNT; i++) x[i] *= 1e-3f;
-    assert_ok(pitch_track(x, COUNT, 16000, &frames, &n, &error), error);
+    assert_ok(eval_pitch_track(x, COUNT, 16000, &frames, &n, &error), error);
     assert_near(frames[10].f0, 150, 0.5);
     assert_true(frames[n - 10].f0 == 0);
     base_free(frames);

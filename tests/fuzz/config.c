@@ -23,7 +23,7 @@ static void run(lull_vocoder *vocoder, const model_config *config) {
     float *frame = calloc(bands, sizeof *frame), samples[256];
     expect(frame);
     for (size_t b = 0; b < bands; b++)
-        frame[b] = config->mel.compression == MEL_COMPRESS_DIFFWAVE ? 0.5f : -4.0f;
+        frame[b] = mel_convention_clips(&config->mel) ? 0.5f : -4.0f;
     lull_error error = {0};
     for (int f = 0; f < FRAMES; f++)
         expect(!lull_vocoder_push(vocoder, frame, 1, &accepted, &error) && accepted == 1);
@@ -56,7 +56,7 @@ static void synthesize(const model_config *config) {
     lull_status status = model_parameters_new(config, &model->parameters, &error);
     if (!status) status = denoiser_shelf_new(&model->shelf, &error);
     if (!status) {
-        model_parameters_initialize(model->parameters, config, 1);
+        model_parameters_initialize(model->parameters, 1);
         lull_options options;
         lull_options_init(&options);
         options.precision = LULL_PRECISION_F32;

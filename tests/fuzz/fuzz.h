@@ -78,13 +78,13 @@ static inline lull_model *tiny_model(void) {
     if (status) fprintf(stderr, "tiny model: %s\n", error.message);
     expect(!status);
     const model_config *c = &model->config;
-    model_parameters_initialize(model->parameters, c, 3);
+    model_parameters_initialize(model->parameters, 3);
     /* The last projection begins as zero: give it something to do. */
-    float *last = model_parameters_get(model->parameters, "output_projection.weight");
+    float *last = model_parameters_weight(model->parameters, MODEL_OUTPUT_PROJECTION, 0);
     size_t n = (size_t)c->patch * (size_t)c->channels;
     random_normal(7, 9, 0, last, n);
     for (size_t i = 0; i < n; i++) last[i] *= 0.2f;
-    last = model_parameters_get(model->parameters, "postnet.conv3.weight");
+    last = model_parameters_weight(model->parameters, MODEL_POSTNET_CONVOLUTION, 2);
     for (int i = 0; i < 9 * c->postnet_channels; i++) last[i] = 0.01f * (float)(i % 5 - 2);
     model->info = (lull_model_info){.name = c->name,
                                     .family = "lull",

@@ -33,17 +33,12 @@ typedef struct network {
     const double *weights;
 } network;
 
-static const double *tensor(const network *net, const char *format, ...) {
-    char name[128];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(name, sizeof(name), format, arguments);
-    va_end(arguments);
-    for (size_t i = 0; i < net->shape->tensor_count; i++)
-        if (!strcmp(net->shape->tensors[i].name, name))
-            return net->weights + net->shape->tensors[i].offset;
-    fail_msg("no tensor %s", name);
-    return NULL;
+static const double *weight_of(const network *net, model_role role, int index) {
+    return net->weights + model_parameters_weight_tensor(net->shape, role, index)->offset;
+}
+
+static const double *bias_of(const network *net, model_role role, int index) {
+    return net->weights + model_parameters_bias_tensor(net->shape, role, index)->offset;
 }
 
 /* c[f][o] conditioner output at mel frame f − 1 − … : row 0 is frame −1, frames + 2 rows. */
@@ -55,8 +50,8 @@ static double *conditioner(const network *net, const double *mel, int margin) {
     int first = -margin; /* mel frame of row 0 */
     for (int l = 1; l <= g->conditioner_layers; l++) {
         int out_rows = rows - (kernel - 1), out_width = g->conditioner_channels;
-        const double *w = tensor(net, "conditioner.conv%d.weight", l),
-                     *b = tensor(net, "conditioner.conv%d.bias", l);
+        const double *w = weight_of(net, MODEL_CONDITIONER_CONVOLUTION, l - 1),
+                     *b = bias_of(net, MODEL_CONDITIONER_CONVOLUTION, l - 1);
         double *out = zeros((size_t)(out_rows * out_width));
         for (int r = 0; r < out_rows; r++)
             for (int o = 0; o < out_width; o++) {
@@ -104,15 +99,15 @@ static double *forward(const network *net, const double *x_in, double t, const d
     float *encoding = calloc((size_t)inputs, sizeof(float));
     model_embedding_input(g, t, encoding);
     double *e1 = zeros((size_t)hidden), *e2 = zeros((size_t)hidden);
-    const double *w1 = tensor(net, "diffusion_embedding.projection1.weight");
-    const double *w2 = tensor(net, "diffusion_embedding.projection2.weight");
+    const double *w1 = weight_of(net, MODEL_EMBEDDING_PROJECTION, 0);
+    const double *w2 = weight_of(net, MODEL_EMBEDDING_PROJECTION, 1);
     for (int o = 0; o < hidden; o++) {
-        double sum = tensor(net, "diffusion_embedding.projection1.bias")[o];
+        double sum = bias_of(net, MODEL_EMBEDDING_PROJECTION, 0)[o];
         for (int i = 0; i < inputs; i++) sum += w1[o * inputs + i] * encoding[i];
         e1[o] = silu(sum);
     }
     for (int o = 0; o < hidden; o++) {
-        double sum = tensor(net, "diffusion_embedding.projection2.bias")[o];
+        double sum = bias_of(net, MODEL_EMBEDDING_PROJECTION, 1)[o];
         for (int i = 0; i < hidden; i++) sum += w2[o * hidden + i] * e1[i];
         e2[o] = silu(sum);
     }
@@ -123,31 +118,31 @@ static double *forward(const network *net, const double *x_in, double t, const d
         cond = conditioner(net, mel, margin);
     else {
         double *middle =
-            upsample(mel, FRAMES, g->mel.bands, tensor(net, "spectrogram_upsampler.conv1.weight"),
-                     *tensor(net, "spectrogram_upsampler.conv1.bias"));
+            upsample(mel, FRAMES, g->mel.bands, weight_of(net, MODEL_UPSAMPLER_CONVOLUTION, 0),
+                     *bias_of(net, MODEL_UPSAMPLER_CONVOLUTION, 0));
         cond = upsample(middle, FRAMES * 16, g->mel.bands,
-                        tensor(net, "spectrogram_upsampler.conv2.weight"),
-                        *tensor(net, "spectrogram_upsampler.conv2.bias"));
+                        weight_of(net, MODEL_UPSAMPLER_CONVOLUTION, 1),
+                        *bias_of(net, MODEL_UPSAMPLER_CONVOLUTION, 1));
         free(middle);
     }
     double *x = zeros((size_t)(rows * c)), *y = zeros((size_t)(rows * c)),
            *skip = zeros((size_t)(rows * c));
     for (int r = 0; r < rows; r++)
         for (int o = 0; o < c; o++) {
-            double sum = tensor(net, "input_projection.bias")[o];
+            double sum = bias_of(net, MODEL_INPUT_PROJECTION, 0)[o];
             for (int i = 0; i < g->patch; i++)
-                sum += tensor(net, "input_projection.weight")[o * g->patch + i] *
+                sum += weight_of(net, MODEL_INPUT_PROJECTION, 0)[o * g->patch + i] *
                        x_in[r * g->patch + i];
             x[r * c + o] = g->input_relu && sum < 0 ? 0 : sum;
         }
     for (int l = 0; l < g->layers; l++) {
-        const double *ws = tensor(net, "residual_layers.%d.diffusion_projection.weight", l);
-        const double *wd = tensor(net, "residual_layers.%d.dilated_conv.weight", l);
-        const double *wc = tensor(net, "residual_layers.%d.conditioner_projection.weight", l);
-        const double *wo = tensor(net, "residual_layers.%d.output_projection.weight", l);
-        const double *bo = tensor(net, "residual_layers.%d.output_projection.bias", l);
+        const double *ws = weight_of(net, MODEL_STEP_PROJECTION, l);
+        const double *wd = weight_of(net, MODEL_DILATED_CONVOLUTION, l);
+        const double *wc = weight_of(net, MODEL_CONDITION_PROJECTION, l);
+        const double *wo = weight_of(net, MODEL_RESIDUAL_PROJECTION, l);
+        const double *bo = bias_of(net, MODEL_RESIDUAL_PROJECTION, l);
         for (int o = 0; o < c; o++) {
-            double step = tensor(net, "residual_layers.%d.diffusion_projection.bias", l)[o];
+            double step = bias_of(net, MODEL_STEP_PROJECTION, l)[o];
             for (int i = 0; i < hidden; i++) step += ws[o * hidden + i] * e2[i];
             for (int r = 0; r < rows; r++) y[r * c + o] = x[r * c + o] + step;
         }
@@ -158,8 +153,8 @@ static double *forward(const network *net, const double *x_in, double t, const d
             int low = (int)floor(position);
             double weight = position - low;
             for (int o = 0; o < 2 * c; o++) {
-                p[o] = tensor(net, "residual_layers.%d.dilated_conv.bias", l)[o] +
-                       tensor(net, "residual_layers.%d.conditioner_projection.bias", l)[o];
+                p[o] = bias_of(net, MODEL_DILATED_CONVOLUTION, l)[o] +
+                       bias_of(net, MODEL_CONDITION_PROJECTION, l)[o];
                 for (int k = 0; k < g->kernel; k++) {
                     int s = r + (k - (g->kernel - 1)) * g->dilation[l] + g->look_ahead[l];
                     for (int i = 0; s >= 0 && s < rows && i < c; i++)
@@ -188,16 +183,16 @@ static double *forward(const network *net, const double *x_in, double t, const d
     for (int r = 0; r < rows; r++) {
         double h[32];
         for (int o = 0; o < c; o++) {
-            double sum = tensor(net, "skip_projection.bias")[o];
+            double sum = bias_of(net, MODEL_SKIP_PROJECTION, 0)[o];
             for (int i = 0; i < c; i++)
-                sum += tensor(net, "skip_projection.weight")[o * c + i] * skip[r * c + i] /
+                sum += weight_of(net, MODEL_SKIP_PROJECTION, 0)[o * c + i] * skip[r * c + i] /
                        sqrt(g->layers);
             h[o] = sum > 0 ? sum : 0;
         }
         for (int o = 0; o < g->patch; o++) {
-            double sum = tensor(net, "output_projection.bias")[o];
+            double sum = bias_of(net, MODEL_OUTPUT_PROJECTION, 0)[o];
             for (int i = 0; i < c; i++)
-                sum += tensor(net, "output_projection.weight")[o * c + i] * h[i];
+                sum += weight_of(net, MODEL_OUTPUT_PROJECTION, 0)[o * c + i] * h[i];
             u[r * g->patch + o] = sum;
         }
     }
@@ -332,8 +327,10 @@ static void check(model_family family, int channels, bool bf16_wanted) {
             worst = fmax(worst, fabs((up - down) / (2 * step) - gradient[at]));
         }
         double tolerance = bf16_wanted ? 0.06 : 1e-4;
+        char name[MODEL_TENSOR_NAME];
         if (worst > tolerance * scale)
-            fail_msg("%s: gradient off by %g of %g", tensor_i->name, worst, scale);
+            fail_msg("%s: gradient off by %g of %g", model_tensor_name(tensor_i, name), worst,
+                     scale);
     }
     free(weights), free(gradient);
     problem_free(&p);

@@ -3,28 +3,85 @@
 
 #include "goldens.h"
 
+/* Every row of the table, at its own rate and at others. */
 static void names(void **state) {
     (void)state;
-    static const char *const known[] = {"hifigan", "tacotron2", "diffwave", "parallelwavegan"};
     static const int rates[] = {0, 8000, 16000, 22050, 24000, 44100, 48000};
-    for (size_t i = 0; i < 4; i++)
-        for (size_t r = 0; r < 7; r++) {
-            lull_error error;
-            mel_convention c;
-            assert_ok(mel_convention_named(known[i], rates[r], &c, &error), error);
-            assert_ok(mel_convention_check(&c, &error), error);
-            assert_string_equal(c.name, known[i]);
-            assert_int_equal(c.sample_rate, rates[r] ? rates[r] : i == 3 ? 24000 : 22050);
-            assert_int_equal(c.bands, 80);
-            assert_int_equal(mel_convention_first_centre(&c), i == 0 ? 128 : 0);
-        }
     lull_error error;
-    mel_convention c;
+    mel_convention c, again;
+    const char *name, *writers, *alias;
+    int count = 0;
+    for (; (name = mel_convention_name_at(count, &writers, &alias)) != NULL; count++)
+        for (size_t r = 0; r < 7; r++) {
+            assert_ok(mel_convention_named(name, rates[r], &c, &error), error);
+            if (rates[r] >= 16000 || rates[r] == 0)
+                assert_ok(mel_convention_check(&c, &error), error);
+            assert_string_equal(c.name, name);
+            if (rates[r]) assert_int_equal(c.sample_rate, rates[r]);
+            assert_true(c.fmax <= c.sample_rate / 2.0);
+            assert_int_equal(mel_convention_first_centre(&c), c.centred ? 0 : c.hop / 2);
+            assert_non_null(writers);
+            if (!alias) continue;
+            assert_ok(mel_convention_named(alias, rates[r], &again, &error), error);
+            assert_string_equal(again.name, alias);
+            if (strcmp(alias, "parallelwavegan") != 0 || rates[r] == 0 || rates[r] >= 24000)
+                assert_null(mel_convention_difference(&c, &again));
+        }
+    assert_int_equal(count, 14);
+    assert_ok(mel_convention_named("parallelwavegan", 22050, &c, &error), error);
+    assert_ok(mel_convention_named("parallelwavegan-22k", 0, &again, &error), error);
+    assert_null(mel_convention_difference(&c, &again));
+    assert_ok(mel_convention_named("hifigan", 16000, &c, &error), error);
+    assert_ok(mel_convention_named("hifigan-16k", 0, &again, &error), error);
+    assert_null(mel_convention_difference(&c, &again));
     assert_int_equal(mel_convention_named("hifi", 0, &c, &error), LULL_INVALID);
     assert_non_null(strstr(error.message, "hifi"));
-    assert_non_null(strstr(error.message, "tacotron2"));
+    assert_non_null(strstr(error.message, "tacotron2-22k"));
+    assert_non_null(strstr(error.message, "diffwave-22k"));
     assert_int_equal(mel_convention_named("hifigan", -1, &c, &error), LULL_INVALID);
     assert_int_equal(mel_convention_named("hifigan", 999, &c, NULL), LULL_INVALID);
+}
+
+/* What makes other frames, and what only writes them differently. */
+static void differences(void **state) {
+    (void)state;
+    lull_error error;
+    mel_convention a, b;
+    assert_ok(mel_convention_named("hifigan", 0, &a, &error), error);
+#define CHANGED(field, value, member, same)                                                        \
+    do {                                                                                           \
+        b = a;                                                                                     \
+        b.field = (value);                                                                         \
+        assert_string_equal(mel_convention_difference(&a, &b), member);                            \
+        assert_int_equal(mel_convention_same_frames(&a, &b), same);                                \
+    } while (0)
+    CHANGED(sample_rate, 24000, "sample_rate", false);
+    CHANGED(n_fft, 2048, "n_fft", false);
+    CHANGED(window, 800, "window", false);
+    CHANGED(hop, 300, "hop", false);
+    CHANGED(bands, 100, "bands", false);
+    CHANGED(fmin, 20, "fmin", false);
+    CHANGED(fmax, 7600, "fmax", false);
+    CHANGED(scale, MEL_SCALE_HTK, "scale", false);
+    CHANGED(filter_rate, 16000, "filter_rate", false);
+    CHANGED(centred, true, "centred", false);
+    CHANGED(power, 2, "power", false);
+    CHANGED(norm, MEL_NORM_NONE, "norm", true);
+    CHANGED(padding, MEL_PADDING_ZEROS, "padding", true);
+    CHANGED(magnitude_epsilon, 0, "magnitude_epsilon", true);
+    CHANGED(normalized_window, true, "normalized_window", true);
+    CHANGED(floor, 1e-7, "floor", true);
+    CHANGED(floor_added, true, "floor_added", true);
+    CHANGED(compression, MEL_COMPRESS_LOG10, "compression", true);
+    CHANGED(gain, 20, "gain", true);
+    CHANGED(offset, 1, "offset", true);
+    CHANGED(clip_low, -4, "clip_low", true);
+    CHANGED(clip_high, 4, "clip_high", true);
+    CHANGED(statistics, true, "mean", true);
+    b = a;
+    b.filter_rate = a.sample_rate; /* said or not: the same */
+    strcpy(b.name, "another");
+    assert_null(mel_convention_difference(&a, &b));
 }
 
 static void refuse(const mel_convention *changed, const char *word) {
@@ -56,6 +113,15 @@ static void impossible_sizes(void **state) {
     REFUSE(fmax, NAN, "fmax");
     REFUSE(scale, (mel_scale)7, "scale");
     REFUSE(compression, (mel_compression)7, "compression");
+    REFUSE(norm, (mel_norm)2, "norm");
+    REFUSE(padding, (mel_padding)2, "padding");
+    REFUSE(power, 0, "power");
+    REFUSE(power, 3, "power");
+    REFUSE(filter_rate, 10, "filter_rate");
+    REFUSE(gain, 0, "gain");
+    REFUSE(gain, NAN, "gain");
+    REFUSE(offset, INFINITY, "offset");
+    REFUSE(clip_low, 1, "clip_low");
     REFUSE(floor, 0, "floor");
     REFUSE(floor, NAN, "floor");
     REFUSE(magnitude_epsilon, -1, "epsilon");
@@ -73,6 +139,7 @@ static void impossible_sizes(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(names), cmocka_unit_test(impossible_sizes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(names), cmocka_unit_test(differences),
+                                       cmocka_unit_test(impossible_sizes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,12 +28,13 @@ static const kind kinds[] = {
      true},
     {"24k long", 24000, 2048, 1200, 300, 80, 80, 7600, MEL_SCALE_SLANEY, MEL_COMPRESS_LOG10, 1e-10,
      true, true},
-    {"22k DiffWave", 22050, 1024, 1024, 256, 80, 20, 11025, MEL_SCALE_HTK, MEL_COMPRESS_DIFFWAVE,
+    {"22k DiffWave", 22050, 1024, 1024, 256, 80, 20, 11025, MEL_SCALE_HTK, MEL_COMPRESS_LOG10,
      1e-5, true, false},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static mel_convention convention_of(const kind *k) {
+    const bool diffwave = strcmp(k->name, "22k DiffWave") == 0;
     mel_convention c = {.sample_rate = k->rate,
                         .n_fft = k->n_fft,
                         .window = k->window,
@@ -45,7 +46,12 @@ static mel_convention convention_of(const kind *k) {
                         .compression = k->compression,
                         .floor = k->floor,
                         .centred = k->centred,
-                        .normalized_window = k->compression == MEL_COMPRESS_DIFFWAVE,
+                        .norm = k->scale == MEL_SCALE_SLANEY ? MEL_NORM_SLANEY : MEL_NORM_NONE,
+                        .normalized_window = diffwave,
+                        .power = 1,
+                        .gain = diffwave ? 0.2 : 1,
+                        .offset = diffwave ? 0.8 : 0,
+                        .clip_high = diffwave ? 1 : 0,
                         .statistics = k->statistics};
     snprintf(c.name, sizeof c.name, "%s", k->name);
     for (int b = 0; b < k->bands; b++) {

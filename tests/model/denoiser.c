@@ -139,9 +139,9 @@ static void check_config(const char *what, const model_config *config, double t,
     if (model_config_check(config, what, &error)) fail_msg("%s", error.message);
     model_parameters *parameters;
     assert_int_equal(model_parameters_new(config, &parameters, &error), LULL_OK);
-    model_parameters_initialize(parameters, config, 3);
+    model_parameters_initialize(parameters, 3);
     /* The last projection starts at zero: give it something to do. */
-    fill(9, model_parameters_get(parameters, "output_projection.weight"),
+    fill(9, model_parameters_weight(parameters, MODEL_OUTPUT_PROJECTION, 0),
          (size_t)config->patch * (size_t)config->channels, 0.3f, 0);
 
     size_t samples = frames * (size_t)config->mel.hop, bands = (size_t)config->mel.bands;

@@ -48,7 +48,7 @@ static model_config small_config(void) {
 static model_parameters *small_parameters(const model_config *config) {
     model_parameters *parameters = NULL;
     assert_int_equal(model_parameters_new(config, &parameters, NULL), LULL_OK);
-    model_parameters_initialize(parameters, config, 11);
+    model_parameters_initialize(parameters, 11);
     return parameters;
 }
 
@@ -72,7 +72,14 @@ static void layout(void **state) {
         assert_int_equal(count, tensor->count);
     }
     assert_int_equal(total, p->total);
-    assert_ptr_equal(model_parameters_get(p, "residual_layers.%d.dilated_conv.%s", 0, "weight"),
+    for (size_t i = 0; i < p->tensor_count; i++) { /* every one is found by what it is */
+        const model_tensor *tensor = &p->tensors[i];
+        assert_ptr_equal(tensor->bias
+                             ? model_parameters_bias_tensor(p, tensor->role, tensor->index)
+                             : model_parameters_weight_tensor(p, tensor->role, tensor->index),
+                         tensor);
+    }
+    assert_ptr_equal(model_parameters_weight(p, MODEL_DILATED_CONVOLUTION, 0),
                      p->data + p->tensors[10].offset);
     model_parameters_free(p);
 }
@@ -87,7 +94,7 @@ static void initial_values(void **state) {
     model_parameters *p = small_parameters(&config), *twin = small_parameters(&config);
     assert_int_equal(p->total, 2095888);
     assert_memory_equal(p->data, twin->data, p->size * sizeof *p->data);
-    model_parameters_initialize(twin, &config, 12);
+    model_parameters_initialize(twin, 12);
     assert_memory_not_equal(p->data, twin->data, p->size * sizeof *p->data);
     for (size_t i = 0; i < p->tensor_count; i++) {
         const model_tensor *tensor = &p->tensors[i];
@@ -98,15 +105,15 @@ static void initial_values(void **state) {
             largest = fmax(largest, fabs(data[j]));
         }
         double deviation = sqrt(squares / (double)tensor->count);
-        if (!strcmp(tensor->name, "output_projection.weight")) assert_true(largest == 0);
-        if (!strcmp(tensor->name,
-                    "residual_layers.2.dilated_conv.weight")) /* Kaiming: √(2/(96·3)) */
+        char name[MODEL_TENSOR_NAME];
+        model_tensor_name(tensor, name);
+        if (!strcmp(name, "output_projection.weight")) assert_true(largest == 0);
+        if (!strcmp(name, "residual_layers.2.dilated_conv.weight")) /* Kaiming: √(2/(96·3)) */
             assert_true(fabs(deviation / sqrt(2.0 / 288) - 1) < 0.02);
-        if (!strcmp(tensor->name,
-                    "diffusion_embedding.projection2.weight")) /* uniform in ±1/√512 */
+        if (!strcmp(name, "diffusion_embedding.projection2.weight")) /* uniform in ±1/√512 */
             assert_true(largest <= 1 / sqrt(512) &&
                         fabs(deviation / sqrt(1.0 / 512 / 3) - 1) < 0.02);
-        if (!strcmp(tensor->name, "residual_layers.2.dilated_conv.bias")) /* uniform in ±1/√288 */
+        if (!strcmp(name, "residual_layers.2.dilated_conv.bias")) /* uniform in ±1/√288 */
             assert_true(largest <= 1 / sqrt(288) && largest > 0.9 / sqrt(288));
     }
     model_parameters_free(p);
@@ -189,12 +196,13 @@ typedef struct tampered {
 } tampered;
 
 static tampered start(void) {
+    static char names[64][MODEL_TENSOR_NAME]; /* the entries point to them */
     tampered t = {.config = small_config(), .key = "lull"};
     t.parameters = small_parameters(&t.config);
     t.json = model_config_print(&t.config);
     for (; t.count < t.parameters->tensor_count; t.count++) {
         const model_tensor *tensor = &t.parameters->tensors[t.count];
-        t.entries[t.count] = (safetensors_entry){.name = tensor->name,
+        t.entries[t.count] = (safetensors_entry){.name = model_tensor_name(tensor, names[t.count]),
                                                  .dtype = SAFETENSORS_F32,
                                                  .dimensions = tensor->dimensions,
                                                  .data = t.parameters->data + tensor->offset};
@@ -251,7 +259,7 @@ static void not_finite(void **state) {
     const float bad[] = {NAN, INFINITY, -INFINITY};
     for (int i = 0; i < 3; i++) {
         tampered t = start();
-        model_parameters_get(t.parameters, "skip_projection.weight")[7] = bad[i];
+        model_parameters_weight(t.parameters, MODEL_SKIP_PROJECTION, 0)[7] = bad[i];
         expect_refusal(*state, &t, LULL_FORMAT,
                        "skip_projection.weight holds NaN or infinity at element 7");
     }
@@ -313,7 +321,7 @@ static void truncated(void **state) {
     assert_int_equal(lull_model_open_memory(bytes, (size_t)info.st_size, "whole", &model, &error),
                      LULL_OK);
     memset(bytes, 0, (size_t)info.st_size); /* it keeps no pointer */
-    assert_true(*model_parameters_get(model->parameters, "input_projection.weight") != 0);
+    assert_true(*model_parameters_weight(model->parameters, MODEL_INPUT_PROJECTION, 0) != 0);
     lull_model_close(model);
     free(bytes);
     for (off_t size = info.st_size - 1; size > 0; size = size * 3 / 4) {

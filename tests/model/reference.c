@@ -166,7 +166,8 @@ static void diffwave_losses(void **state) {
     for (size_t i = 0; i < parameters->tensor_count; i++) {
         const model_tensor *tensor = &parameters->tensors[i];
         char name[128];
-        snprintf(name, sizeof name, "param.%s", tensor->name);
+        char own[MODEL_TENSOR_NAME];
+        snprintf(name, sizeof name, "param.%s", model_tensor_name(tensor, own));
         assert_true(
             golden_train_tensor(file, name, parameters->data + tensor->offset, tensor->count));
     }

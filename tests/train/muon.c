@@ -164,22 +164,17 @@ static void its_tensors_and_no_others(void **state) {
 static void who_takes_what(void **state) {
     (void)state;
     const struct {
-        const char *name;
-        int dimensions;
-        bool taken;
-    } tensors[] = {{"residual_layers.3.dilated_conv.weight", 3, true},
-                   {"residual_layers.3.output_projection.weight", 3, true},
-                   {"residual_layers.3.dilated_conv.bias", 1, false},
-                   {"residual_layers.3.diffusion_projection.weight", 2, false},
-                   {"conditioner.conv1.weight", 3, true},
-                   {"skip_projection.weight", 3, true},
-                   {"input_projection.weight", 3, false},
-                   {"output_projection.weight", 3, false},
-                   {"diffusion_embedding.projection1.weight", 2, false},
-                   {"spectrogram_upsampler.conv1.weight", 4, false}};
+        model_role role;
+        bool bias, taken;
+    } tensors[] = {
+        {MODEL_DILATED_CONVOLUTION, false, true},     {MODEL_RESIDUAL_PROJECTION, false, true},
+        {MODEL_DILATED_CONVOLUTION, true, false},     {MODEL_STEP_PROJECTION, false, false},
+        {MODEL_CONDITIONER_CONVOLUTION, false, true}, {MODEL_SKIP_PROJECTION, false, true},
+        {MODEL_INPUT_PROJECTION, false, false},       {MODEL_OUTPUT_PROJECTION, false, false},
+        {MODEL_EMBEDDING_PROJECTION, false, false},   {MODEL_UPSAMPLER_CONVOLUTION, false, false},
+        {MODEL_POSTNET_CONVOLUTION, false, false}};
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
-        model_tensor tensor = {.dimensions = tensors[i].dimensions};
-        snprintf(tensor.name, sizeof tensor.name, "%s", tensors[i].name);
+        const model_tensor tensor = {.role = tensors[i].role, .bias = tensors[i].bias};
         assert_int_equal(train_muon_takes(&tensor), tensors[i].taken);
     }
 }

@@ -26,13 +26,13 @@ static inline lull_model *random_model(const model_config *config) {
     model->config = *config;
     if (model_parameters_new(config, &model->parameters, &error)) fail_msg("%s", error.message);
     if (denoiser_shelf_new(&model->shelf, &error)) fail_msg("%s", error.message);
-    model_parameters_initialize(model->parameters, config, 3);
+    model_parameters_initialize(model->parameters, 3);
     /* The last projection starts at zero: give it something to do. */
-    normal(9, model_parameters_get(model->parameters, "output_projection.weight"),
+    normal(9, model_parameters_weight(model->parameters, MODEL_OUTPUT_PROJECTION, 0),
            (size_t)config->patch * (size_t)config->channels, 0.2f, 0);
     int last = model_config_postnet_convolutions(config);
     if (last > 0)
-        normal(10, model_parameters_get(model->parameters, "postnet.conv%d.weight", last),
+        normal(10, model_parameters_weight(model->parameters, MODEL_POSTNET_CONVOLUTION, last - 1),
                9 * (size_t)config->postnet_channels, 0.1f, 0);
     model->info.bands = config->mel.bands;
     model->info.hop = config->mel.hop;
@@ -76,7 +76,7 @@ static inline float *random_mel(const mel_convention *convention, size_t frames)
     size_t bands = (size_t)convention->bands;
     float *mel = base_alloc(frames * bands, sizeof *mel);
     assert_non_null(mel);
-    bool unit = convention->compression == MEL_COMPRESS_DIFFWAVE;
+    bool unit = mel_convention_clips(convention);
     normal(2, mel, frames * bands, unit ? 0.05f : 0.5f, 0);
     for (size_t f = 0; f < frames; f++)
         for (size_t b = 0; b < bands; b++) {

@@ -319,8 +319,8 @@ static void postnet_first(void **state) {
     assert_true(worst_error(a, b, samples) > 1e-2);
     /* A postnet that loses itself is told of, as a network is. */
     lull_vocoder_free(with);
-    model_parameters_get(model->parameters, "postnet.conv2.bias")[0] = 3e38f;
-    model_parameters_get(model->parameters, "postnet.conv3.bias")[0] = 3e38f;
+    model_parameters_bias(model->parameters, MODEL_POSTNET_CONVOLUTION, 1)[0] = 3e38f;
+    model_parameters_bias(model->parameters, MODEL_POSTNET_CONVOLUTION, 2)[0] = 3e38f;
     options.postnet = 1;
     with = new_vocoder(model, &options);
     size_t accepted, produced;
@@ -531,11 +531,11 @@ static void network_lost(void **state) {
     (void)state;
     model_config config = small_lull();
     lull_model *model = random_model(&config);
-    float *bias = model_parameters_get(model->parameters, "output_projection.bias");
+    float *bias = model_parameters_bias(model->parameters, MODEL_OUTPUT_PROJECTION, 0);
     bias[3] = 3e38f;
-    model_parameters_get(model->parameters, "output_projection.weight")[3 * config.channels] =
+    model_parameters_weight(model->parameters, MODEL_OUTPUT_PROJECTION, 0)[3 * config.channels] =
         3e38f;
-    model_parameters_get(model->parameters, "skip_projection.bias")[0] = 10;
+    model_parameters_bias(model->parameters, MODEL_SKIP_PROJECTION, 0)[0] = 10;
     enum { FRAMES = 60 };
     float *mel = random_mel(&config.mel, FRAMES), samples[700];
     for (int threads = 1; threads <= 2; threads++) {

@@ -1,9 +1,11 @@
-/* Scalar bfloat16 rounding, shared by the twins and by what packs weights. */
-#ifndef NN_ROUND_BF16_H
-#define NN_ROUND_BF16_H
+/* bfloat16: the upper half of a float32. */
+#ifndef BASE_BFLOAT16_H
+#define BASE_BFLOAT16_H
 
-#include "nn/kernels.h"
+#include <stdint.h>
 #include <string.h>
+
+typedef uint16_t bf16;
 
 /* To nearest, ties to even; a NaN stays a (quiet) NaN. */
 static inline bf16 round_bf16(float x) {

@@ -1,0 +1,13 @@
+/* Processors and threads, beyond what <pthread.h> says alike on every system (on Windows
+ * winpthreads has it). */
+#ifndef BASE_OS_THREAD_H
+#define BASE_OS_THREAD_H
+
+/* How many processors are switched on, and on how many of them this process may run; at least 1. */
+int os_processors(void);
+int os_processors_of_process(void);
+
+/* The calling thread's naps become as short as they were meant, where the system lengthens them. */
+void os_thread_naps_exactly(void);
+
+#endif
