@@ -129,7 +129,7 @@ LULL_API const lull_model_info *lull_model_get_info(const lull_model *model);
  * and what other places are idle help it. */
 typedef struct lull_pool lull_pool;
 
-/* threads: 1 to 1024; 0 = as many as the machine has processors. Errors: LULL_INVALID,
+/* threads: 1 to 1024; 0 = as many as the processors that the process may use. Errors: LULL_INVALID,
  * LULL_NO_MEMORY, LULL_UNSUPPORTED (the system does not start that many). */
 LULL_API lull_status lull_pool_new(int threads, lull_pool **pool, lull_error *error);
 
@@ -265,7 +265,7 @@ LULL_API lull_status lull_vocoder_finish(lull_vocoder *vocoder);
 
 typedef enum lull_ready {
     LULL_READY_PUSH = 1, /* there is room for a frame */
-    LULL_READY_PULL = 2, /* a sample is due */
+    LULL_READY_PULL = 2, /* pull has something to do: a sample is due, or frames came */
     LULL_READY_END = 4   /* lull_vocoder_ended */
 } lull_ready;
 

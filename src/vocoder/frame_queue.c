@@ -76,6 +76,12 @@ size_t frame_queue_room(const frame_queue *queue) {
     return waiting < queue->capacity ? queue->capacity - (size_t)waiting : 0;
 }
 
+size_t frame_queue_waiting(const frame_queue *queue, bool *begun) {
+    uint64_t popped = atomic_load_explicit(&queue->popped, memory_order_acquire);
+    *begun = popped > 0;
+    return (size_t)(atomic_load_explicit(&queue->pushed, memory_order_acquire) - popped);
+}
+
 void frame_queue_finish(frame_queue *queue) {
     atomic_store_explicit(&queue->finished, true, memory_order_release);
 }

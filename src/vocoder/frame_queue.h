@@ -17,6 +17,8 @@ void frame_queue_reset(frame_queue *queue); /* no other thread may use it meanwh
 size_t frame_queue_push(frame_queue *queue, const float *frames, size_t n);
 /* Frames that fit in now. Any thread. */
 size_t frame_queue_room(const frame_queue *queue);
+/* Frames in it now, and whether any has left it. Any thread. */
+size_t frame_queue_waiting(const frame_queue *queue, bool *begun);
 /* Producer: no frame follows. */
 void frame_queue_finish(frame_queue *queue);
 bool frame_queue_finished(const frame_queue *queue);

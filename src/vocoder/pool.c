@@ -3,8 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-
-#include <unistd.h>
+#include "base/os_thread.h"
 
 struct lull_pool {
     thread_pool *threads;
@@ -13,7 +12,7 @@ struct lull_pool {
 lull_status lull_pool_new(int threads, lull_pool **result, lull_error *error) {
     if (!result) return base_fail(error, LULL_INVALID, "lull_pool_new: pool is NULL");
     *result = NULL;
-    if (threads == 0) threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (threads == 0) threads = os_processors_of_process();
     lull_pool *pool = base_alloc(1, sizeof *pool);
     if (!pool) return base_no_memory(error);
     lull_status status = thread_pool_new(threads, &pool->threads, error);

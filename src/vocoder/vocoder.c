@@ -332,11 +332,19 @@ bool lull_vocoder_ended(const lull_vocoder *v) {
            frame_queue_pushed(v->path.frames.queue) * (uint64_t)v->path.convention.hop;
 }
 
+/* Whether a pull would take frames out of the queue: the postnet's look-ahead leaves it together
+ * with the first of them. */
+static bool frames_wait(const lull_vocoder *v) {
+    bool begun;
+    size_t waiting = frame_queue_waiting(v->path.frames.queue, &begun);
+    return waiting > (begun ? 0 : (size_t)vocoder_frames_look_ahead(&v->path.frames));
+}
+
 static int ready(const void *vocoder) {
     const lull_vocoder *v = vocoder;
     int set = lull_vocoder_ended(v) ? LULL_READY_END : 0;
     if (frame_queue_room(v->path.frames.queue) > 0) set |= LULL_READY_PUSH;
-    if (due(v) > atomic_load(&v->pulled)) set |= LULL_READY_PULL;
+    if (due(v) > atomic_load(&v->pulled) || frames_wait(v)) set |= LULL_READY_PULL;
     return set;
 }
 
