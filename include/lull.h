@@ -106,6 +106,26 @@ typedef struct lull_model_info {
     size_t parameters;         /* number of weights */
     double flops_per_second; /* floating-point operations of the network in one second of audio with
                                 default_steps */
+
+    /* The rest of the mel convention, in the order in which it acts (docs/formats.md): frames of
+     * `window` samples (Hann) in transforms of n_fft, magnitudes √(re² + im² + magnitude_epsilon),
+     * to `power`, through `bands` filters, a logarithm above `floor`, times gain, plus offset. */
+    int window;                    /* samples */
+    bool centred;                  /* frame f is centred at f·hop, else at (f + ½)·hop */
+    const char *padding;           /* of both ends: "reflect" or "zeros" */
+    double magnitude_epsilon;      /* 0: none */
+    bool normalized_window;        /* magnitudes divided by √Σ window² */
+    int power;                     /* of the magnitudes that the filters sum: 1 or 2 */
+    double fmin, fmax;             /* Hz */
+    const char *scale;             /* of the filters' edges: "slaney" or "htk" */
+    const char *norm;              /* "slaney": filters of area 1 over Hz; "none": peaks of 1 */
+    int filter_rate;               /* the rate that the filters were made for; 0: sample_rate */
+    double floor;                  /* what a mel is at least … */
+    bool floor_added;              /* … or what is added to it */
+    const char *compression;       /* "ln", "log10" or "linear" */
+    double gain, offset;           /* value = gain·logarithm + offset */
+    double clip_low, clip_high;    /* bounds of that value; equal: none */
+    const float *mean, *deviation; /* then (value − mean)/deviation, `bands` of each; NULL: not */
 } lull_model_info;
 
 /* Opens a model file (safetensors, docs/formats.md). On success *model is the caller's, to be given
@@ -190,10 +210,11 @@ typedef struct lull_options {
                     says for the use. 1 with a model that has none: LULL_UNSUPPORTED */
     uint64_t memory_limit; /* bytes that the vocoder may take (lull_vocoder_memory); above it
                               creation is refused with LULL_NO_MEMORY. 0 = 1 GiB */
-    int pull_work; /* samples of work that one pull may do at most, rounded up to whole frames; then
-                      pull can give less than is due, and the next one goes on. 0 = no bound */
-    int unchecked; /* 1: push takes finite frames of any scale; 0: it refuses those that cannot be
-                      of the model's convention. Default 0 */
+    int pull_work;   /* samples of work that one pull may do at most, rounded up to what cannot be
+                        divided (a patch in the network, a frame elsewhere); then pull can give less
+                        than is due, and the next one goes on. 0 = no bound */
+    int unchecked;   /* 1: push takes finite frames of any scale; 0: it refuses those that cannot be
+                        of the model's convention. Default 0 */
     lull_pool *pool; /* borrowed; its threads take the place of `threads`. NULL = none */
 } lull_options;
 
@@ -248,11 +269,12 @@ LULL_API lull_status lull_vocoder_push(lull_vocoder *vocoder, const float *frame
  * (or finish) are needed, or that the work reached options.pull_work. The samples do not depend on
  * how frames were cut into pushes or samples into pulls, nor on the thread count.
  *
- * Time: without a bound, whatever is due is made, after a full queue all that the latency spans;
- * with options.pull_work = w never more than w samples (whole frames) through every part of the
- * path, w/rate seconds divided by the speed over real time that `lull bench` shows. Blocks are as
- * short as n: for files pull 4096 or more at a time. Takes no lock that push, finish or wait holds
- * for longer than a few instructions; with a pool or threads > 1 it waits for them.
+ * Time: without a bound, whatever is due is made, after a full queue all that the latency spans.
+ * With options.pull_work = w at most w samples' work in every step of the network and a frame's (w
+ * in whole frames) in the other parts: once w is twice what a pull asks for, a host that pulls as
+ * its sound card plays has an even load and loses nothing. docs/embedding.md has figures, `lull
+ * bench pulls` measures them. Blocks are as short as n: for files pull 4096 or more at a time.
+ * Takes no lock that another thread holds; with a pool or threads > 1 it waits for them.
  *
  * Errors: LULL_NOT_FINITE, once: the model made values that are not finite of these frames;
  * *produced samples are good, and the rest of the utterance, which later pulls give, is silence.

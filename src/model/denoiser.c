@@ -120,6 +120,10 @@ uint64_t denoiser_stream_bytes(const model_config *config, bool bf16, int max_bl
     uint64_t sum = base_memory_add(0, 1, sizeof(denoiser_stream));
     sum = base_memory_add(sum, layers, sizeof(rows_window));
     sum = base_memory_add(sum, layers * c, sizeof(float));
+    /* The step's embedding, while it is made. */
+    uint64_t hidden = (uint64_t)config->embedding_hidden;
+    uint64_t inputs = (uint64_t)model_embedding_inputs(config);
+    sum = base_memory_add(sum, 2 * hidden + inputs + 32, sizeof(float));
     sum = base_memory_add(sum, TILE * 2 * c, sizeof(float));
     sum = base_memory_add(sum, TILE * stride, sizeof(float));
     sum = base_memory_add(sum, c, sizeof(float));

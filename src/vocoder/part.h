@@ -52,6 +52,7 @@ typedef struct vocoder_part_kind {
 typedef struct vocoder_part {
     const vocoder_part_kind *kind;
     void *context;
+    size_t unit;    /* samples of the least that it can do: a frame, a patch, one */
     size_t latency; /* samples that this part keeps back */
     double seconds; /* that its runs took */
     size_t left;    /* samples that it may still do in this pull */

@@ -109,18 +109,20 @@ static void connect(vocoder_path *p) {
     p->output.in = &p->lines[p->steps];
 }
 
-static void add(vocoder_path *p, const vocoder_part_kind *kind, void *context) {
-    p->part[p->parts++] = (vocoder_part){.kind = kind, .context = context};
+static void add(vocoder_path *p, const vocoder_part_kind *kind, void *context, int unit) {
+    p->part[p->parts++] = (vocoder_part){.kind = kind, .context = context, .unit = (size_t)unit};
 }
 
 static lull_status init_parts(vocoder_path *p, lull_error *error) {
     p->part = base_alloc((size_t)p->steps + OTHER_PARTS, sizeof *p->part);
     if (!p->part) return base_no_memory(error);
-    add(p, &vocoder_frames_part, &p->frames);
-    add(p, &vocoder_start_part, &p->start);
-    if (p->steps) add(p, &vocoder_conditioner_part, &p->conditioner);
-    for (int k = 0; k < p->steps; k++) add(p, &vocoder_step_part, &p->step[k]);
-    add(p, &vocoder_output_part, &p->output);
+    int hop = p->convention.hop;
+    add(p, &vocoder_frames_part, &p->frames, hop);
+    add(p, &vocoder_start_part, &p->start, 1);
+    if (p->steps) add(p, &vocoder_conditioner_part, &p->conditioner, hop);
+    for (int k = 0; k < p->steps; k++)
+        add(p, &vocoder_step_part, &p->step[k], p->model->config.patch);
+    add(p, &vocoder_output_part, &p->output, hop);
     return LULL_OK;
 }
 

@@ -274,12 +274,14 @@ static size_t round_up(size_t n, size_t unit) {
 }
 
 /* What a pull of n samples may do: all that is there, or for each part as much as the options say,
- * in whole frames. */
+ * in whole units of its own. */
 static void allow_work(lull_vocoder *v) {
-    size_t most = v->path.options.pull_work, hop = (size_t)v->path.convention.hop;
+    size_t most = (size_t)v->path.options.pull_work;
     v->bounded = most > 0;
-    for (int i = 0; i < v->path.parts; i++)
-        v->path.part[i].left = v->bounded ? round_up(most, hop) : SIZE_MAX;
+    for (int i = 0; i < v->path.parts; i++) {
+        vocoder_part *part = &v->path.part[i];
+        part->left = v->bounded ? round_up(most, part->unit) : SIZE_MAX;
+    }
 }
 
 static size_t count_pulled(lull_vocoder *v, size_t n) {

@@ -75,7 +75,7 @@ static void short_queues(void **state) {
 
 /* ---- what it will take ---- */
 
-static void expect_memory(const char *what, const lull_model *model, const lull_options *options) {
+static void expect_bytes(const char *what, const lull_model *model, const lull_options *options) {
     uint64_t said = 0;
     size_t latency = 0;
     lull_error error;
@@ -98,23 +98,23 @@ static void memory_is_known(void **state) {
     (void)state;
     lull_model *model = open_model(shipped);
     lull_options options = defaults();
-    expect_memory("shipped, live", model, &options);
+    expect_bytes("shipped, live", model, &options);
     options.use = LULL_OFFLINE;
-    expect_memory("shipped, offline", model, &options);
+    expect_bytes("shipped, offline", model, &options);
     options.use = LULL_LOW_LATENCY;
     options.steps = 50;
     options.queue_frames = 10000;
     options.precision = LULL_PRECISION_F32;
-    expect_memory("shipped, 50 steps, f32", model, &options);
+    expect_bytes("shipped, 50 steps, f32", model, &options);
     lull_model_close(model);
 
     model_config config = small_diffwave();
     model = random_model(&config);
     options = defaults();
-    expect_memory("DiffWave", model, &options);
+    expect_bytes("DiffWave", model, &options);
     options.refine = 2;
     options.refine_window = 256;
-    expect_memory("DiffWave, refined", model, &options);
+    expect_bytes("DiffWave, refined", model, &options);
     lull_model_close(model);
 }
 
@@ -228,8 +228,8 @@ static void bounded_work(void **state) {
             worked did;
             vocoder_trace trace = {count_work, &did};
             vocoder_set_trace(vocoder, &trace);
-            size_t accepted = 0, produced = 0, got = 0,
-                   allowed = ((size_t)work + hop - 1) / hop * hop;
+            size_t accepted = 0, produced = 0, got = 0, patch = (size_t)config.patch,
+                   allowed = ((size_t)work + patch - 1) / patch * patch;
             int pulls = 0;
             lull_vocoder_push(vocoder, mel, FRAMES, &accepted, NULL);
             lull_vocoder_finish(vocoder);
@@ -572,6 +572,28 @@ static void frames_are_checked(void **state) {
     lull_model_close(model);
 }
 
+/* ---- the convention ---- */
+
+static void convention_is_told(void **state) {
+    (void)state;
+    lull_model *model = open_model(shipped);
+    const lull_model_info *info = lull_model_get_info(model);
+    assert_string_equal(info->convention, "hifigan");
+    assert_int_equal(info->window, 1024);
+    assert_false(info->centred);
+    assert_string_equal(info->padding, "reflect");
+    assert_true(info->magnitude_epsilon == 1e-9);
+    assert_int_equal(info->power, 1);
+    assert_true(info->fmin == 0 && info->fmax == 8000);
+    assert_string_equal(info->scale, "slaney");
+    assert_string_equal(info->norm, "slaney");
+    assert_string_equal(info->compression, "ln");
+    assert_true(info->floor == 1e-5 && info->gain == 1 && info->offset == 0);
+    assert_true(info->clip_low == info->clip_high);
+    assert_null(info->mean);
+    lull_model_close(model);
+}
+
 /* ---- the front end, again ---- */
 
 static void mel_reset(void **state) {
@@ -607,12 +629,12 @@ static void mel_reset(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(short_queues),      cmocka_unit_test(memory_is_known),
-        cmocka_unit_test(memory_is_limited), cmocka_unit_test(in_one_call),
-        cmocka_unit_test(bounded_work),      cmocka_unit_test(waiting),
-        cmocka_unit_test(shared_pool),       cmocka_unit_test(after_fork),
-        cmocka_unit_test(small_stack),       cmocka_unit_test(frames_are_checked),
-        cmocka_unit_test(mel_reset),
+        cmocka_unit_test(short_queues),       cmocka_unit_test(memory_is_known),
+        cmocka_unit_test(memory_is_limited),  cmocka_unit_test(in_one_call),
+        cmocka_unit_test(bounded_work),       cmocka_unit_test(waiting),
+        cmocka_unit_test(shared_pool),        cmocka_unit_test(after_fork),
+        cmocka_unit_test(small_stack),        cmocka_unit_test(frames_are_checked),
+        cmocka_unit_test(convention_is_told), cmocka_unit_test(mel_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
