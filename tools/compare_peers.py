@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The speed of lull beside PyTorch and onnxruntime: the same networks, weights, noise and input, in one run.
 
-    compare_peers.py [--lull build/src/cli/lull] [--onnxruntime FOLDER] [--networks diffwave,lull]
+    compare_peers.py [--lull build/lull] [--onnxruntime FOLDER] [--networks diffwave,lull]
                      [--precisions float32,bfloat16] [--threads 1,2] [--rounds N] [--seconds X] [--json FILE]
 
 Two networks: DiffWave base (30 layers of 64 channels, random weights in the published layout, brought in by
@@ -514,7 +514,7 @@ def report(which, job, threads, times, snr, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lull", default=str(ROOT / "build/src/cli/lull"), help="the program")
+    parser.add_argument("--lull", default=str(ROOT / "build/lull"), help="the program")
     parser.add_argument("--model", help="of the default network (default: the shipped one)")
     parser.add_argument("--input", default=str(ROOT / "audio_samples/weasels.wav"), help="a recording")
     parser.add_argument("--onnxruntime", metavar="FOLDER", help="where npm installed onnxruntime-node (default: left out)")

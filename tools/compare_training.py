@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Training speed of lull and PyTorch, side by side: the same network, batch, cores; interleaved rounds, medians.
 
-    compare_training.py [--lull build/src/cli/lull] [--preset lull|diffwave] [--threads N] [--rounds N]
+    compare_training.py [--lull build/lull] [--preset lull|diffwave] [--threads N] [--rounds N]
 
 Needs python3-torch. Forward, backward and nothing else on both sides (no optimizer, no data), squared loss.
 """
@@ -140,7 +140,7 @@ def lull_round(program, p, name, batch, frames, threads, bf16, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lull", default="build/src/cli/lull")
+    parser.add_argument("--lull", default="build/lull")
     parser.add_argument("--preset", choices=PRESETS, default="lull")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)

@@ -24,7 +24,7 @@ if [ ! -f "$build/build.ninja" ] || ! meson setup --reconfigure "$build" --build
     rm -rf "$build"
     quietly meson setup "$build" --buildtype=release
 fi
-quietly ninja -C "$build" src/cli/lull
+quietly ninja -C "$build" lull
 
 mkdir -p "$out"
 count=0
@@ -36,7 +36,7 @@ for mel in audio_samples/*.npy; do
     set -- synth "$mel" -o "$out/$name.wav"
     if [ -f "$model" ]; then set -- "$@" -m "$model"; fi
     # The program says where the file is and how many times faster than real time it was made.
-    "$build/src/cli/lull" "$@"
+    "$build/lull" "$@"
     count=$((count + 1))
 done
 if [ "$count" = 0 ]; then

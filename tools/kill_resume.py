@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills a training run at random moments and resumes it until it is done, again and again:
 
-    python3 tools/kill_resume.py [ROUNDS] [--program build/src/cli/lull] [--seed N]
+    python3 tools/kill_resume.py [ROUNDS] [--program build/lull] [--seed N]
 
 A round is one SIGKILL: a run of a tiny network is begun (or resumed after the last round's kill) and killed after a random
 time; a run that ends by itself is compared with the run that was never killed, and a new one is begun. model.safetensors,

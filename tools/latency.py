@@ -101,7 +101,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpus")
     parser.add_argument("--model", default="models/lull-speech-22k.safetensors")
-    parser.add_argument("--lull", default="build/src/cli/lull")
+    parser.add_argument("--lull", default="build/lull")
     parser.add_argument("--library", default="build/src/vocoder/liblull.so")
     parser.add_argument("--limit", type=int, default=0)
     parser.add_argument("--picture")

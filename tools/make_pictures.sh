@@ -1,9 +1,9 @@
 #!/bin/sh
 # Draws README.md's picture anew, for another model: sh tools/make_pictures.sh [LULL [MODEL]]
-# LULL: the program (default build/src/cli/lull); MODEL: default the one that the program takes by itself.
+# LULL: the program (default build/lull); MODEL: default the one that the program takes by itself.
 set -eu
 cd "$(dirname "$0")/.."
-lull=${1:-build/src/cli/lull}
+lull=${1:-build/lull}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 [ $# -lt 2 ] || export LULL_MODEL="$2"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What training on many machines would give: measures on this one, models, checks the model, writes docs/scaling.md.
 
-    tools/scaling.py build/src/cli/lull
+    tools/scaling.py build/lull
 
 Each "machine" is a network namespace with one thread of this computer, its link limited by tc (tests/train/machines.py);
 so it needs root, mpirun, iproute2, and python3-matplotlib for the plot. The more idle the computer, the better the figures.

@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 out=${1:-default-models}
-lull=${LULL:-build/src/cli/lull}
+lull=${LULL:-build/lull}
 licence='CC-BY-SA-3.0 AND CC-BY-3.0'
 [ -x "$lull" ] || { echo "train_default.sh: $lull is missing: run tools/demo.sh first, or set LULL" >&2; exit 1; }
 

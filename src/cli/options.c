@@ -2,8 +2,8 @@
 #include "cli/options.h"
 
 #include "base/error.h"
-#include "base/os_file.h"
 #include "base/memory.h"
+#include "base/place.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -374,26 +374,13 @@ lull_status cli_find_model(const char *option, char *path, size_t size, lull_err
             return base_fail(error, LULL_INVALID, "path of the model is too long");
         return LULL_OK;
     }
-    char program[PATH_MAX], beside[PATH_MAX + 32] = "";
-    const char *folders[3] = {NULL, NULL, LULL_DATA_FOLDER "/models"};
-    if (os_program_path(program, sizeof program)) {
-        size_t build = strlen(LULL_BUILD_FOLDER);
-        if (strncmp(program, LULL_BUILD_FOLDER, build) == 0 && program[build] == '/')
-            folders[0] = LULL_SOURCE_FOLDER "/models";
-        char *slash = strrchr(program, '/');
-        if (slash != NULL) {
-            *slash = '\0';
-            snprintf(beside, sizeof beside, "%s/../share/lull/models", program);
-            folders[1] = beside;
-        }
-    }
-    for (int f = 0; f < 3; f++) {
-        for (int i = 0; folders[f] != NULL && i < 2; i++)
-            if (readable(folders[f], names[i], path, size)) return LULL_OK;
-    }
-    return base_fail(error, LULL_IO,
-                     "no model found: neither in %s nor in %s; give one with -m FILE or LULL_MODEL",
-                     folders[0] != NULL ? folders[0] : beside, LULL_DATA_FOLDER "/models");
+    char folder[PATH_MAX] = LULL_SOURCE_FOLDER "/models";
+    if (!base_in_build_folder() && !base_beside_program(LULL_MODELS_FROM_PROGRAM, folder, sizeof folder))
+        return base_fail(error, LULL_IO, "no model found: the system does not say where the program is; "
+                         "give one with -m FILE or LULL_MODEL");
+    for (int i = 0; i < 2; i++)
+        if (readable(folder, names[i], path, size)) return LULL_OK;
+    return base_fail(error, LULL_IO, "no model found in %s; give one with -m FILE or LULL_MODEL", folder);
 }
 
 lull_status cli_open_model(const char *option, lull_model **model, lull_error *error) {

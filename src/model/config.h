@@ -43,6 +43,10 @@ typedef struct model_config {
      * them see one frame ahead, the others only back. Input as the conditioner's. */
     int postnet_channels, postnet_layers, postnet_look_ahead;
 
+    /* Pitch network (model/pitch_network.h): pitch_layers convolutions of 3 frames, pitch_channels
+     * between them (0: no pitch network); the first pitch_look_ahead of them see one frame ahead. */
+    int pitch_channels, pitch_layers, pitch_look_ahead;
+
     /* Domain. */
     bool whitened;
     double tilt_hz;

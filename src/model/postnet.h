@@ -1,7 +1,7 @@
 /* The postnet: a few small convolutions over bands and frames that predict what a mel lacks and add
  * it (Tacotron 2's idea: Shen et al. 2018, §2.2), before anything else sees the mel. What acoustic
  * models blur comes back; exact mels pass nearly unchanged. As a stream, frame by frame, for
- * synthesis; model/gradient_postnet.h trains it. */
+ * synthesis; gradient/postnet.h trains it. */
 #ifndef MODEL_POSTNET_H
 #define MODEL_POSTNET_H
 

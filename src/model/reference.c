@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "mel/frame_features.h"
 #include "model/embedding.h"
+#include "pitch/pitch.h"
 
 #include <math.h>
 #include <string.h>
@@ -307,6 +309,48 @@ lull_status model_reference_postnet(const model_config *config, const model_para
         }
     }
     for (size_t i = 0; i < points && !status; i++) out[i] = mel[i] + y[i];
+    base_free(h);
+    base_free(y);
+    return status;
+}
+
+/* ---- pitch network ---- */
+
+/* A convolution over three frames, weights [out, in, frame], arrays (frame, channel): frames
+ * t−2 … t or, with ahead = 1, t−1 … t+1; zeros around. */
+static void convolution_of_frames(const float *weight, const float *bias, int out, int in,
+                                  int ahead, const float *x, size_t n, float *y) {
+    for (long t = 0; t < (long)n; t++)
+        for (int o = 0; o < out; o++) {
+            double sum = bias[o];
+            for (int k = 0; k < 3; k++) {
+                long frame = t + k - 2 + ahead;
+                if (frame < 0 || frame >= (long)n) continue;
+                for (int i = 0; i < in; i++)
+                    sum += (double)weight[(o * in + i) * 3 + k] * x[frame * in + i];
+            }
+            y[t * out + o] = (float)sum;
+        }
+}
+
+lull_status model_reference_pitch(const model_config *config, const model_parameters *parameters,
+                                  const float *features, size_t n, float *out, lull_error *error) {
+    const int channels = config->pitch_channels;
+    size_t values = n * (size_t)channels;
+    float *h = base_alloc(values, sizeof *h), *y = base_alloc(values, sizeof *y);
+    lull_status status = h && y ? LULL_OK : base_no_memory(error);
+    for (int l = 0; l < config->pitch_layers && !status; l++) {
+        const bool first = l == 0, last = l == config->pitch_layers - 1;
+        convolution_of_frames(model_parameters_weight(parameters, MODEL_PITCH_CONVOLUTION, l),
+                              model_parameters_bias(parameters, MODEL_PITCH_CONVOLUTION, l),
+                              last ? 2 + PITCH_BANDS : channels, first ? MEL_FEATURES : channels,
+                              l < config->pitch_look_ahead, first ? features : h, n,
+                              last ? out : y);
+        for (size_t i = 0; i < values && !last; i++) {
+            const float active = y[i] / (1 + expf(-y[i]));
+            h[i] = first ? active : h[i] + active;
+        }
+    }
     base_free(h);
     base_free(y);
     return status;

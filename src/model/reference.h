@@ -22,4 +22,9 @@ lull_status model_reference_conditioner(const model_config *config,
 lull_status model_reference_postnet(const model_config *config, const model_parameters *parameters,
                                     const float *mel, size_t n, float *out, lull_error *error);
 
+/* The pitch network (the configuration must have one): n × MEL_FEATURES in, n × PITCH_OUTPUTS out.
+ */
+lull_status model_reference_pitch(const model_config *config, const model_parameters *parameters,
+                                  const float *features, size_t n, float *out, lull_error *error);
+
 #endif

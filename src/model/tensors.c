@@ -2,6 +2,7 @@
 #include "model/tensors.h"
 
 #include "model/embedding.h"
+#include "model/pitch_network.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +11,7 @@ enum { ALIGNMENT = 16 };
 
 /* How often a role's pair stands in a network. Neighbouring rows of the residual layers take turns:
  * all of layer 0, all of layer 1, … */
-typedef enum { ONCE, EMBEDDINGS, UPSAMPLINGS, CONDITIONER_LAYERS, LAYERS, POSTNET_LAYERS } times;
+typedef enum { ONCE, EMBEDDINGS, UPSAMPLINGS, CONDITIONER_LAYERS, LAYERS, POSTNET_LAYERS, PITCH_LAYERS } times;
 
 /* An axis of a weight: a size of the configuration; below FIRST_SIZE a number that means itself. */
 enum {
@@ -25,7 +26,9 @@ enum {
     CONDITIONER_IN,
     CONDITIONER_KERNEL,
     POSTNET_IN,
-    POSTNET_OUT
+    POSTNET_OUT,
+    PITCH_IN,
+    PITCH_OUT
 };
 
 enum { LAST_ZERO = MODEL_START_ZERO + 1 }; /* the last of the role 0, the others uniform */
@@ -80,6 +83,9 @@ static const row rows[MODEL_ROLES] = {
     [MODEL_POSTNET_CONVOLUTION] =
         {"postnet.conv", "", 1, POSTNET_LAYERS, MODEL_POSTNET, LAST_ZERO, LAST_ZERO,
          {POSTNET_OUT, POSTNET_IN, 3, 3}},
+    [MODEL_PITCH_CONVOLUTION] =
+        {"pitch.conv", "", 1, PITCH_LAYERS, MODEL_PITCH, UNIFORM, UNIFORM,
+         {PITCH_OUT, PITCH_IN, PITCH_TAPS}},
 };
 /* clang-format on */
 
@@ -97,6 +103,8 @@ static int count_of(const model_config *c, times times) {
         return c->layers;
     case POSTNET_LAYERS:
         return model_config_postnet_convolutions(c);
+    case PITCH_LAYERS:
+        return c->pitch_channels > 0 ? c->pitch_layers : 0;
     }
     return 0;
 }
@@ -126,6 +134,10 @@ static int size_of(const model_config *c, int axis, int index) {
         return index == 0 ? 1 : c->postnet_channels;
     case POSTNET_OUT:
         return index == model_config_postnet_convolutions(c) - 1 ? 1 : c->postnet_channels;
+    case PITCH_IN:
+        return pitch_network_in(c, index);
+    case PITCH_OUT:
+        return pitch_network_out(c, index);
     default:
         return axis;
     }

@@ -6,7 +6,7 @@
 #include "model/config.h"
 
 /* Networks that a model is made of; each is trained by itself (lull train --part). */
-typedef enum model_part { MODEL_DENOISER, MODEL_POSTNET } model_part;
+typedef enum model_part { MODEL_DENOISER, MODEL_POSTNET, MODEL_PITCH } model_part;
 
 /* What a pair of weight and bias is for; index counts the pairs of a role from 0. */
 typedef enum model_role {
@@ -21,6 +21,7 @@ typedef enum model_role {
     MODEL_SKIP_PROJECTION,
     MODEL_OUTPUT_PROJECTION,
     MODEL_POSTNET_CONVOLUTION,
+    MODEL_PITCH_CONVOLUTION,
     MODEL_ROLES
 } model_role;
 

@@ -17,6 +17,7 @@
 #include "base/os_file.h"
 #include "base/os_library.h"
 #include "base/os_thread.h"
+#include "base/place.h"
 #include "base/memory.h"
 #include "base/clock.h"
 #include "io/file_bytes.h"
@@ -204,38 +205,28 @@ static void *speak_mpi(void *context) {
 
 /* ---- joining and leaving ------------------------------------------------------------------ */
 
-/* $LULL_MPI_MODULE; the one installed with the program; the build folder's; the one where it was
- * configured to be. */
+/* $LULL_MPI_MODULE; else the build folder's for the program there, the one installed with the program for any other. */
 static const ranks_engine *load_engine(lull_error *error) {
-#ifndef LULL_MPI_MODULE
+#ifndef LULL_MPI_BUILT_MODULE
     base_fail(error, LULL_UNSUPPORTED,
               "started by mpirun, but this build has no MPI: install libopenmpi-dev (or "
               "libmpich-dev) and build again");
     return NULL;
 #else
-    const char *places[4] = {getenv("LULL_MPI_MODULE"), NULL, LULL_MPI_BUILT_MODULE,
-                             LULL_MPI_MODULE};
-    char beside[PATH_MAX], reason[512] = "no module";
-    if (os_program_path(beside, sizeof beside)) {
-        char *slash = strrchr(beside, '/');
-        size_t used = slash != NULL ? (size_t)(slash - beside) : 0;
-        if ((size_t)snprintf(beside + used, sizeof beside - used, "/%s", LULL_MPI_FROM_PROGRAM) <
-            sizeof beside - used)
-            places[1] = beside;
-    }
-    for (int i = 0; i < 4; i++) {
-        if (places[i] == NULL || (i > 0 && access(places[i], R_OK) != 0)) continue;
+    const char *path = getenv("LULL_MPI_MODULE"), *problem = "the system does not say where the program is";
+    char beside[PATH_MAX];
+    if (path == NULL && base_in_build_folder()) path = LULL_MPI_BUILT_MODULE;
+    if (path == NULL && base_beside_program(LULL_MPI_FROM_PROGRAM, beside, sizeof beside)) path = beside;
+    if (path != NULL) {
         /* MPI's own plug-ins look for its symbols in the whole program. */
-        os_library *module = os_library_open_for_all(places[i]);
-        const char *problem = module == NULL ? os_library_error() : NULL;
+        os_library *module = os_library_open_for_all(path);
+        problem = module == NULL ? os_library_error() : "of another version of lull";
         const ranks_engine *engine =
             module != NULL ? os_library_symbol(module, RANKS_ENGINE_SYMBOL) : NULL;
         if (engine != NULL && strcmp(engine->version, LULL_VERSION) == 0) return engine;
-        snprintf(reason, sizeof reason, "%s: %s", places[i],
-                 problem != NULL ? problem : "of another version of lull");
-        if (i == 0) break;
     }
-    base_fail(error, LULL_UNSUPPORTED, "started by mpirun, but MPI cannot be loaded: %s", reason);
+    base_fail(error, LULL_UNSUPPORTED, "started by mpirun, but MPI cannot be loaded: %s: %s",
+              path != NULL ? path : "no module", problem);
     return NULL;
 #endif
 }

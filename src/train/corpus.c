@@ -333,9 +333,9 @@ static size_t samples_at(const found_file *file, int rate) {
 }
 
 static bool other_side(const found_file *file, const train_corpus_options *options) {
-    if (options->part == TRAIN_PART_ALL) return false;
+    if (options->side == TRAIN_SIDE_ALL) return false;
     bool valid = train_name_share(file->name) < options->valid_share;
-    return valid != (options->part == TRAIN_PART_VALID);
+    return valid != (options->side == TRAIN_SIDE_VALID);
 }
 
 static void judge(found_file *file, const train_corpus_options *options) {

@@ -29,12 +29,12 @@ typedef struct train_corpus {
 } train_corpus;
 
 /* Which part of a folder: all of it, or one side of the split by file name. */
-typedef enum { TRAIN_PART_ALL, TRAIN_PART_TRAIN, TRAIN_PART_VALID } train_part;
+typedef enum { TRAIN_SIDE_ALL, TRAIN_SIDE_TRAIN, TRAIN_SIDE_VALID } train_side;
 
 typedef struct train_corpus_options {
     int rate;             /* samples are counted and read at this rate */
     size_t least_samples; /* shorter recordings are left out */
-    train_part part;
+    train_side side;
     double valid_share;     /* of files on the validation side: train_name_share(name) below it */
     size_t cache_bytes;     /* for resident recordings */
     const char *index_path; /* measurements kept there between runs; NULL = none */

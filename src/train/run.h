@@ -7,12 +7,7 @@
 
 #include "ranks/ranks.h"
 #include "train/settings.h"
-
-typedef enum {
-    TRAIN_LINE_PROGRESS, /* about once a second: for terminals only */
-    TRAIN_LINE_EVENT,    /* evaluations, checkpoints, sizes */
-    TRAIN_LINE_WARNING   /* files left out, skipped steps, failed writes */
-} train_line;
+#include "train/voice.h"
 
 typedef struct train_run_options {
     const char *folder; /* RUN */

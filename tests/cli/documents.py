@@ -82,6 +82,7 @@ class Readme(Case):
             os.symlink(os.path.join(SOURCE, name), self.path(name))
         os.mkdir(self.path("bin"))
         os.symlink(PROGRAM, self.path("bin", "lull"))
+        os.symlink(self.path("bin"), self.path("build"))
         environment = dict(os.environ, PATH=self.path("bin") + ":" + os.environ["PATH"])
         environment.pop("LULL_MODEL", None)
         for block in blocks:

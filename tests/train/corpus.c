@@ -25,7 +25,7 @@ static train_corpus *open_all(const char *folder, const char *index, size_t cach
     lull_error error;
     memset(said, 0, sizeof *said);
     assert_int_equal(thread_pool_new(2, &pool, NULL), LULL_OK);
-    const train_corpus_options options = {16000, 8192, TRAIN_PART_ALL, 0.0,  cache,
+    const train_corpus_options options = {16000, 8192, TRAIN_SIDE_ALL, 0.0,  cache,
                                           index, note, NULL,           said, NULL};
     if (train_corpus_open(folder, &options, pool, &corpus, &error)) fail_msg("%s", error.message);
     thread_pool_free(pool);
@@ -116,7 +116,7 @@ static void interrupted(void **state) {
     fill_folder(folder);
     assert_int_equal(thread_pool_new(2, &pool, NULL), LULL_OK);
     train_corpus_options options = {
-        .rate = 16000, .least_samples = 8192, .part = TRAIN_PART_ALL, .stop = &stop};
+        .rate = 16000, .least_samples = 8192, .side = TRAIN_SIDE_ALL, .stop = &stop};
     assert_int_equal(train_corpus_open(folder, &options, pool, &corpus, &error), LULL_FINISHED);
     assert_null(corpus);
     stop = 0;
@@ -216,7 +216,7 @@ static void split(void **state) {
         const train_corpus_options options = {.rate = 16000,
                                               .least_samples = 8192,
                                               .valid_share = 0.3,
-                                              .part = side ? TRAIN_PART_VALID : TRAIN_PART_TRAIN};
+                                              .side = side ? TRAIN_SIDE_VALID : TRAIN_SIDE_TRAIN};
         assert_int_equal(train_corpus_open(folder, &options, pool, &sides[side], NULL), LULL_OK);
     }
     assert_int_equal(sides[0]->count + sides[1]->count, 24);

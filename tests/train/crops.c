@@ -29,7 +29,7 @@ static void set_up(fixture *f, bool streamed) {
     assert_int_equal(thread_pool_new(1, &pool, NULL), LULL_OK);
     const train_corpus_options options = {.rate = 16000,
                                           .least_samples = FRAMES * HOP,
-                                          .part = TRAIN_PART_ALL,
+                                          .side = TRAIN_SIDE_ALL,
                                           .cache_bytes = streamed ? 0 : 1 << 30};
     if (train_corpus_open(f->folder, &options, pool, &f->corpus, &error))
         fail_msg("%s", error.message);
@@ -208,7 +208,7 @@ static void batches(void **state) {
             train_reader *reader;
             lull_error error;
             assert_int_equal(train_crops_new(&f.config, f.corpus, &options, &crops, NULL), LULL_OK);
-            assert_int_equal(train_reader_new(crops, &f.config, &settings, MARGIN, 5, 4 * 12, rank,
+            assert_int_equal(train_reader_new(crops, &f.config, &settings, 5, 4 * 12, rank,
                                               ranks, &reader, NULL),
                              LULL_OK);
             for (int part = 0; part < settings.accumulate; part++) {

@@ -15,10 +15,9 @@ meson install -C "$build" --no-rebuild --quiet --destdir "$work/root" >"$work/in
 }
 pc=$(find "$work/root" -name lull.pc)
 [ -n "$pc" ] || { echo "lull.pc was not installed"; exit 1; }
-export PKG_CONFIG_PATH="$(dirname "$pc")" PKG_CONFIG_SYSROOT_DIR="$work/root"
-# Our paths get the folder in front, the system's must not.
-strip() { sed "s#$work/root/usr/include#/usr/include#g; s#$work/root/usr/lib#/usr/lib#g"; }
-flags=$(pkg-config --cflags --libs lull | strip)
+PKG_CONFIG_PATH=$(dirname "$pc")
+export PKG_CONFIG_PATH
+flags=$(pkg-config --cflags --libs lull)
 lib=$(dirname "$(find "$work/root" -name liblull.so | head -n 1)")
 strict="-Wall -Wextra -Wpedantic -Werror"
 
@@ -44,7 +43,7 @@ done
 
 # The static library, with the libraries that it needs as the system has them.
 rm -f "$lib"/liblull.so*
-flags=$(pkg-config --static --cflags --libs lull | strip)
+flags=$(pkg-config --static --cflags --libs lull)
 $cc -std=c11 $strict "$here/synth.c" -o "$work/synth-static" $flags -L"$lib"
 "$work/synth-static" "$model" >"$work/alone"
 

@@ -1,0 +1,56 @@
+/* The pitch network: what a mel says of its voice. A few convolutions over frames turn the features
+ * of mel frames (mel/frame_features.h), whatever their convention, into the fundamental frequency,
+ * voicing, and aperiodicity by bands. As a stream, frame by frame; gradient/pitch_network.h trains
+ * it. */
+#ifndef MODEL_PITCH_NETWORK_H
+#define MODEL_PITCH_NETWORK_H
+
+#include "model/parameters.h"
+#include "pitch/pitch.h"
+
+typedef struct pitch_network pitch_network;
+
+/* The configuration must have a pitch network (pitch_channels above 0); its own mel convention does
+ * not matter: the frames are of `convention`. Nothing is borrowed after the call. */
+lull_status pitch_network_new(const model_config *config, const model_parameters *parameters,
+                              const mel_convention *convention, pitch_network **result,
+                              lull_error *error);
+void pitch_network_free(pitch_network *p);
+void pitch_network_reset(pitch_network *p);
+
+/* Frames by which the output runs behind the input. */
+int pitch_network_look_ahead(const pitch_network *p);
+
+/* One frame of the convention in; NULL behind the last, as often as frames are still to come. True
+ * when a frame came out: its pitch is written to `out`. */
+bool pitch_network_push(pitch_network *p, const float *frame, pitch_values *out);
+
+/* A whole utterance of n frames at once. */
+lull_status pitch_network_whole(const model_config *config, const model_parameters *parameters,
+                                const mel_convention *convention, const float *frames, size_t n,
+                                pitch_values *out, lull_error *error);
+
+/* ---- what synthesis and training share ---- */
+
+enum {
+    PITCH_TAPS = 3,                 /* frames that a convolution sees */
+    PITCH_OUT_F0 = 0,               /* log2(F0 / 200 Hz) */
+    PITCH_OUT_VOICING = 1,          /* logit */
+    PITCH_OUT_APERIODICITY = 2,     /* logits, one a band */
+    PITCH_OUTPUTS = 2 + PITCH_BANDS /* of a frame */
+};
+
+/* Inputs and outputs of convolution i (0 is the first). Every one but the last ends in a SiLU;
+ * those that are neither first nor last are added to their input. */
+int pitch_network_in(const model_config *config, int i);
+int pitch_network_out(const model_config *config, int i);
+/* Whether convolution i sees one frame ahead. */
+int pitch_network_ahead(const model_config *config, int i);
+
+/* PyTorch's weight [out, in, 3] as the operand of a product: row tap·in + i, column o. */
+void pitch_network_arrange(const float *weight, int out, int in, float *operand);
+
+/* PITCH_OUTPUTS numbers of the network as a pitch: F0 held within 40 to 1000 Hz. */
+void pitch_network_read(const float *outputs, pitch_values *result);
+
+#endif

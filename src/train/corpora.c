@@ -1,0 +1,181 @@
+/* The corpora of a run: see corpora.h. */
+#include "train/corpora.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "io/file_bytes.h"
+#include "train/folder.h"
+
+enum { LEFT_OUT_SHOWN = 20 };
+
+typedef struct index_bar {
+    const train_voice *voice;
+    double last;
+    FILE *left_out;
+    size_t lines;
+} index_bar;
+
+static void index_progress(void *context, size_t done, size_t total) {
+    index_bar *bar = context;
+    double now = base_now();
+    if (now - bar->last < 1.0) return;
+    bar->last = now;
+    train_say(bar->voice, TRAIN_LINE_PROGRESS, "measuring recordings: %zu of %zu", done, total);
+}
+
+/* Every line goes to RUN/left-out.txt, the first ones to the user as well. */
+static void index_left_out(void *context, const char *line) {
+    index_bar *bar = context;
+    if (bar->left_out != NULL) fprintf(bar->left_out, "%s\n", line);
+    if (bar->lines++ < LEFT_OUT_SHOWN) train_say(bar->voice, TRAIN_LINE_WARNING, "%s", line);
+}
+
+/* How the training corpus is looked at; `bar` may be NULL. */
+static train_corpus_options corpus_options(const train_corpora_options *o, index_bar *bar,
+                                           const char *index) {
+    const train_settings *s = o->settings;
+    return (train_corpus_options){
+        .rate = o->config->mel.sample_rate,
+        .least_samples = (size_t)s->crop_frames * (size_t)o->config->mel.hop,
+        .side = s->valid[0] == '\0' ? TRAIN_SIDE_TRAIN : TRAIN_SIDE_ALL,
+        .valid_share = s->valid_share,
+        .cache_bytes = (size_t)(s->cache_mb * 1048576.0),
+        .index_path = index,
+        .left_out = bar ? index_left_out : NULL,
+        .progress = bar ? index_progress : NULL,
+        .context = bar,
+        .stop = bar ? o->stop : NULL,
+    };
+}
+
+static lull_status open_training(const train_corpora_options *o, index_bar *bar,
+                                 train_corpus **corpus, lull_error *error) {
+    char index[TRAIN_FOLDER_PATH], left_out[TRAIN_FOLDER_PATH];
+    train_folder_file(o->run, "corpus-index.json", index);
+    train_folder_file(o->run, "left-out.txt", left_out);
+    const train_corpus_options options = corpus_options(o, bar, index);
+    lull_status status = train_corpus_open(o->settings->corpus, &options, o->pool, corpus, error);
+    if (!status && bar->lines > LEFT_OUT_SHOWN)
+        train_say(o->voice, TRAIN_LINE_WARNING, "… and %zu more left out: %s",
+                  bar->lines - LEFT_OUT_SHOWN, left_out);
+    return status;
+}
+
+/* The same files again: what is left out was said. */
+static void open_held_back(const train_corpora_options *o, index_bar *bar, train_corpus **corpus) {
+    char index[TRAIN_FOLDER_PATH];
+    index_bar quiet = {o->voice, bar->last, NULL, LEFT_OUT_SHOWN};
+    train_folder_file(o->run, "corpus-index.json", index);
+    train_corpus_options options = corpus_options(o, &quiet, index);
+    options.side = TRAIN_SIDE_VALID;
+    options.cache_bytes = 64 << 20;
+    lull_error none = {0};
+    if (o->settings->valid_share <= 0.0 ||
+        train_corpus_open(o->settings->corpus, &options, o->pool, corpus, &none))
+        train_say(o->voice, TRAIN_LINE_WARNING,
+                  "no recording falls on the validation side: no validation (see --valid)");
+}
+
+static lull_status open_validation(const train_corpora_options *o, index_bar *bar,
+                                   train_corpus **corpus, lull_error *error) {
+    char index[TRAIN_FOLDER_PATH];
+    train_folder_file(o->run, "valid-index.json", index);
+    train_corpus_options options = corpus_options(o, bar, index);
+    options.cache_bytes = 64 << 20;
+    return train_corpus_open(o->settings->valid, &options, o->pool, corpus, error);
+}
+
+lull_status train_corpora_open(const train_corpora_options *o, train_corpora *corpora,
+                               lull_error *error) {
+    index_bar bar = {o->voice, base_now(), NULL, 0};
+    char path[TRAIN_FOLDER_PATH];
+    train_folder_file(o->run, "left-out.txt", path);
+    bar.left_out = fopen(path, "w");
+    lull_status status = open_training(o, &bar, &corpora->training, error);
+    if (!status && o->settings->valid[0] != '\0')
+        status = open_validation(o, &bar, &corpora->validation, error);
+    else if (!status)
+        open_held_back(o, &bar, &corpora->validation);
+    if (bar.left_out != NULL) fclose(bar.left_out);
+    return status;
+}
+
+void train_corpora_free(train_corpora *corpora) {
+    train_corpus_free(corpora->training);
+    train_corpus_free(corpora->validation);
+    *corpora = (train_corpora){NULL, NULL};
+}
+
+/* ---- several machines --------------------------------------------------------------------- */
+
+/* Rank 0's measurements in a file of this rank's own, so that nothing is measured twice. */
+static lull_status receive_index(const train_corpora_options *o, ranks *ranks, char *path,
+                                 lull_error *error) {
+    const char *folder = getenv("TMPDIR");
+    bool first = ranks_rank(ranks) == 0;
+    char own[TRAIN_FOLDER_PATH];
+    file_bytes bytes = {0};
+    path[0] = '\0';
+    train_folder_file(o->run, "corpus-index.json", own);
+    /* Without it they measure themselves. */
+    if (first) (void)file_bytes_read(own, &bytes, NULL);
+    void *data = (void *)bytes.data;
+    size_t size = bytes.size;
+    lull_status status = ranks_share(ranks, &data, &size, error);
+    if (!status && !first && size > 0) {
+        snprintf(path, TRAIN_FOLDER_PATH, "%s/lull-index-XXXXXX", folder ? folder : "/tmp");
+        int file = mkstemp(path);
+        if (file < 0 || write(file, data, size) != (ssize_t)size) path[0] = '\0';
+        if (file >= 0) close(file);
+    }
+    if (!status && !first) base_free(data);
+    file_bytes_free(&bytes);
+    return status;
+}
+
+/* One line a recording: what the choice of crops depends on. */
+static char *corpus_text(const train_corpus *corpus) {
+    char *text = NULL;
+    size_t capacity = 0, used = 0;
+    if (!base_grow((void **)&text, &capacity, 64, 1)) return NULL;
+    /* NOLINTNEXTLINE(*-core.NullDereference): every rank has opened it. */
+    for (size_t i = 0; i < corpus->count; i++) {
+        const train_recording *one = &corpus->recordings[i];
+        size_t longest = strlen(one->name) + 128;
+        if (!base_grow((void **)&text, &capacity, used + longest, 1)) {
+            base_free(text);
+            return NULL;
+        }
+        int n = snprintf(text + used, longest, "%s, %zu samples at level %.17g%s\n", one->name,
+                         one->samples, one->level, one->resident ? " in memory" : "");
+        used += n > 0 ? (size_t)n : 0;
+    }
+    return text;
+}
+
+lull_status train_corpora_share(const train_corpora_options *o, ranks *ranks,
+                                train_corpora *corpora, lull_error *error) {
+    char index[TRAIN_FOLDER_PATH];
+    lull_status status = receive_index(o, ranks, index, error);
+    if (status) return status;
+    if (ranks_rank(ranks) > 0) {
+        const train_corpus_options options =
+            corpus_options(o, NULL, index[0] != '\0' ? index : NULL);
+        status =
+            train_corpus_open(o->settings->corpus, &options, o->pool, &corpora->training, error);
+        if (index[0] != '\0') unlink(index);
+    }
+    status = ranks_agree(ranks, status, error);
+    if (status) return status;
+    char *text = corpus_text(corpora->training);
+    status = ranks_agree(ranks, text ? LULL_OK : base_no_memory(error), error);
+    if (!status) status = ranks_same_text(ranks, "corpus", text, error);
+    base_free(text);
+    return status;
+}

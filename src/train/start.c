@@ -1,0 +1,84 @@
+/* What a run starts from: see start.h. */
+#include "train/start.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "model/model.h"
+
+/* The weights of a model that has none for the postnet: they stand before the postnet's. */
+static lull_status read_without_postnet(const model_config *whole, const safetensors *file,
+                                        const char *path, model_parameters *weights,
+                                        lull_error *error) {
+    model_config config = *whole;
+    model_parameters *read = NULL;
+    config.postnet_channels = config.postnet_layers = config.postnet_look_ahead = 0;
+    lull_status status = model_parameters_new(&config, &read, error);
+    if (!status) status = model_parameters_read(read, file, "", path, error);
+    if (!status) memcpy(weights->data, read->data, read->size * sizeof(float));
+    model_parameters_free(read);
+    return status;
+}
+
+static lull_status begin(const train_start_options *o, train_state *state, lull_error *error) {
+    const char *init = o->settings->init;
+    model_parameters_initialize(state->weights, o->settings->seed);
+    if (*init != '\0') {
+        safetensors *file = NULL;
+        lull_status status = safetensors_open(init, &file, error);
+        if (status) return status;
+        if (o->config->postnet_channels > 0 && !safetensors_find(file, "postnet.conv1.weight"))
+            status = read_without_postnet(o->config, file, init, state->weights, error);
+        else
+            status = model_parameters_read(state->weights, file, "", init, error);
+        safetensors_close(file);
+        if (status) return status;
+    }
+    memcpy(state->average->data, state->weights->data, state->weights->size * sizeof(float));
+    return LULL_OK;
+}
+
+static void warn(void *context, const char *line) {
+    train_say(context, TRAIN_LINE_WARNING, "%s", line);
+}
+
+static lull_status find(const train_start_options *o, train_state *state, train_log **log,
+                        lull_error *error) {
+    bool found = false;
+    lull_status status = LULL_OK;
+    if (o->resume)
+        status = train_checkpoint_read(o->run, state, &found, warn, (void *)o->voice, error);
+    if (status) return status;
+    if (found)
+        train_say(o->voice, TRAIN_LINE_EVENT, "resuming after step %llu",
+                  (unsigned long long)state->progress.step);
+    else if (o->resume)
+        train_say(o->voice, TRAIN_LINE_EVENT, "no checkpoint yet: beginning at the first step");
+    if (!found) status = begin(o, state, error);
+    if (!status) status = train_log_open(o->run, state->progress.log_bytes, log, error);
+    return status;
+}
+
+lull_status train_start(const train_start_options *o, train_state *state, train_log **log,
+                        lull_error *error) {
+    lull_status status = train_state_new(o->config, state, error);
+    if (!status && ranks_rank(o->ranks) == 0) status = find(o, state, log, error);
+    status = ranks_agree(o->ranks, status, error);
+    model_parameters *const all[] = {state->weights, state->average, state->m, state->v};
+    for (int i = 0; i < 4 && !status; i++)
+        status = ranks_broadcast(o->ranks, all[i]->data, all[i]->size * sizeof(float), error);
+    if (!status)
+        status = ranks_broadcast(o->ranks, &state->progress, sizeof state->progress, error);
+    return status;
+}
+
+lull_status train_start_facts(const train_settings *settings, char **facts, lull_error *error) {
+    lull_model *model = NULL;
+    const char *text = "";
+    if (settings->part != TRAIN_DENOISER && !lull_model_open(settings->init, &model, NULL))
+        text = model->training_json;
+    *facts = base_strdup(text);
+    lull_model_close(model);
+    return *facts != NULL ? LULL_OK : base_no_memory(error);
+}
