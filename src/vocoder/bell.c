@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/os_thread.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -24,12 +25,9 @@ lull_status bell_new(bell **result, lull_error *error) {
     bell *b = base_alloc(1, sizeof *b);
     if (!b) return base_no_memory(error);
     b->process = getpid();
-    b->clock = CLOCK_REALTIME;
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
-#ifndef __APPLE__ /* has no other clock for this */
-    if (pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0) b->clock = CLOCK_MONOTONIC;
-#endif
+    b->clock = os_thread_wait_clock(&attributes);
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->rung, &attributes);
     pthread_condattr_destroy(&attributes);

@@ -2,6 +2,7 @@
 #include "vocoder/path.h"
 
 #include "base/error.h"
+#include "mel/opening.h"
 #include "model/model.h"
 #include "nn/kernels.h"
 #include "vocoder/options.h"
@@ -182,7 +183,11 @@ lull_status vocoder_path_init(vocoder_path *p, const lull_model *model,
 }
 
 uint64_t vocoder_path_bytes(const vocoder_path *p) {
-    uint64_t sum = base_memory_add(0, 1, sizeof *p);
+    /* The path, and what the vocoder has around it: first frames to look at, a bell, odds and ends.
+     */
+    uint64_t bands = (uint64_t)p->convention.bands;
+    uint64_t sum = base_memory_add(4096, 1, sizeof *p);
+    sum = base_memory_add(sum, MEL_OPENING_FRAMES * bands, sizeof(float));
     sum = base_memory_add(sum, (uint64_t)p->steps, sizeof *p->step);
     sum = base_memory_add(sum, (uint64_t)p->steps + OTHER_PARTS, sizeof *p->part);
     for (int k = 0; k <= p->steps; k++)
