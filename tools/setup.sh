@@ -6,7 +6,7 @@ set -eu
 
 # The one place where packages are named. Meson asks dpkg-dev where libraries are installed.
 build="gcc libc6-dev dpkg-dev meson ninja-build pkgconf
-    libsndfile1-dev libsoxr-dev libfftw3-dev libopenblas0 portaudio19-dev libcjson-dev libpng-dev libcmocka-dev"
+    libsndfile1-dev libsoxr-dev libfftw3-dev libopenblas0 portaudio19-dev libpng-dev libcmocka-dev"
 # C++ caller, command-line tests, scores from elsewhere, a browser for the pages, sound servers without a sound card, several machines.
 test="g++ python3 python3-numpy python3-scipy chromium
     pulseaudio pulseaudio-utils libasound2-plugins jackd2 libopenmpi-dev openmpi-bin"

@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/bench_json.h"
 #include "cli/bench_run.h"
 #include "cli/options.h"
+#include "io/json.h"
 #include "model/model.h"
 #include "nn/peak.h"
 
@@ -119,25 +119,25 @@ static lull_status measure(const lull_model *model, const bench_input *input,
 }
 
 static int print_json(const pulls_settings *settings, double period, const pulls_row *rows) {
-    bench_json json = bench_json_new();
-    bench_json_number(&json, json.root, "samples", settings->samples);
-    bench_json_number(&json, json.root, "period_seconds", period);
-    cJSON *list = bench_json_array(&json, json.root, "rows");
+    json_writer json = json_writer_new();
+    json_add_number(&json, json.root, "samples", settings->samples);
+    json_add_number(&json, json.root, "period_seconds", period);
+    yyjson_mut_val *list = json_add_array(&json, json.root, "rows");
     for (int i = 0; i < ROWS; i++) {
-        cJSON *object = bench_json_object(&json, list, NULL);
-        bench_json_text(&json, object, "arrival", rows[i].arrival);
-        bench_json_number(&json, object, "pull_work", rows[i].work);
-        bench_json_number(&json, object, "pulls", (double)rows[i].pulls);
-        bench_json_number(&json, object, "mean_seconds", rows[i].mean);
-        bench_json_number(&json, object, "high_seconds", rows[i].high);
-        bench_json_number(&json, object, "worst_seconds", rows[i].worst);
-        bench_json_number(&json, object, "worst_wall_seconds", rows[i].worst_wall);
-        bench_json_number(&json, object, "missed", (double)rows[i].missed);
-        bench_json_number(&json, object, "late", (double)rows[i].late);
-        bench_json_number(&json, object, "dry", (double)rows[i].dry);
-        bench_json_number(&json, object, "silent_seconds", rows[i].silent);
+        yyjson_mut_val *object = json_add_object(&json, list, NULL);
+        json_add_text(&json, object, "arrival", rows[i].arrival);
+        json_add_number(&json, object, "pull_work", rows[i].work);
+        json_add_number(&json, object, "pulls", (double)rows[i].pulls);
+        json_add_number(&json, object, "mean_seconds", rows[i].mean);
+        json_add_number(&json, object, "high_seconds", rows[i].high);
+        json_add_number(&json, object, "worst_seconds", rows[i].worst);
+        json_add_number(&json, object, "worst_wall_seconds", rows[i].worst_wall);
+        json_add_number(&json, object, "missed", (double)rows[i].missed);
+        json_add_number(&json, object, "late", (double)rows[i].late);
+        json_add_number(&json, object, "dry", (double)rows[i].dry);
+        json_add_number(&json, object, "silent_seconds", rows[i].silent);
     }
-    return bench_json_print(&json);
+    return cli_print_json(&json);
 }
 
 static int print_text(const lull_model *model, const pulls_settings *settings, double period,

@@ -8,7 +8,6 @@
 #include "base/memory.h"
 #include "base/clock.h"
 #include "base/progress.h"
-#include "cli/bench_json.h"
 #include "cli/bench_run.h"
 #include "cli/input.h"
 #include "cli/options.h"
@@ -330,80 +329,80 @@ static double peak_of(const bench_facts *facts, const bench_row *row) {
 
 /* ---- JSON --------------------------------------------------------------------------------- */
 
-static void add_row_json(bench_json *json, cJSON *rows, const bench_facts *facts,
+static void add_row_json(json_writer *json, yyjson_mut_val *rows, const bench_facts *facts,
                          const bench_row *row) {
     bench_time t = bench_row_median(row);
-    cJSON *object = bench_json_object(json, rows, NULL);
-    bench_json_text(json, object, "name", row->name);
-    bench_json_text(json, object, "precision", precision_name(row->options.precision));
-    bench_json_number(json, object, "steps", row->options.steps);
-    bench_json_number(json, object, "evaluations", row->evaluations);
-    bench_json_number(json, object, "refine", row->options.refine);
-    bench_json_number(json, object, "refine_window", row->options.refine_window);
-    bench_json_number(json, object, "refine_momentum", (double)row->options.refine_momentum);
-    bench_json_number(json, object, "postnet", row->options.postnet);
-    bench_json_number(json, object, "threads", row->options.threads);
-    bench_json_number(json, object, "utterances", row->jobs);
-    bench_json_number(json, object, "push_frames", row->push);
-    bench_json_number(json, object, "real_time_factor", t.wall);
-    bench_json_number(json, object, "cpu_per_second", t.cpu);
-    cJSON *rounds = bench_json_array(json, object, "rounds");
-    for (int i = 0; i < row->count; i++) bench_json_number(json, rounds, NULL, row->rounds[i].wall);
-    cJSON *cpu = bench_json_array(json, object, "rounds_cpu");
-    for (int i = 0; i < row->count; i++) bench_json_number(json, cpu, NULL, row->rounds[i].cpu);
-    cJSON *parts = bench_json_object(json, object, "parts");
-    bench_json_number(json, parts, "conditioner", t.conditioner);
-    bench_json_number(json, parts, "network", t.network);
-    bench_json_number(json, parts, "consistency", t.consistency);
+    yyjson_mut_val *object = json_add_object(json, rows, NULL);
+    json_add_text(json, object, "name", row->name);
+    json_add_text(json, object, "precision", precision_name(row->options.precision));
+    json_add_number(json, object, "steps", row->options.steps);
+    json_add_number(json, object, "evaluations", row->evaluations);
+    json_add_number(json, object, "refine", row->options.refine);
+    json_add_number(json, object, "refine_window", row->options.refine_window);
+    json_add_number(json, object, "refine_momentum", (double)row->options.refine_momentum);
+    json_add_number(json, object, "postnet", row->options.postnet);
+    json_add_number(json, object, "threads", row->options.threads);
+    json_add_number(json, object, "utterances", row->jobs);
+    json_add_number(json, object, "push_frames", row->push);
+    json_add_number(json, object, "real_time_factor", t.wall);
+    json_add_number(json, object, "cpu_per_second", t.cpu);
+    yyjson_mut_val *rounds = json_add_array(json, object, "rounds");
+    for (int i = 0; i < row->count; i++) json_add_number(json, rounds, NULL, row->rounds[i].wall);
+    yyjson_mut_val *cpu = json_add_array(json, object, "rounds_cpu");
+    for (int i = 0; i < row->count; i++) json_add_number(json, cpu, NULL, row->rounds[i].cpu);
+    yyjson_mut_val *parts = json_add_object(json, object, "parts");
+    json_add_number(json, parts, "conditioner", t.conditioner);
+    json_add_number(json, parts, "network", t.network);
+    json_add_number(json, parts, "consistency", t.consistency);
     double rate = network_rate(facts, row);
     if (rate > 0) {
-        bench_json_number(json, object, "network_gflops", rate);
+        json_add_number(json, object, "network_gflops", rate);
         if (peak_of(facts, row) > 0)
-            bench_json_number(json, object, "network_part_of_peak", rate / peak_of(facts, row));
+            json_add_number(json, object, "network_part_of_peak", rate / peak_of(facts, row));
     }
 }
 
-static void add_memory_json(bench_json *json, cJSON *root, const memory_facts *memory) {
-    cJSON *object = bench_json_object(json, root, "memory");
-    cJSON *minutes = bench_json_array(json, object, "minutes");
-    cJSON *resident = bench_json_array(json, object, "resident_bytes");
+static void add_memory_json(json_writer *json, yyjson_mut_val *root, const memory_facts *memory) {
+    yyjson_mut_val *object = json_add_object(json, root, "memory");
+    yyjson_mut_val *minutes = json_add_array(json, object, "minutes");
+    yyjson_mut_val *resident = json_add_array(json, object, "resident_bytes");
     for (int i = 0; i < memory->count; i++) {
-        bench_json_number(json, minutes, NULL, memory->minutes[i]);
-        bench_json_number(json, resident, NULL, memory->resident[i]);
+        json_add_number(json, minutes, NULL, memory->minutes[i]);
+        json_add_number(json, resident, NULL, memory->resident[i]);
     }
-    bench_json_number(json, object, "most_bytes", memory->most);
+    json_add_number(json, object, "most_bytes", memory->most);
 }
 
 static int print_json(const bench_facts *facts, bool brief) {
     double rate = facts->model->config.mel.sample_rate;
-    bench_json json = bench_json_new();
-    cJSON *root = json.root;
-    bench_json_text(&json, root, "version", lull_version());
-    bench_json_text(&json, root, "model", facts->model->config.name);
-    bench_json_text(&json, root, "kernels", facts->kernels);
-    bench_json_number(&json, root, "cores", (double)facts->cores);
-    cJSON *peak = bench_json_object(&json, root, "peak_gflops");
-    bench_json_number(&json, peak, "float32", facts->peak_f32);
-    if (facts->peak_bf16 > 0) bench_json_number(&json, peak, "bfloat16", facts->peak_bf16);
-    bench_json_number(&json, root, "audio_seconds", facts->input.seconds);
-    cJSON *rows = bench_json_array(&json, root, "rows");
+    json_writer json = json_writer_new();
+    yyjson_mut_val *root = json.root;
+    json_add_text(&json, root, "version", lull_version());
+    json_add_text(&json, root, "model", facts->model->config.name);
+    json_add_text(&json, root, "kernels", facts->kernels);
+    json_add_number(&json, root, "cores", (double)facts->cores);
+    yyjson_mut_val *peak = json_add_object(&json, root, "peak_gflops");
+    json_add_number(&json, peak, "float32", facts->peak_f32);
+    if (facts->peak_bf16 > 0) json_add_number(&json, peak, "bfloat16", facts->peak_bf16);
+    json_add_number(&json, root, "audio_seconds", facts->input.seconds);
+    yyjson_mut_val *rows = json_add_array(&json, root, "rows");
     for (int i = 0; i < facts->row_count; i++) add_row_json(&json, rows, facts, &facts->rows[i]);
     if (!brief) {
-        cJSON *live = bench_json_object(&json, root, "latency");
-        bench_json_number(&json, live, "samples", (double)facts->latency);
-        bench_json_number(&json, live, "milliseconds", 1e3 * (double)facts->latency / rate);
-        bench_json_number(&json, live, "first_sound_seconds", facts->live.first_sound);
-        bench_json_number(&json, live, "slowest_frame_seconds", facts->live.slowest);
+        yyjson_mut_val *live = json_add_object(&json, root, "latency");
+        json_add_number(&json, live, "samples", (double)facts->latency);
+        json_add_number(&json, live, "milliseconds", 1e3 * (double)facts->latency / rate);
+        json_add_number(&json, live, "first_sound_seconds", facts->live.first_sound);
+        json_add_number(&json, live, "slowest_frame_seconds", facts->live.slowest);
         add_memory_json(&json, root, &facts->memory);
-        cJSON *start = bench_json_object(&json, root, "start");
-        bench_json_number(&json, start, "open_seconds", facts->start.open);
-        bench_json_number(&json, start, "create_seconds", facts->start.create);
-        bench_json_number(&json, start, "one_second_seconds", facts->start.second);
+        yyjson_mut_val *start = json_add_object(&json, root, "start");
+        json_add_number(&json, start, "open_seconds", facts->start.open);
+        json_add_number(&json, start, "create_seconds", facts->start.create);
+        json_add_number(&json, start, "one_second_seconds", facts->start.second);
         if (facts->start.program > 0)
-            bench_json_number(&json, start, "program_seconds", facts->start.program);
-        if (isfinite(facts->snr)) bench_json_number(&json, root, "bfloat16_snr_db", facts->snr);
+            json_add_number(&json, start, "program_seconds", facts->start.program);
+        if (isfinite(facts->snr)) json_add_number(&json, root, "bfloat16_snr_db", facts->snr);
     }
-    return bench_json_print(&json);
+    return cli_print_json(&json);
 }
 
 /* ---- text --------------------------------------------------------------------------------- */

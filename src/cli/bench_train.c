@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "cli/bench_json.h"
 #include "cli/options.h"
 #include "io/file_bytes.h"
 #include "gradient/engine.h"
@@ -17,7 +16,6 @@
 enum { WARM_UP_STEPS = 2 };
 
 static const char *const PRESETS[] = {"lull", "diffwave", NULL};
-static const char *const PRECISIONS[] = {"f32", "bf16", NULL};
 
 typedef struct bench_settings {
     const char *config;
@@ -141,31 +139,31 @@ static int parts(const bench_result *result, const char **names, double *seconds
 static int print_json(const bench_settings *settings, const bench_result *result) {
     const char *names[8];
     double seconds[8];
-    bench_json json = bench_json_new();
-    cJSON *root = json.root;
-    bench_json_text(&json, root, "kernels", result->kernels);
-    bench_json_text(&json, root, "precision", PRECISIONS[settings->precision]);
-    bench_json_number(&json, root, "threads", settings->threads);
-    bench_json_number(&json, root, "batch", settings->batch);
-    bench_json_number(&json, root, "crop_frames", settings->crop_frames);
-    bench_json_number(&json, root, "steps", result->steps);
-    bench_json_number(&json, root, "weights", result->weights);
-    bench_json_number(&json, root, "memory_bytes", result->bytes);
-    bench_json_number(&json, root, "seconds_per_step", result->step_seconds);
-    bench_json_number(&json, root, "audio_seconds_per_second",
-                      result->audio_seconds / result->step_seconds);
-    bench_json_number(&json, root, "gflops", result->gflops);
-    cJSON *object = bench_json_object(&json, root, "seconds");
+    json_writer json = json_writer_new();
+    yyjson_mut_val *root = json.root;
+    json_add_text(&json, root, "kernels", result->kernels);
+    json_add_text(&json, root, "precision", cli_precision_choices[settings->precision + 1]);
+    json_add_number(&json, root, "threads", settings->threads);
+    json_add_number(&json, root, "batch", settings->batch);
+    json_add_number(&json, root, "crop_frames", settings->crop_frames);
+    json_add_number(&json, root, "steps", result->steps);
+    json_add_number(&json, root, "weights", result->weights);
+    json_add_number(&json, root, "memory_bytes", result->bytes);
+    json_add_number(&json, root, "seconds_per_step", result->step_seconds);
+    json_add_number(&json, root, "audio_seconds_per_second",
+                    result->audio_seconds / result->step_seconds);
+    json_add_number(&json, root, "gflops", result->gflops);
+    yyjson_mut_val *object = json_add_object(&json, root, "seconds");
     int count = parts(result, names, seconds);
-    for (int i = 0; i < count; i++) bench_json_number(&json, object, names[i], seconds[i]);
-    return bench_json_print(&json);
+    for (int i = 0; i < count; i++) json_add_number(&json, object, names[i], seconds[i]);
+    return cli_print_json(&json);
 }
 
 static int print_text(const bench_settings *settings, const bench_result *result) {
     const char *names[8];
     double seconds[8], all = 0;
     printf("  %.2f million weights, kernels %s, %s, %d thread%s, batch of %d × %d frames\n",
-           result->weights / 1e6, result->kernels, PRECISIONS[settings->precision],
+           result->weights / 1e6, result->kernels, cli_precision_choices[settings->precision + 1],
            settings->threads, settings->threads == 1 ? "" : "s", settings->batch,
            settings->crop_frames);
     printf("  %.1f ms a step, %.1f audio seconds a second, %.0f GFLOP/s, %.0f MB\n",
@@ -181,12 +179,11 @@ static lull_status read_config(const char *path, model_config *config, lull_erro
     file_bytes bytes = {0};
     lull_status status = file_bytes_read(path, &bytes, error);
     if (status != LULL_OK) return status;
-    char *text = base_alloc(bytes.size + 1, 1);
-    if (text != NULL) memcpy(text, bytes.data, bytes.size);
+    yyjson_doc *tree = NULL;
+    status = json_parse(bytes.data, bytes.size, path, &tree, error);
+    if (!status) status = model_config_read(yyjson_doc_get_root(tree), path, config, error);
+    yyjson_doc_free(tree);
     file_bytes_free(&bytes);
-    if (text == NULL) return base_no_memory(error);
-    status = model_config_parse(text, path, config, error);
-    base_free(text);
     return status;
 }
 
@@ -197,7 +194,7 @@ int bench_train(int argc, char **argv) {
     const cli_option options[] = {
         CLI_CHOICE(0, "preset", NULL, &settings.preset, PRESETS, "the network"),
         CLI_TEXT('c', "config", "FILE", &settings.config, "a model's JSON in place of a preset"),
-        CLI_CHOICE('p', "precision", NULL, &settings.precision, PRECISIONS,
+        CLI_CHOICE('p', "precision", NULL, &settings.precision, cli_precision_choices + 1,
                    "of the products (default: the faster)"),
         CLI_INT('t', "threads", "N", &settings.threads, 1, 256, "threads (default 1)"),
         CLI_INT('b', "batch", "N", &settings.batch, 1, 4096, "crops in a step (default 8)"),

@@ -8,7 +8,6 @@
 #include "model/model.h"
 #include "vocoder/vocoder.h"
 
-#include <cjson/cJSON.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,69 +76,53 @@ static const char *family_name(const model_config *config) {
 
 /* ---- JSON --------------------------------------------------------------------------------- */
 
-static cJSON *delays_json(const settings_facts *facts) {
-    cJSON *list = cJSON_CreateArray();
-    for (int i = 0; i < facts->delay_count && list; i++) {
-        cJSON *object = cJSON_CreateObject();
-        if (!cJSON_AddStringToObject(object, "name", facts->delays[i].name) ||
-            !cJSON_AddNumberToObject(object, "parts", facts->delays[i].parts) ||
-            !cJSON_AddNumberToObject(object, "samples", (double)facts->delays[i].samples) ||
-            !cJSON_AddItemToArray(list, object)) {
-            cJSON_Delete(object);
-            cJSON_Delete(list);
-            return NULL;
-        }
-    }
-    return list;
-}
-
-static cJSON *settings_json(const lull_model *model, const settings_facts *facts) {
-    cJSON *object = cJSON_CreateObject();
+static void add_settings(json_writer *json, yyjson_mut_val *parent, const char *name,
+                         const lull_model *model, const settings_facts *facts) {
+    yyjson_mut_val *object = json_add_object(json, parent, name);
     int hop = model->config.mel.hop;
-    bool fine =
-        cJSON_AddNumberToObject(object, "steps", facts->steps) &&
-        cJSON_AddNumberToObject(object, "refine", facts->refine) &&
-        cJSON_AddNumberToObject(object, "refine_window", facts->refine_window) &&
-        cJSON_AddNumberToObject(object, "refine_momentum", facts->refine_momentum) &&
-        cJSON_AddBoolToObject(object, "postnet", facts->postnet) &&
-        cJSON_AddNumberToObject(object, "latency_samples", (double)facts->latency) &&
-        cJSON_AddNumberToObject(object, "latency_frames", (double)facts->latency / hop) &&
-        cJSON_AddNumberToObject(object, "latency_ms", milliseconds(model, facts->latency)) &&
-        json_add(object, "latency_parts", delays_json(facts)) &&
-        cJSON_AddNumberToObject(object, "flops_per_second", facts->flops);
-    if (fine) return object;
-    cJSON_Delete(object);
-    return NULL;
+    json_add_number(json, object, "steps", facts->steps);
+    json_add_number(json, object, "refine", facts->refine);
+    json_add_number(json, object, "refine_window", facts->refine_window);
+    json_add_number(json, object, "refine_momentum", facts->refine_momentum);
+    json_add_bool(json, object, "postnet", facts->postnet);
+    json_add_number(json, object, "latency_samples", (double)facts->latency);
+    json_add_number(json, object, "latency_frames", (double)facts->latency / hop);
+    json_add_number(json, object, "latency_ms", milliseconds(model, facts->latency));
+    yyjson_mut_val *parts = json_add_array(json, object, "latency_parts");
+    for (int i = 0; i < facts->delay_count; i++) {
+        yyjson_mut_val *part = json_add_object(json, parts, NULL);
+        json_add_text(json, part, "name", facts->delays[i].name);
+        json_add_number(json, part, "parts", facts->delays[i].parts);
+        json_add_number(json, part, "samples", (double)facts->delays[i].samples);
+    }
+    json_add_number(json, object, "flops_per_second", facts->flops);
 }
 
 static int print_json(const char *path, const lull_model *model, const settings_facts *facts) {
     const lull_model_info *info = lull_model_get_info(model);
-    cJSON *root = cJSON_CreateObject();
-    char *config = model_config_print(&model->config);
-    bool fine = config && cJSON_AddStringToObject(root, "file", path) &&
-                cJSON_AddStringToObject(root, "name", info->name) &&
-                cJSON_AddStringToObject(root, "family", info->family) &&
-                cJSON_AddStringToObject(root, "licence", info->licence) &&
-                cJSON_AddNumberToObject(root, "parameters", (double)info->parameters) &&
-                cJSON_AddStringToObject(root, "convention", info->convention) &&
-                cJSON_AddNumberToObject(root, "sample_rate", info->sample_rate) &&
-                cJSON_AddNumberToObject(root, "bands", info->bands) &&
-                cJSON_AddNumberToObject(root, "hop", info->hop);
-    for (int i = 0; fine && i < SETTINGS; i++)
-        fine = json_add(root, use_names[i], settings_json(model, &facts[i]));
-    fine = fine && json_add(root, "config", cJSON_Parse(config));
+    json_writer json = json_writer_new();
+    json_add_text(&json, json.root, "file", path);
+    json_add_text(&json, json.root, "name", info->name);
+    json_add_text(&json, json.root, "family", info->family);
+    json_add_text(&json, json.root, "licence", info->licence);
+    json_add_number(&json, json.root, "parameters", (double)info->parameters);
+    json_add_text(&json, json.root, "convention", info->convention);
+    json_add_number(&json, json.root, "sample_rate", info->sample_rate);
+    json_add_number(&json, json.root, "bands", info->bands);
+    json_add_number(&json, json.root, "hop", info->hop);
+    for (int i = 0; i < SETTINGS; i++)
+        add_settings(&json, json.root, use_names[i], model, &facts[i]);
+    model_config_write(&model->config, &json, json_add_object(&json, json.root, "config"));
     /* Facts of training are for people: what is no JSON is left out. */
-    cJSON *training = NULL;
-    fine = fine && json_parse(model->training_json, strlen(model->training_json), path, &training,
-                              NULL) != LULL_NO_MEMORY;
-    fine = fine && json_add(root, "training", training ? training : cJSON_CreateObject());
-    char *text = fine ? cJSON_Print(root) : NULL;
-    cJSON_Delete(root);
-    base_free(config);
-    if (text == NULL) return cli_failf("out of memory");
-    puts(text);
-    cJSON_free(text);
-    return cli_finish_stdout();
+    yyjson_doc *training = NULL;
+    const char *text = model->training_json;
+    if (json_parse(text, strlen(text), path, &training, NULL) == LULL_NO_MEMORY) json.lost = true;
+    if (training)
+        json_add_copy(&json, json.root, "training", yyjson_doc_get_root(training));
+    else
+        json_add_object(&json, json.root, "training");
+    yyjson_doc_free(training);
+    return cli_print_json(&json);
 }
 
 /* ---- text --------------------------------------------------------------------------------- */
@@ -160,22 +143,23 @@ static void row(const char *label, const char *format, ...) {
 /* False when memory is out. */
 static bool print_training(const lull_model *model) {
     const char *json = model->training_json, *label = "training";
-    cJSON *training = NULL;
-    bool fine = json_parse(json, strlen(json), label, &training, NULL) != LULL_NO_MEMORY;
-    const cJSON *item = cJSON_IsObject(training) ? training->child : NULL;
-    for (; fine && item != NULL; item = item->next) {
-        char *text = cJSON_IsString(item) ? NULL : cJSON_PrintUnformatted(item);
-        fine = text != NULL || cJSON_IsString(item);
-        if (fine) row(label, "%s: %s", item->string, text ? text : item->valuestring);
-        cJSON_free(text);
+    yyjson_doc *tree = NULL;
+    bool fine = json_parse(json, strlen(json), label, &tree, NULL) != LULL_NO_MEMORY;
+    size_t i, n;
+    yyjson_val *key, *item;
+    yyjson_obj_foreach(yyjson_doc_get_root(tree), i, n, key, item) {
+        char *text = yyjson_is_str(item) ? NULL : json_print(item);
+        fine = fine && (text != NULL || yyjson_is_str(item));
+        if (fine)
+            row(label, "%s: %s", yyjson_get_str(key), text ? text : yyjson_get_str(item));
+        base_free(text);
         label = "";
     }
     if (fine && *label != '\0') row(label, "the file says nothing");
-    cJSON_Delete(training);
+    yyjson_doc_free(tree);
     return fine;
 }
 
-/* "postnet 23.2 + conditioner 11.6 + … ms" */
 static void print_delays(const lull_model *model, const settings_facts *facts) {
     char text[512] = "";
     size_t length = 0;

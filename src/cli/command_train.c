@@ -9,7 +9,6 @@
 #include "io/json.h"
 #include "model/model.h"
 #include "nn/kernels.h"
-#include "train/override.h"
 #include "train/run.h"
 
 #include <errno.h>
@@ -28,12 +27,6 @@ typedef struct arguments {
     int sample_rate, channels, layers, threads, precision;
     bool quiet;
 } arguments;
-
-static const char *const part_choices[] = {"denoiser", "postnet", NULL};
-static const char *const loss_choices[] = {"l2", "l1", NULL};
-static const char *const density_choices[] = {"sine", "uniform", "start", NULL};
-static const char *const optimizer_choices[] = {"adamw", "muon", NULL};
-static const char *const course_choices[] = {"cosine", "constant", NULL};
 
 /* ---- lines -------------------------------------------------------------------------------- */
 
@@ -65,21 +58,17 @@ static void speak(void *context, train_line kind, const char *line) {
 static lull_status read_config(const char *path, arguments *a, model_config *config,
                                lull_error *error) {
     file_bytes bytes = {0};
-    cJSON *root = NULL;
+    yyjson_doc *tree = NULL;
     lull_status status = file_bytes_read(path, &bytes, error);
     if (status) return status;
-    status = json_parse(bytes.data, bytes.size, path, &root, error);
+    status = json_parse(bytes.data, bytes.size, path, &tree, error);
+    yyjson_val *root = yyjson_doc_get_root(tree);
+    if (!status && yyjson_obj_get(root, "training")) /* of a run: settings and all */
+        status = train_settings_parse(bytes.data, bytes.size, path, &a->settings, config, error);
+    else if (!status)
+        status = model_config_read(root, path, config, error);
+    yyjson_doc_free(tree);
     file_bytes_free(&bytes);
-    if (status) return status;
-    bool run =
-        cJSON_HasObjectItem(root, "training"); /* the config.json of a run: settings and all */
-    char *text = cJSON_PrintUnformatted(root);
-    cJSON_Delete(root);
-    if (run)
-        status = train_settings_read(path, &a->settings, config, error);
-    else
-        status = text ? model_config_parse(text, path, config, error) : base_no_memory(error);
-    cJSON_free(text);
     return status;
 }
 
@@ -152,11 +141,12 @@ static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZ
     OWN(a->sample_rate > 0, "mel.sample_rate=%d", a->sample_rate);
     OWN(a->layers > 0, "network.layers=%d", a->layers);
     OWN(a->channels > 0, "network.channels=%d", a->channels);
-    OWN(a->name != NULL, "name=\"%.60s\"", a->name);
+    OWN(a->name != NULL, "name=%.60s", a->name);
 #undef OWN
     for (size_t i = 0; i < set_count; i++) all[n++] = sets[i];
-    return n > 0 ? train_override(config, all, n, error)
-                 : model_config_check(config, "the configuration", error);
+    lull_status status = LULL_OK;
+    for (size_t i = 0; i < n && !status; i++) status = model_config_set(config, all[i], error);
+    return status ? status : model_config_check(config, "the configuration", error);
 }
 
 /* ---- the command line --------------------------------------------------------------------- */
@@ -184,6 +174,26 @@ static bool take_sets(int *argc, char **argv, char (*sets)[ASSIGNMENT_SIZE], siz
     return fits;
 }
 
+/* An option of training is a member of its settings. */
+#define SETTING(letter, option, argument, place)                                                   \
+    cli_member(letter, option, argument, train_settings_members, place, s)
+
+static void print_place(void *context, const char *place, const member *row) {
+    char expected[256];
+    (void)context;
+    member_expected(row, expected, sizeof expected);
+    printf("  %s\n      %s: %s%s%s\n", place, row->help, expected, row->initial ? "; default " : "",
+           row->initial ? row->initial : "");
+}
+
+/* --set help: everything that --set can change. */
+static int print_places(void) {
+    printf("Members of a model's configuration, for --set PLACE=VALUE and as JSON for --config\n"
+           "(docs/formats.md). The defaults are those of the preset lull.\n");
+    members_walk(model_config_members, "", print_place, NULL);
+    return cli_finish_stdout();
+}
+
 static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_code) {
     train_settings *s = &a->settings;
     const cli_option options[] = {
@@ -198,67 +208,49 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
                  "lull (default) or diffwave (base: 30 layers of 64 channels)"),
         CLI_TEXT(0, "init", "MODEL", &a->init,
                  "start from this model's weights (and configuration)"),
-        CLI_CHOICE(0, "part", NULL, &s->part, part_choices,
-                   "what is trained: the denoiser (default), or a postnet for --init's model, "
-                   "which mends mels as acoustic models blur them"),
+        SETTING(0, "part", NULL, "part"),
         CLI_TEXT('c', "convention", "NAME", &a->mel,
                  "mel convention: hifigan, tacotron2, diffwave, parallelwavegan"),
-        CLI_INT(0, "sample-rate", "HZ", &a->sample_rate, 1000, 384000,
-                "of the model; recordings are converted"),
-        CLI_UINT64(0, "max-steps", "N", &s->max_steps, "end after this many steps"),
-        CLI_NUMBER(0, "max-hours", "H", &s->max_hours, 0, 1e6,
-                   "end after this time (default 12 when no limit is given)"),
-        CLI_INT('b', "batch", "N", &s->batch, 1, 65536, "crops in a batch (default 8)"),
-        CLI_NUMBER(0, "rate", "X", &s->rate, 0, 100,
-                   "learning rate (default 6e-3; adamw wants about 2e-3)"),
-        CLI_NUMBER(0, "degrade", "P", &s->degrade, 0, 1,
-                   "share of crops whose mel is blurred as acoustic models blur (default 0.5)"),
+        cli_like(0, "sample-rate", "HZ", model_config_members, "mel.sample_rate", &a->sample_rate),
+        SETTING(0, "max-steps", "N", "max_steps"),
+        SETTING(0, "max-hours", "H", "max_hours"),
+        SETTING('b', "batch", "N", "batch"),
+        SETTING(0, "rate", "X", "rate"),
+        SETTING(0, "degrade", "P", "degrade"),
         CLI_CHOICE('p', "precision", "P", &a->precision, cli_precision_choices,
                    "auto, f32 or bf16 (float32 sums and weights)"),
         CLI_INT('t', "threads", "N", &a->threads, 1, 64,
                 "default: all cores; the result does not depend on it"),
-        CLI_UINT64('s', "seed", "N", &s->seed, "of weights, crops and noise (default 0)"),
+        SETTING('s', "seed", "N", "seed"),
         CLI_TEXT(0, "checkpoint-every", "N", &a->checkpoint_every,
                  "steps (500) or time (300s, 10m; default 10m)"),
         CLI_FLAG('q', "quiet", &a->quiet, "only warnings"),
         CLI_MORE,
         CLI_TEXT(
             0, "set", "PLACE=VALUE", &a->set,
-            "change a member of the configuration, as network.channels=128; any number of times"),
-        CLI_INT(0, "channels", "N", &a->channels, 1, 1024, "of the network"),
-        CLI_INT(0, "layers", "N", &a->layers, 1, MODEL_MAX_LAYERS, "of the network"),
+            "change a member of the configuration, as network.channels=128; any number of times; "
+            "'help' lists them"),
+        cli_like(0, "channels", "N", model_config_members, "network.channels", &a->channels),
+        cli_like(0, "layers", "N", model_config_members, "network.layers", &a->layers),
         CLI_TEXT(0, "objective", "NAME", &a->objective, "v (default), noise, flow or data"),
         CLI_TEXT(0, "name", "NAME", &a->name, "of the model"),
-        CLI_INT(0, "accumulate", "N", &s->accumulate, 1, 65536, "batches in a step (default 1)"),
-        CLI_INT(0, "crop-frames", "N", &s->crop_frames, 1, 65536,
-                "mel frames in a crop (default 64)"),
-        CLI_CHOICE(0, "course", NULL, &s->course, course_choices,
-                   "how the learning rate goes on after the warm-up"),
-        CLI_INT(0, "warm-up", "N", &s->warm_up, 0, 1000000000,
-                "steps in which the rate rises (default 200)"),
-        CLI_CHOICE(0, "optimizer", NULL, &s->optimizer, optimizer_choices,
-                   "of the matrices inside the network (default muon); AdamW has the rest"),
-        CLI_NUMBER(0, "momentum", "X", &s->momentum, 0, 0.999999, "of muon (default 0.95)"),
-        CLI_NUMBER(0, "decay", "X", &s->decay, 0, 1, "weight decay (default 0.01)"),
-        CLI_NUMBER(0, "clip", "X", &s->clip, 0, 1e30,
-                   "largest norm of the gradient; 0 = any (default 1)"),
-        CLI_NUMBER(0, "ema", "X", &s->average, 0, 0.9999999,
-                   "decay of the weights' average (default 0.9997)"),
-        CLI_CHOICE(0, "loss", NULL, &s->loss, loss_choices, "squared or absolute error"),
-        CLI_NUMBER(0, "stft", "X", &s->stft, 0, 1e6,
-                   "weight of the multi-resolution STFT loss (not with objective noise)"),
-        CLI_CHOICE(
-            0, "t-density", NULL, &s->density, density_choices,
-            "which diffusion times are drawn: the middle more often, all alike, or the first"),
-        CLI_NUMBER(0, "gain", "DB", &s->gain_db, 0, 60,
-                   "recordings are made louder or softer by up to this (default 6)"),
-        CLI_NUMBER(0, "cache", "MB", &s->cache_mb, 0, 1e9,
-                   "memory for decoded recordings (default 2048)"),
-        CLI_INT(0, "keep", "N", &s->keep, 1, 1000000000, "checkpoints to keep (default 3)"),
-        CLI_UINT64(0, "eval-every", "N", &s->eval_every,
-                   "steps between evaluations (default 1000)"),
-        CLI_INT(0, "samples", "N", &s->samples, 0, 100,
-                "validation recordings to render (default 3)"),
+        SETTING(0, "accumulate", "N", "accumulate"),
+        SETTING(0, "crop-frames", "N", "crop_frames"),
+        SETTING(0, "course", NULL, "course"),
+        SETTING(0, "warm-up", "N", "warm_up"),
+        SETTING(0, "optimizer", NULL, "optimizer"),
+        SETTING(0, "momentum", "X", "momentum"),
+        SETTING(0, "decay", "X", "decay"),
+        SETTING(0, "clip", "X", "clip"),
+        SETTING(0, "ema", "X", "average"),
+        SETTING(0, "loss", NULL, "loss"),
+        SETTING(0, "stft", "X", "stft"),
+        SETTING(0, "t-density", NULL, "density"),
+        SETTING(0, "gain", "DB", "gain_db"),
+        SETTING(0, "cache", "MB", "cache_mb"),
+        SETTING(0, "keep", "N", "keep"),
+        SETTING(0, "eval-every", "N", "eval_every"),
+        SETTING(0, "samples", "N", "samples"),
         CLI_END,
     };
     const cli_command_line line = {
@@ -384,6 +376,8 @@ int command_train(int argc, char **argv) {
             MOST_ASSIGNMENTS, ASSIGNMENT_SIZE - 1);
     a.threads = ranks_cores();
     train_settings_default(&a.settings);
+    for (size_t i = 0; i < set_count; i++)
+        if (strcmp(sets[i], "help") == 0) return print_places();
     if (!parse(&a, argc, argv, &first, &exit_code)) return exit_code;
     const char *corpus = first < argc ? argv[first] : NULL;
     bool resumed = a.resume != NULL;

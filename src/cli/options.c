@@ -5,11 +5,10 @@
 #include "base/memory.h"
 #include "base/place.h"
 
-#include <ctype.h>
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +17,6 @@
 
 enum { HELP_COLUMN = 28, SCREEN_WIDTH = 79, HELP_ALL = 999, LONG_BASE, MAX_OPTIONS = 64 };
 
-const char *const cli_sampler_choices[] = {"default", "ddpm", "fast", "ddim",
-                                           "euler",   "heun", NULL};
 const char *const cli_postnet_choices[] = {"auto", "on", "off", NULL};
 const char *const cli_precision_choices[] = {"auto", "f32", "bf16", NULL};
 
@@ -85,6 +82,14 @@ int cli_finish_stdout(void) {
     return CLI_OK;
 }
 
+int cli_print_json(json_writer *json) {
+    char *text = json_writer_end(json, true);
+    if (text == NULL) return cli_failf("out of memory");
+    puts(text);
+    base_free(text);
+    return cli_finish_stdout();
+}
+
 /* ---- help --------------------------------------------------------------------------------- */
 
 static int columns_of(const char *text, size_t bytes) {
@@ -138,28 +143,33 @@ static void print_usage(const char *name, const char *usage) {
     }
 }
 
+/* "fast|slow" */
+static const char *join_names(const member *row, char *text, size_t size) {
+    size_t used = 0;
+    for (int i = 0; row->names[i] != NULL && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? "|" : "", row->names[i]);
+    return text;
+}
+
 static void print_help(const cli_command_line *line, bool all) {
     int hidden = 0;
     bool more = false;
     print_usage(line->name, line->usage);
     if (line->about != NULL) printf("%s\n", line->about);
-    for (const cli_option *option = line->options; option->kind != CLI_KIND_END; option++) {
+    for (const cli_option *option = line->options; option->row.kind != MEMBER_KIND_END; option++) {
+        const member *row = &option->row;
         const char *argument = option->argument;
-        char joined[64] = "";
-        if (option->kind == CLI_KIND_MORE) more = true;
-        if (option->kind == CLI_KIND_MORE || (more && !all)) {
-            hidden += option->kind != CLI_KIND_MORE;
+        char joined[64], help[512];
+        if (row->kind == MEMBER_KIND_OTHER) more = true;
+        if (row->kind == MEMBER_KIND_OTHER || (more && !all)) {
+            hidden += row->kind != MEMBER_KIND_OTHER;
             continue;
         }
-        if (option->kind == CLI_KIND_CHOICE && argument == NULL) {
-            for (int i = 0; option->choices[i] != NULL; i++) {
-                size_t used = strlen(joined);
-                snprintf(joined + used, sizeof joined - used, "%s%s", i > 0 ? "|" : "",
-                         option->choices[i]);
-            }
-            argument = joined;
-        }
-        print_option(option->letter, option->name, argument, option->help);
+        if (row->kind == MEMBER_KIND_NAME && argument == NULL)
+            argument = join_names(row, joined, sizeof joined);
+        snprintf(help, sizeof help, row->initial != NULL ? "%s (default %s)" : "%s", row->help,
+                 row->initial);
+        print_option(option->letter, option->name, argument, help);
     }
     print_option('h', "help", NULL, "this text");
     if (hidden > 0) {
@@ -198,8 +208,9 @@ static int unknown_option(const cli_command_line *line, const char *given) {
     int best = 4;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
     if (strncmp(name, "--", 2) == 0) {
-        for (const cli_option *option = line->options; option->kind != CLI_KIND_END; option++) {
-            if (option->kind == CLI_KIND_MORE) continue;
+        for (const cli_option *option = line->options; option->row.kind != MEMBER_KIND_END;
+             option++) {
+            if (option->row.kind == MEMBER_KIND_OTHER) continue;
             int d = strstr(option->name, name + 2) == option->name
                         ? 1
                         : distance(option->name, name + 2);
@@ -212,89 +223,53 @@ static int unknown_option(const cli_command_line *line, const char *given) {
     return cli_usage_error(line->name, "unknown option '%s'", name);
 }
 
-static bool only_space(const char *text) {
-    while (isspace((unsigned char)*text)) text++;
-    return *text == '\0';
-}
-
 /* Stores an option's argument; false after saying what is wrong with it. */
 static bool store(const cli_command_line *line, const cli_option *option, const char *text) {
-    char *end = NULL;
-    errno = 0;
-    switch (option->kind) {
-    case CLI_KIND_END:
-    case CLI_KIND_MORE:
-        return false;
-    case CLI_KIND_FLAG:
-        *(bool *)option->value = true;
-        return true;
-    case CLI_KIND_TEXT:
-        if (*text == '\0') {
-            cli_usage_error(line->name, "--%s wants a %s, found an empty word", option->name,
-                            option->argument);
-            return false;
-        }
-        *(const char **)option->value = text;
-        return true;
-    case CLI_KIND_INT: {
-        long value = strtol(text, &end, 10);
-        if (end == text || !only_space(end) || errno != 0 || value < option->minimum ||
-            value > option->maximum) {
-            cli_usage_error(line->name, "--%s wants a whole number from %.0f to %.0f, found '%s'",
-                            option->name, option->minimum, option->maximum, text);
-            return false;
-        }
-        *(int *)option->value = (int)value;
-        return true;
-    }
-    case CLI_KIND_UINT64: {
-        unsigned long long value = strtoull(text, &end, 10);
-        if (end == text || !only_space(end) || errno != 0 || strchr(text, '-') != NULL) {
-            cli_usage_error(line->name,
-                            "--%s wants a whole number from 0 to 18446744073709551615, "
-                            "found '%s'",
-                            option->name, text);
-            return false;
-        }
-        *(uint64_t *)option->value = value;
-        return true;
-    }
-    case CLI_KIND_NUMBER: {
-        double value = strtod(text, &end);
-        if (end == text || !only_space(end) || !isfinite(value) || value < option->minimum ||
-            value > option->maximum) {
-            cli_usage_error(line->name, "--%s wants a number from %g to %g, found '%s'",
-                            option->name, option->minimum, option->maximum, text);
-            return false;
-        }
-        *(double *)option->value = value;
-        return true;
-    }
-    case CLI_KIND_CHOICE: {
-        char all[160] = "";
-        for (int i = 0; option->choices[i] != NULL; i++) {
-            if (strcmp(option->choices[i], text) == 0) {
-                *(int *)option->value = i;
-                return true;
-            }
-            size_t used = strlen(all);
-            snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "", option->choices[i]);
-        }
-        cli_usage_error(line->name, "--%s is one of %s; found '%s'", option->name, all, text);
+    const member *row = &option->row;
+    char expected[256];
+    if (row->kind == MEMBER_KIND_BOOL) text = "true";
+    if (member_set(row, option->object, text)) return true;
+    if (row->kind == MEMBER_KIND_ARGUMENT) {
+        cli_usage_error(line->name, "--%s wants a %s, found an empty word", option->name,
+                        option->argument);
         return false;
     }
-    }
+    member_expected(row, expected, sizeof expected);
+    cli_usage_error(line->name, "--%s wants %s, found '%s'", option->name, expected, text);
     return false;
+}
+
+static cli_option option_of(char letter, const char *name, const char *argument,
+                            const member *table, const char *place, void *object) {
+    cli_option option = {letter, name, argument, object, {0}};
+    const member *row = members_find(table, place, object != NULL ? &option.object : NULL);
+    assert(row != NULL);
+    option.row = *row;
+    return option;
+}
+
+cli_option cli_member(char letter, const char *name, const char *argument, const member *table,
+                      const char *place, void *object) {
+    return option_of(letter, name, argument, table, place, object);
+}
+
+cli_option cli_like(char letter, const char *name, const char *argument, const member *table,
+                    const char *place, void *variable) {
+    cli_option option = option_of(letter, name, argument, table, place, NULL);
+    option.object = variable;
+    option.row.offset = 0;
+    option.row.initial = NULL; /* what stands in for it is elsewhere */
+    return option;
 }
 
 /* The table in getopt's terms. An option's number is LONG_BASE + its row. */
 static void make_tables(const cli_command_line *line, struct option *longs, char *shorts) {
     int count = 0;
     *shorts++ = ':'; /* a missing argument is reported as ':' */
-    for (const cli_option *option = line->options; option->kind != CLI_KIND_END; option++) {
+    for (const cli_option *option = line->options; option->row.kind != MEMBER_KIND_END; option++) {
         if (count == MAX_OPTIONS) break;
-        if (option->kind == CLI_KIND_MORE) continue;
-        int argument = option->kind != CLI_KIND_FLAG ? required_argument : no_argument;
+        if (option->row.kind == MEMBER_KIND_OTHER) continue;
+        int argument = option->row.kind != MEMBER_KIND_BOOL ? required_argument : no_argument;
         int number = LONG_BASE + (int)(option - line->options);
         longs[count++] = (struct option){option->name, argument, NULL, number};
         if (option->letter == 0) continue;

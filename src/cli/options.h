@@ -3,54 +3,60 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
-#include "lull.h"
+#include "io/member.h"
+#include "model/config.h"
 
 /* Exit codes of the program. */
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 /* ---- option tables ------------------------------------------------------------------------ */
 
-typedef enum {
-    CLI_KIND_END,
-    CLI_KIND_MORE,   /* not an option: what follows is shown by --help-all only */
-    CLI_KIND_FLAG,   /* bool, set to true */
-    CLI_KIND_TEXT,   /* const char *, into argv */
-    CLI_KIND_INT,    /* int in minimum … maximum */
-    CLI_KIND_UINT64, /* uint64_t */
-    CLI_KIND_NUMBER, /* double in minimum … maximum */
-    CLI_KIND_CHOICE  /* int, the index in `choices` */
-} cli_kind;
-
-/* One option. The variable keeps its value (the default) when the option is not given. */
+/* One option: a member (io/member.h) of a struct or a single variable. The field keeps its value,
+ * the default, when the option is not given. Kinds: MEMBER_KIND_BOOL is a flag, which sets true;
+ * MEMBER_KIND_ARGUMENT a text, into argv; MEMBER_KIND_OTHER no option: what follows is shown by
+ * --help-all only. */
 typedef struct cli_option {
-    cli_kind kind;
     char letter;          /* short name, or 0 */
     const char *name;     /* long name, without dashes */
     const char *argument; /* "FILE", "N"; choices: NULL shows them all ("pcm16|pcm24|float") */
-    void *value;
-    double minimum, maximum;
-    const char *const *choices; /* NULL-terminated */
-    const char *help;           /* short; wrapped under its option at 79 columns */
+    void *object;         /* row.offset is from here */
+    member row;           /* its help is short; wrapped under its option at 79 columns */
 } cli_option;
 
-/* Rows of a table, to be ended by CLI_END. So that --help fits a screen, rows that few need stand
- * behind CLI_MORE. */
-#define CLI_FLAG(letter, name, variable, help)                                                     \
-    { CLI_KIND_FLAG, letter, name, NULL, variable, 0, 0, NULL, help }
-#define CLI_TEXT(letter, name, argument, variable, help)                                           \
-    { CLI_KIND_TEXT, letter, name, argument, (void *)(variable), 0, 0, NULL, help }
-#define CLI_INT(letter, name, argument, variable, minimum, maximum, help)                          \
-    { CLI_KIND_INT, letter, name, argument, variable, minimum, maximum, NULL, help }
-#define CLI_UINT64(letter, name, argument, variable, help)                                         \
-    { CLI_KIND_UINT64, letter, name, argument, variable, 0, 0, NULL, help }
-#define CLI_NUMBER(letter, name, argument, variable, minimum, maximum, help)                       \
-    { CLI_KIND_NUMBER, letter, name, argument, variable, minimum, maximum, NULL, help }
-#define CLI_CHOICE(letter, name, argument, variable, choices, help)                                \
-    { CLI_KIND_CHOICE, letter, name, argument, variable, 0, 0, choices, help }
-#define CLI_MORE                                                                                   \
-    { CLI_KIND_MORE, 0, NULL, NULL, NULL, 0, 0, NULL, NULL }
-#define CLI_END                                                                                    \
-    { CLI_KIND_END, 0, NULL, NULL, NULL, 0, 0, NULL, NULL }
+/* Rows of a table for single variables, to be ended by CLI_END. So that --help fits a screen, rows
+ * that few need stand behind CLI_MORE. */
+#define CLI_ROW(letter_, name_, argument_, variable_, ...)                                         \
+    {                                                                                              \
+        letter_, name_, argument_, (void *)(variable_), {                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+#define CLI_FLAG(letter, name, variable, help_)                                                    \
+    CLI_ROW(letter, name, NULL, variable, .kind = MEMBER_KIND_BOOL, .help = help_)
+#define CLI_TEXT(letter, name, argument, variable, help_)                                          \
+    CLI_ROW(letter, name, argument, variable, .kind = MEMBER_KIND_ARGUMENT, .help = help_)
+#define CLI_INT(letter, name, argument, variable, minimum, maximum, help_)                         \
+    CLI_ROW(letter, name, argument, variable, .kind = MEMBER_KIND_INT, .least = minimum,           \
+            .most = maximum, .help = help_)
+#define CLI_UINT64(letter, name, argument, variable, help_)                                        \
+    CLI_ROW(letter, name, argument, variable, .kind = MEMBER_KIND_UINT64, .help = help_)
+#define CLI_NUMBER(letter, name, argument, variable, minimum, maximum, help_)                      \
+    CLI_ROW(letter, name, argument, variable, .kind = MEMBER_KIND_NUMBER, .least = minimum,        \
+            .most = maximum, .help = help_)
+#define CLI_CHOICE(letter, name, argument, variable, choices, help_)                               \
+    CLI_ROW(letter, name, argument, variable, .kind = MEMBER_KIND_NAME, .names = choices,          \
+            .help = help_)
+#define CLI_MORE CLI_ROW(0, NULL, NULL, NULL, .kind = MEMBER_KIND_OTHER)
+#define CLI_END CLI_ROW(0, NULL, NULL, NULL, .kind = MEMBER_KIND_END)
+
+/* A row for the member at a place of a table, whose struct is `object`: its range, names, help and
+ * default. */
+cli_option cli_member(char letter, const char *name, const char *argument, const member *table,
+                      const char *place, void *object);
+/* The same for a variable that is like that member, but says with another value (below its range,
+ * as -1) that nothing was given. */
+cli_option cli_like(char letter, const char *name, const char *argument, const member *table,
+                    const char *place, void *variable);
 
 /* A command's line. Every command gets -h, --help and --help-all by itself. */
 typedef struct cli_command_line {
@@ -83,6 +89,8 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Flushes stdout: CLI_OK, or CLI_FAILED with a line when what was printed could not be written.
  * Every command that prints ends with it. */
 int cli_finish_stdout(void);
+/* Prints JSON on standard output and ends it and its writer; the exit code. */
+int cli_print_json(json_writer *json);
 
 /* ---- the model ---------------------------------------------------------------------------- */
 
@@ -105,10 +113,9 @@ typedef struct cli_synthesis {
     lull_use use;                    /* the command's own default */
 } cli_synthesis;
 
-/* "default", "ddpm", … in the order of lull_sampler; "auto", … in that of lull_precision. */
-extern const char *const cli_sampler_choices[];
 /* "auto", "on", "off" */
 extern const char *const cli_postnet_choices[];
+/* "auto", "f32", "bf16", in the order of lull_precision. */
 extern const char *const cli_precision_choices[];
 
 /* What to begin with: everything says "the model's default", one thread. */
@@ -122,13 +129,14 @@ extern const char *const cli_precision_choices[];
 #define CLI_SYNTHESIS_OPTIONS(s)                                                                   \
     CLI_TEXT('m', "model", "FILE", &(s).model, "model file (default: the shipped one)"),           \
         CLI_UINT64('s', "seed", "N", &(s).seed, "seed of the noise (default 0)"),                  \
-        CLI_INT('n', "steps", "N", &(s).steps, 1, 1000, "reverse diffusion steps"),                \
-        CLI_CHOICE('S', "sampler", "NAME", &(s).sampler, cli_sampler_choices,                      \
-                   "ddpm, fast, ddim, euler or heun"),                                             \
-        CLI_NUMBER(0, "eta", "X", &(s).eta, 0.0, 1.0, "ddim: 0 deterministic to 1 fresh noise"),   \
-        CLI_INT('r', "refine", "N", &(s).refine, 0, 1000, "mel consistency iterations; 0 none"),   \
-        CLI_INT(0, "refine-window", "N", &(s).refine_window, 0, 256, "frames that they work on"),  \
-        CLI_NUMBER(0, "refine-momentum", "X", &(s).refine_momentum, 0.0, 0.999, "their momentum"), \
+        cli_like('n', "steps", "N", model_settings_members, "steps", &(s).steps),                  \
+        cli_like('S', "sampler", "NAME", model_config_members, "synthesis.sampler", &(s).sampler), \
+        cli_like(0, "eta", "X", model_config_members, "synthesis.eta", &(s).eta),                  \
+        cli_like('r', "refine", "N", model_settings_members, "refine", &(s).refine),               \
+        cli_like(0, "refine-window", "N", model_settings_members, "refine_window",                 \
+                 &(s).refine_window),                                                              \
+        cli_like(0, "refine-momentum", "X", model_settings_members, "refine_momentum",             \
+                 &(s).refine_momentum),                                                            \
         CLI_CHOICE(0, "postnet", NULL, &(s).postnet, cli_postnet_choices,                          \
                    "mend the mel first (default: as the model says)"),                             \
         CLI_FLAG('l', "low-latency", &(s).low_latency, "settings for the shortest delay"),         \

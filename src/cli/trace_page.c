@@ -3,10 +3,10 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "cli/page.h"
 #include "io/json.h"
 
-#include <cjson/cJSON.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -378,68 +378,55 @@ lull_status trace_contents_write(const char *folder, const char *const *names, s
 
 /* ---- the list ----------------------------------------------------------------------------- */
 
-/* The object, or NULL when memory was out on the way. */
-static cJSON *complete(cJSON *object, bool fine) {
-    if (fine) return object;
-    cJSON_Delete(object);
-    return NULL;
+static void add_stage(json_writer *json, yyjson_mut_val *step, const diffusion_stage *stage,
+                      bool carry) {
+    yyjson_mut_val *next = json_add_object(json, step, "next");
+    json_add_number(json, next, "x", (double)stage->x_x);
+    json_add_number(json, next, "u", (double)stage->x_u);
+    json_add_number(json, next, "noise", (double)stage->x_noise);
+    if (carry) {
+        json_add_number(json, next, "carry", (double)stage->x_carry);
+        json_add_number(json, next, "carry_x", (double)stage->carry_x);
+        json_add_number(json, next, "carry_u", (double)stage->carry_u);
+    }
+    if (stage->clamp > 0) json_add_number(json, next, "clamp", (double)stage->clamp);
 }
 
-static cJSON *stage_json(const diffusion_stage *stage, bool carry) {
-    cJSON *object = cJSON_CreateObject();
-    bool fine = cJSON_AddNumberToObject(object, "x", stage->x_x) &&
-                cJSON_AddNumberToObject(object, "u", stage->x_u) &&
-                cJSON_AddNumberToObject(object, "noise", stage->x_noise);
-    if (carry)
-        fine = fine && cJSON_AddNumberToObject(object, "carry", stage->x_carry) &&
-               cJSON_AddNumberToObject(object, "carry_x", stage->carry_x) &&
-               cJSON_AddNumberToObject(object, "carry_u", stage->carry_u);
-    if (stage->clamp > 0) fine = fine && cJSON_AddNumberToObject(object, "clamp", stage->clamp);
-    return complete(object, fine);
-}
-
-static cJSON *row_json(const trace_story *story, int i) {
+static void add_row(json_writer *json, yyjson_mut_val *steps, const trace_story *story, int i) {
     static const char *const kinds[] = {"x", "x0", "forward"};
     const trace_row *row = &story->rows[i];
-    cJSON *step = cJSON_CreateObject();
-    bool fine = step != NULL;
-    if (row->stage)
-        fine = fine && cJSON_AddNumberToObject(step, "time", row->time) &&
-               cJSON_AddNumberToObject(step, "speech_level", row->levels.a) &&
-               cJSON_AddNumberToObject(step, "noise_level", row->levels.s) &&
-               cJSON_AddNumberToObject(step, "agreement_db", row->agreement_db) &&
-               json_add(step, "next", stage_json(row->stage, story->plan->carry));
+    yyjson_mut_val *step = json_add_object(json, steps, NULL);
+    if (row->stage) {
+        json_add_number(json, step, "time", row->time);
+        json_add_number(json, step, "speech_level", row->levels.a);
+        json_add_number(json, step, "noise_level", row->levels.s);
+        json_add_number(json, step, "agreement_db", row->agreement_db);
+        add_stage(json, step, row->stage, story->plan->carry);
+    }
     for (int k = 0; k < (row->stage ? 3 : 1); k++) {
         char name[64];
         snprintf(name, sizeof name, "step-%02d-%s.wav", i, kinds[k]);
-        fine = fine && cJSON_AddStringToObject(step, kinds[k], name);
+        json_add_text(json, step, kinds[k], name);
     }
-    return complete(step, fine);
 }
 
-static cJSON *list_json(const trace_story *story) {
-    cJSON *root = cJSON_CreateObject(), *steps = NULL;
-    const char *objective = diffusion_objective_name(story->config->objective);
-    const char *sampler = diffusion_sampler_name(story->options->sampler);
-    bool fine = cJSON_AddStringToObject(root, "model", story->config->name) &&
-                cJSON_AddStringToObject(root, "objective", objective) &&
-                cJSON_AddStringToObject(root, "sampler", sampler) &&
-                cJSON_AddNumberToObject(root, "seed", (double)story->options->seed) &&
-                (steps = cJSON_AddArrayToObject(root, "steps"));
-    for (int i = 0; fine && i <= story->plan->count; i++) {
-        cJSON *row = row_json(story, i);
-        fine = row && cJSON_AddItemToArray(steps, row);
-    }
-    fine = fine && cJSON_AddStringToObject(root, "output", "output.wav");
-    return complete(root, fine);
+static char *print_list(const trace_story *story) {
+    json_writer json = json_writer_new();
+    json_add_text(&json, json.root, "model", story->config->name);
+    json_add_text(&json, json.root, "objective",
+                  diffusion_objective_name(story->config->objective));
+    json_add_text(&json, json.root, "sampler", diffusion_sampler_name(story->options->sampler));
+    json_add_whole(&json, json.root, "seed", story->options->seed);
+    yyjson_mut_val *steps = json_add_array(&json, json.root, "steps");
+    for (int i = 0; i <= story->plan->count; i++) add_row(&json, steps, story, i);
+    json_add_text(&json, json.root, "output", "output.wav");
+    return json_writer_end(&json, true);
 }
 
 lull_status trace_list_write(const char *folder, const trace_story *story, lull_error *error) {
     char path[PATH_MAX];
     atomic_file *file = NULL;
-    cJSON *root = list_json(story);
-    char *text = root ? cJSON_Print(root) : NULL;
-    cJSON_Delete(root);
+    char *text = print_list(story);
     if (!text) return base_no_memory(error);
     snprintf(path, sizeof path, "%s/steps.json", folder);
     lull_status status = atomic_file_open(path, &file, error);
@@ -450,6 +437,6 @@ lull_status trace_list_write(const char *folder, const trace_story *story, lull_
         else
             atomic_file_abandon(file);
     }
-    cJSON_free(text);
+    base_free(text);
     return status;
 }

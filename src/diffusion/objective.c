@@ -5,24 +5,13 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const names[] = {
-    [DIFFUSION_NOISE] = "noise",
-    [DIFFUSION_V] = "v",
-    [DIFFUSION_FLOW] = "flow",
-    [DIFFUSION_DATA] = "data",
+const char *const diffusion_objective_names[] = {
+    [DIFFUSION_NOISE] = "noise", [DIFFUSION_V] = "v",         [DIFFUSION_FLOW] = "flow",
+    [DIFFUSION_DATA] = "data",   [DIFFUSION_DATA + 1] = NULL,
 };
 
 const char *diffusion_objective_name(diffusion_objective objective) {
-    return (unsigned)objective < sizeof names / sizeof *names ? names[objective] : "unknown";
-}
-
-bool diffusion_objective_parse(const char *name, diffusion_objective *objective) {
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(name, names[i])) continue;
-        *objective = (diffusion_objective)i;
-        return true;
-    }
-    return false;
+    return (unsigned)objective <= DIFFUSION_DATA ? diffusion_objective_names[objective] : "unknown";
 }
 
 /* The second row of the system

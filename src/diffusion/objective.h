@@ -13,8 +13,9 @@ typedef enum {
     DIFFUSION_DATA  /* u = x0 */
 } diffusion_objective;
 
+/* In the order of diffusion_objective, NULL-terminated; "unknown" for any other value. */
+extern const char *const diffusion_objective_names[];
 const char *diffusion_objective_name(diffusion_objective objective);
-bool diffusion_objective_parse(const char *name, diffusion_objective *objective);
 
 /* Signal and noise levels (a, s) at network time t. For a DDPM schedule t is the (fractional) step
  * index 0…T−1; otherwise t in [0, 1], 0 = noise, 1 = speech. */

@@ -151,7 +151,7 @@ static lull_status check(lull_sampler sampler, diffusion_objective objective,
                 error, LULL_INVALID,
                 "the sampler fast is for models with a training schedule of betas (DiffWave's); "
                 "this model's schedule is %s; use the sampler ddim",
-                schedule_kind_name(schedule->kind));
+                diffusion_schedule_name(schedule->kind));
         if (steps != FAST_STEPS)
             return base_fail(
                 error, LULL_INVALID,
@@ -168,7 +168,7 @@ static lull_status check(lull_sampler sampler, diffusion_objective objective,
                 "the sampler %s follows a velocity, which this model (objective %s, schedule "
                 "%s) does not predict; use the sampler ddim",
                 diffusion_sampler_name(sampler), diffusion_objective_name(objective),
-                schedule_kind_name(schedule->kind));
+                diffusion_schedule_name(schedule->kind));
         return LULL_OK;
     case LULL_SAMPLER_DEFAULT:
         break;
@@ -234,21 +234,13 @@ void diffusion_stage_apply(const diffusion_stage *stage, float *x, const float *
     }
 }
 
-static const char *const names[] = {
+const char *const diffusion_sampler_names[] = {
     [LULL_SAMPLER_DEFAULT] = "default", [LULL_SAMPLER_DDPM] = "ddpm",
     [LULL_SAMPLER_FAST] = "fast",       [LULL_SAMPLER_DDIM] = "ddim",
     [LULL_SAMPLER_EULER] = "euler",     [LULL_SAMPLER_HEUN] = "heun",
+    [LULL_SAMPLER_HEUN + 1] = NULL,
 };
 
 const char *diffusion_sampler_name(lull_sampler sampler) {
-    return (unsigned)sampler < sizeof names / sizeof *names ? names[sampler] : "unknown";
-}
-
-bool diffusion_sampler_parse(const char *name, lull_sampler *sampler) {
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(name, names[i])) continue;
-        *sampler = (lull_sampler)i;
-        return true;
-    }
-    return false;
+    return (unsigned)sampler <= LULL_SAMPLER_HEUN ? diffusion_sampler_names[sampler] : "unknown";
 }

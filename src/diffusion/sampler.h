@@ -46,7 +46,8 @@ void diffusion_plan_free(diffusion_plan *plan);
 void diffusion_stage_apply(const diffusion_stage *stage, float *x, const float *u, float *carry,
                            const float *noise, size_t n);
 
+/* In the order of lull_sampler, NULL-terminated; "unknown" for any other value. */
+extern const char *const diffusion_sampler_names[];
 const char *diffusion_sampler_name(lull_sampler sampler);
-bool diffusion_sampler_parse(const char *name, lull_sampler *sampler);
 
 #endif

@@ -86,18 +86,17 @@ lull_status diffusion_schedule_check(const diffusion_schedule *schedule,
     if (wanted)
         return base_fail(
             error, LULL_INVALID, "the objective %s does not go with the schedule %s; use %s",
-            diffusion_objective_name(objective), schedule_kind_name(schedule->kind), wanted);
+            diffusion_objective_name(objective), diffusion_schedule_name(schedule->kind), wanted);
     return LULL_OK;
 }
 
-const char *schedule_kind_name(schedule_kind kind) {
-    switch (kind) {
-    case SCHEDULE_BETAS:
-        return "betas";
-    case SCHEDULE_ANGLE:
-        return "angle";
-    case SCHEDULE_LINEAR:
-        return "linear";
-    }
-    return "unknown";
+const char *const diffusion_schedule_names[] = {
+    [SCHEDULE_BETAS] = "betas",
+    [SCHEDULE_ANGLE] = "angle",
+    [SCHEDULE_LINEAR] = "linear",
+    [SCHEDULE_LINEAR + 1] = NULL,
+};
+
+const char *diffusion_schedule_name(schedule_kind kind) {
+    return (unsigned)kind <= SCHEDULE_LINEAR ? diffusion_schedule_names[kind] : "unknown";
 }

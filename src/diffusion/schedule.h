@@ -29,6 +29,8 @@ double diffusion_schedule_root_alpha(const diffusion_schedule *schedule, int ste
 lull_status diffusion_schedule_check(const diffusion_schedule *schedule,
                                      diffusion_objective objective, lull_error *error);
 
-const char *schedule_kind_name(schedule_kind kind);
+/* In the order of schedule_kind, NULL-terminated; "unknown" for any other value. */
+extern const char *const diffusion_schedule_names[];
+const char *diffusion_schedule_name(schedule_kind kind);
 
 #endif

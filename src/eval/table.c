@@ -1,7 +1,8 @@
 /* Tables of scores: see table.h. */
 #include "eval/table.h"
 
-#include <cjson/cJSON.h>
+#include "io/json.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -261,59 +262,49 @@ void eval_table_print_csv(const eval_table *table, FILE *to) {
     }
 }
 
-static void add_number(cJSON *object, const char *name, double value) {
-    if (isfinite(value))
-        cJSON_AddNumberToObject(object, name, value);
-    else
-        cJSON_AddNullToObject(object, name);
-}
-
-static cJSON *means_json(const eval_table *table, const char *system, const char *folder) {
-    cJSON *object = cJSON_CreateObject();
+static void add_means(json_writer *json, yyjson_mut_val *parent, const char *name,
+                      const eval_table *table, const char *system, const char *folder) {
+    yyjson_mut_val *object = json_add_object(json, parent, name);
     for (int j = 0; j < SCORE_COUNT; j++) {
         eval_mean mean = eval_table_mean(table, (eval_score)j, system, folder);
-        cJSON *score = cJSON_AddObjectToObject(object, eval_score_name((eval_score)j));
-        add_number(score, "mean", mean.mean);
-        add_number(score, "interval", mean.interval);
-        add_number(score, "files", (double)mean.n);
+        yyjson_mut_val *score = json_add_object(json, object, eval_score_name((eval_score)j));
+        json_add_number(json, score, "mean", mean.mean);
+        json_add_number(json, score, "interval", mean.interval);
+        json_add_number(json, score, "files", (double)mean.n);
     }
-    add_number(object, "real_time_factor", eval_table_factor(table, system, folder));
-    return object;
+    json_add_number(json, object, "real_time_factor", eval_table_factor(table, system, folder));
 }
 
-static cJSON *system_json(const eval_table *table, const char *system) {
-    cJSON *object = cJSON_CreateObject(), *folders = cJSON_CreateObject(),
-          *files = cJSON_CreateArray();
+static void add_system(json_writer *json, yyjson_mut_val *parent, const eval_table *table,
+                       const char *system) {
+    yyjson_mut_val *object = json_add_object(json, parent, *system ? system : "output");
     const char *folder;
-    cJSON_AddItemToObject(object, "mean", means_json(table, system, NULL));
+    add_means(json, object, "mean", table, system, NULL);
+    yyjson_mut_val *folders = json_add_object(json, object, "folders");
     for (size_t f = 0; (folder = eval_table_folder(table, system, f)) != NULL; f++)
-        cJSON_AddItemToObject(folders, folder, means_json(table, system, folder));
+        add_means(json, folders, folder, table, system, folder);
+    yyjson_mut_val *files = json_add_array(json, object, "files");
     for (size_t i = 0; i < table->count; i++) {
         const eval_row *row = &table->rows[i];
         if (strcmp(row->system, system)) continue;
-        cJSON *file = cJSON_CreateObject();
-        cJSON_AddStringToObject(file, "folder", row->folder);
-        cJSON_AddStringToObject(file, "name", row->name);
-        add_number(file, "seconds", row->seconds);
+        yyjson_mut_val *file = json_add_object(json, files, NULL);
+        json_add_text(json, file, "folder", row->folder);
+        json_add_text(json, file, "name", row->name);
+        json_add_number(json, file, "seconds", row->seconds);
         for (int j = 0; j < SCORE_COUNT; j++)
-            add_number(file, eval_score_name((eval_score)j), row->scores.value[j]);
-        if (row->remark) cJSON_AddStringToObject(file, "remark", row->remark);
-        cJSON_AddItemToArray(files, file);
+            json_add_number(json, file, eval_score_name((eval_score)j), row->scores.value[j]);
+        if (row->remark) json_add_text(json, file, "remark", row->remark);
     }
-    cJSON_AddItemToObject(object, "folders", folders);
-    cJSON_AddItemToObject(object, "files", files);
-    return object;
 }
 
 bool eval_table_print_json(const eval_table *table, FILE *to) {
-    cJSON *root = cJSON_CreateObject();
+    json_writer json = json_writer_new();
     const char *system;
     for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++)
-        cJSON_AddItemToObject(root, *system ? system : "output", system_json(table, system));
-    char *text = cJSON_Print(root);
-    cJSON_Delete(root);
+        add_system(&json, json.root, table, system);
+    char *text = json_writer_end(&json, true);
     if (!text) return false;
     fprintf(to, "%s\n", text);
-    cJSON_free(text);
+    base_free(text);
     return true;
 }

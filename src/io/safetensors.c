@@ -13,18 +13,18 @@
 #include "io/file_bytes.h"
 #include "io/json.h"
 
-/* Room for tens of thousands of tensors; with the bound on values, which a file of many tensors
- * exceeds by its data, the header's tree and the table of tensors (144 bytes a value, each) take no
- * more than the file and ten megabytes. */
-enum { MAX_HEADER = 4 << 20, BYTES_OF_A_VALUE = 320 };
+/* Room for tens of thousands of tensors. An entry has at least
+ * "":{"dtype":"U8","shape":[],"data_offsets":[0,0]}, so that the table of tensors (160 bytes each)
+ * takes no more than four times the header, whatever that promises. */
+enum { MAX_HEADER = 4 << 20, BYTES_OF_AN_ENTRY = 48 };
 
 static const char METADATA[] = "__metadata__";
 
 struct safetensors {
     char *name; /* of the file, for messages */
     file_bytes bytes;
-    cJSON *header;   /* owns the tensors' names and the metadata */
-    cJSON *metadata; /* inside header, or NULL */
+    yyjson_doc *header;   /* owns the tensors' names and the metadata */
+    yyjson_val *metadata; /* inside header, or NULL */
     safetensors_tensor *tensors;
     size_t count;
     size_t *by_name; /* indices of tensors, sorted by name */
@@ -54,11 +54,13 @@ static size_t dtype_index(const char *name) {
 /* ---- reading ------------------------------------------------------------------------------- */
 
 /* shape × element size must be exactly the bytes that the offsets span. */
-static bool read_shape(const cJSON *shape, size_t element_size, safetensors_tensor *tensor) {
-    if (!cJSON_IsArray(shape)) return false;
+static bool read_shape(yyjson_val *shape, size_t element_size, safetensors_tensor *tensor) {
+    if (!yyjson_is_arr(shape)) return false;
+    size_t i, count;
+    yyjson_val *extent;
     size_t bytes = element_size;
     bool overflow = false, empty = false;
-    for (const cJSON *extent = shape->child; extent; extent = extent->next) {
+    yyjson_arr_foreach(shape, i, count, extent) {
         if (tensor->dimensions == SAFETENSORS_MAX_DIMENSIONS) return false;
         size_t n;
         if (!json_size(extent, &n)) return false;
@@ -71,31 +73,31 @@ static bool read_shape(const cJSON *shape, size_t element_size, safetensors_tens
 }
 
 /* One entry of the header. data_size is what the file has behind the header. */
-static lull_status read_tensor(const char *file, const cJSON *item, const unsigned char *data,
-                               size_t data_size, safetensors_tensor *tensor, lull_error *error) {
-    const cJSON *dtype = NULL, *shape = NULL, *offsets = NULL;
+static lull_status read_tensor(const char *file, const char *name, yyjson_val *item,
+                               const unsigned char *data, size_t data_size,
+                               safetensors_tensor *tensor, lull_error *error) {
+    yyjson_val *dtype = NULL, *shape = NULL, *offsets = NULL, *key, *field;
     int known = 0;
-    tensor->name = item->string;
-    for (const cJSON *field = cJSON_IsObject(item) ? item->child : NULL; field;
-         field = field->next) {
-        if (strcmp(field->string, "dtype") == 0) dtype = field, known++;
-        if (strcmp(field->string, "shape") == 0) shape = field, known++;
-        if (strcmp(field->string, "data_offsets") == 0) offsets = field, known++;
+    size_t i, fields;
+    tensor->name = name;
+    yyjson_obj_foreach(item, i, fields, key, field) {
+        if (yyjson_equals_str(key, "dtype")) dtype = field, known++;
+        if (yyjson_equals_str(key, "shape")) shape = field, known++;
+        if (yyjson_equals_str(key, "data_offsets")) offsets = field, known++;
     }
     if (!dtype || !shape || !offsets || known != 3) {
         return base_fail(error, LULL_FORMAT,
                          "'%s': tensor '%s' must have dtype, shape and data_offsets once each",
                          file, tensor->name);
     }
-    size_t type = cJSON_IsString(dtype) ? dtype_index(dtype->valuestring) : SIZE_MAX;
+    size_t type = yyjson_is_str(dtype) ? dtype_index(yyjson_get_str(dtype)) : SIZE_MAX;
     if (type >= sizeof DTYPES / sizeof *DTYPES) {
         return base_fail(error, LULL_FORMAT, "'%s': tensor '%s' has the unknown dtype '%.32s'",
-                         file, tensor->name, cJSON_IsString(dtype) ? dtype->valuestring : "");
+                         file, tensor->name, yyjson_is_str(dtype) ? yyjson_get_str(dtype) : "");
     }
-    const cJSON *first = cJSON_IsArray(offsets) ? offsets->child : NULL;
     size_t begin, end;
-    if (!first || !first->next || first->next->next || !json_size(first, &begin) ||
-        !json_size(first->next, &end) || begin > end) {
+    if (yyjson_arr_size(offsets) != 2 || !json_size(yyjson_arr_get(offsets, 0), &begin) ||
+        !json_size(yyjson_arr_get(offsets, 1), &end) || begin > end) {
         return base_fail(error, LULL_FORMAT, "'%s': tensor '%s' has malformed data_offsets", file,
                          tensor->name);
     }
@@ -164,33 +166,40 @@ static lull_status check_names(safetensors *file, lull_error *error) {
 }
 
 static lull_status check_metadata(const safetensors *file, lull_error *error) {
-    bool fine = cJSON_IsObject(file->metadata);
-    for (const cJSON *pair = fine ? file->metadata->child : NULL; pair; pair = pair->next) {
-        fine = fine && cJSON_IsString(pair);
-    }
+    bool fine = yyjson_is_obj(file->metadata);
+    size_t i, pairs;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(file->metadata, i, pairs, key, value) fine = fine && yyjson_is_str(value);
     if (fine) return LULL_OK;
     return base_fail(error, LULL_FORMAT, "'%s': its metadata must be an object of strings",
                      file->name);
 }
 
 static lull_status read_header(safetensors *file, const unsigned char *data, size_t data_size,
-                               lull_error *error) {
-    size_t entries = 0;
-    for (const cJSON *item = file->header->child; item; item = item->next) entries++;
+                               size_t most, lull_error *error) {
+    yyjson_val *root = yyjson_doc_get_root(file->header), *key, *item;
+    size_t entries = yyjson_obj_size(root), i, n;
+    if (entries > most)
+        return base_fail(error, LULL_FORMAT, "'%s': %zu tensors in a header that has room for %zu",
+                         file->name, entries, most);
     file->tensors = base_alloc(entries, sizeof *file->tensors);
     file->by_name = base_alloc(entries, sizeof *file->by_name);
     if (!file->tensors || !file->by_name) return base_no_memory(error);
     lull_status status = LULL_OK;
-    for (cJSON *item = file->header->child; item; item = item->next) {
-        if (strcmp(item->string, METADATA) == 0) {
+    yyjson_obj_foreach(root, i, n, key, item) {
+        const char *name = yyjson_get_str(key);
+        if (strlen(name) != yyjson_get_len(key))
+            return base_fail(error, LULL_FORMAT, "'%s': a tensor's name has a NUL in it",
+                             file->name);
+        if (strcmp(name, METADATA) == 0) {
             if (file->metadata) {
                 return base_fail(error, LULL_FORMAT, "'%s': it has metadata twice", file->name);
             }
             file->metadata = item;
             status = check_metadata(file, error);
         } else {
-            status =
-                read_tensor(file->name, item, data, data_size, &file->tensors[file->count], error);
+            status = read_tensor(file->name, name, item, data, data_size,
+                                 &file->tensors[file->count], error);
             file->by_name[file->count] = file->count;
             file->count++;
         }
@@ -219,11 +228,11 @@ static lull_status parse(safetensors *file, const unsigned char *bytes, size_t s
         return base_fail(error, LULL_FORMAT, "'%s': a header of %llu bytes, expected at most %d",
                          file->name, (unsigned long long)length, MAX_HEADER);
     }
-    size_t most = JSON_MOST_VALUES + size / BYTES_OF_A_VALUE;
-    lull_status status = json_parse_large((const char *)bytes + 8, (size_t)length, most, file->name,
-                                          &file->header, error);
+    lull_status status =
+        json_parse((const char *)bytes + 8, (size_t)length, file->name, &file->header, error);
     if (status) return status;
-    return read_header(file, bytes + 8 + length, size - 8 - (size_t)length, error);
+    return read_header(file, bytes + 8 + length, size - 8 - (size_t)length,
+                       (size_t)length / BYTES_OF_AN_ENTRY + 4, error);
 }
 
 static lull_status new_file(const char *name, safetensors **file, lull_error *error) {
@@ -267,7 +276,7 @@ lull_status safetensors_parse(const void *bytes, size_t size, const char *name, 
 
 void safetensors_close(safetensors *file) {
     if (!file) return;
-    cJSON_Delete(file->header);
+    yyjson_doc_free(file->header);
     file_bytes_free(&file->bytes);
     base_free(file->tensors);
     base_free(file->by_name);
@@ -299,9 +308,7 @@ const safetensors_tensor *safetensors_find(const safetensors *file, const char *
 }
 
 const char *safetensors_metadata(const safetensors *file, const char *key) {
-    const cJSON *pair = file->metadata ? file->metadata->child : NULL;
-    while (pair && strcmp(pair->string, key) != 0) pair = pair->next;
-    return pair ? pair->valuestring : NULL;
+    return yyjson_get_str(yyjson_obj_get(file->metadata, key));
 }
 
 static void widen(const safetensors_tensor *tensor, float *out, size_t count) {
@@ -364,36 +371,23 @@ static bool entry_elements(const safetensors_entry *entry, size_t *elements) {
     return *elements <= SIZE_MAX / 8;
 }
 
-static cJSON *describe(const safetensors_entry *entry, const char *dtype, size_t begin,
-                       size_t end) {
-    cJSON *item = cJSON_CreateObject(), *shape = cJSON_CreateArray();
-    double offsets[2] = {(double)begin, (double)end};
-    bool fine = item && shape && cJSON_AddStringToObject(item, "dtype", dtype);
-    for (int d = 0; fine && d < entry->dimensions; d++) {
-        cJSON *size = cJSON_CreateNumber((double)entry->shape[d]);
-        fine = size && cJSON_AddItemToArray(shape, size);
-    }
-    if (fine && cJSON_AddItemToObject(item, "shape", shape)) {
-        shape = NULL; /* the object's now */
-        fine = json_add(item, "data_offsets", cJSON_CreateDoubleArray(offsets, 2));
-    } else {
-        fine = false;
-    }
-    if (fine) return item;
-    cJSON_Delete(shape);
-    cJSON_Delete(item);
-    return NULL;
+static void describe(json_writer *header, const safetensors_entry *entry, const char *dtype,
+                     size_t begin, size_t end) {
+    yyjson_mut_val *item = json_add_object(header, header->root, entry->name);
+    json_add_text(header, item, "dtype", dtype);
+    yyjson_mut_val *shape = json_add_array(header, item, "shape");
+    for (int d = 0; d < entry->dimensions; d++)
+        json_add_whole(header, shape, NULL, entry->shape[d]);
+    yyjson_mut_val *offsets = json_add_array(header, item, "data_offsets");
+    json_add_whole(header, offsets, NULL, begin);
+    json_add_whole(header, offsets, NULL, end);
 }
 
-static bool add_metadata(cJSON *header, const char *const *keys, const char *const *values,
+static void add_metadata(json_writer *header, const char *const *keys, const char *const *values,
                          size_t pairs) {
-    if (pairs == 0) return true;
-    cJSON *metadata = cJSON_AddObjectToObject(header, METADATA);
-    bool fine = metadata != NULL;
-    for (size_t i = 0; fine && i < pairs; i++) {
-        fine = cJSON_AddStringToObject(metadata, keys[i], values[i]) != NULL;
-    }
-    return fine;
+    if (pairs == 0) return;
+    yyjson_mut_val *metadata = json_add_object(header, header->root, METADATA);
+    for (size_t i = 0; i < pairs; i++) json_add_text(header, metadata, keys[i], values[i]);
 }
 
 /* Tensors are laid out by element size, the largest first, so that each begins at a multiple of its
@@ -402,7 +396,7 @@ static const size_t SIZES[] = {8, 4, 2, 1};
 enum { SIZE_CLASSES = 4 };
 
 static lull_status make_header(const char *path, const safetensors_entry *entries, size_t count,
-                               cJSON *header, lull_error *error) {
+                               json_writer *header, lull_error *error) {
     size_t at = 0;
     for (int c = 0; c < SIZE_CLASSES; c++) {
         for (size_t i = 0; i < count; i++) {
@@ -413,11 +407,7 @@ static lull_status make_header(const char *path, const safetensors_entry *entrie
                                  entries[i].name);
             }
             if (size != SIZES[c]) continue;
-            cJSON *item = describe(&entries[i], dtype, at, at + elements * size);
-            if (!item || !cJSON_AddItemToObject(header, entries[i].name, item)) {
-                cJSON_Delete(item);
-                return base_no_memory(error);
-            }
+            describe(header, &entries[i], dtype, at, at + elements * size);
             at += elements * size;
         }
     }
@@ -465,19 +455,18 @@ lull_status safetensors_write(const char *path, const safetensors_entry *entries
                               lull_error *error) {
     char *text = NULL;
     atomic_file *file = NULL;
-    lull_status status = LULL_OK;
-    cJSON *header = cJSON_CreateObject();
-    if (!header || !add_metadata(header, keys, values, pairs)) status = base_no_memory(error);
-    if (!status) status = make_header(path, entries, count, header, error);
-    if (!status && !(text = cJSON_PrintUnformatted(header))) status = base_no_memory(error);
-    cJSON_Delete(header);
+    json_writer header = json_writer_new();
+    add_metadata(&header, keys, values, pairs);
+    lull_status status = make_header(path, entries, count, &header, error);
+    text = json_writer_end(&header, false);
+    if (!status && !text) status = base_no_memory(error);
     if (!status && strlen(text) > MAX_HEADER) {
         status = base_fail(error, LULL_INVALID, "'%s': its header would be larger than %d bytes",
                            path, MAX_HEADER);
     }
     if (!status) status = atomic_file_open(path, &file, error);
     if (!status) status = write_file(file, text, entries, count, error);
-    if (text) cJSON_free(text);
+    base_free(text);
     if (status) {
         atomic_file_abandon(file);
         return status;

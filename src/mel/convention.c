@@ -130,9 +130,9 @@ static lull_status unknown(const char *name, lull_error *error) {
 lull_status mel_convention_named(const char *name, int sample_rate, mel_convention *convention,
                                  lull_error *error) {
     memset(convention, 0, sizeof *convention);
-    if (sample_rate != 0 && (sample_rate < 1000 || sample_rate > 768000))
-        return base_fail(error, LULL_INVALID, "sample rate %d: expected 1000 to 768000 Hz",
-                         sample_rate);
+    if (sample_rate != 0 && (sample_rate < MEL_LEAST_RATE || sample_rate > MEL_MOST_RATE))
+        return base_fail(error, LULL_INVALID, "sample rate %d: expected %d to %d Hz", sample_rate,
+                         MEL_LEAST_RATE, MEL_MOST_RATE);
     const row *r = find_row(name, sample_rate);
     if (!r) return unknown(name, error);
     fill(convention, r, sample_rate);
@@ -193,19 +193,76 @@ const char *mel_convention_difference(const mel_convention *a, const mel_convent
     return difference ? difference : values_difference(a, b);
 }
 
+static bool has_statistics(const void *convention) {
+    return ((const mel_convention *)convention)->statistics;
+}
+
+const char *const mel_scale_names[] = {"slaney", "htk", NULL};
+/* The last is what files of earlier versions say for log10 with a gain of 0.2, an offset of 0.8 and
+ * bounds of 0 and 1: mel_convention_modernize. */
+const char *const mel_compression_names[] = {"ln", "log10", "linear", "diffwave", NULL};
+static const char *const norms[] = {"slaney", "none", NULL};
+static const char *const paddings[] = {"reflect", "zeros", NULL};
+
+#define INT(field, ...) MEMBER_INT(mel_convention, field, #field, __VA_ARGS__)
+#define NUMBER(field, ...) MEMBER_NUMBER(mel_convention, field, #field, __VA_ARGS__)
+#define BOOL(field, ...) MEMBER_BOOL(mel_convention, field, #field, __VA_ARGS__)
+#define NAME(field, ...) MEMBER_NAME(mel_convention, field, #field, __VA_ARGS__)
+#define STATISTICS(field, least_, help_)                                                           \
+    {                                                                                              \
+        .name = #field, .kind = MEMBER_KIND_FLOATS, .offset = offsetof(mel_convention, field),     \
+        .least = least_, .most = 1e30, .capacity = MEL_MAX_BANDS,                                  \
+        .count = offsetof(mel_convention, bands), .shown = has_statistics, .help = help_           \
+    }
+
+const member mel_convention_members[] = {
+    MEMBER_TEXT(mel_convention, name, "convention", "hifigan",
+                "its name, which brings all the other numbers"),
+    INT(sample_rate, MEL_LEAST_RATE, MEL_MOST_RATE, "22050", "of the recordings, Hz"),
+    INT(n_fft, 16, MEL_MAX_FFT, "1024", "samples of a transform; even"),
+    INT(window, 4, MEL_MAX_FFT, "1024", "samples of the Hann window in it"),
+    INT(hop, 1, MEL_MAX_FFT, "256", "samples from frame to frame"),
+    INT(bands, 1, MEL_MAX_BANDS, "80", "numbers in a frame"),
+    NUMBER(fmin, 0, MEL_MOST_RATE / 2, "0", "where the lowest band begins, Hz"),
+    NUMBER(fmax, 1, MEL_MOST_RATE / 2, "8000", "where the highest band ends, Hz"),
+    NAME(scale, mel_scale_names, "slaney", "where the edges of the filters lie"),
+    NAME(norm, norms, "slaney", "of the filters: equal areas, or equal peaks"),
+    INT(filter_rate, 0, MEL_MOST_RATE, "0",
+        "rate that the filters were made for, Hz; 0: sample_rate"),
+    BOOL(centred, "false", "frame f is centred at f * hop, not at (f + 1/2) * hop"),
+    NAME(padding, paddings, "reflect", "of both ends"),
+    NUMBER(magnitude_epsilon, 0, 1, "1e-9", "added to squared magnitudes before the root"),
+    BOOL(normalized_window, "false", "magnitudes are divided by the root of the window's energy"),
+    INT(power, 1, 2, "1", "of the magnitudes that the filters sum"),
+    NUMBER(floor, 1e-30, 1, "1e-5", "least value before the logarithm"),
+    BOOL(floor_added, "false", "the floor is added, not a clamp"),
+    NAME(compression, mel_compression_names, "ln", "the logarithm"),
+    NUMBER(gain, -1e6, 1e6, "1", "value = gain * logarithm + offset; not 0"),
+    NUMBER(offset, -1e6, 1e6, "0", "added to it"),
+    NUMBER(clip_low, -1e9, 1e9, "0", "lower bound of that value, when below clip_high"),
+    NUMBER(clip_high, -1e9, 1e9, "0", "its upper bound"),
+    STATISTICS(mean, -1e30, "of every band: subtracted from it"),
+    STATISTICS(deviation, 1e-30, "of every band: it is divided by it"),
+    {0},
+};
+
+void mel_convention_modernize(mel_convention *c) {
+    if (strcmp(mel_compression_names[c->compression], "diffwave") != 0) return;
+    c->compression = MEL_COMPRESS_LOG10;
+    c->gain = 0.2;
+    c->offset = 0.8;
+    c->clip_low = 0;
+    c->clip_high = 1;
+}
+
 static lull_status check_sizes(const mel_convention *c, lull_error *error) {
-    if (c->sample_rate < 1000 || c->sample_rate > 768000)
-        return base_fail(error, LULL_INVALID,
-                         "mel convention: sample rate %d, expected 1000 to 768000 Hz",
-                         c->sample_rate);
-    if (c->n_fft < 16 || c->n_fft > MEL_MAX_FFT || c->n_fft % 2 != 0)
-        return base_fail(error, LULL_INVALID,
-                         "mel convention: n_fft %d, expected an even number from 16 to %d",
-                         c->n_fft, MEL_MAX_FFT);
-    if (c->window < 4 || c->window > c->n_fft)
+    if (c->n_fft % 2 != 0)
+        return base_fail(error, LULL_INVALID, "mel convention: n_fft %d, expected an even number",
+                         c->n_fft);
+    if (c->window > c->n_fft)
         return base_fail(error, LULL_INVALID, "mel convention: window %d, expected 4 to n_fft (%d)",
                          c->window, c->n_fft);
-    if (c->hop < 1 || c->hop > c->window)
+    if (c->hop > c->window)
         return base_fail(error, LULL_INVALID,
                          "mel convention: hop %d, expected 1 to the window (%d)", c->hop,
                          c->window);
@@ -214,43 +271,28 @@ static lull_status check_sizes(const mel_convention *c, lull_error *error) {
                          "mel convention: n_fft - hop is odd (%d - %d), so that frames would begin "
                          "between samples; expected an even hop, or a centred convention",
                          c->n_fft, c->hop);
-    if (c->bands < 1 || c->bands > MEL_MAX_BANDS)
-        return base_fail(error, LULL_INVALID, "mel convention: %d bands, expected 1 to %d",
-                         c->bands, MEL_MAX_BANDS);
-    return LULL_OK;
-}
-
-static lull_status check_kinds(const mel_convention *c, lull_error *error) {
-    const struct {
-        const char *what;
-        int value, most;
-    } kinds[] = {{"mel scale", (int)c->scale, MEL_SCALE_HTK},
-                 {"norm", (int)c->norm, MEL_NORM_NONE},
-                 {"padding", (int)c->padding, MEL_PADDING_ZEROS},
-                 {"compression", (int)c->compression, MEL_COMPRESS_LINEAR}};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (kinds[i].value < 0 || kinds[i].value > kinds[i].most)
-            return base_fail(error, LULL_INVALID, "mel convention: unknown %s %d", kinds[i].what,
-                             kinds[i].value);
-    if (c->power != 1 && c->power != 2)
-        return base_fail(error, LULL_INVALID,
-                         "mel convention: power %d, expected 1 (amplitudes) or 2", c->power);
-    if (c->filter_rate != 0 && (c->filter_rate < 1000 || c->filter_rate > 768000))
-        return base_fail(error, LULL_INVALID,
-                         "mel convention: filter_rate %d, expected 1000 to 768000 Hz, or 0 for the "
-                         "sample rate",
-                         c->filter_rate);
+    if (!(c->fmin < c->fmax && c->fmax <= c->sample_rate / 2.0))
+        return base_fail(
+            error, LULL_INVALID,
+            "mel convention: fmin %g and fmax %g Hz, expected 0 <= fmin < fmax <= half the "
+            "sample rate (%g Hz)",
+            c->fmin, c->fmax, c->sample_rate / 2.0);
     return LULL_OK;
 }
 
 static lull_status check_values(const mel_convention *c, lull_error *error) {
-    if (!(fabs(c->gain) >= 1e-6 && fabs(c->gain) <= 1e6) || !(fabs(c->offset) <= 1e6))
-        return base_fail(
-            error, LULL_INVALID,
-            "mel convention: gain %g and offset %g, expected a gain of 1e-6 to 1e6 and "
-            "an offset within 1e6",
-            c->gain, c->offset);
-    if (!(fabs(c->clip_low) <= 1e9 && fabs(c->clip_high) <= 1e9 && c->clip_low <= c->clip_high))
+    if (c->compression > MEL_COMPRESS_LINEAR)
+        return base_fail(error, LULL_INVALID, "mel convention: unknown compression %d",
+                         (int)c->compression);
+    if (c->filter_rate != 0 && c->filter_rate < MEL_LEAST_RATE)
+        return base_fail(error, LULL_INVALID,
+                         "mel convention: filter_rate %d, expected %d to %d Hz, or 0 for the "
+                         "sample rate",
+                         c->filter_rate, MEL_LEAST_RATE, MEL_MOST_RATE);
+    if (fabs(c->gain) < 1e-6)
+        return base_fail(error, LULL_INVALID, "mel convention: gain %g, expected 1e-6 to 1e6",
+                         c->gain);
+    if (c->clip_low > c->clip_high)
         return base_fail(error, LULL_INVALID,
                          "mel convention: clip_low %g and clip_high %g, expected the first below "
                          "the second, or both 0",
@@ -259,32 +301,9 @@ static lull_status check_values(const mel_convention *c, lull_error *error) {
 }
 
 lull_status mel_convention_check(const mel_convention *c, lull_error *error) {
-    lull_status status = check_sizes(c, error);
-    if (status) return status;
-    if (!(c->fmin >= 0 && c->fmin < c->fmax && c->fmax <= c->sample_rate / 2.0))
-        return base_fail(
-            error, LULL_INVALID,
-            "mel convention: fmin %g and fmax %g Hz, expected 0 <= fmin < fmax <= half the "
-            "sample rate (%g Hz)",
-            c->fmin, c->fmax, c->sample_rate / 2.0);
-    status = check_kinds(c, error);
-    if (!status) status = check_values(c, error);
-    if (status) return status;
-    if (!(c->floor >= 1e-30 && c->floor <= 1))
-        return base_fail(error, LULL_INVALID, "mel convention: floor %g, expected 1e-30 to 1",
-                         c->floor);
-    if (!(c->magnitude_epsilon >= 0 && c->magnitude_epsilon <= 1))
-        return base_fail(error, LULL_INVALID,
-                         "mel convention: magnitude epsilon %g, expected 0 to 1",
-                         c->magnitude_epsilon);
-    for (int b = 0; c->statistics && b < c->bands; b++)
-        if (!isfinite(c->mean[b]) || !isfinite(c->deviation[b]) || c->deviation[b] <= 0)
-            return base_fail(
-                error, LULL_INVALID,
-                "mel convention: band %d has mean %g and deviation %g, expected finite "
-                "numbers and a positive deviation",
-                b, (double)c->mean[b], (double)c->deviation[b]);
-    return LULL_OK;
+    lull_status status = members_check(mel_convention_members, c, "mel convention", error);
+    if (!status) status = check_sizes(c, error);
+    return status ? status : check_values(c, error);
 }
 
 int mel_convention_first_centre(const mel_convention *convention) {

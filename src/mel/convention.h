@@ -3,9 +3,9 @@
 #ifndef MEL_CONVENTION_H
 #define MEL_CONVENTION_H
 
-#include "lull.h"
+#include "io/member.h"
 
-enum { MEL_MAX_BANDS = 512, MEL_MAX_FFT = 16384 };
+enum { MEL_MAX_BANDS = 512, MEL_MAX_FFT = 16384, MEL_LEAST_RATE = 1000, MEL_MOST_RATE = 384000 };
 
 typedef enum { MEL_SCALE_SLANEY, MEL_SCALE_HTK } mel_scale;
 typedef enum { MEL_NORM_SLANEY, MEL_NORM_NONE } mel_norm;
@@ -37,6 +37,11 @@ typedef struct mel_convention {
     float mean[MEL_MAX_BANDS], deviation[MEL_MAX_BANDS];
 } mel_convention;
 
+/* Its members (JSON, ranges, words), and the names of what has names. */
+extern const member mel_convention_members[];
+extern const char *const mel_scale_names[];
+extern const char *const mel_compression_names[];
+
 /* Fills in a convention by one of the names below or an alias; sample_rate 0 = its own rate. At
  * another rate the lengths stay, an upper edge at half the rate stays there, and any other is held
  * below it. */
@@ -60,6 +65,9 @@ bool mel_convention_same_frames(const mel_convention *a, const mel_convention *b
 /* The first member in which two conventions differ, by its name in JSON; NULL: they are the same
  * (names and aliases do not count). */
 const char *mel_convention_difference(const mel_convention *a, const mel_convention *b);
+
+/* What files of earlier versions said of a convention, as it is said today. */
+void mel_convention_modernize(mel_convention *convention);
 
 /* Sizes positive and consistent, or the reason why not. */
 lull_status mel_convention_check(const mel_convention *convention, lull_error *error);

@@ -5,9 +5,21 @@
 #include "diffusion/sampler.h"
 #include "mel/convention.h"
 
-enum { MODEL_MAX_LAYERS = 128 };
+enum {
+    MODEL_MAX_LAYERS = 128,
+    MODEL_MAX_STEPS = 1000,
+    MODEL_MAX_REFINE = 1000,
+    MODEL_MAX_WINDOW = 256
+};
 
 typedef enum { MODEL_LULL, MODEL_DIFFWAVE } model_family;
+
+/* How to synthesize, for one use. */
+typedef struct model_settings {
+    int steps, refine, refine_window;
+    double refine_momentum;
+    bool postnet; /* whether mels go through it, where there is one */
+} model_settings;
 
 typedef struct model_config {
     model_family family;
@@ -17,7 +29,8 @@ typedef struct model_config {
 
     /* Denoiser. A frame of the network is a patch of `patch` samples (DiffWave: 1). */
     int patch, channels, layers, kernel;
-    int dilation[MODEL_MAX_LAYERS];   /* of every layer (the JSON gives a cycle) */
+    int dilation[MODEL_MAX_LAYERS]; /* of every layer (the JSON gives a cycle, which goes on behind
+                                         the last) */
     int look_ahead[MODEL_MAX_LAYERS]; /* of every layer, network frames: tap k of K reads frame
                                          t + (k−(K−1))·dilation + look_ahead. DiffWave:
                                          dilation·(K−1)/2 */
@@ -55,15 +68,8 @@ typedef struct model_config {
     diffusion_objective objective;
     diffusion_schedule schedule;
     lull_sampler sampler;
-    int steps;
     double eta;
-    int refine, refine_window;
-    double refine_momentum;
-    bool live_postnet, low_latency_postnet, offline_postnet; /* whether mels go through it */
-    int low_latency_steps, low_latency_refine, low_latency_refine_window;
-    double low_latency_refine_momentum;
-    int offline_steps, offline_refine, offline_refine_window;
-    double offline_refine_momentum;
+    model_settings uses[LULL_OFFLINE + 1]; /* by lull_use */
 } model_config;
 
 /* The shipped recipe (family lull) and the `diffwave` base preset (30×64, cycle 10). */
@@ -73,26 +79,33 @@ void model_config_diffwave(model_config *config);
 /* Everything in range and consistent (patch divides hop, odd kernel, …), or the reason. */
 lull_status model_config_check(const model_config *config, const char *name, lull_error *error);
 
-/* JSON both ways. Parsing starts from the preset of the "family" member; unknown members are
- * refused by name. */
-lull_status model_config_parse(const char *json, const char *name, model_config *config,
+/* Its members: places, ranges, defaults and words; and those of model_settings. */
+extern const member model_config_members[];
+extern const member model_settings_members[];
+
+/* JSON both ways. Reading starts from the preset of the "family" member, refuses unknown members by
+ * name and checks the whole. `name` stands in messages. */
+lull_status model_config_read(yyjson_val *json, const char *name, model_config *config,
+                              lull_error *error);
+lull_status model_config_parse(const char *text, const char *name, model_config *config,
                                lull_error *error);
+void model_config_write(const model_config *config, json_writer *writer, yyjson_mut_val *parent);
 char *model_config_print(const model_config *config); /* base_free; NULL = out of memory */
+
+/* One assignment, "network.channels=128". What follows from it goes along: another mel.convention or
+ * mel.sample_rate brings that convention's numbers, other layers their cycles. The whole is not
+ * checked: model_config_check, when all are done. Errors: LULL_INVALID. */
+lull_status model_config_set(model_config *config, const char *assignment, lull_error *error);
 
 /* A mel convention alone, by the members of "mel". Parsing begins with the convention that the text
  * names ("convention"), hifigan-22k where it names none, and also finds "mel" in a configuration or
  * in what `lull info --json` prints. */
 lull_status model_convention_parse(const char *json, const char *name, mel_convention *convention,
                                    lull_error *error);
-char *
-model_convention_print(const mel_convention *convention); /* base_free; NULL = out of memory */
+/* base_free; NULL = out of memory. */
+char *model_convention_print(const mel_convention *convention);
 
-/* The settings of synthesis for a use. */
-typedef struct model_settings {
-    int steps, refine, refine_window;
-    double refine_momentum;
-    bool postnet;
-} model_settings;
+/* The settings of synthesis for a use: its own, with a postnet where there is one. */
 model_settings model_config_settings(const model_config *config, lull_use use);
 
 /* Convolutions of the postnet, 0 without one. */

@@ -25,6 +25,7 @@ typedef struct rows_window {
 
 struct denoiser_stream {
     const denoiser_weights *weights;
+    denoiser_grid grid;
     int max_block;
     uint64_t fed, total; /* network frames; total: UINT64_MAX until the end is known */
     rows_window *input;  /* of every layer: √2^l·(x + step), float or bf16 */
@@ -137,12 +138,15 @@ uint64_t denoiser_stream_bytes(const model_config *config, bool bf16, int max_bl
 }
 
 lull_status denoiser_stream_new(const denoiser_weights *weights, double t, int max_block,
-                                denoiser_stream **result, lull_error *error) {
+                                const denoiser_grid *grid, denoiser_stream **result,
+                                lull_error *error) {
     *result = NULL;
     denoiser_stream *stream = base_alloc(1, sizeof *stream);
     if (!stream) return base_no_memory(error);
     stream->weights = weights;
     stream->max_block = max_block;
+    const mel_convention *mel = &weights->config.mel;
+    stream->grid = grid ? *grid : (denoiser_grid){mel->hop, mel_convention_first_centre(mel)};
     if (!allocate(stream) || !compute_steps(stream, t)) {
         denoiser_stream_free(stream);
         return base_no_memory(error);
@@ -184,8 +188,9 @@ static int64_t floor_divide(int64_t a, int64_t b) {
 
 /* lull: where the centre of a patch lies among the mel frames' centres, times 2·hop. Ends are held.
  */
-static int64_t patch_position(const model_config *config, int64_t frame) {
-    int64_t at = (2 * frame + 1) * config->patch - 2 * mel_convention_first_centre(&config->mel);
+static int64_t patch_position(const model_config *config, const denoiser_grid *grid,
+                              int64_t frame) {
+    int64_t at = (2 * frame + 1) * config->patch - 2 * grid->first_centre;
     return at > 0 ? at : 0;
 }
 
@@ -197,9 +202,10 @@ typedef struct row_pair {
     float weight;
 } row_pair;
 
-static row_pair rows_of_frame(const model_config *config, int64_t frame) {
+static row_pair rows_of_frame(const model_config *config, const denoiser_grid *grid,
+                              int64_t frame) {
     if (config->family == MODEL_DIFFWAVE) return (row_pair){(uint64_t)frame, (uint64_t)frame, 0};
-    int64_t at = patch_position(config, frame), unit = 2 * config->mel.hop;
+    int64_t at = patch_position(config, grid, frame), unit = 2 * grid->hop;
     int64_t low = floor_divide(at, unit);
     float weight = (float)((double)(at - low * unit) / (double)unit);
     return (row_pair){(uint64_t)low, (uint64_t)(at > low * unit ? low + 1 : low), weight};
@@ -207,17 +213,19 @@ static row_pair rows_of_frame(const model_config *config, int64_t frame) {
 
 uint64_t denoiser_stream_oldest_row(const denoiser_stream *stream) {
     int64_t oldest = (int64_t)stream->fed - total_delay(stream->weights);
-    return rows_of_frame(&stream->weights->config, oldest > 0 ? oldest : 0).low;
+    return rows_of_frame(&stream->weights->config, &stream->grid, oldest > 0 ? oldest : 0).low;
 }
 
-uint64_t denoiser_rows_needed(const model_config *config, uint64_t frames) {
+uint64_t denoiser_rows_needed(const model_config *config, const denoiser_grid *grid,
+                              uint64_t frames) {
     int64_t newest = (int64_t)frames - 1 - config->look_ahead[0];
-    return newest < 0 ? 0 : rows_of_frame(config, newest).high + 1;
+    return newest < 0 ? 0 : rows_of_frame(config, grid, newest).high + 1;
 }
 
 uint64_t denoiser_stream_rows_needed(const denoiser_stream *stream, int frames) {
     if (frames <= 0) return 0;
-    return denoiser_rows_needed(&stream->weights->config, stream->fed + (uint64_t)frames);
+    return denoiser_rows_needed(&stream->weights->config, &stream->grid,
+                                stream->fed + (uint64_t)frames);
 }
 
 /* ---- the network ---- */
@@ -298,7 +306,7 @@ static void gate(denoiser_stream *stream, int l, tile t, const denoiser_rows *ro
         const float *low = NULL, *high = NULL;
         row_pair pair = {0};
         if (config->family == MODEL_LULL) {
-            pair = rows_of_frame(config, t.first + r);
+            pair = rows_of_frame(config, &stream->grid, t.first + r);
             uint64_t last = rows->end - 1;
             if (pair.low > last) pair.low = last;
             if (pair.high > last) pair.high = last;

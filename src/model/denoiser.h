@@ -43,9 +43,15 @@ void denoiser_conditioner_free(denoiser_conditioner *conditioner);
 
 /* ---- one evaluation of the network, as a stream of network frames (patches) ---- */
 typedef struct denoiser_stream denoiser_stream;
-/* max_block: most network frames a call may bring. t: network time. */
+/* Where conditioning rows of family lull lie: row f belongs to sample first_centre + f·hop. */
+typedef struct denoiser_grid {
+    int hop, first_centre;
+} denoiser_grid;
+/* max_block: most network frames a call may bring. t: network time. grid: of mel frames of another
+ * convention than the model's; NULL: the model's own. */
 lull_status denoiser_stream_new(const denoiser_weights *weights, double t, int max_block,
-                                denoiser_stream **stream, lull_error *error);
+                                const denoiser_grid *grid, denoiser_stream **stream,
+                                lull_error *error);
 int denoiser_stream_look_ahead(
     const denoiser_stream *stream); /* network frames by which u runs behind x */
 /* x: n × patch samples. conditioning(context, frame index) gives what the layer at hand needs to
@@ -64,7 +70,8 @@ int denoiser_stream_run(denoiser_stream *stream, const float *x, int n, const de
 /* Bytes that a stream takes. */
 uint64_t denoiser_stream_bytes(const model_config *config, bool bf16, int max_block);
 /* Conditioning rows that it takes to have the first `frames` network frames in. */
-uint64_t denoiser_rows_needed(const model_config *config, uint64_t frames);
+uint64_t denoiser_rows_needed(const model_config *config, const denoiser_grid *grid,
+                              uint64_t frames);
 /* Oldest conditioning row that a later call can still read. */
 uint64_t denoiser_stream_oldest_row(const denoiser_stream *stream);
 /* One past the newest conditioning row that is needed to take `frames` more network frames in. */

@@ -73,7 +73,7 @@ static lull_status fill_info(lull_model *model, lull_error *error) {
     const model_config *c = &model->config;
     diffusion_plan *plan = NULL;
     lull_status status =
-        diffusion_plan_new(c->sampler, c->objective, &c->schedule, c->steps, c->eta, &plan, error);
+        diffusion_plan_new(c->sampler, c->objective, &c->schedule, c->uses[LULL_LIVE].steps, c->eta, &plan, error);
     if (status) return status;
     model->info = (lull_model_info){
         .name = c->name,
@@ -85,9 +85,9 @@ static lull_status fill_info(lull_model *model, lull_error *error) {
         .bands = c->mel.bands,
         .hop = c->mel.hop,
         .n_fft = c->mel.n_fft,
-        .default_steps = c->steps,
-        .default_refine = c->refine,
-        .default_refine_window = c->refine_window,
+        .default_steps = c->uses[LULL_LIVE].steps,
+        .default_refine = c->uses[LULL_LIVE].refine,
+        .default_refine_window = c->uses[LULL_LIVE].refine_window,
         .parameters = model->parameters->total,
         .flops_per_second =
             model_flops(c, plan->count, model_config_settings(c, LULL_LIVE).postnet),

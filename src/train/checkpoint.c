@@ -1,7 +1,6 @@
 /* Checkpoints: see checkpoint.h. */
 #include "train/checkpoint.h"
 
-#include <cjson/cJSON.h>
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -60,23 +59,22 @@ static char *print_progress(const train_progress *p) {
 
 static lull_status parse_progress(const char *text, const char *path, train_progress *p,
                                   lull_error *error) {
-    cJSON *root = NULL;
+    yyjson_doc *tree = NULL;
     if (text == NULL)
         return base_fail(error, LULL_FORMAT, "%s: is not a checkpoint: no \"run\" metadata", path);
-    lull_status status = json_parse(text, strlen(text), path, &root, error);
+    lull_status status = json_parse(text, strlen(text), path, &tree, error);
     if (status) return status;
     static const char *const names[] = {"step",  "updates",   "skipped",       "skipped_in_a_row",
                                         "crops", "log_bytes", "audio_seconds", "elapsed"};
     double values[8] = {0};
     for (int i = 0; i < 8 && !status; i++) {
-        const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, names[i]);
-        if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble > 9e15)
+        yyjson_val *item = yyjson_obj_get(yyjson_doc_get_root(tree), names[i]);
+        values[i] = yyjson_is_num(item) ? yyjson_get_num(item) : -1;
+        if (!(values[i] >= 0 && values[i] <= 9e15))
             status = base_fail(error, LULL_FORMAT, "%s: run.%s is missing or out of range", path,
                                names[i]);
-        else
-            values[i] = item->valuedouble;
     }
-    cJSON_Delete(root);
+    yyjson_doc_free(tree);
     if (status) return status;
     *p = (train_progress){.step = (uint64_t)values[0],
                           .updates = (uint64_t)values[1],

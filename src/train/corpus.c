@@ -2,7 +2,6 @@
 #include "train/corpus.h"
 
 #include <assert.h>
-#include <cjson/cJSON.h>
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
@@ -18,6 +17,7 @@
 #include "base/os_file.h"
 #include "base/memory.h"
 #include "recording/audio_file.h"
+#include "io/json.h"
 #include "recording/resample.h"
 
 enum { MAX_DEPTH = 32, CHUNK_SECONDS = 30, PATH_SIZE = 4096 };
@@ -246,30 +246,30 @@ static char *read_text(const char *path) {
     return text;
 }
 
-static double number(const cJSON *object, const char *name) {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNumber(item) ? item->valuedouble : -1e300;
+static double number(yyjson_val *object, const char *name) {
+    yyjson_val *item = yyjson_obj_get(object, name);
+    return yyjson_is_num(item) ? yyjson_get_num(item) : -1e300;
 }
 
 /* Takes over measurements of files whose size and time have not changed. A broken index is as good
  * as none. */
 static void index_load(const char *path, found_list *list) {
     char *text = read_text(path);
-    cJSON *root = text ? cJSON_Parse(text) : NULL;
-    const cJSON *files = cJSON_GetObjectItemCaseSensitive(root, "files");
-    const cJSON *item;
-    size_t at = 0;
-    cJSON_ArrayForEach(item, files) { /* both are sorted by name */
-        const cJSON *name = cJSON_GetObjectItemCaseSensitive(item, "name");
-        const cJSON *modified = cJSON_GetObjectItemCaseSensitive(item, "modified");
-        if (!cJSON_IsString(name) || !cJSON_IsString(modified)) continue;
-        while (at < list->count && strcmp(list->files[at].name, name->valuestring) < 0) at++;
-        if (at == list->count || strcmp(list->files[at].name, name->valuestring) != 0) continue;
+    yyjson_doc *tree = NULL;
+    if (text != NULL) json_parse(text, strlen(text), path, &tree, NULL);
+    yyjson_val *files = yyjson_obj_get(yyjson_doc_get_root(tree), "files"), *item;
+    size_t at = 0, i, n;
+    yyjson_arr_foreach(files, i, n, item) { /* both are sorted by name */
+        const char *name = yyjson_get_str(yyjson_obj_get(item, "name"));
+        const char *modified = yyjson_get_str(yyjson_obj_get(item, "modified"));
+        if (name == NULL || modified == NULL) continue;
+        while (at < list->count && strcmp(list->files[at].name, name) < 0) at++;
+        if (at == list->count || strcmp(list->files[at].name, name) != 0) continue;
         found_file *file = &list->files[at];
         double rate = number(item, "rate"), channels = number(item, "channels"),
                frames = number(item, "frames");
         if (number(item, "size") != (double)file->size ||
-            strtoll(modified->valuestring, NULL, 10) != file->modified || rate < 1 || rate > 1e7 ||
+            strtoll(modified, NULL, 10) != file->modified || rate < 1 || rate > 1e7 ||
             channels < 1 || channels > 1e4 || frames < 1 || frames > 1e15)
             continue;
         file->known = true;
@@ -280,41 +280,33 @@ static void index_load(const char *path, found_list *list) {
         file->silence = number(item, "silence");
         file->peak = number(item, "peak");
     }
-    cJSON_Delete(root);
+    yyjson_doc_free(tree);
     base_free(text);
-}
-
-/* cJSON's own text may be a last digit off; a resumed run and another machine need the same bits.
- */
-static void add_exact(cJSON *item, const char *name, double value) {
-    char text[32];
-    snprintf(text, sizeof text, "%.17g", value);
-    cJSON_AddRawToObject(item, name, text);
 }
 
 /* Best effort: an index that cannot be written costs the next run its time, nothing else. */
 static void index_save(const char *path, const found_list *list) {
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddNumberToObject(root, "format", 1);
-    cJSON *files = cJSON_AddArrayToObject(root, "files");
+    json_writer writer = json_writer_new();
+    writer.keep_bytes = true; /* names of files, to be found again */
+    json_add_number(&writer, writer.root, "format", 1);
+    yyjson_mut_val *files = json_add_array(&writer, writer.root, "files");
     for (size_t i = 0; i < list->count; i++) {
         const found_file *file = &list->files[i];
         if (file->rate == 0 || (file->reason != NULL && file->frames == 0)) continue;
         char modified[32];
         snprintf(modified, sizeof modified, "%lld", (long long)file->modified);
-        cJSON *item = cJSON_CreateObject();
-        cJSON_AddStringToObject(item, "name", file->name);
-        cJSON_AddNumberToObject(item, "size", (double)file->size);
-        cJSON_AddStringToObject(item, "modified", modified);
-        cJSON_AddNumberToObject(item, "rate", file->rate);
-        cJSON_AddNumberToObject(item, "channels", file->channels);
-        cJSON_AddNumberToObject(item, "frames", (double)file->frames);
-        add_exact(item, "level", file->level);
-        add_exact(item, "silence", file->silence);
-        add_exact(item, "peak", file->peak);
-        if (!cJSON_AddItemToArray(files, item)) cJSON_Delete(item);
+        yyjson_mut_val *item = json_add_object(&writer, files, NULL);
+        json_add_text(&writer, item, "name", file->name);
+        json_add_number(&writer, item, "size", (double)file->size);
+        json_add_text(&writer, item, "modified", modified);
+        json_add_number(&writer, item, "rate", file->rate);
+        json_add_number(&writer, item, "channels", file->channels);
+        json_add_number(&writer, item, "frames", (double)file->frames);
+        json_add_number(&writer, item, "level", file->level);
+        json_add_number(&writer, item, "silence", file->silence);
+        json_add_number(&writer, item, "peak", file->peak);
     }
-    char *text = cJSON_PrintUnformatted(root);
+    char *text = json_writer_end(&writer, false);
     atomic_file *out = NULL;
     if (text != NULL && atomic_file_open(path, &out, NULL) == LULL_OK) {
         if (atomic_file_write(out, text, strlen(text), NULL) == LULL_OK)
@@ -322,8 +314,7 @@ static void index_save(const char *path, const found_list *list) {
         else
             atomic_file_abandon(out);
     }
-    cJSON_free(text);
-    cJSON_Delete(root);
+    base_free(text);
 }
 
 /* ---- opening ------------------------------------------------------------------------------ */

@@ -44,6 +44,9 @@ typedef struct train_settings {
     double cache_mb;
 } train_settings;
 
+/* Their places, ranges, defaults and words. */
+extern const member train_settings_members[];
+
 void train_settings_default(train_settings *settings);
 /* What training a postnet wants in place of the defaults above. */
 void train_settings_postnet(train_settings *settings);

@@ -3,6 +3,7 @@
 #ifndef VOCODER_FRAMES_H
 #define VOCODER_FRAMES_H
 
+#include "mel/reader.h"
 #include "model/postnet.h"
 #include "vocoder/frame_queue.h"
 #include "vocoder/part.h"
@@ -11,12 +12,19 @@
 typedef struct vocoder_frames {
     const model_config *config; /* of the postnet; NULL: frames are taken as they come */
     const model_parameters *parameters;
-    size_t queue_capacity; /* frames */
+    const mel_convention *convention; /* of the frames */
+    size_t queue_capacity;            /* frames */
     int hop;
 
     frame_queue *queue;
     postnet *postnet;
     float *fresh;
+    /* Frames in another convention than the model's: the last look-ahead + 1 of them, as they came
+     * and as the postnet read them. reader NULL: there are none. */
+    mel_reader *reader;
+    float *came, *read, *mended;
+    size_t bands, kept;
+    uint64_t pushed;
     vocoder_rows out; /* mel frames */
 
     int todo; /* of this tick: frames */
@@ -24,7 +32,7 @@ typedef struct vocoder_frames {
 
 extern const vocoder_part_kind vocoder_frames_part;
 
-/* config and parameters: of the postnet, NULL when there is none. queued: frames that push may run
+/* convention: of the frames, borrowed. config and parameters: of the postnet, NULL when there is none. queued: frames that push may run
  * ahead of pull; more where the postnet has to see more. capacity: of the ring of frames. */
 void vocoder_frames_init(vocoder_frames *f, const mel_convention *convention,
                          const model_config *config, const model_parameters *parameters,

@@ -15,9 +15,13 @@ typedef struct noise_source {
 /* Samples first … first+n−1 of draw number `row`. */
 static inline void noise_draw(const noise_source *noise, int row, uint64_t first, float *out,
                               size_t n) {
-    if (noise->rows)
-        memcpy(out, noise->rows + (size_t)row * noise->samples + first, n * sizeof *out);
-    else
+    if (noise->rows) {
+        /* The last patch of the network may reach beyond it. */
+        size_t there = first < noise->samples ? noise->samples - (size_t)first : 0;
+        if (there > n) there = n;
+        memcpy(out, noise->rows + (size_t)row * noise->samples + first, there * sizeof *out);
+        memset(out + there, 0, (n - there) * sizeof *out);
+    } else
         random_normal(noise->seed, (uint32_t)row, first, out, n);
 }
 

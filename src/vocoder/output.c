@@ -95,7 +95,10 @@ static void reach(const void *context, vocoder_reach *to) {
 static size_t plan(void *context, size_t at_most) {
     vocoder_output *o = context;
     uint64_t total = vocoder_rows_total(o->frames);
+    /* The last patch of the network may reach beyond the last frame. */
     o->end = o->in->end;
+    bool whole = total != UINT64_MAX && (uint64_t)o->end >= total * (uint64_t)o->hop;
+    if (whole) o->end = (int64_t)(total * (uint64_t)o->hop);
     line_compact(&o->out, (size_t)o->most * (size_t)o->hop);
     size_t room = line_room(&o->out);
     o->todo = o->todo_last = 0;
@@ -108,7 +111,6 @@ static size_t plan(void *context, size_t at_most) {
     if (room > at_most) room = at_most;
     int most = (int)(room / (size_t)o->hop);
     if (most > o->most) most = o->most;
-    bool whole = total != UINT64_MAX && (uint64_t)o->end == total * (uint64_t)o->hop;
     uint64_t open = whole ? total : openable(o, (uint64_t)o->end);
     if (open > o->frames->end) open = o->frames->end;
     uint64_t fresh = open - o->opened;

@@ -38,8 +38,9 @@ static lull_status init_network(vocoder_path *p, lull_error *error) {
     p->step = base_alloc((size_t)p->plan->count, sizeof *p->step);
     if (!p->step) return base_no_memory(error);
     p->steps = p->plan->count;
+    const denoiser_grid grid = {p->convention.hop, mel_convention_first_centre(&p->convention)};
     for (int k = 0; k < p->steps; k++)
-        vocoder_step_init(&p->step[k], config, p->plan, k, p->block, in_bf16(p));
+        vocoder_step_init(&p->step[k], config, p->plan, k, p->block, in_bf16(p), &grid);
     return LULL_OK;
 }
 
@@ -61,8 +62,8 @@ static void init_frame_parts(vocoder_path *p) {
     vocoder_frames_init(&p->frames, &p->convention, mended, mended ? p->model->parameters : NULL,
                         p->options.queue_frames, capacity);
     if (p->model)
-        vocoder_conditioner_init(&p->conditioner, &p->model->config, in_bf16(p), &p->frames.out,
-                                 capacity);
+        vocoder_conditioner_init(&p->conditioner, &p->model->config, in_bf16(p), &p->convention,
+                                 &p->frames.out, capacity);
 }
 
 static lull_status init_lines(vocoder_path *p, lull_error *error) {
@@ -94,6 +95,7 @@ static void connect(vocoder_path *p) {
                                .out = &p->lines[0],
                                .carry = p->carries ? &p->carries[0] : NULL,
                                .hop = p->convention.hop,
+                               .patch = p->model ? p->model->config.patch : 1,
                                .most = block_samples(p)};
     for (int k = 0; k < p->steps; k++) {
         vocoder_step *s = &p->step[k];

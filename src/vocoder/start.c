@@ -6,7 +6,9 @@ static size_t plan(void *context, size_t most) {
     if (most > s->most) most = s->most;
     line_compact(s->out, s->most);
     if (s->carry) line_compact(s->carry, s->most);
-    uint64_t waiting = s->frames->end * (uint64_t)s->hop - (uint64_t)s->out->end;
+    uint64_t wanted = s->frames->end * (uint64_t)s->hop, patch = (uint64_t)s->patch;
+    if (s->frames->ended) wanted = (wanted + patch - 1) / patch * patch;
+    uint64_t waiting = wanted - (uint64_t)s->out->end;
     size_t room = line_room(s->out);
     if (room > most) room = most;
     s->todo = waiting < room ? (size_t)waiting : room;

@@ -10,15 +10,16 @@ static size_t block_samples(const vocoder_step *s) {
 }
 
 void vocoder_step_init(vocoder_step *s, const model_config *config, const diffusion_plan *plan,
-                       int number, int block, bool bf16) {
+                       int number, int block, bool bf16, const denoiser_grid *grid) {
     s->config = config;
+    s->grid = *grid;
     s->bf16 = bf16;
     s->stage = &plan->stages[number];
     s->number = number;
     s->last = number == plan->count - 1;
     s->patch = config->patch;
     s->block = block;
-    s->hop = config->mel.hop;
+    s->hop = grid->hop;
     double x0_x, x0_u, eps_x, eps_u;
     diffusion_recover(config->objective, diffusion_schedule_levels(&config->schedule, s->stage->t),
                       &x0_x, &x0_u, &eps_x, &eps_u);
@@ -38,7 +39,7 @@ static lull_status allocate(void *context, lull_error *error) {
     s->u = base_alloc(block_samples(s), sizeof *s->u);
     s->draw = base_alloc(block_samples(s), sizeof *s->draw);
     if (!s->u || !s->draw) return base_no_memory(error);
-    return denoiser_stream_new(s->weights, s->stage->t, s->block, &s->stream, error);
+    return denoiser_stream_new(s->weights, s->stage->t, s->block, &s->grid, &s->stream, error);
 }
 
 static void clear(void *context) {
@@ -62,7 +63,7 @@ static void reach(const void *context, vocoder_reach *to) {
     const vocoder_step *s = context;
     uint64_t patch = (uint64_t)s->patch, most = to->samples / patch, fed = most;
     uint64_t ahead = (uint64_t)model_config_network_look_ahead(s->config);
-    while (fed > 0 && denoiser_rows_needed(s->config, fed) > to->rows) fed--;
+    while (fed > 0 && denoiser_rows_needed(s->config, &s->grid, fed) > to->rows) fed--;
     to->waited = (most - fed) * patch;
     to->samples = fed > ahead ? (fed - ahead) * patch : 0;
 }
@@ -71,10 +72,12 @@ static int least(int64_t a, int64_t b) {
     return (int)(a < b ? a : b);
 }
 
-/* The signal's length in network frames; UINT64_MAX until known. */
+/* The signal's length in network frames, the last of which may reach beyond it; UINT64_MAX until
+ * known. */
 static uint64_t total_frames(const vocoder_step *s) {
     uint64_t total = vocoder_rows_total(s->frames);
-    return total == UINT64_MAX ? total : total * (uint64_t)s->hop / (uint64_t)s->patch;
+    uint64_t patch = (uint64_t)s->patch;
+    return total == UINT64_MAX ? total : (total * (uint64_t)s->hop + patch - 1) / patch;
 }
 
 static size_t plan(void *context, size_t most) {

@@ -15,6 +15,7 @@
 
 typedef struct vocoder_step {
     const model_config *config;
+    denoiser_grid grid;              /* of the mel frames */
     const denoiser_weights *weights; /* set before allocate */
     const diffusion_stage *stage;
     int number, patch, hop, block; /* block: network frames at most at a time */
@@ -41,7 +42,7 @@ extern const vocoder_part_kind vocoder_step_part;
 
 /* Lines, rings and noise are set by the caller. */
 void vocoder_step_init(vocoder_step *s, const model_config *config, const diffusion_plan *plan,
-                       int number, int block, bool bf16);
+                       int number, int block, bool bf16, const denoiser_grid *grid);
 
 /* Samples that a step keeps back. */
 size_t vocoder_step_delay(const vocoder_step *s);

@@ -95,6 +95,21 @@ lull_status vocoder_new_noise(const mel_convention *convention, const lull_optio
     return status ? status : new_vocoder(NULL, convention, options, vocoder, error);
 }
 
+lull_status vocoder_new_reading(const lull_model *model, const mel_convention *convention,
+                                const lull_options *options, lull_vocoder **vocoder,
+                                lull_error *error) {
+    *vocoder = NULL;
+    lull_status status = mel_convention_check(convention, error);
+    if (status) return status;
+    const char *difference = mel_convention_difference(convention, &model->config.mel);
+    if (difference && model->config.family == MODEL_DIFFWAVE)
+        return base_fail(error, LULL_MISMATCH,
+                         "%s: a DiffWave model reads its own mel convention alone; the mels differ "
+                         "from it in %s",
+                         model->config.name, difference);
+    return new_vocoder(model, convention, options, vocoder, error);
+}
+
 void lull_vocoder_free(lull_vocoder *v) {
     if (!v) return;
     if (v->own_pool) thread_pool_free(v->pool);

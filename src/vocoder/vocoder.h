@@ -14,6 +14,13 @@ enum { VOCODER_NOISE_REFINE = 32, VOCODER_NOISE_REFINE_WINDOW = 6 };
 lull_status vocoder_new_noise(const mel_convention *convention, const lull_options *options,
                               lull_vocoder **vocoder, lull_error *error);
 
+/* A vocoder for mels of another convention than its model's: colouring and mel consistency work in
+ * the mels' own, at their own rate and hop; the networks read them as their own (mel/reader.h).
+ * DiffWave models are refused (LULL_MISMATCH): their upsampler is made for one hop. */
+lull_status vocoder_new_reading(const lull_model *model, const mel_convention *convention,
+                                const lull_options *options, lull_vocoder **vocoder,
+                                lull_error *error);
+
 /* Draws of noise that an utterance takes: the start and one for each step that draws. */
 int vocoder_noise_rows(const lull_vocoder *vocoder);
 

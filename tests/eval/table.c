@@ -1,7 +1,7 @@
 /* Tables of scores: means, intervals, folders, and values that are not there. */
 #include "eval/table.h"
 
-#include <cjson/cJSON.h>
+#include "io/json.h"
 
 #include "signals.h"
 
@@ -122,15 +122,15 @@ static void test_json(void **state) {
     eval_table table = {NULL, 0, 0};
     fill(&table);
     char *text = printed(&table, 2);
-    cJSON *root = cJSON_Parse(text);
-    assert_non_null(root);
-    const cJSON *lull = cJSON_GetObjectItem(root, "lull");
-    const cJSON *mcd = cJSON_GetObjectItem(cJSON_GetObjectItem(lull, "mean"), "mcd");
-    assert_near(cJSON_GetObjectItem(mcd, "mean")->valuedouble, 3, 1e-12);
-    const cJSON *file = cJSON_GetArrayItem(cJSON_GetObjectItem(lull, "files"), 2);
-    assert_string_equal(cJSON_GetObjectItem(file, "folder")->valuestring, "b");
-    assert_true(cJSON_IsNull(cJSON_GetObjectItem(file, "f0_cents")));
-    cJSON_Delete(root);
+    yyjson_doc *tree;
+    assert_int_equal(json_parse(text, strlen(text), "it", &tree, NULL), LULL_OK);
+    yyjson_val *lull = yyjson_obj_get(yyjson_doc_get_root(tree), "lull");
+    yyjson_val *mcd = yyjson_obj_get(yyjson_obj_get(lull, "mean"), "mcd");
+    assert_near(yyjson_get_num(yyjson_obj_get(mcd, "mean")), 3, 1e-12);
+    yyjson_val *file = yyjson_arr_get(yyjson_obj_get(lull, "files"), 2);
+    assert_string_equal(yyjson_get_str(yyjson_obj_get(file, "folder")), "b");
+    assert_true(yyjson_is_null(yyjson_obj_get(file, "f0_cents")));
+    yyjson_doc_free(tree);
     free(text);
     eval_table_free(&table);
 }

@@ -4,12 +4,11 @@
  *     allocations COMMAND      one of the names in `cases`, or all of them
  *
  * FAILURE_GO_ON=1 lists all complaints. The commands are the program's own functions, in this
- * process; play has sound_card.c for a sound card. cJSON's allocations count as ours; those inside
- * libsndfile, soxr, FFTW, OpenBLAS and libpng are theirs. FAILURE_STRIDE=N tries every N-th only.
+ * process; play has sound_card.c for a sound card. The allocations inside libsndfile, soxr, FFTW,
+ * OpenBLAS and libpng are theirs. FAILURE_STRIDE=N tries every N-th only.
  */
 #include "fuzz/fuzz.h"
 
-#include <cjson/cJSON.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -88,10 +87,6 @@ double __wrap_nn_peak_f32(double seconds) {
 
 double __wrap_nn_peak_bf16(double seconds) {
     return 200 + 0 * seconds;
-}
-
-static void *hooked_alloc(size_t size) {
-    return base_alloc(size, 1);
 }
 
 /* ---- a folder to work in -------------------------------------------------------------------- */
@@ -465,9 +460,7 @@ static void test_case(const failing_case *c) {
 int main(int argc, char **argv) {
     /* lull bench starts the program that it is. */
     if (strcmp(argv[0], "lull") == 0) return command_synth(argc - 1, argv + 1);
-    cJSON_Hooks hooks = {hooked_alloc, base_free};
     prepare();
-    cJSON_InitHooks(&hooks);
     int done = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (argc < 2 || !strcmp(argv[1], cases[i].name)) {

@@ -62,8 +62,8 @@ static void synthesize(const model_config *config) {
     options.unchecked = 1; /* any frame for any convention */
         options.precision = LULL_PRECISION_F32;
         options.queue_frames = 8;
-        options.refine = config->refine > 2 ? 2 : config->refine;
-        options.steps = config->steps > 3 ? 3 : config->steps;
+        options.refine = config->uses[LULL_LIVE].refine > 2 ? 2 : config->uses[LULL_LIVE].refine;
+        options.steps = config->uses[LULL_LIVE].steps > 3 ? 3 : config->uses[LULL_LIVE].steps;
         status = lull_vocoder_new(model, &options, &vocoder, &error);
     }
     if (status)

@@ -95,9 +95,9 @@ static inline lull_model *tiny_model(void) {
                                     .bands = c->mel.bands,
                                     .hop = c->mel.hop,
                                     .n_fft = c->mel.n_fft,
-                                    .default_steps = c->steps,
-                                    .default_refine = c->refine,
-                                    .default_refine_window = c->refine_window,
+                                    .default_steps = c->uses[LULL_LIVE].steps,
+                                    .default_refine = c->uses[LULL_LIVE].refine,
+                                    .default_refine_window = c->uses[LULL_LIVE].refine_window,
                                     .parameters = model->parameters->total};
     return model;
 }

@@ -96,7 +96,7 @@ static void impossible_sizes(void **state) {
     mel_convention good, c;
     assert_ok(mel_convention_named("hifigan", 0, &good, &error), error);
 #define REFUSE(field, value, word) (c = good, c.field = (value), refuse(&c, word))
-    REFUSE(sample_rate, 0, "sample rate");
+    REFUSE(sample_rate, 0, "sample_rate");
     REFUSE(n_fft, 0, "n_fft");
     REFUSE(n_fft, 1023, "even");
     REFUSE(n_fft, MEL_MAX_FFT + 2, "n_fft");
@@ -131,7 +131,7 @@ static void impossible_sizes(void **state) {
     for (int b = 0; b < 80; b++) c.deviation[b] = 1;
     assert_ok(mel_convention_check(&c, &error), error);
     c.mean[79] = INFINITY;
-    refuse(&c, "band 79");
+    refuse(&c, "mean");
     c = good;
     c.centred = true;
     c.hop = 255; /* no half samples when centred */

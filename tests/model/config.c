@@ -93,13 +93,14 @@ static void refuses(void **state) {
         const char *json, *says;
         lull_status status;
     } cases[] = {
-        {"", "not a JSON object", LULL_FORMAT},
+        {"", "empty", LULL_FORMAT},
         {"[1]", "not a JSON object", LULL_FORMAT},
-        {"{\"format\": 1", "not a JSON object", LULL_FORMAT},
-        {"{} {}", "not a JSON object", LULL_FORMAT},
+        {"{\"format\": 1", ":1:13: not valid JSON", LULL_FORMAT},
+        {"{} {}", ":1:4: not valid JSON", LULL_FORMAT},
         {"{\"format\": 2}", "reads format 1", LULL_UNSUPPORTED},
         {"{\"format\": \"lull-bootstrap-1\"}", "lull-bootstrap-1", LULL_UNSUPPORTED},
-        {"{\"family\": \"wavegrad\"}", "family must be one of lull diffwave", LULL_FORMAT},
+        {"{\"family\": \"wavegrad\"}", "family is \"wavegrad\", expected one of lull or diffwave",
+         LULL_FORMAT},
         {"{\"colour\": 1}", "colour is not known", LULL_FORMAT},
         {"{\"network\": {\"chanels\": 96}}", "network.chanels is not known", LULL_FORMAT},
         {"{\"network\": {\"channels\": 96, \"channels\": 97}}", "stands twice", LULL_FORMAT},
@@ -107,34 +108,37 @@ static void refuses(void **state) {
          LULL_FORMAT},
         {"{\"process\": {\"schedule\": {\"kinds\": \"angle\"}}}", "process.schedule.kinds",
          LULL_FORMAT},
-        {"{\"network\": 7}", "network must be an object", LULL_FORMAT},
+        {"{\"network\": 7}", "network is 7, expected an object", LULL_FORMAT},
         {"{\"name\": \"a\\u001b[2Jb\"}", "printable", LULL_FORMAT},
         {"{\"name\": 5}", "printable text", LULL_FORMAT},
         {"{\"\\u0007\": 5}", "(not printable)", LULL_FORMAT},
         {"{\"network\": {\"patch\": 15}}", "does not divide the hop of 256", LULL_INVALID},
         {"{\"network\": {\"kernel\": 4}}", "must be odd", LULL_INVALID},
         {"{\"network\": {\"channels\": 0}}", "from 1 to 1024", LULL_FORMAT},
-        {"{\"network\": {\"channels\": 96.5}}", "whole number", LULL_FORMAT},
+        {"{\"network\": {\"channels\": 96.5}}", "network.channels is 96.5, expected a whole number",
+         LULL_FORMAT},
         {"{\"network\": {\"channels\": 1e300}}", "from 1 to 1024", LULL_FORMAT},
         {"{\"network\": {\"channels\": -5}}", "from 1 to 1024", LULL_FORMAT},
         {"{\"network\": {\"channels\": \"96\"}}", "from 1 to 1024", LULL_FORMAT},
         {"{\"network\": {\"layers\": 1000000000}}", "from 1 to 128", LULL_FORMAT},
-        {"{\"network\": {\"dilations\": []}}", "array of 1 to 12", LULL_FORMAT},
+        {"{\"network\": {\"dilations\": []}}",
+         "is an array of 0 values, expected an array of 1 to 128 whole numbers", LULL_FORMAT},
         {"{\"network\": {\"dilations\": [1,2,3,4,5,6,7,8,9,10,11,12,13]}}", "array of 1 to 12",
          LULL_FORMAT},
-        {"{\"network\": {\"dilations\": [0]}}", "whole numbers from 1", LULL_FORMAT},
-        {"{\"network\": {\"dilations\": [2147483648]}}", "whole numbers from 1", LULL_FORMAT},
+        {"{\"network\": {\"dilations\": [1, 0]}}",
+         "dilations[1] is 0, expected a whole number from 1", LULL_FORMAT},
+        {"{\"network\": {\"dilations\": [2147483648]}}", "whole number from 1", LULL_FORMAT},
         {"{\"network\": {\"look_ahead\": [2]}}", "looks 2 frames ahead; 0 to 1 are possible",
          LULL_INVALID},
-        {"{\"network\": {\"look_ahead\": [-1]}}", "whole numbers from 0", LULL_FORMAT},
+        {"{\"network\": {\"look_ahead\": [-1]}}", "whole number from 0", LULL_FORMAT},
         {"{\"network\": {\"embedding\": {\"from\": 50, \"to\": 2}}}", "ascend", LULL_INVALID},
         {"{\"network\": {\"embedding\": {\"hidden\": 0}}}", "from 1 to 4096", LULL_FORMAT},
-        {"{\"network\": {\"conditioner\": {\"channels\": 0}}}", "conditioner has 0 channels",
-         LULL_INVALID},
+        {"{\"network\": {\"conditioner\": {\"channels\": 0}}}",
+         "conditioner.channels is 0, expected", LULL_FORMAT},
         {"{\"network\": {\"conditioner\": {\"kernel\": 2}}}", "must be odd", LULL_INVALID},
         {"{\"network\": {\"conditioner\": {\"look_ahead\": 2}}}", "0 to 1 are possible",
          LULL_INVALID},
-        {"{\"network\": {\"conditioner\": {\"mel_scale\": 0}}}", "scale not 0", LULL_INVALID},
+        {"{\"network\": {\"conditioner\": {\"mel_scale\": 0}}}", "scaled by 0", LULL_INVALID},
         {"{\"family\": \"diffwave\", \"network\": {\"conditioner\": {\"kernel\": 3}}}",
          "not for the family", LULL_FORMAT},
         {"{\"family\": \"diffwave\", \"mel\": {\"hop\": 300}}", "256 samples of a frame",
@@ -150,10 +154,10 @@ static void refuses(void **state) {
         {"{\"mel\": {\"hop\": 0}}", "from 1 to", LULL_FORMAT},
         {"{\"mel\": {\"bands\": 100000}}", "from 1 to 512", LULL_FORMAT},
         {"{\"mel\": {\"window\": 2048}}", "window", LULL_INVALID},
-        {"{\"mel\": {\"mean\": [1, 2]}}", "array of 80 finite numbers", LULL_FORMAT},
+        {"{\"mel\": {\"mean\": [1, 2]}}", "array of 80, one a band", LULL_FORMAT},
         {"{\"process\": {\"objective\": \"flow\"}}", "does not go with the schedule angle",
          LULL_INVALID},
-        {"{\"process\": {\"objective\": \"score\"}}", "must be one of noise v flow data",
+        {"{\"process\": {\"objective\": \"score\"}}", "expected one of noise, v, flow or data",
          LULL_FORMAT},
         {"{\"synthesis\": {\"sampler\": \"fast\"}}", "training schedule", LULL_INVALID},
         {"{\"synthesis\": {\"sampler\": \"default\"}}", "no sampler", LULL_INVALID},
@@ -166,7 +170,7 @@ static void refuses(void **state) {
         lull_error error = {0};
         lull_status status = model_config_parse(cases[i].json, "some.json", &config, &error);
         if (status != cases[i].status || !strstr(error.message, cases[i].says) ||
-            strncmp(error.message, "some.json: ", 11) || strchr(error.message, '\n'))
+            strncmp(error.message, "some.json:", 10) || strchr(error.message, '\n'))
             fail_msg("%s gave %d '%s', expected %d '%s'", cases[i].json, status, error.message,
                      cases[i].status, cases[i].says);
     }
@@ -189,7 +193,7 @@ static void checks_numbers(void **state) {
     config.dilation[3] = 0;
     assert_int_equal(model_config_check(&config, "x", NULL), LULL_INVALID);
     model_config_default(&config);
-    config.refine = -1;
+    config.uses[LULL_LIVE].refine = -1;
     assert_int_equal(model_config_check(&config, "x", NULL), LULL_INVALID);
 }
 
@@ -203,11 +207,94 @@ static void every_allocation_may_fail(void **state) {
     assert_null(json);
 }
 
+static lull_status change(model_config *config, const char *assignment, lull_error *error) {
+    lull_status status = model_config_set(config, assignment, error);
+    return status ? status : model_config_check(config, "it", error);
+}
+
+static void assignments(void **state) {
+    (void)state;
+    model_config config;
+    lull_error error = {0};
+    model_config_default(&config);
+    const char *several[] = {
+        "network.channels=128", "network.layers=8", "network.dilations=[1,2,4,8]",
+        "process.objective=v",  "name=\"mine\"",    "network.conditioner.channels=64"};
+    for (int i = 0; i < 6; i++)
+        if (change(&config, several[i], &error)) fail_msg("%s", error.message);
+    assert_int_equal(config.channels, 128);
+    assert_int_equal(config.layers, 8);
+    assert_int_equal(config.dilation[7], 8);
+    assert_int_equal(config.dilation[4], 1);
+    assert_int_equal(config.conditioner_channels, 64);
+    assert_string_equal(config.name, "mine");
+    /* A sample rate brings the convention's numbers for it. */
+    model_config_default(&config);
+    if (change(&config, "mel.sample_rate=16000", &error)) fail_msg("%s", error.message);
+    assert_int_equal(config.mel.sample_rate, 16000);
+    mel_convention named;
+    assert_int_equal(mel_convention_named("hifigan", 16000, &named, NULL), LULL_OK);
+    assert_true(config.mel.fmax == named.fmax && config.mel.hop == named.hop);
+    if (change(&config, "mel.fmax=7000", &error)) fail_msg("%s", error.message);
+    assert_true(config.mel.fmax == 7000.0 && config.mel.sample_rate == 16000);
+    /* Fewer layers than the cycle is long; DiffWave's look-ahead follows its dilations. */
+    if (change(&config, "network.layers=3", &error)) fail_msg("%s", error.message);
+    assert_int_equal(config.layers, 3);
+    model_config_diffwave(&config);
+    if (change(&config, "network.dilations=[1,3]", &error)) fail_msg("%s", error.message);
+    assert_int_equal(config.look_ahead[1], 3);
+}
+
+static void refuses_assignments(void **state) {
+    (void)state;
+    const char *wrong[][2] = {
+        {"network.chanels=3", "network.chanels"},
+        {"channels=3", "do you mean network.channels"},
+        {"network=3", "there is no 'network'"},
+        {"network.=3", "there is no 'network.'"},
+        {"=3", "not an assignment"},
+        {"mel.convention=melgan", "unknown mel convention 'melgan'"},
+        {"network.channels=12x",
+         "network.channels is '12x', expected a whole number from 1 to 1024"},
+        {"network.whitened=1", "true or false"},
+        {"network.dilations=1", "array of 1 to 128 whole numbers"},
+        {"network.channels=0", "channels"},
+        {"network.patch=17", "patch of 17"},
+        {"network.kernel=4", "odd"},
+        {"nonsense", "assignment"},
+        {"network.layers.x=1", "network.layers.x"},
+        {"process.objective=magic", "objective"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        model_config config;
+        lull_error error = {0};
+        model_config_default(&config);
+        assert_int_not_equal(change(&config, wrong[i][0], &error), LULL_OK);
+        if (!strstr(error.message, wrong[i][1])) fail_msg("%s: '%s'", wrong[i][0], error.message);
+    }
+}
+
+/* Every default of the table is a value that the table takes. */
+static void try_default(void *context, const char *place, const member *row) {
+    static model_config config;
+    (void)context;
+    if (row->initial && members_set(model_config_members, &config, place, row->initial, NULL))
+        fail_msg("%s: default %s", place, row->initial);
+    if (!row->help) fail_msg("%s has no words", place);
+}
+
+static void defaults_are_values(void **state) {
+    (void)state;
+    members_walk(model_config_members, "", try_default, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(presets_are_valid), cmocka_unit_test(round_trip),
         cmocka_unit_test(fills_in),          cmocka_unit_test(refuses),
         cmocka_unit_test(checks_numbers),    cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(assignments),       cmocka_unit_test(refuses_assignments),
+        cmocka_unit_test(defaults_are_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ static void run_stream(const denoiser_weights *weights, const model_config *conf
     lull_error error;
     denoiser_stream *stream;
     enum { MOST = 200 };
-    if (denoiser_stream_new(weights, t, MOST, &stream, &error)) fail_msg("%s", error.message);
+    if (denoiser_stream_new(weights, t, MOST, NULL, &stream, &error)) fail_msg("%s", error.message);
     conditioning c = {.in = in, .bands = config->mel.bands};
     assert_int_equal(denoiser_conditioner_new(weights, &c.conditioner, &error), LULL_OK);
     c.width = (size_t)denoiser_conditioner_width(c.conditioner);
@@ -285,7 +285,7 @@ static void memory_out(void **state) {
         denoiser_conditioner *conditioner = NULL;
         base_memory_fail_at(n);
         lull_status status = denoiser_weights_new(&config, parameters, n % 2, &weights, &error);
-        if (!status) status = denoiser_stream_new(weights, 0.5, 64, &stream, &error);
+        if (!status) status = denoiser_stream_new(weights, 0.5, 64, NULL, &stream, &error);
         if (!status) status = denoiser_conditioner_new(weights, &conditioner, &error);
         base_memory_fail_at(0);
         denoiser_conditioner_free(conditioner);

@@ -158,9 +158,9 @@ static void write_and_open(void **state) {
         assert_int_equal(info->hop, 256);
         assert_int_equal(info->n_fft, 1024);
         assert_int_equal(info->parameters, p->total);
-        assert_int_equal(info->default_steps, config.steps);
-        assert_int_equal(info->default_refine, config.refine);
-        assert_int_equal(info->default_refine_window, config.refine_window);
+        assert_int_equal(info->default_steps, config.uses[LULL_LIVE].steps);
+        assert_int_equal(info->default_refine, config.uses[LULL_LIVE].refine);
+        assert_int_equal(info->default_refine_window, config.uses[LULL_LIVE].refine_window);
         for (size_t i = 0; i < p->size; i++)
             assert_true(fabsf(model->parameters->data[i] - p->data[i]) <=
                         (bf16 ? fabsf(p->data[i]) / 256 : 0));
@@ -276,10 +276,10 @@ static void wrong_metadata(void **state) {
     t.key = "other";
     expect_refusal(*state, &t, LULL_FORMAT, "import_diffwave.py");
     t = start();
-    *strstr(t.json, "\"format\":\t1") = 'x'; /* no JSON any more */
-    expect_refusal(*state, &t, LULL_FORMAT, "not a JSON object");
+    *strstr(t.json, "\"format\": 1") = 'x'; /* no JSON any more */
+    expect_refusal(*state, &t, LULL_FORMAT, "not valid JSON");
     t = start();
-    strstr(t.json, "\"format\":\t1")[10] = '2';
+    strstr(t.json, "\"format\": 1")[10] = '2';
     expect_refusal(*state, &t, LULL_UNSUPPORTED, "reads format 1");
 }
 

@@ -550,7 +550,7 @@ static void postnet_of_a_model(void **state) {
     f.config.postnet_channels = 4;
     f.config.postnet_layers = 2;
     f.config.postnet_look_ahead = 1;
-    f.config.live_postnet = f.config.offline_postnet = true;
+    f.config.uses[LULL_LIVE].postnet = f.config.uses[LULL_OFFLINE].postnet = true;
     train_settings_postnet(&f.settings);
     f.settings.batch = 4;
     f.settings.crop_frames = 12;
