@@ -26,3 +26,12 @@ void os_thread_naps_exactly(void) {
     prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL); /* nanoseconds */
 #endif
 }
+
+clockid_t os_thread_wait_clock(pthread_condattr_t *attributes) {
+#ifdef __APPLE__ /* has no choice of clocks */
+    (void)attributes;
+#else
+    if (pthread_condattr_setclock(attributes, CLOCK_MONOTONIC) == 0) return CLOCK_MONOTONIC;
+#endif
+    return CLOCK_REALTIME;
+}

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/opening.h"
+#include "mel/opening.h"
 
 enum { ROOM = 64 }; /* frames read at a time */
 
@@ -26,7 +26,7 @@ struct frame_source {
     unsigned char *bytes;
     size_t have;
     uint64_t given;
-    opening begun;
+    mel_opening begun;
 };
 
 static lull_status open_stream(frame_source *s, lull_error *error) {
@@ -34,7 +34,7 @@ static lull_status open_stream(frame_source *s, lull_error *error) {
     s->live = true;
     s->bytes = base_alloc(ROOM, frame_bytes);
     if (!s->bytes) return base_no_memory(error);
-    return opening_init(&s->begun, &s->convention, error);
+    return mel_opening_init(&s->begun, &s->convention, error);
 }
 
 lull_status frame_source_open(const char *path, const mel_convention *convention,
@@ -63,7 +63,7 @@ void frame_source_free(frame_source *source) {
     if (!source) return;
     base_free(source->frames);
     base_free(source->bytes);
-    opening_clear(&source->begun);
+    mel_opening_clear(&source->begun);
     base_free(source);
 }
 
@@ -124,7 +124,7 @@ static lull_status turn_into_array(frame_source *s, int stop, lull_error *error)
 /* Converts or checks frames that came in. */
 static lull_status take(frame_source *s, float *frames, size_t n, lull_error *error) {
     if (s->options.from == CLI_FROM_MODEL)
-        return opening_check(&s->begun, frames, n, stream_name, error);
+        return mel_opening_check(&s->begun, frames, n, stream_name, error);
     return cli_convert_frames(&s->convention, &s->options, stream_name, frames, n, error);
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/opening.h"
+#include "mel/opening.h"
 #include "cli/options.h"
 #include "cli/trace.h"
 #include "picture/picture.h"
@@ -287,13 +287,13 @@ static lull_status run_piped(synthesis_worker *worker, const unsigned char *begu
 }
 
 static lull_status take_frames(synthesis_worker *worker, const unsigned char *bytes, size_t n,
-                               float *frames, opening *begun, lull_error *error) {
+                               float *frames, mel_opening *begun, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     decode(bytes, n * (size_t)settings->convention.bands, frames);
     lull_status status =
         cli_convert_frames(&settings->convention, &settings->input, stream_name, frames, n, error);
     if (status == LULL_OK && settings->input.from == CLI_FROM_MODEL)
-        status = opening_check(begun, frames, n, stream_name, error);
+        status = mel_opening_check(begun, frames, n, stream_name, error);
     return status != LULL_OK ? status : push(worker, frames, n, error);
 }
 
@@ -302,9 +302,9 @@ static lull_status run_stream(synthesis_worker *worker, lull_error *error) {
     size_t frame_bytes = (size_t)worker->settings->convention.bands * 4;
     unsigned char *bytes = base_alloc(STREAM_FRAMES, frame_bytes);
     float *frames = base_alloc(STREAM_FRAMES, frame_bytes);
-    opening begun;
+    mel_opening begun;
     bool array = false;
-    lull_status status = opening_init(&begun, &worker->settings->convention, error);
+    lull_status status = mel_opening_init(&begun, &worker->settings->convention, error);
     if (status == LULL_OK && (bytes == NULL || frames == NULL)) status = base_no_memory(error);
     size_t have = 0, taken = 0;
     while (status == LULL_OK) {
@@ -331,7 +331,7 @@ static lull_status run_stream(synthesis_worker *worker, lull_error *error) {
         status = finish(worker, error);
     base_free(bytes);
     base_free(frames);
-    opening_clear(&begun);
+    mel_opening_clear(&begun);
     return status;
 }
 

@@ -54,6 +54,12 @@ lull_status lull_mel_finish(lull_mel *mel, lull_error *error) {
     return status;
 }
 
+void lull_mel_reset(lull_mel *mel) {
+    if (!mel) return;
+    mel_front_end_reset(mel->front_end);
+    mel->finished = false;
+}
+
 void lull_mel_free(lull_mel *mel) {
     if (!mel) return;
     mel_front_end_free(mel->front_end);

@@ -58,6 +58,8 @@ static lull_status check(const lull_options *o, lull_error *error) {
         status = check_range("precision", (int)o->precision, 0, LULL_PRECISION_BF16, error);
     if (!status)
         status = check_range("queue_frames", (double)o->queue_frames, 0, VOCODER_MAX_QUEUE, error);
+    if (!status) status = check_range("pull_work", o->pull_work, 0, VOCODER_MAX_PULL_WORK, error);
+    if (!status) status = check_range("unchecked", o->unchecked, 0, 1, error);
     return status;
 }
 
@@ -108,5 +110,6 @@ lull_status vocoder_resolve_options(const lull_options *given, const model_confi
     if (resolved->refine_window < 0) resolved->refine_window = VOCODER_NOISE_REFINE_WINDOW;
     if (resolved->refine_momentum < 0) resolved->refine_momentum = VOCODER_NOISE_REFINE_MOMENTUM;
     if (resolved->queue_frames == 0) resolved->queue_frames = VOCODER_DEFAULT_QUEUE;
+    if (resolved->memory_limit == 0) resolved->memory_limit = VOCODER_DEFAULT_MEMORY;
     return LULL_OK;
 }

@@ -10,7 +10,9 @@ enum {
     VOCODER_MAX_WINDOW = MODEL_MAX_WINDOW,
     VOCODER_MAX_THREADS = 64,
     VOCODER_DEFAULT_QUEUE = 1024,
-    VOCODER_MAX_QUEUE = 1 << 24
+    VOCODER_MAX_QUEUE = 1 << 24,
+    VOCODER_MAX_PULL_WORK = 1 << 30,
+    VOCODER_DEFAULT_MEMORY = 1 << 30 /* bytes */
 };
 
 /* *resolved gets every value that was left to the model. config NULL: no network. given may be
