@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what lull is built from: sh tools/setup.sh [test] [fuzz]
+# Installs what lull is built from: sh tools/setup.sh [test] [fuzz] [package] [cross]
 # With "test" also what only its tests use, with "fuzz" what the fuzzers (tools/fuzz.sh) are built with. Debian 12 and its relatives; run by root, or by someone who may
 # sudo. Installs what is missing and nothing else, and says nothing when nothing is.
 set -eu
@@ -10,6 +10,9 @@ build="gcc libc6-dev dpkg-dev meson ninja-build pkgconf
 # C++ caller, command-line tests, scores from elsewhere, a browser for the pages, sound servers without a sound card, several machines.
 test="g++ python3 python3-numpy python3-scipy chromium
     pulseaudio pulseaudio-utils libasound2-plugins jackd2 libopenmpi-dev openmpi-bin"
+# Debian packages (tools/package.sh); other systems and C libraries (tools/cross.sh).
+package="debhelper lintian libopenmpi-dev"
+cross="gcc-mingw-w64-x86-64-posix wine64 musl-tools"
 fuzz="clang libclang-rt-14-dev"
 
 wanted=$build
@@ -17,8 +20,10 @@ for part in "$@"; do
     case $part in
     test) wanted="$wanted $test" ;;
     fuzz) wanted="$wanted $fuzz" ;;
+    package) wanted="$wanted $package" ;;
+    cross) wanted="$wanted $cross" ;;
     *)
-        echo "usage: sh tools/setup.sh [test] [fuzz]" >&2
+        echo "usage: sh tools/setup.sh [test] [fuzz] [package] [cross]" >&2
         exit 2
         ;;
     esac

@@ -22,10 +22,10 @@ enum { MOST_ASSIGNMENTS = 64, ASSIGNMENT_SIZE = 512 };
 
 typedef struct arguments {
     train_settings settings;
-    const char *output, *resume, *config, *preset, *init, *valid, *checkpoint_every;
+    const char *output, *resume, *corpus, *config, *preset, *init, *valid, *checkpoint_every;
     const char *mel, *objective, *name, *set;
     int sample_rate, channels, layers, threads, precision;
-    bool quiet;
+    bool quiet, accept_changes;
 } arguments;
 
 /* ---- lines -------------------------------------------------------------------------------- */
@@ -200,6 +200,10 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
         CLI_TEXT('o', "output", "RUN", &a->output, "folder of the run (default: run)"),
         CLI_TEXT('R', "resume", "RUN", &a->resume,
                  "continue a run where its last checkpoint left it"),
+        CLI_TEXT(0, "corpus", "DIR", &a->corpus,
+                 "with --resume: where the corpus is now, when it was moved"),
+        CLI_FLAG(0, "accept-changes", &a->accept_changes,
+                 "with --resume: go on although recordings were removed, changed or added"),
         CLI_TEXT(0, "valid", "DIR", &a->valid,
                  "recordings to validate on (default: 3 % of the corpus, by file name)"),
         CLI_TEXT(0, "config", "FILE", &a->config,
@@ -343,8 +347,14 @@ static lull_status finish_settings(arguments *a, const char *corpus, const model
 static int run_it(const arguments *a, ranks *ranks, const model_config *config) {
     speaker talk = {isatty(STDERR_FILENO) == 1, a->quiet, false};
     const char *folder = a->resume ? a->resume : a->output ? a->output : "run";
-    const train_run_options options = {
-        folder, a->resume != NULL, a->threads, &cli_stop_asked, speak, &talk, ranks};
+    const train_run_options options = {.folder = folder,
+                                       .resume = a->resume != NULL,
+                                       .threads = a->threads,
+                                       .stop = &cli_stop_asked,
+                                       .say = speak,
+                                       .context = &talk,
+                                       .ranks = ranks,
+                                       .accept_changes = a->accept_changes};
     train_result result;
     lull_error error = {0};
     cli_stop_catch(SIGUSR1, true); /* mpirun passes it on and does not end the ranks for it */
@@ -388,6 +398,8 @@ int command_train(int argc, char **argv) {
         return cli_usage_error(
             "train",
             "--resume continues a run as it is: only limits and training options may change");
+    if (!resumed && (a.corpus || a.accept_changes))
+        return cli_usage_error("train", "--corpus and --accept-changes go with --resume");
     ranks *ranks = NULL;
     lull_status status = ranks_join(&ranks, &error);
     if (status) return cli_fail(&error);
@@ -403,7 +415,8 @@ int command_train(int argc, char **argv) {
     bool usage = !status && (resumed || a.config != NULL || postnet) &&
                  !parse(&a, argc, argv, &first, &exit_code);
     if (!status && !usage && !resumed) status = change_config(&a, sets, set_count, &config, &error);
-    if (!status && !usage) status = finish_settings(&a, resumed ? NULL : corpus, &config, &error);
+    if (!status && !usage)
+        status = finish_settings(&a, resumed ? a.corpus : corpus, &config, &error);
     status = ranks_agree(ranks, status, &error);
     if (status) {
         if (ranks_rank(ranks) == 0) cli_fail(&error);

@@ -27,6 +27,7 @@ static void on_signal(int number) {
 void cli_stop_catch(int also, bool restart) {
     os_signal_catch(SIGINT, on_signal, restart);
     os_signal_catch(SIGTERM, on_signal, restart);
+    os_signal_catch(SIGHUP, on_signal, restart); /* a terminal that goes, as of a dropped ssh */
     if (also) os_signal_catch(also, on_signal, restart);
 }
 

@@ -1,5 +1,6 @@
-/* The wish to stop, as signals say it: SIGINT and SIGTERM, and for some commands others. The first
- * one asks, so that files are completed or removed; the second ends the program at once. */
+/* The wish to stop, as signals say it: SIGINT, SIGTERM and SIGHUP, and for some commands others.
+ * The first one asks, so that files are completed or removed; the second ends the program at once.
+ */
 #ifndef CLI_STOP_H
 #define CLI_STOP_H
 

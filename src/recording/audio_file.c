@@ -162,7 +162,8 @@ lull_status audio_file_read(const char *path, int rate, float **samples, size_t 
 }
 
 lull_status audio_file_read_part(const char *path, size_t first, size_t count, float *samples,
-                                 lull_error *error) {
+                                 size_t *got, lull_error *error) {
+    if (got) *got = 0;
     if (count > 0) memset(samples, 0, count * sizeof *samples);
     SNDFILE *file;
     audio_info info;
@@ -180,13 +181,14 @@ lull_status audio_file_read_part(const char *path, size_t first, size_t count, f
                            sf_strerror(file));
     }
     while (!status && done < left) {
-        size_t wanted = BLOCK_FLOATS / (size_t)info.channels, got;
+        size_t wanted = BLOCK_FLOATS / (size_t)info.channels, read;
         if (wanted > left - done) wanted = left - done;
-        status = read_block(file, path, info.channels, block, wanted, &got, error);
-        if (status || got == 0) break;
-        memcpy(samples + done, block, got * sizeof *samples);
-        done += got;
+        status = read_block(file, path, info.channels, block, wanted, &read, error);
+        if (status || read == 0) break;
+        memcpy(samples + done, block, read * sizeof *samples);
+        done += read;
     }
+    if (got) *got = done;
     base_free(block);
     sf_close(file);
     return status;
@@ -229,7 +231,8 @@ static unsigned char *put_tag(unsigned char *at, const char *tag) {
  */
 static size_t make_header(unsigned char *out, const audio_writer *w, bool known) {
     bool is_float = w->format == AUDIO_FLOAT;
-    uint32_t size = (uint32_t)pcm_bytes(w->format), header = is_float ? FLOAT_HEADER_BYTES : HEADER_BYTES;
+    uint32_t size = (uint32_t)pcm_bytes(w->format),
+             header = is_float ? FLOAT_HEADER_BYTES : HEADER_BYTES;
     uint32_t data = known ? (uint32_t)w->data_bytes : UINT32_MAX;
     unsigned char *at = put_tag(out, "RIFF");
     /* An odd chunk is followed by a byte that its own length does not count. */

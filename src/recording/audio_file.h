@@ -20,11 +20,12 @@ lull_status audio_file_read(const char *path, int rate, float **samples, size_t 
                             audio_info *info, lull_error *error);
 
 /* Reads frames first … first+count-1 at the file's own rate, mixed down; what lies outside the file
- * is 0. */
+ * is 0. *got (may be NULL): how many of them the file has. */
 lull_status audio_file_read_part(const char *path, size_t first, size_t count, float *samples,
-                                 lull_error *error);
+                                 size_t *got, lull_error *error);
 
-/* A mono WAV file written piece by piece, atomically (see atomic_file). path "-" is stdout (a WAV header of unknown length). */
+/* A mono WAV file written piece by piece, atomically (see atomic_file). path "-" is stdout (a WAV
+ * header of unknown length). */
 typedef struct audio_writer audio_writer;
 lull_status audio_writer_open(const char *path, int rate, audio_format format,
                               audio_writer **writer, lull_error *error);

@@ -1,6 +1,7 @@
 /* The corpora of a run: see corpora.h. */
 #include "train/corpora.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/printable.h"
 #include "io/file_bytes.h"
+#include "train/changes.h"
 #include "train/folder.h"
 
 enum { LEFT_OUT_SHOWN = 20 };
@@ -32,7 +35,9 @@ static void index_progress(void *context, size_t done, size_t total) {
 /* Every line goes to RUN/left-out.txt, the first ones to the user as well. */
 static void index_left_out(void *context, const char *line) {
     index_bar *bar = context;
-    if (bar->left_out != NULL) fprintf(bar->left_out, "%s\n", line);
+    char clean[2 * TRAIN_FOLDER_PATH];
+    if (bar->left_out != NULL)
+        fprintf(bar->left_out, "%s\n", base_printable(line, clean, sizeof clean));
     if (bar->lines++ < LEFT_OUT_SHOWN) train_say(bar->voice, TRAIN_LINE_WARNING, "%s", line);
 }
 
@@ -60,7 +65,13 @@ static lull_status open_training(const train_corpora_options *o, index_bar *bar,
     train_folder_file(o->run, "corpus-index.json", index);
     train_folder_file(o->run, "left-out.txt", left_out);
     const train_corpus_options options = corpus_options(o, bar, index);
-    lull_status status = train_corpus_open(o->settings->corpus, &options, o->pool, corpus, error);
+    const char *folder = o->settings->corpus;
+    if (o->resume && access(folder, R_OK) != 0)
+        return base_fail(error, LULL_IO,
+                         "%s: the corpus of the run is not there (%s); where it was moved to, "
+                         "--corpus says",
+                         folder, strerror(errno));
+    lull_status status = train_corpus_open(folder, &options, o->pool, corpus, error);
     if (!status && bar->lines > LEFT_OUT_SHOWN)
         train_say(o->voice, TRAIN_LINE_WARNING, "… and %zu more left out: %s",
                   bar->lines - LEFT_OUT_SHOWN, left_out);
@@ -98,6 +109,9 @@ lull_status train_corpora_open(const train_corpora_options *o, train_corpora *co
     train_folder_file(o->run, "left-out.txt", path);
     bar.left_out = fopen(path, "w");
     lull_status status = open_training(o, &bar, &corpora->training, error);
+    if (!status)
+        status = train_changes_check(o->run, corpora->training, o->resume, o->accept_changes,
+                                     o->voice, error);
     if (!status && o->settings->valid[0] != '\0')
         status = open_validation(o, &bar, &corpora->validation, error);
     else if (!status)
@@ -139,26 +153,6 @@ static lull_status receive_index(const train_corpora_options *o, ranks *ranks, c
     return status;
 }
 
-/* One line a recording: what the choice of crops depends on. */
-static char *corpus_text(const train_corpus *corpus) {
-    char *text = NULL;
-    size_t capacity = 0, used = 0;
-    if (!base_grow((void **)&text, &capacity, 64, 1)) return NULL;
-    /* NOLINTNEXTLINE(*-core.NullDereference): every rank has opened it. */
-    for (size_t i = 0; i < corpus->count; i++) {
-        const train_recording *one = &corpus->recordings[i];
-        size_t longest = strlen(one->name) + 128;
-        if (!base_grow((void **)&text, &capacity, used + longest, 1)) {
-            base_free(text);
-            return NULL;
-        }
-        int n = snprintf(text + used, longest, "%s, %zu samples at level %.17g%s\n", one->name,
-                         one->samples, one->level, one->resident ? " in memory" : "");
-        used += n > 0 ? (size_t)n : 0;
-    }
-    return text;
-}
-
 lull_status train_corpora_share(const train_corpora_options *o, ranks *ranks,
                                 train_corpora *corpora, lull_error *error) {
     char index[TRAIN_FOLDER_PATH];
@@ -173,7 +167,7 @@ lull_status train_corpora_share(const train_corpora_options *o, ranks *ranks,
     }
     status = ranks_agree(ranks, status, error);
     if (status) return status;
-    char *text = corpus_text(corpora->training);
+    char *text = train_changes_text(corpora->training);
     status = ranks_agree(ranks, text ? LULL_OK : base_no_memory(error), error);
     if (!status) status = ranks_same_text(ranks, "corpus", text, error);
     base_free(text);

@@ -20,6 +20,7 @@ typedef struct train_corpora_options {
     const train_voice *voice;
     thread_pool *pool;
     const volatile sig_atomic_t *stop;
+    bool resume, accept_changes; /* see changes.h */
 } train_corpora_options;
 
 /* Measures both: rank 0 alone. */

@@ -22,6 +22,9 @@
 
 enum { MAX_DEPTH = 32, CHUNK_SECONDS = 30, PATH_SIZE = 4096 };
 
+/* Full scales that a float recording may reach: one file beyond would spoil the steps of all. */
+static const double LOUDEST = 64.0;
+
 /* A file of the folder, before it is known to be a recording. */
 typedef struct found_file {
     char *path, *name;
@@ -32,6 +35,7 @@ typedef struct found_file {
     double level, silence, peak;
     char *reason; /* why it is left out, or NULL */
     bool other;   /* not even a recording by its name */
+    bool broken;  /* could not be read through: not for the index */
 } found_file;
 
 typedef struct found_list {
@@ -89,44 +93,132 @@ static lull_status add_file(found_list *list, const char *path, const char *name
     return LULL_OK;
 }
 
-/* The folders on the way to a file: a link to one of them would be a circle. */
-typedef struct way {
-    const struct way *above;
+/* Folders that have been looked into, so that links make neither circles nor copies: an open hash
+ * table of (device, number). */
+typedef struct seen_folder {
     uint64_t device, number;
-} way;
+    bool used;
+} seen_folder;
 
-static bool on_the_way(const way *at, const os_facts *folder) {
-    while (at != NULL && (at->device != folder->device || at->number != folder->number))
-        at = at->above;
-    return at != NULL;
+typedef struct walk {
+    found_list *list;
+    seen_folder *seen;
+    size_t seen_count, seen_capacity; /* a power of 2 */
+    found_list links;                 /* to folders: looked into after all real ones */
+} walk;
+
+/* The folder's place in the table, or the free one for it. */
+static seen_folder *place_of(seen_folder *seen, size_t capacity, uint64_t device, uint64_t number) {
+    size_t at = (size_t)((number * 0x9e3779b97f4a7c15u) ^ device) & (capacity - 1);
+    while (seen[at].used && (seen[at].device != device || seen[at].number != number))
+        at = (at + 1) & (capacity - 1);
+    return &seen[at];
 }
 
-static lull_status scan(const char *folder, const char *prefix, int depth, const way *above,
-                        found_list *list, lull_error *error) {
+/* *is_new: it had not been seen. */
+static lull_status see(walk *w, const os_facts *folder, bool *is_new, lull_error *error) {
+    if (2 * w->seen_count >= w->seen_capacity) {
+        size_t wider = w->seen_capacity ? 2 * w->seen_capacity : 64;
+        seen_folder *table = base_alloc(wider, sizeof *table);
+        if (table == NULL) return base_no_memory(error);
+        for (size_t i = 0; i < w->seen_capacity; i++)
+            if (w->seen[i].used)
+                *place_of(table, wider, w->seen[i].device, w->seen[i].number) = w->seen[i];
+        base_free(w->seen);
+        w->seen = table;
+        w->seen_capacity = wider;
+    }
+    seen_folder *place = place_of(w->seen, w->seen_capacity, folder->device, folder->number);
+    *is_new = !place->used;
+    if (*is_new) w->seen_count++;
+    *place = (seen_folder){folder->device, folder->number, true};
+    return LULL_OK;
+}
+
+/* A link to a folder that the corpus lies in would bring in all that lies beside it. */
+static lull_status see_above(walk *w, const char *folder, lull_error *error) {
+    char *path = realpath(folder, NULL);
+    lull_status status = LULL_OK;
+    while (path != NULL && !status) {
+        char *slash = strrchr(path, '/');
+        os_facts facts;
+        bool is_new;
+        if (slash == NULL || path[1] == '\0') break;
+        slash[slash == path] = '\0';
+        if (os_facts_of(path, &facts) == 0) status = see(w, &facts, &is_new, error);
+    }
+    free(path);
+    return status;
+}
+
+/* One entry of a folder. */
+static lull_status scan(walk *w, const char *folder, const char *prefix, int depth,
+                        lull_error *error);
+
+static lull_status scan_entry(walk *w, const char *path, const char *name, int depth,
+                              lull_error *error) {
+    os_facts about;
+    struct stat own;
+    if (os_facts_of(path, &about) != 0 || lstat(path, &own) != 0)
+        return LULL_OK; /* gone, or a dangling link */
+    if (about.kind == OS_FILE) return add_file(w->list, path, name, &about, error);
+    if (about.kind != OS_FOLDER || depth >= MAX_DEPTH) return LULL_OK;
+    return S_ISLNK(own.st_mode) ? add_file(&w->links, path, name, &about, error)
+                                : scan(w, path, name, depth + 1, error);
+}
+
+static lull_status scan(walk *w, const char *folder, const char *prefix, int depth,
+                        lull_error *error) {
     os_facts own;
+    bool is_new = false;
     DIR *directory = opendir(folder);
     if (directory == NULL || os_facts_of(folder, &own) != 0) {
         int reason = errno;
         if (directory != NULL) closedir(directory);
         return base_fail(error, LULL_IO, "%s: cannot be listed: %s", folder, strerror(reason));
     }
-    const way here = {above, own.device, own.number};
-    lull_status status = LULL_OK;
+    lull_status status = see(w, &own, &is_new, error);
     struct dirent *entry;
-    while (!status && (entry = readdir(directory)) != NULL) {
+    while (!status && is_new && (entry = readdir(directory)) != NULL) {
         if (entry->d_name[0] == '.') continue;
         char path[PATH_SIZE], name[PATH_SIZE];
         int a = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         int b = snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "/" : "", entry->d_name);
-        os_facts about;
-        if (a >= PATH_SIZE || b >= PATH_SIZE) continue;
-        if (os_facts_of(path, &about) != 0) continue; /* gone, or a dangling link */
-        if (about.kind == OS_FOLDER && depth < MAX_DEPTH && !on_the_way(&here, &about))
-            status = scan(path, name, depth + 1, &here, list, error);
-        else if (about.kind == OS_FILE)
-            status = add_file(list, path, name, &about, error);
+        if (a < PATH_SIZE && b < PATH_SIZE) status = scan_entry(w, path, name, depth, error);
     }
     closedir(directory);
+    return status;
+}
+
+static void free_found(found_list *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        base_free(list->files[i].path);
+        base_free(list->files[i].name);
+        base_free(list->files[i].reason);
+    }
+    base_free(list->files);
+}
+
+/* Every folder once: by its own name where the corpus has it, else by the first of the links to
+ * it, level by level and in the order of their names, whatever order the system lists them in. */
+static lull_status find_files(const char *folder, found_list *list, lull_error *error) {
+    walk w = {.list = list};
+    lull_status status = see_above(&w, folder, error);
+    if (!status) status = scan(&w, folder, "", 0, error);
+    while (!status && w.links.count > 0) {
+        found_list level = w.links;
+        w.links = (found_list){0};
+        qsort(level.files, level.count, sizeof *level.files, by_name);
+        for (size_t i = 0; i < level.count && !status; i++) {
+            int depth = 1;
+            for (const char *c = level.files[i].name; *c; c++) depth += *c == '/';
+            status = scan(&w, level.files[i].path, level.files[i].name, depth, error);
+        }
+        free_found(&level);
+    }
+    free_found(&w.links);
+    base_free(w.seen);
+    if (list->count > 0) qsort(list->files, list->count, sizeof *list->files, by_name);
     return status;
 }
 
@@ -189,14 +281,17 @@ static void measure(found_file *file) {
     chunk = chunk > window ? chunk - chunk % window : chunk;
     for (size_t first = 0; samples != NULL && chunk > 0 && first < info.frames; first += chunk) {
         size_t n = info.frames - first < chunk ? info.frames - first : chunk;
-        if (audio_file_read_part(file->path, first, n, samples, &error)) {
+        size_t got = 0;
+        if (audio_file_read_part(file->path, first, n, samples, &got, &error)) {
             file->reason = base_strdup(error.message);
             break;
         }
-        for (size_t i = 0; i < n; i += window)
-            meter_window(&meter, samples + i, n - i < window ? n - i : window);
+        for (size_t i = 0; i < got; i += window)
+            meter_window(&meter, samples + i, got - i < window ? got - i : window);
+        if (got < n) info.frames = file->frames = first + got; /* its header promises more */
     }
     if (samples == NULL) file->reason = base_strdup("out of memory");
+    file->broken = file->reason != NULL;
     base_free(samples);
     file->peak = meter.peak;
     meter_result(&meter, &file->level, &file->silence);
@@ -292,7 +387,8 @@ static void index_save(const char *path, const found_list *list) {
     yyjson_mut_val *files = json_add_array(&writer, writer.root, "files");
     for (size_t i = 0; i < list->count; i++) {
         const found_file *file = &list->files[i];
-        if (file->rate == 0 || (file->reason != NULL && file->frames == 0)) continue;
+        if (file->rate == 0 || file->broken || (file->reason != NULL && file->frames == 0))
+            continue;
         char modified[32];
         snprintf(modified, sizeof modified, "%lld", (long long)file->modified);
         yyjson_mut_val *item = json_add_object(&writer, files, NULL);
@@ -340,6 +436,12 @@ static void judge(found_file *file, const train_corpus_options *options) {
         file->reason = base_strdup(text);
     } else if (file->peak < 1e-4) {
         file->reason = base_strdup("silent: its loudest sample is 80 dB below full scale");
+    } else if (file->peak > LOUDEST) {
+        snprintf(text, sizeof text,
+                 "its loudest sample is %.3g times full scale: integers as floats? Divide them by "
+                 "what is full scale",
+                 file->peak);
+        file->reason = base_strdup(text);
     }
 }
 
@@ -368,15 +470,6 @@ static void tell_left_out(const found_list *list, const train_corpus_options *op
                  example, others == 1 ? "" : ", …");
         options->left_out(options->context, line);
     }
-}
-
-static void free_found(found_list *list) {
-    for (size_t i = 0; i < list->count; i++) {
-        base_free(list->files[i].path);
-        base_free(list->files[i].name);
-        base_free(list->files[i].reason);
-    }
-    base_free(list->files);
 }
 
 static lull_status build(found_list *list, const train_corpus_options *options,
@@ -415,9 +508,8 @@ lull_status train_corpus_open(const char *folder, const train_corpus_options *op
                               thread_pool *pool, train_corpus **result, lull_error *error) {
     found_list list = {0};
     train_corpus *corpus = NULL;
-    lull_status status = scan(folder, "", 0, NULL, &list, error);
+    lull_status status = find_files(folder, &list, error);
     if (status) goto done;
-    if (list.count > 0) qsort(list.files, list.count, sizeof *list.files, by_name);
     if (options->index_path != NULL) index_load(options->index_path, &list);
     measure_task task = {list.files, list.count, 0, PTHREAD_MUTEX_INITIALIZER, options};
     thread_pool_run(pool, (int)list.count, measure_one, &task);
@@ -479,6 +571,13 @@ static size_t greatest_divisor(size_t a, size_t b) {
     return a;
 }
 
+static lull_status has_changed(const train_recording *recording, lull_error *error) {
+    return base_fail(error, LULL_FORMAT,
+                     "%s: is shorter than when it was measured: it was cut off or replaced while "
+                     "in use",
+                     recording->path);
+}
+
 static lull_status make_resident(train_corpus *corpus, train_recording *recording,
                                  lull_error *error) {
     float *samples = NULL;
@@ -491,7 +590,13 @@ static lull_status make_resident(train_corpus *corpus, train_recording *recordin
         base_free(samples);
         return base_no_memory(error);
     }
-    if (count > recording->samples) count = recording->samples; /* resampling may round up */
+    if (count > recording->samples) count = recording->samples; /* resampling may round up … */
+    if (count + 2 < recording->samples) {                       /* … or down */
+        base_free(samples);
+        base_free(recording->audio);
+        recording->audio = NULL;
+        return has_changed(recording, error);
+    }
     memcpy(recording->audio, samples, count * sizeof *samples);
     base_free(samples);
     return LULL_OK;
@@ -502,8 +607,11 @@ static lull_status make_resident(train_corpus *corpus, train_recording *recordin
  * the resampler's filter. */
 static lull_status read_part(const train_corpus *corpus, const train_recording *recording,
                              size_t first, size_t count, float *out, lull_error *error) {
-    if (recording->rate == corpus->rate || recording->rate < 1)
-        return audio_file_read_part(recording->path, first, count, out, error);
+    size_t got = 0;
+    if (recording->rate == corpus->rate || recording->rate < 1) {
+        lull_status status = audio_file_read_part(recording->path, first, count, out, &got, error);
+        return !status && got < count ? has_changed(recording, error) : status;
+    }
     size_t divisor = greatest_divisor((size_t)recording->rate, (size_t)corpus->rate);
     size_t in_unit = (size_t)recording->rate / divisor, out_unit = (size_t)corpus->rate / divisor;
     assert(out_unit > 0); /* the divisor divides the rate */
@@ -516,8 +624,10 @@ static lull_status read_part(const train_corpus *corpus, const train_recording *
         in_count = recording->frames > in_first ? recording->frames - in_first : 0;
     float *in = base_alloc(in_count, sizeof *in), *converted = NULL;
     size_t produced = 0;
-    lull_status status = in ? audio_file_read_part(recording->path, in_first, in_count, in, error)
-                            : base_no_memory(error);
+    lull_status status =
+        in ? audio_file_read_part(recording->path, in_first, in_count, in, &got, error)
+           : base_no_memory(error);
+    if (!status && got < in_count) status = has_changed(recording, error);
     if (!status)
         status =
             resample(in, in_count, recording->rate, corpus->rate, &converted, &produced, error);

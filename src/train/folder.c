@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,10 +73,11 @@ static lull_status lock(train_folder *folder, lull_error *error) {
         int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (file < 0)
             return base_fail(error, LULL_IO, "%s: cannot be made: %s", path, strerror(errno));
-        if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        if (fcntl(file, F_SETLK, &whole) != 0) {
             int reason = errno;
             lull_status status = LULL_OK;
-            if (reason == EWOULDBLOCK) status = taken(folder->path, file, error);
+            if (reason == EAGAIN || reason == EACCES) status = taken(folder->path, file, error);
             close(file); /* a file system without locks: train all the same */
             return status;
         }

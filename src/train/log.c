@@ -19,6 +19,7 @@ struct train_log {
     char path[PATH_SIZE], curve[PATH_SIZE];
     int file;
     FILE *timing;
+    uint64_t missing; /* bytes that the checkpoint counts and the file lacks */
     uint64_t written; /* bytes of the file that are whole lines */
     char *
         pending; /* lines that are not in the file yet: they stay here while it cannot be written */
@@ -53,6 +54,20 @@ static void read_back(train_log *log) {
     fclose(file);
 }
 
+/* Whole lines among the first `bytes` of a file. */
+static uint64_t whole_lines(const char *path, uint64_t bytes) {
+    FILE *file = fopen(path, "rb");
+    uint64_t at = 0, whole = 0;
+    for (int c; file != NULL && at < bytes && (c = getc(file)) != EOF;)
+        if (at++, c == '\n') whole = at;
+    if (file != NULL) fclose(file);
+    return whole;
+}
+
+uint64_t train_log_missing(const train_log *log) {
+    return log->missing;
+}
+
 lull_status train_log_open(const char *run, uint64_t bytes, train_log **result, lull_error *error) {
     char timing[PATH_SIZE];
     train_log *log = base_alloc(1, sizeof *log);
@@ -62,14 +77,16 @@ lull_status train_log_open(const char *run, uint64_t bytes, train_log **result, 
     snprintf(log->path, sizeof log->path, "%s/log.jsonl", run);
     snprintf(log->curve, sizeof log->curve, "%s/curve.png", run);
     snprintf(timing, sizeof timing, "%s/timing.jsonl", run);
-    if (bytes > 0 && truncate(log->path, (off_t)bytes) != 0) {
+    uint64_t whole = bytes > 0 ? whole_lines(log->path, bytes) : 0;
+    log->missing = bytes - whole;
+    if (whole > 0 && truncate(log->path, (off_t)whole) != 0) {
         lull_status status = base_fail(error, LULL_IO, "%s: cannot be cut back to %llu bytes: %s",
-                                       log->path, (unsigned long long)bytes, strerror(errno));
+                                       log->path, (unsigned long long)whole, strerror(errno));
         train_log_free(log);
         return status;
     }
-    if (bytes > 0) read_back(log);
-    log->file = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC | (bytes > 0 ? 0 : O_TRUNC), 0666);
+    if (whole > 0) read_back(log);
+    log->file = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC | (whole > 0 ? 0 : O_TRUNC), 0666);
     log->timing = fopen(timing, bytes > 0 ? "a" : "w");
     if (log->file < 0 || log->timing == NULL) {
         lull_status status = base_fail(error, LULL_IO, "%s: cannot be written: %s",
@@ -77,7 +94,7 @@ lull_status train_log_open(const char *run, uint64_t bytes, train_log **result, 
         train_log_free(log);
         return status;
     }
-    log->written = bytes;
+    log->written = whole;
     *result = log;
     return LULL_OK;
 }

@@ -12,6 +12,9 @@ typedef struct train_log train_log;
 /* bytes: how much of an existing log.jsonl belongs to the state at hand (0 begins anew); its
  * numbers are read back into the curves. */
 lull_status train_log_open(const char *run, uint64_t bytes, train_log **log, lull_error *error);
+/* Bytes that were missing at the end of a log.jsonl shorter than its checkpoint: it goes on from
+ * its last whole line. */
+uint64_t train_log_missing(const train_log *log);
 /* A step: loss and norm may be NaN or infinite (written as null, with "skipped": true). */
 void train_log_step(train_log *log, uint64_t step, double loss, double norm, double rate,
                     bool skipped);

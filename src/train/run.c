@@ -151,6 +151,22 @@ static lull_status steps(run *r, bool *whole, lull_error *error) {
     return status;
 }
 
+/* A run whose limit is used up would otherwise end without a word. */
+static void say_used_up(const run *r) {
+    const train_settings *s = r->settings;
+    uint64_t step = r->state.progress.step;
+    if (s->max_steps > 0 && step >= s->max_steps)
+        train_say(&r->voice, TRAIN_LINE_WARNING,
+                  "nothing to do: the run has its %llu steps; to go on, pass a larger --max-steps "
+                  "(this one was %llu)",
+                  (unsigned long long)step, (unsigned long long)s->max_steps);
+    else
+        train_say(&r->voice, TRAIN_LINE_WARNING,
+                  "nothing to do: the run has had its %.4g hours; to go on, pass a larger "
+                  "--max-hours (this one was %.4g)",
+                  train_clock_elapsed(&r->clock) / 3600.0, s->max_hours);
+}
+
 static lull_status loop(run *r, train_result *result, lull_error *error) {
     const train_progress *p = &r->state.progress;
     bool whole = true;
@@ -158,6 +174,8 @@ static lull_status loop(run *r, train_result *result, lull_error *error) {
     uint64_t first = r->evaluated = r->saved = p->step;
     train_report_begin(&r->report);
     r->saved_at = base_now();
+    result->nothing_done = !status && train_clock_at_end(&r->clock, first);
+    if (result->nothing_done) say_used_up(r);
     if (!status) status = steps(r, &whole, error);
     bool moved = p->step > first;
     result->interrupted = !status && !train_clock_at_end(&r->clock, p->step);
@@ -183,8 +201,14 @@ static lull_status compare_ranks(run *r, lull_error *error) {
 }
 
 static train_corpora_options corpora_options(const run *r) {
-    return (train_corpora_options){r->options->folder, r->config, r->settings,
-                                   &r->voice,          r->pool,   r->options->stop};
+    return (train_corpora_options){.run = r->options->folder,
+                                   .config = r->config,
+                                   .settings = r->settings,
+                                   .voice = &r->voice,
+                                   .pool = r->pool,
+                                   .stop = r->options->stop,
+                                   .resume = r->options->resume,
+                                   .accept_changes = r->options->accept_changes};
 }
 
 /* What only the first rank does: folders, measuring, validation, the run's files. */

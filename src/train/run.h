@@ -22,12 +22,15 @@ typedef struct train_run_options {
      * speaks, validates and writes; the others need the corpus, not the run's folder. NULL: alone.
      */
     ranks *ranks;
+    /* With resume: go on although the corpus is not what the run was trained on. */
+    bool accept_changes;
 } train_run_options;
 
 typedef struct train_result {
     uint64_t steps, skipped;
     bool interrupted;  /* ended by *stop */
     bool checkpointed; /* the last state is on disk */
+    bool nothing_done; /* a limit had been reached before the first step */
 } train_result;
 
 /* Model's configuration and settings as config.json will have them (of a resumed run: already has

@@ -57,6 +57,12 @@ static lull_status find(const train_start_options *o, train_state *state, train_
         train_say(o->voice, TRAIN_LINE_EVENT, "no checkpoint yet: beginning at the first step");
     if (!found) status = begin(o, state, error);
     if (!status) status = train_log_open(o->run, state->progress.log_bytes, log, error);
+    if (!status && train_log_missing(*log) > 0)
+        train_say(o->voice, TRAIN_LINE_WARNING,
+                  "%s/log.jsonl: %llu of the %llu bytes that its checkpoint counts are missing; it "
+                  "goes on from its last whole line",
+                  o->run, (unsigned long long)train_log_missing(*log),
+                  (unsigned long long)state->progress.log_bytes);
     return status;
 }
 

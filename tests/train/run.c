@@ -80,7 +80,12 @@ static lull_status train_in(fixture *f, const char *name, bool resume, int threa
         l = &nobody;
     }
     join(run, f->folder, name);
-    const train_run_options options = {run, resume, threads, &l->stop, listen_to, l, NULL};
+    const train_run_options options = {.folder = run,
+                                       .resume = resume,
+                                       .threads = threads,
+                                       .stop = &l->stop,
+                                       .say = listen_to,
+                                       .context = l};
     return train_run(&f->config, &f->settings, &options, result, error);
 }
 
