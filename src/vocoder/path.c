@@ -185,10 +185,10 @@ lull_status vocoder_path_init(vocoder_path *p, const lull_model *model,
 }
 
 uint64_t vocoder_path_bytes(const vocoder_path *p) {
-    /* The path, and what the vocoder has around it: first frames to look at, a bell, odds and ends.
-     */
+    /* The path, and what the vocoder has around it: a plan, the first frames to look at, a bell,
+     * what is needed while all this is made. */
     uint64_t bands = (uint64_t)p->convention.bands;
-    uint64_t sum = base_memory_add(4096, 1, sizeof *p);
+    uint64_t sum = base_memory_add(1 << 16, 1, sizeof *p);
     sum = base_memory_add(sum, MEL_OPENING_FRAMES * bands, sizeof(float));
     sum = base_memory_add(sum, (uint64_t)p->steps, sizeof *p->step);
     sum = base_memory_add(sum, (uint64_t)p->steps + OTHER_PARTS, sizeof *p->part);
