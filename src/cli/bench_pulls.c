@@ -180,12 +180,12 @@ static int bench(const pulls_settings *settings) {
 
 int bench_pulls(int argc, char **argv) {
     pulls_settings settings = {
-        .synthesis = CLI_SYNTHESIS_DEFAULT, .samples = 64, .work = 128, .seconds = 4};
+        .synthesis = CLI_SYNTHESIS_DEFAULT, .samples = 64, .work = 256, .seconds = 4};
     int first = 0, code = CLI_OK;
     const cli_option options[] = {CLI_INT(0, "samples", "N", &settings.samples, 1, MOST_SAMPLES,
                                           "samples that a pull asks for (default 64)"),
                                   CLI_INT(0, "work", "N", &settings.work, 1, 1 << 20,
-                                          "the bound that is compared with none (default 128)"),
+                                          "the bound that is compared with none (default 256)"),
                                   CLI_NUMBER(0, "seconds", "X", &settings.seconds, 0.2, 600.0,
                                              "of made-up speech (default 4)"),
                                   CLI_SYNTHESIS_OPTIONS(settings.synthesis),

@@ -300,13 +300,20 @@ static size_t count_pulled(lull_vocoder *v, size_t n) {
     return n;
 }
 
+/* Whether a pull that has its samples goes on: what is left of the work that was allowed goes into
+ * the next frame, so that the load is even. */
+static bool works_ahead(const lull_vocoder *v, size_t hop) {
+    const line *out = &v->path.output.out;
+    return v->bounded && (size_t)(out->end - out->first) < hop;
+}
+
 /* Ticks until n samples are there, nothing more can be done, or the work allowed is done. */
 static size_t synthesize(lull_vocoder *v, float *samples, size_t n) {
     size_t got = 0, hop = (size_t)v->path.convention.hop;
     allow_work(v);
     while (!v->failed) {
         got += count_pulled(v, take_ready(v, samples + got, n - got));
-        if (got == n) break;
+        if (got == n && !works_ahead(v, hop)) break;
         /* No more at a time than was asked for: who pulls little wants it soon. */
         v->block = n - got < MOST_BLOCK ? round_up(n - got, hop) : MOST_BLOCK;
         if (v->block < hop) v->block = hop;
