@@ -262,8 +262,7 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
     };
     const cli_command_line line = {
         .name = "train",
-        .usage = "[OPTIONS] CORPUS -o RUN\n[OPTIONS] --pairs LIST --init MODEL -o RUN\n[OPTIONS] "
-                 "--resume RUN",
+        .usage = "[OPTIONS] CORPUS -o RUN\n[OPTIONS] --resume RUN",
         .about =
             "Trains a model on a folder of recordings: every file in it that is audio, of any\n"
             "rate. RUN/model.safetensors is ready for 'lull synth -m' at every checkpoint.",
