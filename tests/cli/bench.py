@@ -66,6 +66,20 @@ class Bench(Case):
         self.assertLess(rows["all there", 256]["worst_seconds"], rows["all there", 0]["worst_seconds"])
         self.assert_fails(self.run_lull("bench", "pulls", "--samples", "0"), "samples", code=2)
 
+    def test_fft(self):
+        facts = json.loads(self.assert_fine(self.run_lull("bench", "fft", "--json", "--rounds", "1")).out)
+        self.assertIn(facts["fft"], ("fftw", "plain"))
+        sizes = [row["size"] for row in facts["rows"]]
+        for size in (512, 1024, 1200, 1920, 2048):
+            self.assertIn(size, sizes)
+        for row in facts["rows"]:
+            for kind in ("pair", "real"):
+                self.assertGreater(row[kind]["own_seconds"], 0)
+                self.assertEqual("fftw_seconds" in row[kind], facts["fft"] == "fftw")
+        text = self.assert_fine(self.run_lull("bench", "fft", "--rounds", "1")).out.decode()
+        self.assertIn("Microseconds", text)
+        self.assert_fails(self.run_lull("bench", "fft", "--rounds", "0"), "rounds", code=2)
+
     def test_training(self):
         facts = json.loads(self.assert_fine(
             self.run_lull("bench", "train", "--json", "--seconds", "0", "--batch", "1", "--crop-frames", "8")).out)
