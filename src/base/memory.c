@@ -7,6 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Files are read as they lie, and sizes of what files promise are multiplied in size_t. */
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "lull needs a little-endian machine"
+#endif
+#if SIZE_MAX < 0xffffffffffffffff
+#error "lull needs a machine of 64 bits"
+#endif
+
 enum { ALIGNMENT = 64 };
 
 /* Allocations until the one that fails; 0 is off. */
@@ -49,6 +57,13 @@ void *base_alloc(size_t count, size_t size) {
     memset(memory, 0, bytes);
     atomic_fetch_add_explicit(&given, bytes, memory_order_relaxed);
     return memory;
+}
+
+bool base_memory_there(size_t bytes) {
+    void *memory = must_fail() ? NULL : os_memory_take(ALIGNMENT, bytes / ALIGNMENT * ALIGNMENT);
+    bool there = memory != NULL;
+    os_memory_give(memory);
+    return there;
 }
 
 void base_free(void *memory) {
