@@ -28,7 +28,6 @@ void os_thread_naps_exactly(void) {
 #endif
 }
 
-<<<<<<< HEAD
 clockid_t os_thread_wait_clock(pthread_condattr_t *attributes) {
 #ifdef __APPLE__ /* has no choice of clocks */
     (void)attributes;
@@ -36,7 +35,8 @@ clockid_t os_thread_wait_clock(pthread_condattr_t *attributes) {
     if (pthread_condattr_setclock(attributes, CLOCK_MONOTONIC) == 0) return CLOCK_MONOTONIC;
 #endif
     return CLOCK_REALTIME;
-=======
+}
+
 /* Linux gives that state only to processes that ask for it (Documentation/arch/x86/xstate.rst). */
 bool os_thread_allow_tiles(void) {
 #if defined(__linux__) && defined(SYS_arch_prctl)
@@ -45,5 +45,4 @@ bool os_thread_allow_tiles(void) {
 #else
     return false;
 #endif
->>>>>>> main
 }
