@@ -25,12 +25,19 @@
  * Conventions. Every function that can fail returns a lull_status; LULL_OK is 0. Where it takes a
  * `lull_error *`, that may be NULL; otherwise, on failure, it holds the status and one line of text
  * that names what was found, what was expected and what to do. The library never prints, exits or
+<<<<<<< HEAD
  * aborts. Nothing here keeps a pointer that the caller gave, unless its comment says so. Threads
  * that call it want 64 KiB of stack. docs/embedding.md is the guide: threads, waiting, bounded
  * work, memory, latency.
  *
  * After fork a child may free what it inherited (and go on with one thread); it is the child's
  * alone.
+=======
+ * aborts, with one exception: built with FFTW (-Dfft=fftw), it cannot help that FFTW ends the
+ * process when one of its own allocations fails while a vocoder is made; the library asks for 4 MB
+ * before, and fails with LULL_NO_MEMORY where they are not there. Built with -Dfft=plain, there is no
+ * such case. Nothing here keeps a pointer that the caller gave, unless its comment says so.
+>>>>>>> main
  */
 #ifndef LULL_H
 #define LULL_H

@@ -6,7 +6,7 @@ usage='usage: tools/corpus.sh [-r HZ] FOLDER [LANGUAGE...]
 Writes FOLDER/train/LANGUAGE/*.wav and FOLDER/valid/LANGUAGE/*.wav: mono, 16 bit, 16000 Hz unless -r says otherwise
 (the recordings hold nothing above 8 kHz). LANGUAGE: en es fr it ru; all of them when none is given. The MD5 of a
 file name modulo 20 decides its side: 1 is valid, 0 is kept out of both for final measurements, the rest is train.
-Needs apt-get, dpkg, md5sum and ffmpeg on Debian or a relative of it; nothing is installed. The licence of each
+Needs apt-get, dpkg, md5sum, awk and ffmpeg on Debian or a relative of it; nothing is installed. The licence of each
 package (CC-BY-SA-3.0 or the like) is left in FOLDER/copyright.'
 set -eu
 
@@ -33,7 +33,7 @@ shift
 for language; do
     case $language in en | es | fr | it | ru) ;; *) fail "no language '$language': en es fr it ru are there" 2 ;; esac
 done
-for program in apt-get dpkg md5sum ffmpeg; do
+for program in apt-get dpkg md5sum ffmpeg awk xargs; do
     command -v "$program" >/dev/null || fail "$program is missing (apt-get install ffmpeg, on Debian)"
 done
 
@@ -45,11 +45,27 @@ trap 'exit 1' HUP INT TERM
 chmod 755 "$work"
 [ "$(id -u)" -ne 0 ] || chown _apt "$work" 2>/dev/null || true # as whom apt-get downloads when root calls it
 
-# Which side a file name falls on.
-side() {
-    digits=$(printf '%s' "$1" | md5sum | cut -c 1-15)
-    case $((0x$digits % 20)) in 0) ;; 1) echo valid ;; *) echo train ;; esac
-}
+# What a batch does, for pairs of a recording and its file: those that are missing, in one ffmpeg. An unfinished file
+# never has its final name: a second run completes what the first one left.
+cat >"$work/convert" <<'END'
+inputs='' outputs='' names='' number=0 at=1
+while [ "$at" -lt $# ]; do
+    to=$((at + 1))
+    if eval "[ ! -e \"\${$to}\" ]"; then
+        inputs="$inputs -f g722 -i \"\${$at}\""
+        outputs="$outputs -map $number:a -ar $RATE -ac 1 -c:a pcm_s16le -f wav \"\${$to}.part\""
+        names="$names $to"
+        number=$((number + 1))
+    fi
+    at=$((at + 2))
+done
+if [ "$number" -gt 0 ]; then
+    eval "ffmpeg -nostdin -v error -y $inputs $outputs" || exit 255
+    for to in $names; do eval "mv \"\${$to}.part\" \"\${$to}\"" || exit 255; done
+fi
+echo $(($# / 2)) >>"$DONE"
+printf '\r%s: %d of %d recordings' "$LANGUAGE" "$(awk '{ n += $1 } END { print n }' "$DONE")" "$TOTAL" >&2
+END
 
 for language; do
     package=asterisk-core-sounds-$language-g722
@@ -58,15 +74,28 @@ for language; do
     dpkg -x "$work/$package"_*.deb "$work/$language"
     cp "$work/$language/usr/share/doc/$package/copyright" "$folder/copyright/$language.txt" 2>/dev/null || true
     mkdir -p "$folder/train/$language" "$folder/valid/$language"
-    find "$work/$language" -name '*.g722' | LC_ALL=C sort | while IFS= read -r recording; do
-        name=$(printf '%s' "${recording#*/sounds/}" | tr / _)
-        name=${name%.g722}.wav
-        where=$(side "$name")
-        [ -z "$where" ] || printf '%s\n%s\n' "$recording" "$folder/$where/$language/$name"
-    done >"$work/list"
-    # An unfinished file never has its final name: a second run completes what the first one left.
-    RATE=$rate xargs -n 2 -P "$(nproc)" sh -c '
-        [ -e "$1" ] || { ffmpeg -nostdin -v error -y -f g722 -i "$0" -ar "$RATE" -ac 1 -c:a pcm_s16le -f wav "$1.part" &&
-            mv "$1.part" "$1"; }' <"$work/list" || fail "$package: a recording could not be converted"
-    echo "$language: $(ls "$folder/train/$language" | wc -l) train, $(ls "$folder/valid/$language" | wc -l) valid" >&2
+    # The names' hashes from one md5sum: each name is a file, whose own name is its line's number.
+    find "$work/$language" -name '*.g722' | LC_ALL=C sort >"$work/recordings"
+    sed 's,.*/sounds/,,; s,/,_,g; s,\.g722$,.wav,' "$work/recordings" >"$work/wav"
+    rm -rf "$work/names"
+    mkdir "$work/names"
+    awk -v folder="$work/names" '{ file = folder "/" NR; printf "%s", $0 >file; close(file) }' "$work/wav"
+    (cd "$work/names" && find . -type f -exec md5sum {} +) >"$work/hashes"
+    awk -v folder="$folder" -v language="$language" '
+        FILENAME == ARGV[1] {
+            rest = 0
+            for (i = 1; i <= 15; i++) rest = (rest * 16 + index("0123456789abcdef", substr($1, i, 1)) - 1) % 20
+            sub(/.*\//, "", $2)
+            side[$2] = rest == 0 ? "" : rest == 1 ? "valid" : "train"
+            next
+        }
+        FILENAME == ARGV[2] { wav[FNR] = $0; next }
+        side[FNR] != "" { print $0; print folder "/" side[FNR] "/" language "/" wav[FNR] }
+        ' "$work/hashes" "$work/wav" "$work/recordings" >"$work/list"
+    : >"$work/done"
+    TOTAL=$(($(wc -l <"$work/list") / 2)) DONE=$work/done LANGUAGE=$language RATE=$rate \
+        xargs -d '\n' -n 100 -P "$(nproc)" sh "$work/convert" <"$work/list" ||
+        fail "$package: a recording could not be converted"
+    printf '\r%s: %d train, %d valid          \n' "$language" "$(ls "$folder/train/$language" | wc -l)" \
+        "$(ls "$folder/valid/$language" | wc -l)" >&2
 done

@@ -22,7 +22,8 @@ enum { MOST_ASSIGNMENTS = 64, ASSIGNMENT_SIZE = 512 };
 
 typedef struct arguments {
     train_settings settings;
-    const char *output, *resume, *corpus, *config, *preset, *init, *valid, *checkpoint_every;
+    const char *output, *resume, *corpus, *pairs, *config, *preset, *init, *valid,
+        *checkpoint_every;
     const char *mel, *objective, *name, *set;
     int sample_rate, channels, layers, threads, precision;
     bool quiet, accept_changes;
@@ -200,10 +201,8 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
         CLI_TEXT('o', "output", "RUN", &a->output, "folder of the run (default: run)"),
         CLI_TEXT('R', "resume", "RUN", &a->resume,
                  "continue a run where its last checkpoint left it"),
-        CLI_TEXT(0, "corpus", "DIR", &a->corpus,
-                 "with --resume: where the corpus is now, when it was moved"),
-        CLI_FLAG(0, "accept-changes", &a->accept_changes,
-                 "with --resume: go on although recordings were removed, changed or added"),
+        CLI_TEXT(0, "pairs", "LIST", &a->pairs,
+                 "in place of CORPUS: lines MEL|RECORDING of predicted mels"),
         CLI_TEXT(0, "valid", "DIR", &a->valid,
                  "recordings to validate on (default: 3 % of the corpus, by file name)"),
         CLI_TEXT(0, "config", "FILE", &a->config,
@@ -230,6 +229,10 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
                  "steps (500) or time (300s, 10m; default 10m)"),
         CLI_FLAG('q', "quiet", &a->quiet, "only warnings"),
         CLI_MORE,
+        CLI_TEXT(0, "corpus", "DIR", &a->corpus,
+                 "with --resume: where the corpus is now, when it was moved"),
+        CLI_FLAG(0, "accept-changes", &a->accept_changes,
+                 "with --resume: go on although recordings were removed, changed or added"),
         CLI_TEXT(
             0, "set", "PLACE=VALUE", &a->set,
             "change a member of the configuration, as network.channels=128; any number of times; "
@@ -327,6 +330,7 @@ static lull_status finish_settings(arguments *a, const char *corpus, const model
     train_settings *s = &a->settings;
     lull_status status = LULL_OK;
     if (corpus != NULL) status = absolute(corpus, s->corpus, error);
+    if (a->resume == NULL) s->pairs = a->pairs != NULL;
     if (!status && a->valid != NULL) status = absolute(a->valid, s->valid, error);
     if (!status && a->init != NULL) status = absolute(a->init, s->init, error);
     if (status) return status;
@@ -391,6 +395,9 @@ int command_train(int argc, char **argv) {
     if (!parse(&a, argc, argv, &first, &exit_code)) return exit_code;
     const char *corpus = first < argc ? argv[first] : NULL;
     bool resumed = a.resume != NULL;
+    if (corpus != NULL && a.pairs != NULL)
+        return cli_usage_error("train", "a folder of recordings or --pairs, not both");
+    if (a.pairs != NULL) corpus = a.pairs;
     if (corpus == NULL && !resumed)
         return cli_usage_error("train", "no folder of recordings given");
     if (resumed && (corpus || a.config || a.preset || a.init || a.mel || a.sample_rate ||

@@ -61,13 +61,13 @@ static void band_edges(int b, int *low, int *high) {
 }
 
 /* BANDS magnitudes of every frame. */
-static void bands_of(fft *transform, const float *window, const float *signal, size_t frames,
+static void bands_of(mel_fft *transform, const float *window, const float *signal, size_t frames,
                      double *bands) {
     for (size_t f = 0; f < frames; f++) {
         memset(transform->real, 0, SIZE * sizeof(float));
         for (int i = 0; i < FRAME; i++)
             transform->real[i] = window[i] * signal[f * HOP + (size_t)i];
-        fft_forward(transform);
+        mel_fft_forward(transform);
         for (int b = 0; b < BANDS; b++) {
             int low, high;
             double power = 0;
@@ -116,14 +116,14 @@ static double mean_correlation(const double *x, const double *y, size_t frames) 
 static lull_status at_10_khz(const float *x, const float *y, size_t count, double *score,
                              lull_error *error) {
     float window[FRAME];
-    fft *transform = NULL;
+    mel_fft *transform = NULL;
     float *x_kept = base_alloc(count + FRAME, sizeof(float));
     float *y_kept = base_alloc(count + FRAME, sizeof(float));
     size_t most = count / HOP + 1;
     double *levels = base_alloc(most, sizeof(double));
     double *x_bands = base_alloc(most * BANDS, sizeof(double));
     double *y_bands = base_alloc(most * BANDS, sizeof(double));
-    lull_status status = fft_new(SIZE, &transform, error);
+    lull_status status = mel_fft_new(SIZE, MEL_FFT_FAST, &transform, error);
     if (status == LULL_OK && (!x_kept || !y_kept || !levels || !x_bands || !y_bands))
         status = base_no_memory(error);
     if (status == LULL_OK) {
@@ -134,7 +134,7 @@ static lull_status at_10_khz(const float *x, const float *y, size_t count, doubl
         bands_of(transform, window, y_kept, frames, y_bands);
         *score = mean_correlation(x_bands, y_bands, frames);
     }
-    fft_free(transform);
+    mel_fft_free(transform);
     base_free(x_kept);
     base_free(y_kept);
     base_free(levels);

@@ -43,7 +43,7 @@ static double band_pass(double hz) {
 }
 
 typedef struct filter {
-    fft_pair *transform;
+    mel_fft_pair *transform;
     double (*gain)(double hz);
     bool envelope; /* the magnitude of the analytic signal, else the signal */
 } filter;
@@ -55,7 +55,7 @@ static void run_piece(const filter *f, const float *in, size_t count, int64_t fr
         frames[2 * i] = at >= 0 && at < (int64_t)count ? in[at] : 0;
         frames[2 * i + 1] = 0;
     }
-    fft_pair_forward(f->transform);
+    mel_fft_pair_forward(f->transform);
     for (int k = 0; k < PIECE; k++) { /* one-sided: twice the signal as the real part */
         const double sides = k == 0 || k == PIECE / 2 ? 1 : k < PIECE / 2 ? 2 : 0;
         const double hz = (double)k * RATE / PIECE;
@@ -63,7 +63,7 @@ static void run_piece(const filter *f, const float *in, size_t count, int64_t fr
         spectrum[2 * k] *= gain;
         spectrum[2 * k + 1] *= gain;
     }
-    fft_pair_inverse(f->transform);
+    mel_fft_pair_inverse(f->transform);
     for (int i = MARGIN; i < PIECE - MARGIN; i++) {
         const int64_t at = from - MARGIN + i;
         if (at >= (int64_t)count) break;
@@ -159,7 +159,7 @@ static lull_status score(const float *reference, const float *output, size_t cou
                          double *of_reference, double *of_output, lull_error *error) {
     const size_t n = count > 2 * FRAME ? (count - 2 * FRAME - 1) / STEP + 1 : 0;
     filter f = {.gain = low_pass};
-    lull_status status = fft_pair_new(PIECE, &f.transform, error);
+    lull_status status = mel_fft_pair_new(PIECE, &f.transform, error);
     if (status) return status;
     voiced_frame *frames = base_alloc(n, sizeof *frames);
     double *energies = base_alloc(n, sizeof *energies);
@@ -177,7 +177,7 @@ static lull_status score(const float *reference, const float *output, size_t cou
     }
     base_free(frames);
     base_free(energies);
-    fft_pair_free(f.transform);
+    mel_fft_pair_free(f.transform);
     return status;
 }
 

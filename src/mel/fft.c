@@ -1,102 +1,114 @@
-/* Real Fourier transforms of one size: FFTW plans on buffers of their own. */
+/* Fourier transforms of one size: see fft.h. */
 #include "mel/fft.h"
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "mel/fftw.h"
+#include "mel/stockham.h"
 
-#include <fftw3.h>
-#include <pthread.h>
+const char *mel_fft_backend(void) {
+    return MEL_FFTW ? "fftw" : "plain";
+}
 
-/* FFTW's planner keeps tables that are shared by the whole process; everything but executing a plan
- * goes through this lock. */
-static pthread_mutex_t planner_lock = PTHREAD_MUTEX_INITIALIZER;
+static lull_status check(int size, lull_error *error) {
+    if (size >= 2 && size % 2 == 0) return LULL_OK;
+    return base_fail(error, LULL_INVALID, "transform of %d samples: the size must be even", size);
+}
 
-lull_status fft_new(int size, fft **transform, lull_error *error) {
+lull_status mel_fft_new(int size, mel_fft_kind kind, mel_fft **transform, lull_error *error) {
     *transform = NULL;
-    if (size < 2 || size % 2 != 0)
-        return base_fail(error, LULL_INVALID, "transform of %d samples: the size must be even",
-                         size);
-    fft *t = base_alloc(1, sizeof *t);
+    lull_status status = check(size, error);
+    if (status) return status;
+    mel_fft *t = base_alloc(1, sizeof *t);
     if (!t) return base_no_memory(error);
     t->size = size;
     t->bins = size / 2 + 1;
     /* Room beyond the end lets vector loops run in whole vectors. */
     t->real = base_alloc((size_t)size + 16, sizeof(float));
     t->spectrum = base_alloc(2 * ((size_t)t->bins + 16), sizeof(float));
-    if (!t->real || !t->spectrum) goto fail;
-    pthread_mutex_lock(&planner_lock);
-    fftwf_complex *spectrum = (fftwf_complex *)t->spectrum;
-    t->forward_plan =
-        fftwf_plan_dft_r2c_1d(size, t->real, spectrum, FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
-    t->inverse_plan =
-        fftwf_plan_dft_c2r_1d(size, spectrum, t->real, FFTW_ESTIMATE | FFTW_DESTROY_INPUT);
-    pthread_mutex_unlock(&planner_lock);
-    if (!t->forward_plan || !t->inverse_plan) goto fail;
+    if (!t->real || !t->spectrum)
+        status = base_no_memory(error);
+    else if (MEL_FFTW && kind == MEL_FFT_FAST)
+        status = mel_fftw_plan_real(size, t->real, t->spectrum, &t->forward_plan, &t->inverse_plan,
+                                    error);
+    else
+        status = stockham_new(size, true, 0, &t->own, error);
+    if (status) {
+        mel_fft_free(t);
+        return status;
+    }
     *transform = t;
     return LULL_OK;
-fail:
-    fft_free(t);
-    return base_no_memory(error);
 }
 
-void fft_free(fft *transform) {
+void mel_fft_free(mel_fft *transform) {
     if (!transform) return;
-    pthread_mutex_lock(&planner_lock);
-    if (transform->forward_plan) fftwf_destroy_plan(transform->forward_plan);
-    if (transform->inverse_plan) fftwf_destroy_plan(transform->inverse_plan);
-    pthread_mutex_unlock(&planner_lock);
+    stockham_free(transform->own);
+    mel_fftw_forget(transform->forward_plan);
+    mel_fftw_forget(transform->inverse_plan);
     base_free(transform->real);
     base_free(transform->spectrum);
     base_free(transform);
 }
 
-void fft_forward(fft *transform) {
-    fftwf_execute(transform->forward_plan);
+void mel_fft_forward(mel_fft *transform) {
+    if (transform->own)
+        stockham_forward(transform->own, transform->real, transform->spectrum);
+    else
+        mel_fftw_run(transform->forward_plan);
 }
 
-void fft_inverse(fft *transform) {
-    fftwf_execute(transform->inverse_plan);
+void mel_fft_inverse(mel_fft *transform) {
+    if (transform->own)
+        stockham_inverse(transform->own, transform->spectrum, transform->real);
+    else
+        mel_fftw_run(transform->inverse_plan);
 }
 
-lull_status fft_pair_new(int size, fft_pair **transform, lull_error *error) {
+lull_status mel_fft_pair_new(int size, mel_fft_pair **transform, lull_error *error) {
     *transform = NULL;
-    if (size < 2 || size % 2 != 0)
-        return base_fail(error, LULL_INVALID, "transform of %d samples: the size must be even",
-                         size);
-    fft_pair *t = base_alloc(1, sizeof *t);
+    lull_status status = check(size, error);
+    if (status) return status;
+    mel_fft_pair *t = base_alloc(1, sizeof *t);
     if (!t) return base_no_memory(error);
     t->size = size;
     t->frames = base_alloc(2 * (size_t)size, sizeof(float));
     t->spectrum = base_alloc(2 * ((size_t)size + 8), sizeof(float));
-    if (!t->frames || !t->spectrum) goto fail;
-    fftwf_complex *frames = (fftwf_complex *)t->frames, *spectrum = (fftwf_complex *)t->spectrum;
-    pthread_mutex_lock(&planner_lock);
-    t->forward_plan = fftwf_plan_dft_1d(size, frames, spectrum, FFTW_FORWARD, FFTW_ESTIMATE);
-    t->inverse_plan = fftwf_plan_dft_1d(size, spectrum, frames, FFTW_BACKWARD, FFTW_ESTIMATE);
-    pthread_mutex_unlock(&planner_lock);
-    if (!t->forward_plan || !t->inverse_plan) goto fail;
+    if (!t->frames || !t->spectrum)
+        status = base_no_memory(error);
+    else if (MEL_FFTW)
+        status = mel_fftw_plan_complex(size, t->frames, t->spectrum, &t->forward_plan,
+                                       &t->inverse_plan, error);
+    else
+        status = stockham_new(size, false, 0, &t->own, error);
+    if (status) {
+        mel_fft_pair_free(t);
+        return status;
+    }
     *transform = t;
     return LULL_OK;
-fail:
-    fft_pair_free(t);
-    return base_no_memory(error);
 }
 
-void fft_pair_free(fft_pair *transform) {
+void mel_fft_pair_free(mel_fft_pair *transform) {
     if (!transform) return;
-    pthread_mutex_lock(&planner_lock);
-    if (transform->forward_plan) fftwf_destroy_plan(transform->forward_plan);
-    if (transform->inverse_plan) fftwf_destroy_plan(transform->inverse_plan);
-    pthread_mutex_unlock(&planner_lock);
+    stockham_free(transform->own);
+    mel_fftw_forget(transform->forward_plan);
+    mel_fftw_forget(transform->inverse_plan);
     base_free(transform->frames);
     base_free(transform->spectrum);
     base_free(transform);
 }
 
-void fft_pair_forward(fft_pair *transform) {
-    fftwf_execute(transform->forward_plan);
+void mel_fft_pair_forward(mel_fft_pair *transform) {
+    if (transform->own)
+        stockham_run(transform->own, true, transform->frames, transform->spectrum);
+    else
+        mel_fftw_run(transform->forward_plan);
 }
 
-void fft_pair_inverse(fft_pair *transform) {
-    fftwf_execute(transform->inverse_plan);
+void mel_fft_pair_inverse(mel_fft_pair *transform) {
+    if (transform->own)
+        stockham_run(transform->own, false, transform->spectrum, transform->frames);
+    else
+        mel_fftw_run(transform->inverse_plan);
 }

@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "mel/plain_fft.h"
 #include "mel/window.h"
 
 #include <string.h>
@@ -17,10 +16,9 @@ mel_stft_grid mel_stft_grid_of(const mel_convention *convention) {
 
 static lull_status transforms_new(mel_stft *s, mel_stft_kind kind, lull_error *error) {
     const int size = s->grid.size;
-    if (kind == MEL_STFT_PAIRS) return fft_pair_new(size, &s->pair, error);
-    lull_status status = fft_new(size, &s->transform, error);
-    if (!status && kind == MEL_STFT_EXACT && plain_fft_can(size))
-        status = plain_fft_new(size, &s->plain, error);
+    if (kind == MEL_STFT_PAIRS) return mel_fft_pair_new(size, &s->pair, error);
+    const mel_fft_kind bits = kind == MEL_STFT_EXACT ? MEL_FFT_EXACT : MEL_FFT_FAST;
+    const lull_status status = mel_fft_new(size, bits, &s->transform, error);
     if (!status) s->spectrum = s->transform->spectrum;
     return status;
 }
@@ -55,9 +53,8 @@ fail:
 
 void mel_stft_free(mel_stft *stft) {
     if (!stft) return;
-    fft_free(stft->transform);
-    plain_fft_free(stft->plain);
-    fft_pair_free(stft->pair);
+    mel_fft_free(stft->transform);
+    mel_fft_pair_free(stft->pair);
     base_free(stft->window);
     base_free(stft->synthesis);
     base_free(stft->power);
@@ -98,26 +95,23 @@ void mel_stft_cut(const mel_stft *stft, const float *signal, size_t count, int64
 }
 
 void mel_stft_analyse(mel_stft *stft, const float *segment) {
-    fft *t = stft->transform;
+    mel_fft *t = stft->transform;
     stft->kernels->product(segment, stft->window, t->real, t->size);
-    if (stft->plain)
-        plain_fft_forward(stft->plain, t->real, t->spectrum);
-    else
-        fft_forward(t);
+    mel_fft_forward(t);
 }
 
 void mel_stft_synthesise(mel_stft *stft, float *synthesis) {
-    fft *t = stft->transform;
-    fft_inverse(t);
+    mel_fft *t = stft->transform;
+    mel_fft_inverse(t);
     stft->kernels->product(t->real, stft->synthesis, synthesis, t->size);
 }
 
 void mel_stft_analyse_pair(mel_stft *stft, const float *first, const float *second) {
-    fft_pair *t = stft->pair;
+    mel_fft_pair *t = stft->pair;
     stft->kernels->pair_window(stft->window, first, second, t->frames, t->size);
-    fft_pair_forward(t);
+    mel_fft_pair_forward(t);
 }
 
 void mel_stft_invert_pair(mel_stft *stft) {
-    fft_pair_inverse(stft->pair);
+    mel_fft_pair_inverse(stft->pair);
 }

@@ -21,8 +21,7 @@ mel_stft_grid mel_stft_grid_of(const mel_convention *convention);
 
 typedef enum mel_stft_kind {
     MEL_STFT_FAST,  /* one frame at a time */
-    MEL_STFT_EXACT, /* analysis through the transform whose bits are the same everywhere, for sizes
-                       that are powers of two (mel/plain_fft.h) */
+    MEL_STFT_EXACT, /* the same, with bits that are the same on every machine */
     MEL_STFT_PAIRS  /* two frames at a time, in one complex transform */
 } mel_stft_kind;
 
@@ -35,9 +34,8 @@ typedef struct mel_stft {
     float *synthesis; /* [size] the window divided by size, which un-does the transforms' scale */
     float *power;     /* [size] window² */
     float *spectrum;  /* FAST, EXACT: [bins] pairs (re, im) */
-    fft *transform;
-    struct plain_fft *plain;
-    fft_pair *pair;
+    mel_fft *transform;
+    mel_fft_pair *pair;
 } mel_stft;
 
 lull_status mel_stft_new(const mel_stft_grid *grid, mel_stft_kind kind, mel_stft **stft,

@@ -19,7 +19,7 @@ typedef struct bands {
     const float *signal;
     size_t count;
     int rate, size;
-    fft_pair *transform;
+    mel_fft_pair *transform;
     float *spectrum; /* of the piece: size/2 + 1 complex numbers */
     float *analytic; /* size complex numbers */
     float *envelope; /* size */
@@ -45,7 +45,7 @@ static void transform_piece(bands *b, int64_t from) {
     memset(frames, 0, (size_t)b->size * 2 * sizeof *frames);
     for (int i = 0; i < b->size; i++)
         if (from + i >= 0 && from + i < (int64_t)b->count) frames[2 * i] = b->signal[from + i];
-    fft_pair_forward(b->transform);
+    mel_fft_pair_forward(b->transform);
     memcpy(b->spectrum, b->transform->spectrum, ((size_t)b->size + 2) * sizeof(float));
 }
 
@@ -63,7 +63,7 @@ static void filter_piece(bands *b, int band) {
         spectrum[2 * k] = gain * b->spectrum[2 * k];
         spectrum[2 * k + 1] = gain * b->spectrum[2 * k + 1];
     }
-    fft_pair_inverse(b->transform);
+    mel_fft_pair_inverse(b->transform);
     memcpy(b->analytic, b->transform->frames, (size_t)b->size * 2 * sizeof *b->analytic);
     for (int i = 0; i < b->size; i++)
         b->envelope[i] = sqrtf(b->analytic[2 * i] * b->analytic[2 * i] +
@@ -127,7 +127,7 @@ static lull_status measure_bands(bands *b, double first, double hop, const pitch
                                  pitch_values *values, size_t n, lull_error *error) {
     for (b->size = 4096; b->size < b->rate / 6; b->size *= 2) {
     }
-    lull_status status = fft_pair_new(b->size, &b->transform, error);
+    lull_status status = mel_fft_pair_new(b->size, &b->transform, error);
     if (status) return status;
     b->spectrum = base_alloc((size_t)b->size + 2, sizeof *b->spectrum);
     b->analytic = base_alloc((size_t)b->size * 2, sizeof *b->analytic);
@@ -184,7 +184,7 @@ lull_status pitch_label(const float *signal, size_t count, int rate, double firs
     }
     if (!status) bridge(track, values, n);
     if (!status) status = measure_bands(&b, first, hop, track, values, n, error);
-    fft_pair_free(b.transform);
+    mel_fft_pair_free(b.transform);
     base_free(b.spectrum);
     base_free(b.analytic);
     base_free(b.envelope);

@@ -14,6 +14,7 @@
 #include "io/file_bytes.h"
 #include "train/changes.h"
 #include "train/folder.h"
+#include "train/pairs.h"
 
 enum { LEFT_OUT_SHOWN = 20 };
 
@@ -59,6 +60,23 @@ static train_corpus_options corpus_options(const train_corpora_options *o, index
     };
 }
 
+/* A folder of recordings, or the recordings of a list of pairs with their mels. */
+static lull_status open_corpus(const train_corpora_options *o, train_corpus_options options,
+                               train_corpus **corpus, lull_error *error) {
+    const train_settings *s = o->settings;
+    if (!s->pairs) return train_corpus_open(s->corpus, &options, o->pool, corpus, error);
+    train_pairs pairs;
+    lull_status status = train_pairs_read(s->corpus, &pairs, error);
+    options.files = (const char *const *)pairs.recordings;
+    options.file_count = pairs.count;
+    if (!status) status = train_corpus_open(s->corpus, &options, o->pool, corpus, error);
+    if (!status)
+        status = train_pairs_attach(&pairs, &o->config->mel, (size_t)s->crop_frames, *corpus,
+                                    o->voice, error);
+    train_pairs_free(&pairs);
+    return status;
+}
+
 static lull_status open_training(const train_corpora_options *o, index_bar *bar,
                                  train_corpus **corpus, lull_error *error) {
     char index[TRAIN_FOLDER_PATH], left_out[TRAIN_FOLDER_PATH];
@@ -71,7 +89,7 @@ static lull_status open_training(const train_corpora_options *o, index_bar *bar,
                          "%s: the corpus of the run is not there (%s); where it was moved to, "
                          "--corpus says",
                          folder, strerror(errno));
-    lull_status status = train_corpus_open(folder, &options, o->pool, corpus, error);
+    lull_status status = open_corpus(o, options, corpus, error);
     if (!status && bar->lines > LEFT_OUT_SHOWN)
         train_say(o->voice, TRAIN_LINE_WARNING, "… and %zu more left out: %s",
                   bar->lines - LEFT_OUT_SHOWN, left_out);
@@ -87,10 +105,12 @@ static void open_held_back(const train_corpora_options *o, index_bar *bar, train
     options.side = TRAIN_SIDE_VALID;
     options.cache_bytes = 64 << 20;
     lull_error none = {0};
-    if (o->settings->valid_share <= 0.0 ||
-        train_corpus_open(o->settings->corpus, &options, o->pool, corpus, &none))
+    if (o->settings->valid_share <= 0.0 || open_corpus(o, options, corpus, &none)) {
+        train_corpus_free(*corpus);
+        *corpus = NULL;
         train_say(o->voice, TRAIN_LINE_WARNING,
                   "no recording falls on the validation side: no validation (see --valid)");
+    }
 }
 
 static lull_status open_validation(const train_corpora_options *o, index_bar *bar,
@@ -161,8 +181,7 @@ lull_status train_corpora_share(const train_corpora_options *o, ranks *ranks,
     if (ranks_rank(ranks) > 0) {
         const train_corpus_options options =
             corpus_options(o, NULL, index[0] != '\0' ? index : NULL);
-        status =
-            train_corpus_open(o->settings->corpus, &options, o->pool, &corpora->training, error);
+        status = open_corpus(o, options, &corpora->training, error);
         if (index[0] != '\0') unlink(index);
     }
     status = ranks_agree(ranks, status, error);

@@ -19,6 +19,7 @@
 #include "recording/audio_file.h"
 #include "io/json.h"
 #include "recording/resample.h"
+#include "train/pairs.h"
 
 enum { MAX_DEPTH = 32, CHUNK_SECONDS = 30, PATH_SIZE = 4096 };
 
@@ -218,6 +219,21 @@ static lull_status find_files(const char *folder, found_list *list, lull_error *
     }
     free_found(&w.links);
     base_free(w.seen);
+    if (list->count > 0) qsort(list->files, list->count, sizeof *list->files, by_name);
+    return status;
+}
+
+static lull_status take_files(const train_corpus_options *options, found_list *list,
+                              lull_error *error) {
+    lull_status status = LULL_OK;
+    for (size_t i = 0; i < options->file_count && !status; i++) {
+        const char *path = options->files[i];
+        os_facts facts;
+        if (os_facts_of(path, &facts) != 0)
+            status = base_fail(error, LULL_IO, "%s: cannot be opened: %s", path, strerror(errno));
+        else
+            status = add_file(list, path, path, &facts, error);
+    }
     if (list->count > 0) qsort(list->files, list->count, sizeof *list->files, by_name);
     return status;
 }
@@ -508,7 +524,8 @@ lull_status train_corpus_open(const char *folder, const train_corpus_options *op
                               thread_pool *pool, train_corpus **result, lull_error *error) {
     found_list list = {0};
     train_corpus *corpus = NULL;
-    lull_status status = find_files(folder, &list, error);
+    lull_status status =
+        options->files ? take_files(options, &list, error) : find_files(folder, &list, error);
     if (status) goto done;
     if (options->index_path != NULL) index_load(options->index_path, &list);
     measure_task task = {list.files, list.count, 0, PTHREAD_MUTEX_INITIALIZER, options};
@@ -548,13 +565,17 @@ done:
     return status;
 }
 
+void train_recording_free(train_recording *recording) {
+    base_free(recording->path);
+    base_free(recording->name);
+    base_free(recording->audio);
+    if (recording->pair != NULL) base_free(recording->pair->mel);
+    base_free(recording->pair);
+}
+
 void train_corpus_free(train_corpus *corpus) {
     if (corpus == NULL) return;
-    for (size_t i = 0; i < corpus->count; i++) {
-        base_free(corpus->recordings[i].path);
-        base_free(corpus->recordings[i].name);
-        base_free(corpus->recordings[i].audio);
-    }
+    for (size_t i = 0; i < corpus->count; i++) train_recording_free(&corpus->recordings[i]);
     base_free(corpus->recordings);
     base_free(corpus->first_sample);
     base_free(corpus);

@@ -7,16 +7,19 @@
 
 #include "base/thread_pool.h"
 
+typedef struct train_pair train_pair; /* pairs.h */
+
 typedef struct train_recording {
-    char *path;     /* to open it */
-    char *name;     /* relative to the corpus folder, with '/' */
-    int rate;       /* the file's own */
-    size_t frames;  /* at its own rate */
-    size_t samples; /* at the corpus's rate */
-    double level;   /* dB below full scale: root mean square of the windows that are not silent */
-    double silence; /* fraction of windows of 20 ms that are 40 dB or more below the loudest */
-    bool resident;  /* kept in memory after its first use: decided by order and budget alone */
-    float *audio;   /* whole recording at the corpus's rate, or NULL */
+    char *path;       /* to open it */
+    char *name;       /* relative to the corpus folder, with '/' */
+    int rate;         /* the file's own */
+    size_t frames;    /* at its own rate */
+    size_t samples;   /* at the corpus's rate */
+    double level;     /* dB below full scale: root mean square of the windows that are not silent */
+    double silence;   /* fraction of windows of 20 ms that are 40 dB or more below the loudest */
+    bool resident;    /* kept in memory after its first use: decided by order and budget alone */
+    float *audio;     /* whole recording at the corpus's rate, or NULL */
+    train_pair *pair; /* an acoustic model's mel of it, or NULL */
 } train_recording;
 
 typedef struct train_corpus {
@@ -46,6 +49,8 @@ typedef struct train_corpus_options {
     /* Not NULL and set: the measuring ends with LULL_FINISHED; the index keeps what was measured.
      */
     const volatile sig_atomic_t *stop;
+    const char *const *files; /* in place of what the folder has: file_count paths; or NULL */
+    size_t file_count;
 } train_corpus_options;
 
 /* Place of a file in [0, 1) by its base name alone (FNV-1a of 64 bits, mixed), so that a file stays
@@ -57,6 +62,8 @@ double train_name_share(const char *name);
 lull_status train_corpus_open(const char *folder, const train_corpus_options *options,
                               thread_pool *pool, train_corpus **corpus, lull_error *error);
 void train_corpus_free(train_corpus *corpus);
+/* What a recording owns. */
+void train_recording_free(train_recording *recording);
 
 /* Samples first … first+count-1 of a recording at the corpus's rate; what lies outside it is 0. One
  * thread at a time. The result is a function of the recording and the range, never of what was read

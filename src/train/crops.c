@@ -10,6 +10,7 @@
 #include "mel/analysis.h"
 #include "mel/overlap.h"
 #include "mel/whiten.h"
+#include "train/pairs.h"
 
 /* Streams of random numbers under a run's seed; each is indexed by the crop's number. */
 enum { STREAM_POSITION = 0x4c000000, STREAM_PLACE, STREAM_GAIN, STREAM_DEGRADE, STREAM_MEL_NOISE };
@@ -112,13 +113,22 @@ void train_crops_choose(const train_crops *crops, uint64_t index, train_crop *cr
     size_t sample = (size_t)(random_uniform(seed, STREAM_POSITION, index) * (double)total);
     crop->recording = recording_at(corpus, sample < total ? sample : total - 1);
     size_t frames = corpus->recordings[crop->recording].samples / (size_t)crops->config->mel.hop;
+    const train_pair *pair = corpus->recordings[crop->recording].pair;
+    size_t skipped = 0;
+    if (pair != NULL) {
+        size_t end = (size_t)(pair->first + (int64_t)pair->frames);
+        skipped = pair->first > 0 ? (size_t)pair->first : 0;
+        frames = (end < frames ? end : frames) - skipped;
+    }
     size_t places = frames >= (size_t)options->frames ? frames - (size_t)options->frames + 1 : 1;
     size_t place = (size_t)(random_uniform(seed, STREAM_PLACE, index) * (double)places);
-    crop->first_frame = (int64_t)(place < places ? place : places - 1);
+    crop->first_frame = (int64_t)(skipped + (place < places ? place : places - 1));
     double db = options->gain_db * (2.0 * random_uniform(seed, STREAM_GAIN, index) - 1.0);
     crop->gain = options->gain_db > 0.0 ? pow(10.0, db / 20.0) : 1.0;
     if (options->degrade > 0.0 &&
         random_uniform(seed, STREAM_DEGRADE, 16 * index) < options->degrade) {
+        crop->paired = pair != NULL;
+        if (crop->paired) return;
         double uniform[8];
         for (uint64_t i = 0; i < 8; i++)
             uniform[i] = random_uniform(seed, STREAM_DEGRADE, 16 * index + 1 + i);
@@ -198,9 +208,21 @@ static lull_status analyse_around(train_crops *crops, const train_crop *crop, in
     return status;
 }
 
-/* Degrades `n` frames in crops->frames as the crop says. */
-static void degrade(train_crops *crops, const train_crop *crop, size_t n) {
+/* Puts the pair's frames in place of first … first+n-1, as far as it has them. */
+static void take_pair(train_crops *crops, const train_crop *crop, int64_t first, size_t n) {
     size_t bands = (size_t)crops->config->mel.bands;
+    const train_pair *pair = crops->corpus->recordings[crop->recording].pair;
+    for (size_t i = 0; i < n; i++) {
+        int64_t at = first + (int64_t)i - pair->first;
+        if (at < 0 || at >= (int64_t)pair->frames) continue;
+        memcpy(crops->frames + i * bands, pair->mel + (size_t)at * bands, bands * sizeof(float));
+    }
+}
+
+/* Degrades frames first … first+n-1, in crops->frames, as the crop says. */
+static void degrade(train_crops *crops, const train_crop *crop, int64_t first, size_t n) {
+    size_t bands = (size_t)crops->config->mel.bands;
+    if (crop->paired) take_pair(crops, crop, first, n);
     if (crop->degrade.passes == 0) return;
     uint64_t room = (uint64_t)(crops->options.frames + 2 * crops->around) * (uint64_t)bands;
     random_normal(crops->options.seed, STREAM_MEL_NOISE, crop->index * room, crops->noise,
@@ -216,7 +238,7 @@ lull_status train_crops_render(train_crops *crops, const train_crop *crop, float
     int64_t first, end;
     lull_status status = analyse_around(crops, crop, &first, &end, error);
     if (status) return status;
-    degrade(crops, crop, (size_t)(end - first));
+    degrade(crops, crop, first, (size_t)(end - first));
     const float *frames = crops->frames;
     for (int64_t f = -margin; f < crops->options.frames + margin; f++) {
         int64_t from = crop->first_frame + f;
@@ -244,7 +266,7 @@ lull_status train_crops_mels(train_crops *crops, const train_crop *crop, float *
     size_t bytes = (size_t)crops->options.frames * bands * sizeof *exact;
     const float *own = crops->frames + (size_t)(crop->first_frame - first) * bands;
     memcpy(exact, own, bytes);
-    degrade(crops, crop, (size_t)(end - first));
+    degrade(crops, crop, first, (size_t)(end - first));
     memcpy(degraded, own, bytes);
     return LULL_OK;
 }

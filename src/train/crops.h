@@ -13,6 +13,7 @@ typedef struct train_crop {
     size_t recording;
     int64_t first_frame; /* mel frame (of hop samples) at which it begins */
     double gain;         /* the audio is multiplied by it */
+    bool paired; /* its mel is the recording's pair's (pairs.h), in place of a degraded one */
     train_degrade degrade;
 } train_crop;
 
@@ -21,7 +22,7 @@ typedef struct train_crops_options {
     int frames;     /* mel frames of a crop */
     int margin;     /* mel frames of context on each side for the network's conditioner */
     double gain_db; /* gain is uniform in dB within ± this around the recording's own level */
-    double degrade; /* probability that a crop's mel is degraded */
+    double degrade; /* probability that a crop's mel is degraded, or its pair's where it has one */
 } train_crops_options;
 
 typedef struct train_crops train_crops;
@@ -34,7 +35,8 @@ lull_status train_crops_new(const model_config *config, train_corpus *corpus,
 void train_crops_free(train_crops *crops);
 int train_crops_margin(const train_crops *crops);
 
-/* Recordings are drawn by their duration, the place in them uniformly. */
+/* Recordings are drawn by their duration, the place in them uniformly, of one that has a pair
+ * within its mel. */
 void train_crops_choose(const train_crops *crops, uint64_t index, train_crop *crop);
 
 /* signal: frames × hop samples of the model's domain: whitened by the envelope of the (degraded)

@@ -242,7 +242,8 @@ static lull_status prepare_steps(run *r, lull_error *error) {
     const train_stepper_parts parts = {r->config, s,         &r->voice, r->pool,
                                        r->ranks,  &r->clock, &r->state};
     const train_crops_options crops = {s->seed, s->crop_frames, train_part_of(s)->margin(r->config),
-                                       s->gain_db, s->degrade};
+                                       s->pairs ? 0.0 : s->gain_db /* a pair keeps its level */,
+                                       s->degrade};
     lull_status status = train_stepper_new(&parts, &r->stepper, error);
     if (!status) status = train_crops_new(r->config, r->corpora.training, &crops, &r->crops, error);
     if (!status)

@@ -28,7 +28,7 @@ static const member recipe[] = {
     INT(batch, 1, 65536, "8", "crops in a batch"),
     INT(accumulate, 1, 65536, "1", "batches in a step"),
     INT(crop_frames, 1, 65536, "64", "mel frames in a crop"),
-    NUMBER(rate, 0, 100, "6e-3", "learning rate; of adamw about 2e-3"),
+    NUMBER(rate, 0, 1e30, "6e-3", "learning rate; of adamw about 2e-3"),
     NUMBER(last_rate, 0, 1, "0.02", "part of the rate at the end of the cosine"),
     NAME(course, courses, "cosine", "how the learning rate goes on after the warm-up"),
     INT(warm_up, 0, 1000000000, "200", "steps in which the rate rises"),
@@ -47,6 +47,7 @@ static const member recipe[] = {
          "which diffusion times are drawn: the middle more often, all alike, or the first"),
     NUMBER(gain_db, 0, 60, "6", "recordings are made louder or softer by up to this"),
     NUMBER(degrade, 0, 1, "0.5", "share of crops whose mel is blurred as acoustic models blur"),
+    BOOL(pairs, "false", "trained on mels that an acoustic model predicted, with their recordings"),
     BOOL(bf16, "false", "bfloat16 products; sums and weights are float32"),
     {0},
 };

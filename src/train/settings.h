@@ -18,6 +18,7 @@ typedef struct train_settings {
     char corpus[TRAIN_PATH_SIZE],
         valid[TRAIN_PATH_SIZE]; /* absolute; valid "" = split by file name */
     char init[TRAIN_PATH_SIZE]; /* model whose weights it starts from, or "" */
+    bool pairs;                 /* corpus is a list of pairs: pairs.h */
     double valid_share;
     int part; /* train_trained: which weights move; the others stay as --init had them */
     int batch, accumulate, crop_frames;

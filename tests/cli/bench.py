@@ -51,6 +51,7 @@ class Bench(Case):
         self.assert_fails(self.run_lull("bench", "--model", "nowhere"), "nowhere")
         self.assert_fails(self.run_lull("bench", "--rounds", "0"), "rounds", code=2)
 
+<<<<<<< HEAD
     def test_pulls(self):
         """A bound keeps the first pull with a full queue short, and loses nothing."""
         facts = json.loads(self.assert_fine(self.run_lull("bench", "pulls", "--json", "--seconds", "1")).out)
@@ -65,6 +66,21 @@ class Bench(Case):
         self.assertGreater(rows["all there", 256]["silent_seconds"], 0)
         self.assertLess(rows["all there", 256]["worst_seconds"], rows["all there", 0]["worst_seconds"])
         self.assert_fails(self.run_lull("bench", "pulls", "--samples", "0"), "samples", code=2)
+=======
+    def test_fft(self):
+        facts = json.loads(self.assert_fine(self.run_lull("bench", "fft", "--json", "--rounds", "1")).out)
+        self.assertIn(facts["fft"], ("fftw", "plain"))
+        sizes = [row["size"] for row in facts["rows"]]
+        for size in (512, 1024, 1200, 1920, 2048):
+            self.assertIn(size, sizes)
+        for row in facts["rows"]:
+            for kind in ("pair", "real"):
+                self.assertGreater(row[kind]["own_seconds"], 0)
+                self.assertEqual("fftw_seconds" in row[kind], facts["fft"] == "fftw")
+        text = self.assert_fine(self.run_lull("bench", "fft", "--rounds", "1")).out.decode()
+        self.assertIn("Microseconds", text)
+        self.assert_fails(self.run_lull("bench", "fft", "--rounds", "0"), "rounds", code=2)
+>>>>>>> main
 
     def test_training(self):
         facts = json.loads(self.assert_fine(

@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from harness import PROGRAM, Case, wav_bytes
+from harness import PROGRAM, Case, npy_bytes, read_npy, wav_bytes
 
 TINY = ["--channels", "8", "--layers", "2", "--set", "network.embedding.hidden=16", "--set",
         "network.embedding.frequencies=4", "--set", "network.conditioner.channels=8", "--sample-rate", "16000",
@@ -115,6 +115,56 @@ class Ends(Train):
         self.assertEqual(done.code, 0)
         self.assertIn("nothing to do: the run has its 4 steps", done.err)
         self.assertIn("--max-steps", done.err)
+
+
+class Pairs(Train):
+    """Mels that are blurred and late, with their recordings."""
+
+    def setUp(self):
+        super().setUp()
+        lines = []
+        for i in range(6):
+            done = self.run_lull("mel", "-c", "hifigan", "--rate", "16000", "corpus/%d.wav" % i, "-o", "m%d.npy" % i,
+                                 model=False)
+            self.assertEqual(done.code, 0, done.err)
+            (bands, n), values = read_npy(self.path("m%d.npy" % i))
+            late = [values[b * n + f] if f >= 3 else values[b * n + 3] for b in range(bands) for f in range(3, n)]
+            n -= 3
+            blurred = [sum(late[b * n + min(max(f + d, 0), n - 1)] for d in (-1, 0, 1)) / 3
+                       for b in range(bands) for f in range(n)]
+            self.write("m%d.npy" % i, npy_bytes([bands, n], blurred))
+            lines.append("m%d.npy|corpus/%d.wav\n" % (i, i))
+        self.write("list.txt", "".join(lines).encode())
+
+    def test_a_postnet_of_pairs(self):
+        more = ["--max-steps", "5", *TINY]
+        self.assertEqual(self.run_lull("train", "corpus", "-o", "base", *more, model=False).code, 0)
+        words = ["train", "--pairs", "list.txt", "--part", "postnet", "--init", "base/model.safetensors", "-o", "run",
+                 "--set", "network.postnet.channels=4", "--crop-frames", "12", "--rate", "2e-2", "--warm-up", "5",
+                 "--samples", "0", "-t", "2", "--ema", "0.9", "--valid", "corpus", "--eval-every", "20", "--degrade",
+                 "1"]
+        done = self.run_lull(*words, "--max-steps", "120", model=False, timeout=300)
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn("the mels 3 to 3 frames behind", done.err)
+        losses = [json.loads(line)["loss"] for line in self.read("run/log.jsonl").decode().splitlines()
+                  if '"loss"' in line]
+        self.assertLess(sum(losses[-20:]), 0.9 * sum(losses[:20]))
+        self.assertEqual(self.resume(steps=123).code, 0)
+        self.assertEqual(self.steps()[-1], 123)
+        self.assertIn("pairs", json.loads(self.read("run/config.json"))["training"])
+
+    def test_a_denoiser_of_pairs(self):
+        done = self.run_lull("train", "--pairs", "list.txt", "-o", "run", "--max-steps", "3", *TINY, model=False)
+        self.assertEqual(done.code, 0, done.err)
+        self.assertEqual(self.steps(), [1, 2, 3])
+
+    def test_refusals(self):
+        for words in (["corpus", "--pairs", "list.txt"], ["--resume", "run", "--pairs", "list.txt"]):
+            self.assertEqual(self.run_lull("train", *words, "-o", "run", model=False).code, 2)
+        self.write("list.txt", b"m0.npy|nowhere.wav\n")
+        done = self.run_lull("train", "--pairs", "list.txt", "-o", "run", *TINY, model=False)
+        self.assertEqual(done.code, 1)
+        self.assertIn("nowhere.wav", done.err)
 
 
 class Corpora(Train):

@@ -141,10 +141,10 @@ static void pairs_are_two_frames(void **state) {
     for (size_t s = 0; s < 5; s++) {
         const int n = lengths[s], bins = n / 2 + 1;
         lull_error error;
-        fft_pair *pair;
-        fft *one;
-        assert_ok(fft_pair_new(n, &pair, &error), error);
-        assert_ok(fft_new(n, &one, &error), error);
+        mel_fft_pair *pair;
+        mel_fft *one;
+        assert_ok(mel_fft_pair_new(n, &pair, &error), error);
+        assert_ok(mel_fft_new(n, MEL_FFT_FAST, &one, &error), error);
         arrays x;
         fill(&x, s);
         float window[LONGEST + 200], gain[2][LONGEST], magnitude[2][LONGEST];
@@ -155,23 +155,23 @@ static void pairs_are_two_frames(void **state) {
         }
         const mel_kernels *kernels = mel_kernels_get();
         kernels->pair_window(window, x.a, x.b, pair->frames, n);
-        fft_pair_forward(pair);
+        mel_fft_pair_forward(pair);
         kernels->pair_magnitude(pair->spectrum, 1e-9f, magnitude[0], magnitude[1], n, bins);
         kernels->pair_gain(pair->spectrum, gain[0], gain[1], n, reach[s]);
-        fft_pair_inverse(pair);
+        mel_fft_pair_inverse(pair);
         for (int which = 0; which < 2; which++) {
             float expected[LONGEST];
             memcpy(one->real, which ? x.b : x.a, (size_t)n * sizeof(float));
-            fft_forward(one);
+            mel_fft_forward(one);
             kernels->magnitude(one->spectrum, 1e-9f, expected, bins);
             assert_true(largest_difference(magnitude[which], expected, (size_t)bins) < 1e-4);
             kernels->apply_gain(one->spectrum, gain[which], bins);
-            fft_inverse(one);
+            mel_fft_inverse(one);
             for (int i = 0; i < n; i++)
                 assert_true(fabsf(pair->frames[2 * i + which] - one->real[i]) < 1e-5f * (float)n);
         }
-        fft_pair_free(pair);
-        fft_free(one);
+        mel_fft_pair_free(pair);
+        mel_fft_free(one);
     }
 }
 

@@ -25,8 +25,15 @@ static train_corpus *open_all(const char *folder, const char *index, size_t cach
     lull_error error;
     memset(said, 0, sizeof *said);
     assert_int_equal(thread_pool_new(2, &pool, NULL), LULL_OK);
-    const train_corpus_options options = {16000, 8192, TRAIN_SIDE_ALL, 0.0,  cache,
-                                          index, note, NULL,           said, NULL};
+    const train_corpus_options options = {.rate = 16000,
+                                          .least_samples = 8192,
+                                          .side = TRAIN_SIDE_ALL,
+                                          .cache_bytes = cache,
+                                          .index_path = index,
+                                          .left_out = note,
+                                          .progress = NULL,
+                                          .context = said,
+                                          .stop = NULL};
     if (train_corpus_open(folder, &options, pool, &corpus, &error)) fail_msg("%s", error.message);
     thread_pool_free(pool);
     return corpus;

@@ -29,14 +29,14 @@ LD_LIBRARY_PATH=$lib "$work/copy" "$model"
 # It brings along the mathematics, threads and a Fourier transform, and nothing else.
 for name in $(pkg-config --libs-only-l lull) $(pkg-config --static --libs-only-l lull); do
     case $name in
-    -llull | -lm | -lpthread | -lfftw3f | -ldl) ;;
+    -llull | -lm | -lpthread | -lfftw3f | -lfftw3f_threads | -ldl) ;;
     *) echo "pkg-config names $name"; exit 1 ;;
     esac
 done
 needed=$(readelf -d "$lib/liblull.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
 for name in $needed; do
     case $name in
-    libc.so.* | libm.so.* | ld-linux* | libfftw3f.so.*) ;;
+    libc.so.* | libm.so.* | ld-linux* | libfftw3f.so.* | libfftw3f_threads.so.*) ;;
     *) echo "liblull.so needs $name"; exit 1 ;;
     esac
 done

@@ -1,0 +1,12 @@
+#undef LANES
+#undef NAME
+#undef ATTRIBUTES
+#undef ZIP_LOW
+#undef ZIP_HIGH
+#undef EVEN
+#undef ODD
+#undef FLIP
+#undef vec
+#undef HELPER
+#undef LOAD
+#undef STORE
