@@ -25,19 +25,15 @@
  * Conventions. Every function that can fail returns a lull_status; LULL_OK is 0. Where it takes a
  * `lull_error *`, that may be NULL; otherwise, on failure, it holds the status and one line of text
  * that names what was found, what was expected and what to do. The library never prints, exits or
-<<<<<<< HEAD
- * aborts. Nothing here keeps a pointer that the caller gave, unless its comment says so. Threads
+ * aborts, with one exception: built with FFTW (-Dfft=fftw), it cannot help that FFTW ends the
+ * process when one of its own allocations fails while a vocoder is made; the library asks for 4 MB
+ * before, and fails with LULL_NO_MEMORY where they are not there. Built with -Dfft=plain, there is no
+ * such case. Nothing here keeps a pointer that the caller gave, unless its comment says so. Threads
  * that call it want 64 KiB of stack. docs/embedding.md is the guide: threads, waiting, bounded
  * work, memory, latency.
  *
  * After fork a child may free what it inherited (and go on with one thread); it is the child's
  * alone.
-=======
- * aborts, with one exception: built with FFTW (-Dfft=fftw), it cannot help that FFTW ends the
- * process when one of its own allocations fails while a vocoder is made; the library asks for 4 MB
- * before, and fails with LULL_NO_MEMORY where they are not there. Built with -Dfft=plain, there is no
- * such case. Nothing here keeps a pointer that the caller gave, unless its comment says so.
->>>>>>> main
  */
 #ifndef LULL_H
 #define LULL_H
@@ -277,11 +273,12 @@ LULL_API lull_status lull_vocoder_push(lull_vocoder *vocoder, const float *frame
  * how frames were cut into pushes or samples into pulls, nor on the thread count.
  *
  * Time: without a bound, whatever is due is made, after a full queue all that the latency spans.
- * With options.pull_work = w at most w samples' work in every step of the network and a frame's (w
- * in whole frames) in the other parts: once w is twice what a pull asks for, a host that pulls as
- * its sound card plays has an even load and loses nothing. docs/embedding.md has figures, `lull
- * bench pulls` measures them. Blocks are as short as n: for files pull 4096 or more at a time.
- * Takes no lock that another thread holds; with a pool or threads > 1 it waits for them.
+ * With options.pull_work = w never more than w samples' work in any part of the path, rounded up to
+ * what that cannot divide (a patch in the network, a frame elsewhere); what is left of it goes into
+ * the next frame. With w of a frame or more nothing comes later in live use than without a bound;
+ * with less, up to a frame later. docs/embedding.md has figures, `lull bench pulls` measures them.
+ * Blocks are as short as n: for files pull 4096 or more at a time. Takes no lock that another thread
+ * holds; with a pool or threads > 1 it waits for them.
  *
  * Errors: LULL_NOT_FINITE, once: the model made values that are not finite of these frames;
  * *produced samples are good, and the rest of the utterance, which later pulls give, is silence.

@@ -51,7 +51,6 @@ class Bench(Case):
         self.assert_fails(self.run_lull("bench", "--model", "nowhere"), "nowhere")
         self.assert_fails(self.run_lull("bench", "--rounds", "0"), "rounds", code=2)
 
-<<<<<<< HEAD
     def test_pulls(self):
         """A bound keeps the first pull with a full queue short, and loses nothing."""
         facts = json.loads(self.assert_fine(self.run_lull("bench", "pulls", "--json", "--seconds", "1")).out)
@@ -66,7 +65,7 @@ class Bench(Case):
         self.assertGreater(rows["all there", 256]["silent_seconds"], 0)
         self.assertLess(rows["all there", 256]["worst_seconds"], rows["all there", 0]["worst_seconds"])
         self.assert_fails(self.run_lull("bench", "pulls", "--samples", "0"), "samples", code=2)
-=======
+
     def test_fft(self):
         facts = json.loads(self.assert_fine(self.run_lull("bench", "fft", "--json", "--rounds", "1")).out)
         self.assertIn(facts["fft"], ("fftw", "plain"))
@@ -80,7 +79,6 @@ class Bench(Case):
         text = self.assert_fine(self.run_lull("bench", "fft", "--rounds", "1")).out.decode()
         self.assertIn("Microseconds", text)
         self.assert_fails(self.run_lull("bench", "fft", "--rounds", "0"), "rounds", code=2)
->>>>>>> main
 
     def test_training(self):
         facts = json.loads(self.assert_fine(
