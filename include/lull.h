@@ -294,11 +294,12 @@ LULL_API lull_status lull_vocoder_push(lull_vocoder *vocoder, const float *frame
  * how frames were cut into pushes or samples into pulls, nor on the thread count.
  *
  * Time: without a bound, whatever is due is made, after a full queue all that the latency spans.
- * With options.pull_work = w at most w samples' work in every step of the network and a frame's (w
- * in whole frames) in the other parts: once w is twice what a pull asks for, a host that pulls as
- * its sound card plays has an even load and loses nothing. docs/embedding.md has figures, `lull
- * bench pulls` measures them. Blocks are as short as n: for files pull 4096 or more at a time.
- * Takes no lock that another thread holds; with a pool or threads > 1 it waits for them.
+ * With options.pull_work = w never more than w samples' work in any part of the path, rounded up to
+ * what that cannot divide (a patch in the network, a frame elsewhere); what is left of it goes into
+ * the next frame. With w of a frame or more nothing comes later in live use than without a bound;
+ * with less, up to a frame later. docs/embedding.md has figures, `lull bench pulls` measures them.
+ * Blocks are as short as n: for files pull 4096 or more at a time. Takes no lock that another thread
+ * holds; with a pool or threads > 1 it waits for them.
  *
  * Errors: LULL_NOT_FINITE, once: the model made values that are not finite of these frames;
  * *produced samples are good, and the rest of the utterance, which later pulls give, is silence.

@@ -56,8 +56,8 @@ static void pause_briefly(void) {
 
 /* In a child after fork there are no threads but the one that forked, and locks may be in any
  * state: the pool is then one thread and touches neither. */
-static bool alone(const thread_pool *pool) {
-    return pool->started == 0 || pool->process != getpid();
+static bool forked(const thread_pool *pool) {
+    return pool->process != getpid();
 }
 
 /* Takes and runs tasks until none is left. */
@@ -116,7 +116,7 @@ static void *worker_main(void *argument) {
 }
 
 void thread_pool_enter(thread_pool *pool) {
-    if (alone(pool)) return;
+    if (forked(pool)) return;
     pthread_mutex_lock(&pool->lock);
     uint64_t turn = pool->arrived++;
     while (pool->admitted != turn || atomic_load(&pool->busy) >= pool->threads)
@@ -129,7 +129,7 @@ void thread_pool_enter(thread_pool *pool) {
 }
 
 void thread_pool_leave(thread_pool *pool) {
-    if (alone(pool)) return;
+    if (forked(pool)) return;
     pthread_mutex_lock(&pool->lock);
     atomic_fetch_sub(&pool->busy, 1);
     announce_place(pool);
@@ -137,7 +137,7 @@ void thread_pool_leave(thread_pool *pool) {
 }
 
 bool thread_pool_idle(const thread_pool *pool) {
-    return !alone(pool) && atomic_load_explicit(&pool->busy, memory_order_relaxed) < pool->threads;
+    return !forked(pool) && atomic_load_explicit(&pool->busy, memory_order_relaxed) < pool->threads;
 }
 
 static void open_run(thread_pool *pool, run *r) {
@@ -168,7 +168,7 @@ static void close_run(thread_pool *pool, run *r) {
 
 void thread_pool_run_inside(thread_pool *pool, int count,
                             void (*task)(void *context, int i, int worker), void *context) {
-    if (count <= 1 || alone(pool)) {
+    if (count <= 1 || pool->started == 0 || forked(pool)) {
         for (int i = 0; i < count; i++) task(context, i, 0);
         return;
     }
@@ -224,7 +224,7 @@ lull_status thread_pool_new(int threads, thread_pool **out, lull_error *error) {
 
 void thread_pool_free(thread_pool *pool) {
     if (!pool) return;
-    if (pool->process == getpid()) {
+    if (!forked(pool)) {
         pthread_mutex_lock(&pool->lock);
         atomic_store(&pool->stop, true);
         pthread_cond_broadcast(&pool->work);
