@@ -4,7 +4,9 @@
 
 #include "model/reference.h"
 
+#ifdef __GLIBC__
 #include <malloc.h>
+#endif
 #include <pthread.h>
 
 static lull_vocoder *new_vocoder(const lull_model *model, const lull_options *options) {
@@ -348,9 +350,14 @@ static void postnet_first(void **state) {
 
 /* ---- memory ---- */
 
+/* Bytes in use, where the C library says. */
 static size_t heap(void) {
+#ifdef __GLIBC__
     struct mallinfo2 info = mallinfo2();
     return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
 }
 
 /* Ten minutes of frames, and not one allocation after creation: neither of ours (the next one would
@@ -574,6 +581,7 @@ static void loud(void **state) {
     lull_error error;
     lull_vocoder *vocoder;
     lull_options options = some_options(0, 4, 2);
+    options.unchecked = 1;
     assert_int_equal(mel_convention_named("hifigan", 16000, &convention, &error), LULL_OK);
     assert_int_equal(vocoder_new_noise(&convention, &options, &vocoder, &error), LULL_OK);
     size_t samples = FRAMES * (size_t)convention.hop;
