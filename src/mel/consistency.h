@@ -1,4 +1,4 @@
-/* Mel consistency on a sliding window (shared recipe; a relative of RTISI-LA, Zhu, Beauregard &
+/* Mel consistency on a sliding window (a relative of RTISI-LA, Zhu, Beauregard &
  * Wyse 2007): every frame opens with its windowed synthesis signal; the open frames (the newest and
  * `window` behind it) are iterated; the oldest is committed without momentum. One iteration of a
  * frame: S = rfft(window · segment of the current signal), S ← S · E(wanted)/E(mel(S)), r =
@@ -25,6 +25,9 @@ size_t mel_consistency_finish(mel_consistency *stage, float *out);
 /* Hops by which the output runs behind: with f frames opened, max(0, f − delay) hops have been
  * written. */
 int mel_consistency_delay(const mel_consistency *stage);
+/* The same, and the bytes that one takes at most, before there is one. */
+int mel_consistency_delay_of(const mel_convention *convention, int window);
+uint64_t mel_consistency_bytes(const mel_convention *convention, int window);
 void mel_consistency_reset(mel_consistency *stage);
 void mel_consistency_free(mel_consistency *stage);
 
