@@ -136,8 +136,11 @@ lull_status cli_choose_model(const char *option, const char *convention, const c
 lull_status cli_new_vocoder(const lull_model *model, const mel_convention *target,
                             const lull_options *options, lull_vocoder **vocoder,
                             lull_error *error) {
-    if (model == NULL) return vocoder_new_noise(target, options, vocoder, error);
+    /* cli_reading has looked at the frames, or was told not to. */
+    lull_options unchecked = *options;
+    unchecked.unchecked = 1;
+    if (model == NULL) return vocoder_new_noise(target, &unchecked, vocoder, error);
     return mel_convention_difference(target, &model->config.mel) == NULL
-               ? lull_vocoder_new(model, options, vocoder, error)
-               : vocoder_new_reading(model, target, options, vocoder, error);
+               ? lull_vocoder_new(model, &unchecked, vocoder, error)
+               : vocoder_new_reading(model, target, &unchecked, vocoder, error);
 }

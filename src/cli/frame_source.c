@@ -23,7 +23,7 @@ struct frame_source {
     unsigned char *bytes;
     size_t have;
     uint64_t given;
-    mel_watch *opened;
+    mel_opening opened;
 };
 
 static lull_status open_stream(frame_source *s, lull_error *error) {
@@ -31,7 +31,7 @@ static lull_status open_stream(frame_source *s, lull_error *error) {
     s->live = true;
     s->bytes = base_alloc(ROOM, frame_bytes);
     if (!s->bytes) return base_no_memory(error);
-    return mel_watch_new(&s->reading->input, &s->opened, error);
+    return mel_opening_init(&s->opened, &s->reading->input, error);
 }
 
 lull_status frame_source_open(const char *path, const cli_reading *reading, frame_source **source,
@@ -58,7 +58,7 @@ void frame_source_free(frame_source *source) {
     if (!source) return;
     base_free(source->frames);
     base_free(source->bytes);
-    mel_watch_free(source->opened);
+    mel_opening_clear(&source->opened);
     base_free(source);
 }
 
@@ -110,7 +110,7 @@ lull_status frame_source_begin(frame_source *s, int stop, lull_error *error) {
 
 /* Converts or checks frames that came in. */
 static lull_status take(frame_source *s, float *frames, size_t n, lull_error *error) {
-    return cli_reading_take_some(s->reading, s->opened, cli_standard_input, frames, n, error);
+    return cli_reading_take_some(s->reading, &s->opened, cli_standard_input, frames, n, error);
 }
 
 static bool stopped(int stop) {

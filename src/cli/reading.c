@@ -273,11 +273,11 @@ lull_status cli_reading_take(const cli_reading *reading, const char *name, float
     return LULL_OK;
 }
 
-lull_status cli_reading_take_some(const cli_reading *reading, mel_watch *watch, const char *name,
+lull_status cli_reading_take_some(const cli_reading *reading, mel_opening *opened, const char *name,
                                   float *frames, size_t n, lull_error *error) {
     const cli_reading *r = reading;
     const bool looks = !believed(r) && !r->options.force;
-    lull_status status = looks ? mel_watch_push(watch, frames, n, name, error)
+    lull_status status = looks ? mel_opening_check(opened, frames, n, name, error)
                                : check_values(r, name, frames, n, error);
     if (!status && looks && r->conversion) status = check_values(r, name, frames, n, error);
     if (status) return status;

@@ -5,7 +5,7 @@
 #define CLI_READING_H
 
 #include "mel/convert.h"
-#include "mel/watch.h"
+#include "mel/opening.h"
 
 /* What the command line says of the input. */
 typedef struct cli_input_options {
@@ -50,8 +50,8 @@ void cli_reading_clear(cli_reading *reading);
 lull_status cli_reading_take(const cli_reading *reading, const char *name, float *frames, size_t n,
                              lull_error *error);
 
-/* The same for frames of a stream, whose first ones `watch` (of reading->input) looks at. */
-lull_status cli_reading_take_some(const cli_reading *reading, mel_watch *watch, const char *name,
+/* The same for frames of a stream, whose first ones `opened` (of reading->input) looks at. */
+lull_status cli_reading_take_some(const cli_reading *reading, mel_opening *opened, const char *name,
                                   float *frames, size_t n, lull_error *error);
 
 /* What `lull synth --explain-mel` prints of n frames. */

@@ -30,7 +30,7 @@ typedef struct stream {
     const serve_limits *limits;
     const lull_model_info *info;
     lull_vocoder *vocoder; /* NULL until the hello is there */
-    mel_watch *begun;
+    mel_opening begun;
     /* In: the hello, a header or a payload, whose `wanted` bytes come to `in`. */
     unsigned char *in;
     size_t have, wanted;
@@ -116,7 +116,7 @@ static lull_status take_frames(stream *s, lull_error *error) {
     s->frames_at = 0;
     s->in_payload = false;
     s->wanted = SERVE_HEADER_SIZE;
-    return cli_reading_take_some(s->limits->reading, s->begun, "the stream", s->frames, n, error);
+    return cli_reading_take_some(s->limits->reading, &s->begun, "the stream", s->frames, n, error);
 }
 
 /* What `in` holds is complete. */
@@ -280,7 +280,7 @@ static lull_status prepare(stream *s, lull_error *error) {
     s->out = base_alloc(OUT_SIZE, 1);
     s->samples = base_alloc(SERVE_MOST_SAMPLES, sizeof(float));
     if (!s->in || !s->frames || !s->out || !s->samples) return base_no_memory(error);
-    return mel_watch_new(&s->limits->reading->input, &s->begun, error);
+    return mel_opening_init(&s->begun, &s->limits->reading->input, error);
 }
 
 void serve_stream(int client, const serve_limits *limits, serve_result *result) {
@@ -296,7 +296,7 @@ void serve_stream(int client, const serve_limits *limits, serve_result *result) 
     /* Behind a message that was sent in part, another could not be told apart from its payload. */
     if (error->status && s.sent == 0) serve_refuse(client, limits, error);
     lull_vocoder_free(s.vocoder);
-    mel_watch_free(s.begun);
+    mel_opening_clear(&s.begun);
     base_free(s.in);
     base_free(s.frames);
     base_free(s.out);

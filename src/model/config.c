@@ -263,13 +263,11 @@ static lull_status end_convention(mel_convention *convention, yyjson_val *json, 
     size_t bands = (size_t)convention->bands;
     /* Before norms had a member, they followed the scale. */
     if (yyjson_obj_get(json, "scale") && !yyjson_obj_get(json, "norm"))
-        convention->norm =
-            convention->scale == MEL_SCALE_SLANEY ? MEL_NORM_SLANEY : MEL_NORM_NONE;
+        convention->norm = convention->scale == MEL_SCALE_SLANEY ? MEL_NORM_SLANEY : MEL_NORM_NONE;
     mel_convention_modernize(convention);
     if (!yyjson_obj_get(json, "mean") && !yyjson_obj_get(json, "deviation")) return LULL_OK;
     convention->statistics = true;
-    lull_status status =
-        check_length(json, "mel", "mean", false, bands, "one a band", file, error);
+    lull_status status = check_length(json, "mel", "mean", false, bands, "one a band", file, error);
     if (status) return status;
     return check_length(json, "mel", "deviation", false, bands, "one a band", file, error);
 }
