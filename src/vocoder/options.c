@@ -2,6 +2,7 @@
 #include "vocoder/options.h"
 
 #include "base/error.h"
+#include "model/convention_text.h"
 #include "vocoder/vocoder.h"
 
 #include <math.h>
