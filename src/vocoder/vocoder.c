@@ -64,6 +64,11 @@ lull_status lull_vocoder_new(const lull_model *model, const lull_options *option
     if (!vocoder) return base_fail(error, LULL_INVALID, "lull_vocoder_new: vocoder is NULL");
     *vocoder = NULL;
     if (!model) return base_fail(error, LULL_INVALID, "lull_vocoder_new: model is NULL");
+    if (model->config.family == MODEL_PITCH_ALONE)
+        return base_fail(error, LULL_UNSUPPORTED,
+                         "%s is a pitch network alone and makes no speech by itself: choose a model "
+                         "with a denoiser",
+                         model->config.name);
     return new_vocoder(model, &model->config.mel, options, vocoder, error);
 }
 
