@@ -388,6 +388,12 @@ lull_status model_convention_parse(const char *text, const char *name, mel_conve
     return status;
 }
 
+lull_status model_convention_of(const char *text, mel_convention *convention, lull_error *error) {
+    if (text[strspn(text, " \t\r\n")] == '{')
+        return model_convention_parse(text, "the mel convention", convention, error);
+    return mel_convention_named(text, 0, convention, error);
+}
+
 /* ---- single assignments ---- */
 
 lull_status model_config_set(model_config *config, const char *assignment, lull_error *error) {
