@@ -4,10 +4,17 @@
 
 #include "lull.h"
 
+/* C99's formats everywhere; "printf" stands for the system's own there. */
+#ifdef __MINGW32__
+#define BASE_PRINTF __gnu_printf__
+#else
+#define BASE_PRINTF __printf__
+#endif
+
 /* error may be NULL. Returns status, so that a caller writes `return base_fail(error, LULL_IO, …)`.
  */
 lull_status base_fail(lull_error *error, lull_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(BASE_PRINTF, 3, 4)));
 
 /* The usual line for an allocation that failed. */
 lull_status base_no_memory(lull_error *error);

@@ -7,6 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Files are read as they lie, and sizes of what files promise are multiplied in size_t. */
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "lull needs a little-endian machine"
+#endif
+#if SIZE_MAX < 0xffffffffffffffff
+#error "lull needs a machine of 64 bits"
+#endif
+
 enum { ALIGNMENT = 64 };
 
 /* Allocations until the one that fails; 0 is off. */

@@ -18,6 +18,9 @@ void *os_library_symbol(os_library *library, const char *name);
 /* The same among all that the program has loaded, by whomever. */
 void *os_library_symbol_anywhere(const char *name);
 
+/* Sets a variable of the environment, as libraries look at when they are opened. */
+void os_library_tell(const char *name, const char *value);
+
 /* Why the last os_library_open or os_library_symbol of this thread failed. */
 const char *os_library_error(void);
 

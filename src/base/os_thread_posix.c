@@ -6,6 +6,7 @@
 #ifdef __linux__
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #endif
 
 int os_processors(void) {
@@ -34,4 +35,14 @@ clockid_t os_thread_wait_clock(pthread_condattr_t *attributes) {
     if (pthread_condattr_setclock(attributes, CLOCK_MONOTONIC) == 0) return CLOCK_MONOTONIC;
 #endif
     return CLOCK_REALTIME;
+}
+
+/* Linux gives that state only to processes that ask for it (Documentation/arch/x86/xstate.rst). */
+bool os_thread_allow_tiles(void) {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+    return false;
+#endif
 }

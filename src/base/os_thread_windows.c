@@ -23,3 +23,7 @@ clockid_t os_thread_wait_clock(pthread_condattr_t *attributes) {
     (void)attributes;
     return CLOCK_REALTIME;
 }
+
+bool os_thread_allow_tiles(void) {
+    return false;
+}

@@ -6,6 +6,7 @@
 
 #include "cli/eval_subjects.h"
 #include "cli/options.h"
+#include "cli/own.h"
 
 static const char *const MEL_CHOICES[] = {"exact", "smoothed", NULL};
 
@@ -34,7 +35,9 @@ static int evaluate(eval_options *options, char **operands) {
     eval_table table = {NULL, 0, 0};
     char title[2048];
     lull_status status = LULL_OK;
-    if (options->html) status = eval_page_new(options->html_files, &options->page, &error);
+    if (options->html) status = cli_may_write(options->html, options->force, &error);
+    if (status == LULL_OK && options->html)
+        status = eval_page_new(options->html_files, &options->page, &error);
     if (status == LULL_OK)
         status = options->corpus ? eval_model(options, &table, &error)
                                  : eval_pairs(operands[0], operands[1], options, &table, &error);
@@ -67,6 +70,7 @@ int command_eval(int argc, char **argv) {
         CLI_INT(0, "griffin-lim", "N", &options.griffin_lim, 0, 10000,
                 "iterations of the baseline (default 32); 0 = none"),
         CLI_FLAG(0, "noise", &options.noise, "also coloured noise with the same mel consistency"),
+        CLI_FLAG(0, "force", &options.force, "replace files that lull did not write, too"),
         CLI_FLAG('q', "quiet", &options.quiet, "no remarks, no progress"),
         CLI_SYNTHESIS_OPTIONS(options.synthesis),
         CLI_END};

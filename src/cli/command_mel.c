@@ -95,6 +95,7 @@ int command_mel(int argc, char **argv) {
     cli_convention_options asked = CLI_CONVENTION_DEFAULT;
     mel_settings settings;
     memset(&settings, 0, sizeof settings);
+    bool force = false;
     int layout = 0, first = 0, code = CLI_OK;
     const cli_option options[] = {
         CLI_TEXT('o', "output", "PATH", &output,
@@ -105,6 +106,7 @@ int command_mel(int argc, char **argv) {
                    "bands-first [bands, frames] (default) or frames-first"),
         CLI_TEXT(0, "f0", "FILE", &settings.f0,
                  "write the pitch of every frame there too (.npy; Hz, 0 unvoiced)"),
+        CLI_FLAG(0, "force", &force, "replace files that lull did not write, too"),
         CLI_FLAG('q', "quiet", &settings.quiet, "say nothing but errors"),
         CLI_END};
     const cli_command_line line = {
@@ -112,7 +114,8 @@ int command_mel(int argc, char **argv) {
         "[OPTIONS] RECORDING... [-o OUTPUT]",
         "Analyses recordings (WAV, FLAC, Ogg, MP3; any rate; channels are mixed) into\n"
         "float32 .npy mel spectrograms in a model's convention or a named one. A folder\n"
-        "stands for the recordings in it. '-o -': raw float32 frames to standard output.",
+        "stands for the recordings in it, - for one on standard input. '-o -': raw float32\n"
+        "frames to standard output.",
         NULL,
         options,
         1,
@@ -126,7 +129,8 @@ int command_mel(int argc, char **argv) {
         if (cli_is_npy(argv[i])) return cli_failf("%s: is an array, expected a recording", argv[i]);
     if (cli_find_convention(&asked, model, &settings.convention, &error) != LULL_OK)
         return cli_fail(&error);
-    if (cli_jobs_make(argv + first, argc - first, output, ".npy", false, &jobs, &error) != LULL_OK)
+    if (cli_jobs_make(argv + first, argc - first, output, ".npy", false, force, &jobs, &error) !=
+        LULL_OK)
         return error.status == LULL_INVALID ? cli_usage_error("mel", "%s", error.message)
                                             : cli_fail(&error);
     if (settings.f0 != NULL && jobs.count > 1) {

@@ -21,7 +21,7 @@ typedef struct plot_options {
     cli_input_options input;
     picture_options picture;
     int rate;
-    bool mel, stack, quiet;
+    bool mel, stack, quiet, force;
 } plot_options;
 
 /* A file as a panel: what it borrows, it owns here. */
@@ -134,7 +134,8 @@ static int plot_each(char **operands, int count, const plot_options *options) {
     lull_error error = {LULL_OK, ""};
     cli_jobs jobs;
     int code = CLI_OK;
-    if (cli_jobs_make(operands, count, options->output, ".png", true, &jobs, &error) != LULL_OK)
+    if (cli_jobs_make(operands, count, options->output, ".png", true, options->force, &jobs,
+                      &error) != LULL_OK)
         return error.status == LULL_INVALID ? cli_usage_error("plot", "%s", error.message)
                                             : cli_fail(&error);
     for (size_t i = 0; i < jobs.count; i++)
@@ -150,8 +151,8 @@ static int plot_together(char **operands, int count, const plot_options *options
     cli_jobs jobs;
     char *paths[PICTURE_MOST_SOURCES];
     int code = CLI_OK;
-    if (cli_jobs_make(operands + count - 1, 1, options->output, ".png", true, &jobs, &error) !=
-        LULL_OK)
+    if (cli_jobs_make(operands + count - 1, 1, options->output, ".png", true, options->force, &jobs,
+                      &error) != LULL_OK)
         return error.status == LULL_INVALID ? cli_usage_error("plot", "%s", error.message)
                                             : cli_fail(&error);
     int used = 0;
@@ -189,6 +190,7 @@ int command_plot(int argc, char **argv) {
                  "hifigan, tacotron2, diffwave or parallelwavegan"),
         CLI_INT(0, "rate", "HZ", &asked.rate, 1000, 384000, "its sample rate"),
         CLI_INPUT_OPTIONS(asked.input),
+        CLI_FLAG(0, "force", &asked.force, "replace files that lull did not write, too"),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_END};
     const cli_command_line line = {

@@ -213,7 +213,7 @@ static int run(const serve_options *options) {
     lull_model *model = NULL;
     if (cli_stop_descriptor() < 0 || pipe(s.wake) != 0)
         return cli_failf("no pipe: %s", strerror(errno));
-    cli_stop_catch(SIGHUP, false);
+    cli_stop_catch(0, false);
     lull_status status = prepare(&s, &model, &error);
     if (!status) {
         const lull_model_info *info = lull_model_get_info(model);

@@ -7,13 +7,15 @@
 #include "base/clock.h"
 #include "base/progress.h"
 #include "cli/options.h"
+#include "cli/own.h"
+#include "cli/remarks.h"
 #include "cli/share_jobs.h"
 #include "cli/stop.h"
 #include "cli/synthesis.h"
 #include "cli/trace_page.h"
 #include "model/model.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -29,7 +31,7 @@ typedef struct synth_options {
     cli_input_options input;
     const char *output, *noise, *convention, *trace;
     int griffin_lim, jobs, format, rate;
-    bool wav, skip_existing, quiet, plot;
+    bool wav, skip_existing, quiet, plot, force;
 } synth_options;
 
 /* What the workers share. */
@@ -37,7 +39,7 @@ typedef struct batch {
     const synthesis_settings *settings;
     const cli_jobs *jobs;
     const synth_options *options;
-    ranks *ranks;   /* of several machines, each with its own batch */
+    ranks *ranks;         /* of several machines, each with its own batch */
     size_t total;         /* jobs of all ranks */
     pthread_mutex_t lock; /* of everything below */
     size_t next, finished, failed, skipped;
@@ -263,6 +265,12 @@ static int default_threads(const cli_jobs *jobs) {
     return jobs->count != 1 ? 1 : count < MOST ? count : MOST;
 }
 
+static bool has_mels(const cli_jobs *jobs) {
+    for (size_t i = 0; i < jobs->count; i++)
+        if (!cli_is_recording(jobs->list[i].input)) return true;
+    return false;
+}
+
 static int synthesize(const synth_options *options, const cli_jobs *all, ranks *ranks,
                       const char *orders) {
     lull_error error = {LULL_OK, ""};
@@ -294,6 +302,8 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
         bool none =
             options->synthesis.model != NULL && strcmp(options->synthesis.model, "none") == 0;
         settings.model = none ? NULL : model;
+        if (!options->quiet && ranks_rank(ranks) == 0 && options->griffin_lim == 0)
+            cli_remark_settings(settings.model, &settings.options, has_mels(all));
         b.settings = &settings;
         b.finished = b.skipped;
         pthread_mutex_init(&b.lock, NULL);
@@ -311,11 +321,6 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
     return code;
 }
 
-static lull_status make_folder(const char *path, lull_error *error) {
-    if (mkdir(path, 0777) == 0 || errno == EEXIST) return LULL_OK;
-    return base_fail(error, LULL_IO, "%s: %s", path, strerror(errno));
-}
-
 /* The page that links to the traces of all inputs. */
 static lull_status write_contents(const synth_options *options, const cli_jobs *jobs,
                                   lull_error *error) {
@@ -327,12 +332,46 @@ static lull_status write_contents(const synth_options *options, const cli_jobs *
     return status;
 }
 
+/* A trace's page is index.html in its folder. */
+static lull_status check_page(const char *folder, bool force, lull_error *error) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/index.html", folder) >= (int)sizeof path)
+        return base_fail(error, LULL_INVALID, "%s: the name is too long", folder);
+    return cli_may_write(path, force, error);
+}
+
+/* What else becomes of a job: its picture and trace have names that nobody typed. */
+static lull_status check_job(const synth_options *asked, const cli_job *job, lull_error *error) {
+    char picture[PATH_MAX];
+    bool lossy = false;
+    lull_status status = LULL_OK;
+    if (strcmp(job->output, "-") != 0) status = audio_writer_check(job->output, &lossy, error);
+    if (status == LULL_OK && lossy && asked->format >= 0)
+        status = base_fail(error, LULL_INVALID,
+                           "%s: --format is for WAV and FLAC; this format has none of these",
+                           job->output);
+    if (status == LULL_OK && asked->plot) {
+        status = synthesis_picture(job->output, picture, sizeof picture, error);
+        if (status == LULL_OK) status = cli_may_write(picture, asked->force, error);
+    }
+    const char *trace = job->trace != NULL ? job->trace : asked->trace;
+    return status == LULL_OK && trace != NULL ? check_page(trace, asked->force, error) : status;
+}
+
 static lull_status make_jobs(const synth_options *asked, char **operands, int count, cli_jobs *jobs,
                              lull_error *error) {
-    lull_status status = cli_jobs_make(operands, count, asked->output, ".wav", true, jobs, error);
-    if (status != LULL_OK || asked->trace == NULL || jobs->count < 2) return status;
-    status = make_folder(asked->trace, error);
-    return status == LULL_OK ? cli_jobs_trace(jobs, asked->trace, error) : status;
+    bool force = asked->force || asked->skip_existing; /* what exists is left alone anyway */
+    lull_status status =
+        cli_jobs_make(operands, count, asked->output, ".wav", true, force, jobs, error);
+    if (status == LULL_OK && asked->trace != NULL && jobs->count > 1) {
+        status = cli_make_folders(asked->trace, error);
+        if (status == LULL_OK) status = cli_jobs_trace(jobs, asked->trace, error);
+    }
+    for (size_t i = 0; i < jobs->count && status == LULL_OK; i++)
+        status = check_job(asked, &jobs->list[i], error);
+    if (status == LULL_OK && asked->trace != NULL && jobs->count > 1)
+        status = check_page(asked->trace, asked->force, error);
+    return status;
 }
 
 /* The command line, a word a line. NULL: no memory. */
@@ -360,7 +399,7 @@ int command_synth(int argc, char **argv) {
     int first = 0, code = CLI_OK;
     const cli_option options[] = {
         CLI_TEXT('o', "output", "PATH", &asked.output,
-                 "file, or folder for several inputs, or - (default: NAME.wav here)"),
+                 "file (.wav, .flac, .ogg, .opus, .mp3), folder, or - (default: NAME.wav here)"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
         CLI_INT('j', "jobs", "N", &asked.jobs, 1, MAX_WORKERS, "files at a time"),
         CLI_CHOICE('f', "format", "F", &asked.format, cli_format_choices,
@@ -376,14 +415,15 @@ int command_synth(int argc, char **argv) {
         CLI_TEXT('c', "convention", "NAME", &asked.convention, "of the baselines' mels"),
         CLI_INT(0, "rate", "HZ", &asked.rate, 1000, 384000, "its sample rate"),
         CLI_FLAG('k', "skip-existing", &asked.skip_existing, "leave outputs that exist alone"),
+        CLI_FLAG(0, "force", &asked.force, "replace files that lull did not write, too"),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_END};
     const cli_command_line line = {
         "synth",
         "[OPTIONS] INPUT... [-o OUTPUT]",
         "INPUT: .npy mel spectrograms ([bands, frames] or its transpose), recordings to\n"
-        "analyse and resynthesize, folders of them, or - for raw float32 frames (or a\n"
-        ".npy) on standard input. '--model none' is the baseline without a network:\n"
+        "analyse and resynthesize, folders of them, or - for raw float32 frames, a .npy\n"
+        "or a recording on standard input. '--model none' is the baseline without a network:\n"
         "shaped noise and mel consistency.",
         NULL,
         options,
@@ -404,7 +444,6 @@ int command_synth(int argc, char **argv) {
     if (stream && asked.synthesis.threads == 0) asked.synthesis.threads = 1;
     asked.synthesis.use = stream ? LULL_LIVE : LULL_OFFLINE;
     bool to_stdout = asked.output != NULL && strcmp(asked.output, "-") == 0;
-    if (asked.format < 0) asked.format = to_stdout && !asked.wav ? AUDIO_FLOAT : AUDIO_PCM16;
 
     lull_error error = {LULL_OK, ""};
     cli_jobs jobs = {NULL, 0, 0};
@@ -416,6 +455,7 @@ int command_synth(int argc, char **argv) {
     bool speaks = ranks_rank(ranks) == 0;
     lull_status status = LULL_OK;
     if (speaks) status = make_jobs(&asked, argv + first, argc - first, &jobs, &error);
+    if (asked.format < 0) asked.format = to_stdout && !asked.wav ? AUDIO_FLOAT : AUDIO_PCM16;
     if (ranks_agree(ranks, status, &error) != LULL_OK) {
         code = CLI_FAILED;
         if (speaks)

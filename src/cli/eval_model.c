@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/clock.h"
 #include "base/progress.h"
+#include "cli/own.h"
 #include "cli/tree.h"
 #include "recording/audio_file.h"
 #include "mel/front_end.h"
@@ -81,8 +82,11 @@ static lull_status keep(const copier *c, const char *system, const char *relativ
         *slash = '/';
     }
     audio_writer *writer = NULL;
-    lull_status status = audio_writer_open(path, rate, AUDIO_PCM16, &writer, error);
+    lull_status status = cli_may_write(path, c->options->force, error);
     if (status != LULL_OK) return status;
+    status = audio_writer_open(path, rate, AUDIO_PCM16, &writer, error);
+    if (status != LULL_OK) return status;
+    audio_writer_expect(writer, count);
     status = audio_writer_write(writer, out, count, error);
     if (status == LULL_OK) return audio_writer_commit(writer, error);
     audio_writer_abandon(writer);

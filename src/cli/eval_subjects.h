@@ -12,7 +12,7 @@ typedef struct eval_options {
     int limit; /* 0 = all */
     int mel;   /* 0 exact, 1 smoothed */
     int griffin_lim;
-    bool json, csv, files, noise, quiet;
+    bool json, csv, files, noise, quiet, force;
     const char *html;
     int html_files;
     eval_page *page; /* gets every pair's signals; NULL without --html */

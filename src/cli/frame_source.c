@@ -1,24 +1,22 @@
-/* Where live synthesis takes its frames from. */
+/* Where synthesis takes its frames from. */
 #include "cli/frame_source.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "mel/opening.h"
+#include "cli/standard_input.h"
+#include "cli/stop.h"
+#include "recording/audio_file.h"
 
-enum { ROOM = 64 }; /* frames read at a time */
-
-static const char *const stream_name = "standard input";
-static const char npy_magic[] = "\x93NUMPY";
+enum { ROOM = 64, SIGNATURE = 8 }; /* frames read at a time; bytes that tell what it is */
 
 struct frame_source {
     mel_convention convention;
     cli_input_options options;
-    bool live;
+    bool live, begun;
     /* An array in memory: */
     float *frames;
     size_t count, at;
@@ -26,7 +24,7 @@ struct frame_source {
     unsigned char *bytes;
     size_t have;
     uint64_t given;
-    mel_opening begun;
+    mel_opening opened;
 };
 
 static lull_status open_stream(frame_source *s, lull_error *error) {
@@ -34,7 +32,7 @@ static lull_status open_stream(frame_source *s, lull_error *error) {
     s->live = true;
     s->bytes = base_alloc(ROOM, frame_bytes);
     if (!s->bytes) return base_no_memory(error);
-    return mel_opening_init(&s->begun, &s->convention, error);
+    return mel_opening_init(&s->opened, &s->convention, error);
 }
 
 lull_status frame_source_open(const char *path, const mel_convention *convention,
@@ -63,30 +61,11 @@ void frame_source_free(frame_source *source) {
     if (!source) return;
     base_free(source->frames);
     base_free(source->bytes);
-    mel_opening_clear(&source->begun);
+    mel_opening_clear(&source->opened);
     base_free(source);
 }
 
-/* Reads some bytes; *got is 0 at the end and when `stop` has something. */
-static lull_status read_some(int stop, unsigned char *bytes, size_t room, size_t *got,
-                             lull_error *error) {
-    *got = 0;
-    for (;;) {
-        struct pollfd waiting[2] = {{STDIN_FILENO, POLLIN, 0}, {stop, POLLIN, 0}};
-        int ready = poll(waiting, 2, -1);
-        if (ready < 0 && errno != EINTR) break;
-        if (ready <= 0) continue;
-        if (waiting[1].revents) return LULL_OK;
-        ssize_t n = read(STDIN_FILENO, bytes, room);
-        if (n >= 0) {
-            *got = (size_t)n;
-            return LULL_OK;
-        }
-        if (errno != EINTR && errno != EAGAIN) break;
-    }
-    return base_fail(error, LULL_IO, "%s: %s", stream_name, strerror(errno));
-}
-
+/* Little-endian float32 to numbers, whatever the machine. */
 static void decode(const unsigned char *bytes, size_t count, float *values) {
     for (size_t i = 0; i < count; i++) {
         const unsigned char *b = bytes + 4 * i;
@@ -96,36 +75,53 @@ static void decode(const unsigned char *bytes, size_t count, float *values) {
     }
 }
 
-/* A .npy array on standard input: read whole, then it is like a file. */
+/* An array or a recording on standard input: read whole, then it is like a file. */
 static lull_status turn_into_array(frame_source *s, int stop, lull_error *error) {
     unsigned char *all = NULL;
-    size_t capacity = 0, size = s->have;
+    size_t size = 0;
     npy_array array = {0};
-    lull_status status = LULL_OK;
-    for (size_t got = 1; status == LULL_OK && got > 0; size += got) {
-        got = 0;
-        if (!base_grow((void **)&all, &capacity, size + (1 << 16), 1)) {
-            status = base_no_memory(error);
-            break;
-        }
-        if (size == s->have) memcpy(all, s->bytes, s->have);
-        status = read_some(stop, all + size, capacity - size, &got, error);
+    s->live = false;
+    lull_status status = cli_input_all(stop, s->bytes, s->have, &all, &size, error);
+    if (status == LULL_OK && audio_file_begins(all, size)) {
+        status = cli_parse_recording(all, size, &s->convention, &s->options, &s->frames, &s->count,
+                                     error);
+    } else if (status == LULL_OK) {
+        status = npy_parse(all, size, cli_standard_input, &array, error);
+        if (status == LULL_OK)
+            status = cli_arrange_array(&array, cli_standard_input, &s->convention, &s->options,
+                                       &s->frames, &s->count, error);
     }
-    if (status == LULL_OK) status = npy_parse(all, size, stream_name, &array, error);
-    if (status == LULL_OK)
-        status = cli_arrange_array(&array, stream_name, &s->convention, &s->options, &s->frames,
-                                   &s->count, error);
     npy_free(&array);
     base_free(all);
-    s->live = false;
     return status;
+}
+
+lull_status frame_source_begin(frame_source *s, int stop, lull_error *error) {
+    static const char npy_magic[] = "\x93NUMPY";
+    size_t got = 1;
+    if (!s->live || s->begun) return LULL_OK;
+    s->begun = true;
+    while (s->have < SIGNATURE && got > 0) {
+        lull_status status =
+            cli_input_some(stop, s->bytes + s->have, SIGNATURE - s->have, &got, error);
+        if (status != LULL_OK) return status;
+        s->have += got;
+    }
+    bool array = s->have >= 6 && memcmp(s->bytes, npy_magic, 6) == 0;
+    return array || audio_file_begins(s->bytes, s->have) ? turn_into_array(s, stop, error)
+                                                         : LULL_OK;
 }
 
 /* Converts or checks frames that came in. */
 static lull_status take(frame_source *s, float *frames, size_t n, lull_error *error) {
     if (s->options.from == CLI_FROM_MODEL)
-        return mel_opening_check(&s->begun, frames, n, stream_name, error);
-    return cli_convert_frames(&s->convention, &s->options, stream_name, frames, n, error);
+        return mel_opening_check(&s->opened, frames, n, cli_standard_input, error);
+    return cli_convert_frames(&s->convention, &s->options, cli_standard_input, frames, n, error);
+}
+
+static bool stopped(int stop) {
+    struct pollfd asked = {stop, POLLIN, 0};
+    return cli_stop_asked || (stop >= 0 && poll(&asked, 1, 0) > 0);
 }
 
 static lull_status end_of_stream(const frame_source *s, lull_error *error) {
@@ -134,8 +130,9 @@ static lull_status end_of_stream(const frame_source *s, lull_error *error) {
         return base_fail(
             error, LULL_FORMAT,
             "%s: ended inside frame %llu: %zu of its %zu bytes (%zu float32 values a frame)",
-            stream_name, (unsigned long long)s->given, s->have, 4 * bands, bands);
-    if (s->given == 0) return base_fail(error, LULL_FORMAT, "%s: no frames in it", stream_name);
+            cli_standard_input, (unsigned long long)s->given, s->have, 4 * bands, bands);
+    if (s->given == 0)
+        return base_fail(error, LULL_FORMAT, "%s: no frames in it", cli_standard_input);
     return LULL_OK;
 }
 
@@ -145,16 +142,10 @@ static lull_status next_of_stream(frame_source *s, int stop, float *frames, size
     if (room > ROOM) room = ROOM;
     while (s->have < frame_bytes) {
         lull_status status =
-            read_some(stop, s->bytes + s->have, room * frame_bytes - s->have, &got, error);
+            cli_input_some(stop, s->bytes + s->have, room * frame_bytes - s->have, &got, error);
         if (status) return status;
-        if (got == 0) {
-            struct pollfd stopped = {stop, POLLIN, 0};
-            return poll(&stopped, 1, 0) > 0 ? LULL_OK : end_of_stream(s, error);
-        }
+        if (got == 0) return stopped(stop) ? LULL_OK : end_of_stream(s, error);
         s->have += got;
-        if (s->given == 0 && s->have >= sizeof npy_magic - 1 &&
-            memcmp(s->bytes, npy_magic, sizeof npy_magic - 1) == 0)
-            return turn_into_array(s, stop, error);
     }
     size_t whole = s->have / frame_bytes;
     decode(s->bytes, whole * bands, frames);
@@ -170,14 +161,26 @@ lull_status frame_source_next(frame_source *s, int stop, float *frames, size_t r
                               lull_error *error) {
     size_t bands = (size_t)s->convention.bands;
     *n = 0;
-    if (s->live) {
-        lull_status status = next_of_stream(s, stop, frames, room, n, error);
-        if (status || s->live) return status;
-    }
-    struct pollfd stopped = {stop, POLLIN, 0};
-    if (poll(&stopped, 1, 0) > 0) return LULL_OK;
+    lull_status status = frame_source_begin(s, stop, error);
+    if (status != LULL_OK || stopped(stop)) return status;
+    if (s->live) return next_of_stream(s, stop, frames, room, n, error);
     *n = s->count - s->at < room ? s->count - s->at : room;
     memcpy(frames, s->frames + s->at * bands, *n * bands * sizeof *frames);
     s->at += *n;
     return LULL_OK;
+}
+
+lull_status frame_source_all(frame_source *s, int stop, float **frames, size_t *n,
+                             lull_error *error) {
+    size_t bands = (size_t)s->convention.bands, capacity = 0, got = 1;
+    *frames = NULL;
+    *n = 0;
+    lull_status status = frame_source_begin(s, stop, error);
+    while (status == LULL_OK && got > 0) {
+        if (!base_grow((void **)frames, &capacity, *n + ROOM, bands * sizeof **frames))
+            return base_no_memory(error);
+        status = frame_source_next(s, stop, *frames + *n * bands, capacity - *n, &got, error);
+        *n += got;
+    }
+    return status;
 }

@@ -1,5 +1,5 @@
-/* Where live synthesis takes its frames from: an array or recording read before, or raw frames on a
- * descriptor, given as they arrive. */
+/* Where synthesis takes its frames from: an array or recording, from a file or standard input, or raw
+ * frames on standard input, given as they arrive. */
 #ifndef CLI_FRAME_SOURCE_H
 #define CLI_FRAME_SOURCE_H
 
@@ -7,19 +7,26 @@
 
 typedef struct frame_source frame_source;
 
-/* path "-" is standard input: raw little-endian float32 frames as they arrive, or a .npy array. The
- * convention and options are copied. */
+/* path "-" is standard input: raw little-endian float32 frames as they arrive, a .npy array, or a
+ * recording. The convention and options are copied. Nothing of standard input is read yet. */
 lull_status frame_source_open(const char *path, const mel_convention *convention,
                               const cli_input_options *options, frame_source **source,
                               lull_error *error);
 
-/* True for raw frames that arrive. */
+/* True for standard input, until it turns out to hold an array or a recording. */
 bool frame_source_is_live(const frame_source *source);
 
-/* Waits for frames and gives up to `room` of them; *n = 0 is the end. `stop` is a descriptor: once
- * it becomes readable, waiting ends and so does the source. */
+/* Waits until it is known what the source is. `stop` as in frame_source_next. */
+lull_status frame_source_begin(frame_source *source, int stop, lull_error *error);
+
+/* Waits for frames and gives up to `room` of them; *n = 0 is the end. `stop` is a descriptor, or -1:
+ * once it becomes readable, waiting ends and so does the source. */
 lull_status frame_source_next(frame_source *source, int stop, float *frames, size_t room, size_t *n,
                               lull_error *error);
+
+/* All frames that are left (n × bands). *frames is the caller's, also on failure: base_free. */
+lull_status frame_source_all(frame_source *source, int stop, float **frames, size_t *n,
+                             lull_error *error);
 
 void frame_source_free(frame_source *source);
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/options.h"
+#include "cli/standard_input.h"
 #include "recording/audio_file.h"
 #include "io/npy.h"
 #include "mel/compression.h"
@@ -177,11 +178,9 @@ lull_status cli_arrange_array(const npy_array *array, const char *path,
 
 /* ---- recordings --------------------------------------------------------------------------- */
 
-lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples,
-                               size_t *count, lull_error *error) {
-    audio_info info = {0};
-    lull_status status = audio_file_read(path, rate, samples, count, &info, error);
-    if (status != LULL_OK) return status;
+/* Refuses digital silence and remarks what was done to the recording. */
+static lull_status remark_recording(const char *path, int rate, bool quiet, audio_info info,
+                                    float **samples, size_t *count, lull_error *error) {
     bool sound = false;
     for (size_t i = 0; i < *count && !sound; i++) sound = (*samples)[i] != 0.0f;
     if (!sound) {
@@ -201,6 +200,37 @@ lull_status cli_read_recording(const char *path, int rate, bool quiet, float **s
     return LULL_OK;
 }
 
+lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples,
+                               size_t *count, lull_error *error) {
+    audio_info info = {0};
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    lull_status status = LULL_OK;
+    bool piped = strcmp(path, "-") == 0;
+    *samples = NULL;
+    *count = 0;
+    if (piped) path = cli_standard_input;
+    if (piped) status = cli_input_all(-1, NULL, 0, &bytes, &size, error);
+    if (status == LULL_OK)
+        status = piped ? audio_file_parse(bytes, size, path, rate, samples, count, &info, error)
+                       : audio_file_read(path, rate, samples, count, &info, error);
+    base_free(bytes);
+    if (status != LULL_OK) return status;
+    return remark_recording(path, rate, quiet, info, samples, count, error);
+}
+
+/* Frames of samples, which are freed. */
+static lull_status analyse(const char *path, const mel_convention *convention, float *samples,
+                           size_t count, float **frames, size_t *n, lull_error *error) {
+    lull_status status = mel_from_samples(convention, samples, count, frames, n, error);
+    base_free(samples);
+    if (status != LULL_OK || *n > 0) return status;
+    base_free(*frames);
+    *frames = NULL;
+    return base_fail(error, LULL_MISMATCH, "%s: %zu samples are too short for one mel frame of %d",
+                     path, count, convention->hop);
+}
+
 static lull_status analyse_recording(const char *path, const mel_convention *convention, bool quiet,
                                      float **frames, size_t *n, lull_error *error) {
     float *samples = NULL;
@@ -208,13 +238,22 @@ static lull_status analyse_recording(const char *path, const mel_convention *con
     lull_status status =
         cli_read_recording(path, convention->sample_rate, quiet, &samples, &count, error);
     if (status != LULL_OK) return status;
-    status = mel_from_samples(convention, samples, count, frames, n, error);
-    base_free(samples);
-    if (status != LULL_OK || *n > 0) return status;
-    base_free(*frames);
-    *frames = NULL;
-    return base_fail(error, LULL_MISMATCH, "%s: %zu samples are too short for one mel frame of %d",
-                     path, count, convention->hop);
+    return analyse(path, convention, samples, count, frames, n, error);
+}
+
+lull_status cli_parse_recording(const void *bytes, size_t size, const mel_convention *convention,
+                                const cli_input_options *options, float **frames, size_t *n,
+                                lull_error *error) {
+    float *samples = NULL;
+    size_t count = 0;
+    audio_info info = {0};
+    int rate = convention->sample_rate;
+    const char *name = cli_standard_input;
+    lull_status status = audio_file_parse(bytes, size, name, rate, &samples, &count, &info, error);
+    if (status == LULL_OK)
+        status = remark_recording(name, rate, options->quiet, info, &samples, &count, error);
+    if (status != LULL_OK) return status;
+    return analyse(name, convention, samples, count, frames, n, error);
 }
 
 /* Files of the trade that hold arrays, but not as .npy. */

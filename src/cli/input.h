@@ -42,10 +42,15 @@ lull_status cli_convert_frames(const mel_convention *convention, const cli_input
 lull_status cli_take_frames(const mel_convention *convention, const cli_input_options *options,
                             const char *name, float *frames, size_t n, lull_error *error);
 
-/* A recording as mono at `rate`, with the remark; digital silence is refused. *samples: base_free.
+/* A recording ("-": standard input) as mono at `rate`, with the remark; digital silence is refused. *samples: base_free.
  */
 lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples,
                                size_t *count, lull_error *error);
+
+/* The frames of a recording that standard input held. */
+lull_status cli_parse_recording(const void *bytes, size_t size, const mel_convention *convention,
+                                const cli_input_options *options, float **frames, size_t *n,
+                                lull_error *error);
 
 bool cli_is_npy(const char *path);
 

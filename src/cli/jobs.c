@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/own.h"
 #include "cli/tree.h"
 
 #include <dirent.h>
@@ -100,7 +101,8 @@ static bool same_file(const char *a, const char *b) {
     return S_ISREG(first.st_mode) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
-static lull_status check_outputs(const cli_jobs *jobs, lull_error *error) {
+/* chosen: the names were made here. */
+static lull_status check_outputs(const cli_jobs *jobs, bool chosen, bool force, lull_error *error) {
     lull_status status = LULL_OK;
     cli_job *sorted = base_alloc(jobs->count, sizeof *sorted);
     if (sorted == NULL) return base_no_memory(error);
@@ -110,6 +112,8 @@ static lull_status check_outputs(const cli_jobs *jobs, lull_error *error) {
             status = base_fail(error, LULL_INVALID, "%s: the output would replace its own input",
                                sorted[i].input);
     }
+    for (size_t i = 0; i < jobs->count && status == LULL_OK && chosen; i++)
+        status = cli_may_write(sorted[i].output, force, error);
     qsort(sorted, jobs->count, sizeof *sorted, by_output);
     for (size_t i = 1; i < jobs->count && status == LULL_OK; i++) {
         if (strcmp(sorted[i - 1].output, sorted[i].output) == 0)
@@ -127,11 +131,11 @@ static lull_status name_outputs(cli_jobs *jobs, bool several, const char *output
     if (output != NULL && (several || cli_is_folder(output) || output[strlen(output) - 1] == '/')) {
         if (strcmp(output, "-") == 0)
             return base_fail(error, LULL_INVALID, "several inputs cannot go to standard output");
-        if (!cli_is_folder(output))
-            return base_fail(error, LULL_IO, "%s: %s", output,
-                             access(output, F_OK) == 0
-                                 ? "is a file, a folder was expected for several inputs"
-                                 : "no such folder for the output");
+        if (!cli_is_folder(output) && access(output, F_OK) == 0)
+            return base_fail(error, LULL_IO,
+                             "%s: is a file, a folder was expected for several inputs", output);
+        lull_status status = cli_make_folders(output, error);
+        if (status != LULL_OK) return status;
         folder = output;
     }
     for (size_t i = 0; i < jobs->count; i++) {
@@ -151,7 +155,7 @@ static lull_status name_outputs(cli_jobs *jobs, bool several, const char *output
 }
 
 lull_status cli_jobs_make(char **operands, int count, const char *output, const char *ending,
-                          bool arrays, cli_jobs *jobs, lull_error *error) {
+                          bool arrays, bool force, cli_jobs *jobs, lull_error *error) {
     lull_status status = LULL_OK;
     bool several = count > 1;
     *jobs = (cli_jobs){NULL, 0, 0};
@@ -164,7 +168,8 @@ lull_status cli_jobs_make(char **operands, int count, const char *output, const 
         }
     }
     if (status == LULL_OK) status = name_outputs(jobs, several, output, ending, error);
-    if (status == LULL_OK) status = check_outputs(jobs, error);
+    bool typed = output != NULL && !several && !cli_is_folder(output);
+    if (status == LULL_OK) status = check_outputs(jobs, !typed, force, error);
     if (status != LULL_OK) cli_jobs_free(jobs);
     return status;
 }

@@ -350,12 +350,15 @@ lull_status cli_find_model(const char *option, char *path, size_t size, lull_err
         return LULL_OK;
     }
     char folder[PATH_MAX] = LULL_SOURCE_FOLDER "/models";
-    if (!base_in_build_folder() && !base_beside_program(LULL_MODELS_FROM_PROGRAM, folder, sizeof folder))
-        return base_fail(error, LULL_IO, "no model found: the system does not say where the program is; "
+    if (!base_in_build_folder() &&
+        !base_beside_program(LULL_MODELS_FROM_PROGRAM, folder, sizeof folder))
+        return base_fail(error, LULL_IO,
+                         "no model found: the system does not say where the program is; "
                          "give one with -m FILE or LULL_MODEL");
     for (int i = 0; i < 2; i++)
         if (readable(folder, names[i], path, size)) return LULL_OK;
-    return base_fail(error, LULL_IO, "no model found in %s; give one with -m FILE or LULL_MODEL", folder);
+    return base_fail(error, LULL_IO, "no model found in %s; give one with -m FILE or LULL_MODEL",
+                     folder);
 }
 
 lull_status cli_open_model(const char *option, lull_model **model, lull_error *error) {

@@ -144,6 +144,7 @@ static const char STYLE[] =
 
 void page_begin(page *p, const char *title) {
     page_add_raw(p, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                    "<meta name=\"generator\" content=\"lull\">\n"
                     "<meta name=\"viewport\" content=\"width=device-width\">\n<title>");
     page_add_escaped(p, title);
     page_add_raw(p, "</title>\n<style>\n");

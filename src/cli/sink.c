@@ -18,7 +18,7 @@ struct cli_sink {
 
 const char *const cli_format_choices[] = {"pcm16", "pcm24", "float", NULL};
 
-lull_status cli_sink_open(const char *path, int rate, audio_format format, bool wav,
+lull_status cli_sink_open(const char *path, int rate, audio_format format, bool wav, size_t total,
                           cli_sink **sink, lull_error *error) {
     cli_sink *made = base_alloc(1, sizeof *made);
     if (made == NULL) return base_no_memory(error);
@@ -30,8 +30,13 @@ lull_status cli_sink_open(const char *path, int rate, audio_format format, bool 
             return status;
         }
     }
+    if (total > 0) cli_sink_expect(made, total);
     *sink = made;
     return LULL_OK;
+}
+
+void cli_sink_expect(cli_sink *sink, size_t total) {
+    if (sink->writer != NULL) audio_writer_expect(sink->writer, total);
 }
 
 static lull_status write_bytes(const unsigned char *bytes, size_t size, lull_error *error) {

@@ -1,4 +1,4 @@
-/* Where samples go: a WAV file that appears when it is complete, or standard output as raw samples
+/* Where samples go: a file that appears when it is complete, or standard output as raw samples
  * or WAV. */
 #ifndef CLI_SINK_H
 #define CLI_SINK_H
@@ -10,9 +10,12 @@ extern const char
 
 typedef struct cli_sink cli_sink;
 
-/* path "-" is standard output: raw little-endian samples in the format, or WAV when wav is true. */
-lull_status cli_sink_open(const char *path, int rate, audio_format format, bool wav,
+/* path "-" is standard output: raw little-endian samples in the format, or WAV when wav is true.
+ * total: the samples that will come, 0 = not known. */
+lull_status cli_sink_open(const char *path, int rate, audio_format format, bool wav, size_t total,
                           cli_sink **sink, lull_error *error);
+/* Before anything is written: how much it will be, where that was not known yet. */
+void cli_sink_expect(cli_sink *sink, size_t total);
 /* On standard output the samples are on their way when this returns. */
 lull_status cli_sink_write(cli_sink *sink, const float *samples, size_t n, lull_error *error);
 lull_status cli_sink_commit(cli_sink *sink, lull_error *error); /* frees, also on failure */

@@ -39,4 +39,7 @@ void synthesis_worker_free(synthesis_worker *worker);
 lull_status synthesis_run(synthesis_worker *worker, const cli_job *job, size_t *samples,
                           uint64_t *limited, lull_error *error);
 
+/* NAME.wav's picture is NAME.png. */
+lull_status synthesis_picture(const char *output, char *path, size_t size, lull_error *error);
+
 #endif

@@ -93,6 +93,7 @@ static lull_status write_recording(const char *path, int rate, const float *samp
     audio_writer *writer = NULL;
     lull_status status = audio_writer_open(path, rate, AUDIO_PCM16, &writer, error);
     if (status != LULL_OK) return status;
+    audio_writer_expect(writer, count);
     status = audio_writer_write(writer, samples, count, error);
     if (status == LULL_OK) return audio_writer_commit(writer, error);
     audio_writer_abandon(writer);

@@ -12,7 +12,7 @@
 static const unsigned char MAGIC[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
 /* Headers of plain arrays have about a hundred bytes. */
-enum { MAX_HEADER = 65536, MOST_HEAD = MAX_HEADER + 12, MAX_DESCR = 32 };
+enum { MAX_HEADER = 65536, MOST_HEAD = MAX_HEADER + 12, MAX_DESCR = 32, MARK_BYTES = 192 };
 
 typedef struct header {
     char descr[MAX_DESCR]; /* "" when it is not a plain string (records) */
@@ -328,7 +328,7 @@ static size_t write_header(unsigned char *out, size_t room, int dimensions, cons
     char *text = (char *)out + 10;
     int written = snprintf(text, room - 10,
                            "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", extents);
-    size_t length = (size_t)written, total = (10 + length + 1 + 63) / 64 * 64;
+    size_t length = (size_t)written, total = (10 + length + 1 + 63) / 64 * 64 + MARK_BYTES;
     memset(text + length, ' ', total - 10 - length);
     out[total - 1] = '\n';
     memcpy(out, MAGIC, sizeof MAGIC);
@@ -337,6 +337,19 @@ static size_t write_header(unsigned char *out, size_t room, int dimensions, cons
     out[8] = (unsigned char)((total - 10) & 0xff);
     out[9] = (unsigned char)((total - 10) >> 8);
     return total;
+}
+
+bool npy_is_ours(const void *bytes, size_t size) {
+    static const char begin[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
+    const unsigned char *b = bytes;
+    size_t total, length = size;
+    if (size < 10 + sizeof begin || memcmp(b, MAGIC, sizeof MAGIC) != 0 || b[6] != 1 ||
+        memcmp(b + 10, begin, sizeof begin - 1) != 0)
+        return false;
+    total = 10 + (size_t)b[8] + ((size_t)b[9] << 8);
+    if (total > size || b[total - 1] != '\n') return false;
+    for (length = total - 1; length > 10 && b[length - 1] == ' ';) length--;
+    return total == (length + 1 + 63) / 64 * 64 + MARK_BYTES;
 }
 
 lull_status npy_write(const char *path, const float *data, int dimensions, const size_t *shape,
@@ -351,7 +364,7 @@ lull_status npy_write(const char *path, const float *data, int dimensions, const
             return base_fail(error, LULL_INVALID, "'%s': the array is too large", path);
         }
     }
-    unsigned char head[256];
+    unsigned char head[512];
     size_t head_size = write_header(head, sizeof head, dimensions, shape);
     atomic_file *file;
     lull_status status = atomic_file_open(path, &file, error);

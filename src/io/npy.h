@@ -24,6 +24,10 @@ lull_status npy_parse(const void *bytes, size_t size, const char *name, npy_arra
 /* How many elements a file has, by its header alone. */
 lull_status npy_count(const char *path, size_t *count, lull_error *error);
 
+/* Do these first bytes (512 are enough) begin a file that npy_write wrote? They are padded more than
+ * others. */
+bool npy_is_ours(const void *bytes, size_t size);
+
 /* Writes atomically. */
 lull_status npy_write(const char *path, const float *data, int dimensions, const size_t *shape,
                       lull_error *error);

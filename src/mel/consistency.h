@@ -1,4 +1,4 @@
-/* Mel consistency on a sliding window (shared recipe; a relative of RTISI-LA, Zhu, Beauregard &
+/* Mel consistency on a sliding window (a relative of RTISI-LA, Zhu, Beauregard &
  * Wyse 2007): every frame opens with its windowed synthesis signal; the open frames (the newest and
  * `window` behind it) are iterated; the oldest is committed without momentum. One iteration of a
  * frame: S = rfft(window · segment of the current signal), S ← S · E(wanted)/E(mel(S)), r =

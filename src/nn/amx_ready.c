@@ -2,12 +2,11 @@
  * and gives this process leave, and they compute what their twins do. */
 #include "nn/tables.h"
 
+#include "base/os_thread.h"
 #include "nn/self_check.h"
 
 #include <cpuid.h>
 #include <pthread.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /* All but what the tiles compute is the AVX-512 table's; filled in when the CPU is right. */
 nn_kernels nn_amx = {.name = "amx"};
@@ -23,21 +22,10 @@ static bool cpu_has_tiles(void) {
     return (a & saved) == saved;
 }
 
-/* Linux gives the state of 8 KiB for the tiles only to processes that ask for it
- * (Documentation/arch/x86/xstate.rst); threads inherit it. */
-static bool system_allows(void) {
-#if defined(__linux__) && defined(SYS_arch_prctl)
-    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
-#else
-    return false;
-#endif
-}
-
 static bool ready;
 
 static void look(void) {
-    if (!cpu_has_tiles() || !system_allows()) return;
+    if (!cpu_has_tiles() || !os_thread_allow_tiles()) return;
     nn_amx = nn_avx512bf16;
     nn_amx.name = "amx";
     nn_amx.product_bf16 = nn_amx_product_bf16;

@@ -5,7 +5,6 @@
 #include "base/os_library.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 
 /* As in <cblas.h>. */
 enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
@@ -15,14 +14,14 @@ typedef void sgemm_function(int order, int transpose_a, int transpose_b, int m, 
 typedef void threads_function(int threads);
 
 static const char *const names[] = {"libopenblas.so.0", "libopenblas.so", "libopenblas.0.dylib",
-                                    "libopenblas.dylib"};
+                                    "libopenblas.dylib",   "libopenblas.dll"};
 static sgemm_function *sgemm;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void look(void) {
     /* Threads are the caller's business. Said twice: before, so that none is started; after, for a
      * library that something else has opened already. */
-    setenv("OPENBLAS_NUM_THREADS", "1", 1);
+    os_library_tell("OPENBLAS_NUM_THREADS", "1");
     os_library *library = NULL;
     for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++)
         library = os_library_open(names[i]);

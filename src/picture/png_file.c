@@ -107,6 +107,9 @@ static void encode(picture *p, png_structp png, png_infop info, const uint8_t *p
         png_set_PLTE(png, info, colours->colours, colours->count);
         png_set_compression_level(png, 9);
     }
+    png_text mark = {.compression = PNG_TEXT_COMPRESSION_NONE, .key = (char *)"Software",
+                     .text = (char *)"lull", .text_length = 4};
+    png_set_text(png, info, &mark, 1);
     png_write_info(png, info);
     for (int y = 0; y < height; y++)
         png_write_row(png, pixels + (size_t)y * (size_t)width * (colours ? 1 : 3));

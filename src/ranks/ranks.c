@@ -213,10 +213,12 @@ static const ranks_engine *load_engine(lull_error *error) {
               "libmpich-dev) and build again");
     return NULL;
 #else
-    const char *path = getenv("LULL_MPI_MODULE"), *problem = "the system does not say where the program is";
+    const char *path = getenv("LULL_MPI_MODULE"),
+               *problem = "the system does not say where the program is";
     char beside[PATH_MAX];
     if (path == NULL && base_in_build_folder()) path = LULL_MPI_BUILT_MODULE;
-    if (path == NULL && base_beside_program(LULL_MPI_FROM_PROGRAM, beside, sizeof beside)) path = beside;
+    if (path == NULL && base_beside_program(LULL_MPI_FROM_PROGRAM, beside, sizeof beside))
+        path = beside;
     if (path != NULL) {
         /* MPI's own plug-ins look for its symbols in the whole program. */
         os_library *module = os_library_open_for_all(path);
@@ -333,8 +335,7 @@ lull_status ranks_broadcast(ranks *r, void *data, size_t bytes, lull_error *erro
     return ranks_wait(r, error);
 }
 
-lull_status ranks_gather(ranks *r, const void *mine, size_t bytes, void *all,
-                               lull_error *error) {
+lull_status ranks_gather(ranks *r, const void *mine, size_t bytes, void *all, lull_error *error) {
     memcpy((char *)all + (size_t)ranks_rank(r) * bytes, mine, bytes);
     if (r == NULL) return LULL_OK;
     post(r, RANKS_GATHER, all, bytes, NULL);
@@ -422,9 +423,10 @@ lull_status ranks_same_program(ranks *r, lull_error *error) {
     file_bytes program = {0};
     lull_error own = {0};
     char path[PATH_MAX];
-    lull_status status = os_program_path(path, sizeof path)
-                             ? file_bytes_read_regular(path, &program, &own)
-                             : base_fail(&own, LULL_IO, "the system does not say where the program is");
+    lull_status status =
+        os_program_path(path, sizeof path)
+            ? file_bytes_read_regular(path, &program, &own)
+            : base_fail(&own, LULL_IO, "the system does not say where the program is");
     if (!status) mine.hash = hash_bytes(program.data, program.size);
     file_bytes_free(&program);
     status = ranks_agree(r, status, &own);
@@ -465,8 +467,7 @@ static lull_status compare(const char *what, const char *mine, const char *first
                      one_line(first + begin, other, sizeof other));
 }
 
-lull_status ranks_same_text(ranks *r, const char *what, const char *text,
-                                  lull_error *error) {
+lull_status ranks_same_text(ranks *r, const char *what, const char *text, lull_error *error) {
     if (r == NULL) return LULL_OK;
     void *first = NULL;
     size_t size = strlen(text) + 1;

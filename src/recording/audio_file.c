@@ -1,14 +1,14 @@
-/* Recordings in through libsndfile and soxr, WAV files out. */
+/* Recordings in, through libsndfile and soxr. */
 #include "recording/audio_file.h"
 
 #include <errno.h>
 #include <math.h>
 #include <sndfile.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "recording/resample.h"
@@ -39,12 +39,48 @@ static lull_status check_readable(const char *path, lull_error *error) {
     return LULL_OK;
 }
 
-static lull_status open_recording(const char *path, SNDFILE **file, audio_info *info,
-                                  lull_error *error) {
-    lull_status status = check_readable(path, error);
+/* A recording in memory, as a file. */
+typedef struct audio_bytes {
+    const unsigned char *bytes;
+    sf_count_t size, at;
+} audio_bytes;
+
+static sf_count_t bytes_length(void *context) {
+    return ((const audio_bytes *)context)->size;
+}
+
+static sf_count_t bytes_seek(sf_count_t offset, int whence, void *context) {
+    audio_bytes *b = context;
+    sf_count_t at = offset + (whence == SEEK_CUR ? b->at : whence == SEEK_END ? b->size : 0);
+    return b->at = at < 0 ? 0 : at > b->size ? b->size : at;
+}
+
+static sf_count_t bytes_read(void *to, sf_count_t size, void *context) {
+    audio_bytes *b = context;
+    if (size > b->size - b->at) size = b->size - b->at;
+    if (size > 0) memcpy(to, b->bytes + b->at, (size_t)size);
+    b->at += size;
+    return size;
+}
+
+static sf_count_t bytes_write(const void *from, sf_count_t size, void *context) {
+    (void)from, (void)size, (void)context;
+    return 0;
+}
+
+static sf_count_t bytes_tell(void *context) {
+    return ((const audio_bytes *)context)->at;
+}
+
+/* memory: what the file is, or NULL for the file of that name. */
+static lull_status open_recording(const char *path, audio_bytes *memory, SNDFILE **file,
+                                  audio_info *info, lull_error *error) {
+    SF_VIRTUAL_IO io = {bytes_length, bytes_seek, bytes_read, bytes_write, bytes_tell};
+    lull_status status = memory ? LULL_OK : check_readable(path, error);
     if (status) return status;
     SF_INFO header = {0};
-    *file = sf_open(path, SFM_READ, &header);
+    *file =
+        memory ? sf_open_virtual(&io, SFM_READ, &header, memory) : sf_open(path, SFM_READ, &header);
     if (!*file) {
         int code = sf_error(NULL);
         return base_fail(error, code == SF_ERR_SYSTEM ? LULL_IO : LULL_FORMAT,
@@ -67,7 +103,7 @@ static lull_status open_recording(const char *path, SNDFILE **file, audio_info *
 lull_status audio_file_info(const char *path, audio_info *info, lull_error *error) {
     *info = (audio_info){0};
     SNDFILE *file;
-    lull_status status = open_recording(path, &file, info, error);
+    lull_status status = open_recording(path, NULL, &file, info, error);
     if (!status) sf_close(file);
     return status;
 }
@@ -116,8 +152,8 @@ static lull_status collect(collected *to, resampler *r, const float *in, size_t 
     }
 }
 
-lull_status audio_file_read(const char *path, int rate, float **samples, size_t *count,
-                            audio_info *info_out, lull_error *error) {
+static lull_status read_all(const char *path, audio_bytes *memory, int rate, float **samples,
+                            size_t *count, audio_info *info_out, lull_error *error) {
     *samples = NULL;
     *count = 0;
     SNDFILE *file = NULL;
@@ -125,7 +161,7 @@ lull_status audio_file_read(const char *path, int rate, float **samples, size_t 
     resampler *r = NULL;
     collected all = {0};
     audio_info info;
-    lull_status status = open_recording(path, &file, &info, error);
+    lull_status status = open_recording(path, memory, &file, &info, error);
     if (status) return status;
     block = base_alloc(BLOCK_FLOATS, sizeof *block);
     if (!block) status = base_no_memory(error);
@@ -161,13 +197,57 @@ lull_status audio_file_read(const char *path, int rate, float **samples, size_t 
     return LULL_OK;
 }
 
+lull_status audio_file_read(const char *path, int rate, float **samples, size_t *count,
+                            audio_info *info, lull_error *error) {
+    return read_all(path, NULL, rate, samples, count, info, error);
+}
+
+lull_status audio_file_parse(const void *bytes, size_t size, const char *name, int rate,
+                             float **samples, size_t *count, audio_info *info, lull_error *error) {
+    audio_bytes memory = {bytes, (sf_count_t)size, 0};
+    return read_all(name, &memory, rate, samples, count, info, error);
+}
+
+/* The mark that ends the WAV files of audio_writer.c. libsndfile does not look there in RF64. */
+static bool ends_with_mark(const char *path) {
+    char last[18];
+    FILE *file = fopen(path, "rb");
+    if (!file) return false;
+    bool marked = fseek(file, -(long)sizeof last, SEEK_END) == 0 &&
+                  fread(last, 1, sizeof last, file) == sizeof last &&
+                  memcmp(last, "INFOISFT", 8) == 0 && memcmp(last + 12, "lull", 5) == 0;
+    fclose(file);
+    return marked;
+}
+
+bool audio_file_is_ours(const char *path) {
+    SNDFILE *file = NULL;
+    audio_info info;
+    if (ends_with_mark(path)) return true;
+    if (open_recording(path, NULL, &file, &info, NULL) != LULL_OK) return false;
+    const char *software = sf_get_string(file, SF_STR_SOFTWARE);
+    bool ours = software && strncmp(software, "lull", 4) == 0;
+    sf_close(file);
+    return ours;
+}
+
+bool audio_file_begins(const void *bytes, size_t size) {
+    static const char *const starts[] = {"RIFF", "RF64", "RIFX", "fLaC",
+                                         "OggS", "FORM", ".snd", "ID3"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        size_t length = strlen(starts[i]);
+        if (size >= length && memcmp(bytes, starts[i], length) == 0) return true;
+    }
+    return false;
+}
+
 lull_status audio_file_read_part(const char *path, size_t first, size_t count, float *samples,
                                  size_t *got, lull_error *error) {
     if (got) *got = 0;
     if (count > 0) memset(samples, 0, count * sizeof *samples);
     SNDFILE *file;
     audio_info info;
-    lull_status status = open_recording(path, &file, &info, error);
+    lull_status status = open_recording(path, NULL, &file, &info, error);
     if (status) return status;
     size_t left = first < info.frames ? info.frames - first : 0, done = 0;
     if (left > count) left = count;
@@ -192,171 +272,4 @@ lull_status audio_file_read_part(const char *path, size_t first, size_t count, f
     base_free(block);
     sf_close(file);
     return status;
-}
-
-/* ---- writing ------------------------------------------------------------------------------- */
-
-/* The header is written here and not by libsndfile, because a stream on a pipe needs lengths that
- * say "unknown" (0xffffffff) and are never gone back to, and because each failed write has to be
- * seen. */
-
-enum { BUFFER_BYTES = 65536, HEADER_BYTES = 44, FLOAT_HEADER_BYTES = 58 };
-
-struct audio_writer {
-    atomic_file *file; /* NULL for stdout */
-    audio_format format;
-    int rate;
-    bool endless;        /* a pipe or device: its header is never gone back to */
-    uint64_t data_bytes; /* accepted so far */
-    size_t used;         /* of the buffer */
-    unsigned char buffer[BUFFER_BYTES];
-};
-
-static unsigned char *put16(unsigned char *at, uint32_t value) {
-    at[0] = (unsigned char)value;
-    at[1] = (unsigned char)(value >> 8);
-    return at + 2;
-}
-
-static unsigned char *put32(unsigned char *at, uint32_t value) {
-    return put16(put16(at, value & 0xffff), value >> 16);
-}
-
-static unsigned char *put_tag(unsigned char *at, const char *tag) {
-    memcpy(at, tag, 4);
-    return at + 4;
-}
-
-/* RIFF/WAVE with the chunks fmt, fact (what is not PCM needs it) and data. Gives the header's size.
- */
-static size_t make_header(unsigned char *out, const audio_writer *w, bool known) {
-    bool is_float = w->format == AUDIO_FLOAT;
-    uint32_t size = (uint32_t)pcm_bytes(w->format),
-             header = is_float ? FLOAT_HEADER_BYTES : HEADER_BYTES;
-    uint32_t data = known ? (uint32_t)w->data_bytes : UINT32_MAX;
-    unsigned char *at = put_tag(out, "RIFF");
-    /* An odd chunk is followed by a byte that its own length does not count. */
-    at = put32(at, known ? data + (data & 1) + header - 8 : UINT32_MAX);
-    at = put_tag(put_tag(at, "WAVE"), "fmt ");
-    at = put32(at, is_float ? 18 : 16);
-    at = put16(at, is_float ? 3 : 1); /* IEEE float or PCM */
-    at = put16(at, 1);
-    at = put32(at, (uint32_t)w->rate);
-    at = put32(at, (uint32_t)w->rate * size);
-    at = put16(at, size);
-    at = put16(at, 8 * size);
-    if (is_float) {
-        at = put16(at, 0);
-        at = put32(put_tag(at, "fact"), 4);
-        at = put32(at, known ? data / size : UINT32_MAX);
-    }
-    at = put32(put_tag(at, "data"), data);
-    return (size_t)(at - out);
-}
-
-static lull_status flush(audio_writer *w, lull_error *error) {
-    size_t used = w->used, done = 0;
-    w->used = 0;
-    if (w->file) return atomic_file_write(w->file, w->buffer, used, error);
-    while (done < used) {
-        ssize_t written = write(STDOUT_FILENO, w->buffer + done, used - done);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) {
-            return base_fail(error, LULL_IO, "cannot write to standard output: %s",
-                             strerror(written < 0 ? errno : ENOSPC));
-        }
-        done += (size_t)written;
-    }
-    return LULL_OK;
-}
-
-lull_status audio_writer_open(const char *path, int rate, audio_format format, audio_writer **out,
-                              lull_error *error) {
-    *out = NULL;
-    if (rate < 1 || rate > MAX_FILE_RATE) {
-        return base_fail(error, LULL_INVALID, "'%s': a sample rate of %d Hz cannot be written",
-                         path, rate);
-    }
-    audio_writer *w = base_alloc(1, sizeof *w);
-    if (!w) return base_no_memory(error);
-    w->format = format;
-    w->rate = rate;
-    w->endless = true;
-    if (strcmp(path, "-") != 0) {
-        lull_status status = atomic_file_open(path, &w->file, error);
-        if (status) {
-            base_free(w);
-            return status;
-        }
-        w->endless = lseek(atomic_file_descriptor(w->file), 0, SEEK_CUR) < 0;
-    }
-    w->used = make_header(w->buffer, w, false);
-    *out = w;
-    return LULL_OK;
-}
-
-lull_status audio_writer_write(audio_writer *w, const float *samples, size_t count,
-                               lull_error *error) {
-    uint32_t size = (uint32_t)pcm_bytes(w->format);
-    /* The lengths in the header have 32 bits. */
-    uint64_t room = UINT32_MAX - FLOAT_HEADER_BYTES - 1 - w->data_bytes;
-    if (w->file && !w->endless && count > room / size) {
-        return base_fail(error, LULL_UNSUPPORTED,
-                         "a WAV file cannot be longer than 4 GiB: write it in parts, or as pcm16");
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!isfinite(samples[i])) {
-            return base_fail(error, LULL_NOT_FINITE,
-                             "a sample to be written is not a finite number");
-        }
-        if (w->used + size > BUFFER_BYTES) {
-            lull_status status = flush(w, error);
-            if (status) return status;
-        }
-        pcm_encode(w->format, &samples[i], 1, w->buffer + w->used);
-        w->used += size;
-        w->data_bytes += size;
-    }
-    /* Who listens to a stream wants it now. */
-    return w->endless ? flush(w, error) : LULL_OK;
-}
-
-/* Goes back to the header, now that the length is known. */
-static lull_status complete_header(audio_writer *w, lull_error *error) {
-    unsigned char header[FLOAT_HEADER_BYTES];
-    size_t size = make_header(header, w, true), done = 0;
-    while (done < size) {
-        ssize_t written =
-            pwrite(atomic_file_descriptor(w->file), header + done, size - done, (off_t)done);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) {
-            return base_fail(error, LULL_IO, "cannot write '%s': %s",
-                             atomic_file_temporary_path(w->file),
-                             strerror(written < 0 ? errno : ENOSPC));
-        }
-        done += (size_t)written;
-    }
-    return LULL_OK;
-}
-
-lull_status audio_writer_commit(audio_writer *w, lull_error *error) {
-    lull_status status = flush(w, error);
-    if (!status && !w->endless && (w->data_bytes & 1)) {
-        w->buffer[w->used++] = 0;
-        status = flush(w, error);
-    }
-    if (!status && !w->endless) status = complete_header(w, error);
-    if (status) {
-        audio_writer_abandon(w);
-        return status;
-    }
-    if (w->file) status = atomic_file_commit(w->file, error);
-    base_free(w);
-    return status;
-}
-
-void audio_writer_abandon(audio_writer *w) {
-    if (!w) return;
-    atomic_file_abandon(w->file);
-    base_free(w);
 }

@@ -16,6 +16,16 @@
 
 static char temporary_folder[64];
 
+/* "/tmp" is on the drive that a program of Windows was started from. */
+#ifdef _WIN32
+#include <direct.h>
+#include <io.h>
+static inline char *mkdtemp(char *name) {
+    _mkdir("/tmp");
+    return _mktemp(name) && _mkdir(name) == 0 ? name : NULL;
+}
+#endif
+
 static inline int temporary_begin(void **state) {
     (void)state;
     strcpy(temporary_folder, "/tmp/lull-test-XXXXXX");
@@ -25,7 +35,13 @@ static inline int temporary_begin(void **state) {
 static inline int temporary_end(void **state) {
     (void)state;
     char command[128];
+#ifdef _WIN32
+    for (char *c = temporary_folder; *c; c++)
+        if (*c == '/') *c = '\\';
+    snprintf(command, sizeof command, "rmdir /s /q %s", temporary_folder);
+#else
     snprintf(command, sizeof command, "rm -rf '%s'", temporary_folder);
+#endif
     return system(command);
 }
 

@@ -222,6 +222,44 @@ static void writes_what_libsndfile_reads(void **state) {
     }
 }
 
+/* Beyond what 32 bits say, here a smaller limit, lengths stand in RF64's own chunk; files say who
+ * wrote them. */
+static void long_files_are_rf64(void **state) {
+    (void)state;
+    static const struct {
+        audio_format format;
+        size_t count, expected;
+        int container;
+    } cases[] = {{AUDIO_PCM16, 5000, 0, SF_FORMAT_RF64},
+                 {AUDIO_PCM24, 5001, 5001, SF_FORMAT_RF64},
+                 {AUDIO_FLOAT, 5001, 0, SF_FORMAT_RF64},
+                 {AUDIO_PCM16, 2000, 0, SF_FORMAT_WAV},
+                 {AUDIO_PCM24, 2001, 2001, SF_FORMAT_WAV}};
+    static float in[5001], out[5001];
+    for (size_t i = 0; i < 5001; i++) in[i] = wave(i, 0);
+    const char *path = temporary_path("long.wav");
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        audio_writer *w;
+        audio_writer_limit(8000);
+        assert_int_equal(audio_writer_open(path, RATE, cases[k].format, &w, &error), LULL_OK);
+        if (cases[k].expected) audio_writer_expect(w, cases[k].expected);
+        assert_int_equal(audio_writer_write(w, in, cases[k].count, &error), LULL_OK);
+        assert_int_equal(audio_writer_commit(w, &error), LULL_OK);
+        audio_writer_limit(0);
+        SF_INFO info = {0};
+        SNDFILE *file = sf_open(path, SFM_READ, &info);
+        assert_non_null(file);
+        assert_int_equal(info.frames, cases[k].count);
+        assert_int_equal(info.format & SF_FORMAT_TYPEMASK, cases[k].container);
+        assert_int_equal(sf_readf_float(file, out, 5001), cases[k].count);
+        for (size_t i = 0; i < cases[k].count; i++) assert_true(fabsf(out[i] - in[i]) < 1e-4f);
+        sf_close(file);
+        assert_true(audio_file_is_ours(path));
+    }
+    record(path, SF_FORMAT_WAV | SF_FORMAT_PCM_16, RATE, 1, 100);
+    assert_false(audio_file_is_ours(path));
+}
+
 static void failed_writes_leave_the_old_file(void **state) {
     (void)state;
     static float samples[60000];
@@ -364,6 +402,7 @@ int main(void) {
         test_here(refuses_recordings),
         test_here(survives_truncation),
         test_here(writes_what_libsndfile_reads),
+        test_here(long_files_are_rf64),
         test_here(failed_writes_leave_the_old_file),
         test_here(streams_to_stdout),
         test_here(closed_stdout_is_an_error),

@@ -4,7 +4,9 @@
 
 #include "model/reference.h"
 
+#ifdef __GLIBC__
 #include <malloc.h>
+#endif
 #include <pthread.h>
 
 static lull_vocoder *new_vocoder(const lull_model *model, const lull_options *options) {
@@ -348,9 +350,14 @@ static void postnet_first(void **state) {
 
 /* ---- memory ---- */
 
+/* Bytes in use, where the C library says. */
 static size_t heap(void) {
+#ifdef __GLIBC__
     struct mallinfo2 info = mallinfo2();
     return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
 }
 
 /* Ten minutes of frames, and not one allocation after creation: neither of ours (the next one would
