@@ -145,6 +145,20 @@ LULL_API void lull_model_close(lull_model *model);
 
 LULL_API const lull_model_info *lull_model_get_info(const lull_model *model);
 
+/* ---- conventions -------------------------------------------------------------------------- */
+
+/* How mels were made is said by a text: a name ("vocos-24k"; `lull info --conventions` lists them)
+ * or JSON with the members that `lull info --json` prints (docs/formats.md), statistics among them.
+ * What such a text comes to: */
+typedef struct lull_convention_info {
+    char name[32];
+    int sample_rate, bands, hop, n_fft;
+} lull_convention_info;
+
+/* Errors: LULL_INVALID (no such name; the message lists them), LULL_FORMAT (JSON). */
+LULL_API lull_status lull_convention_find(const char *convention, lull_convention_info *info,
+                                          lull_error *error);
+
 /* ---- vocoder ------------------------------------------------------------------------------ */
 
 /* Threads that several vocoders share: at most `threads` of them work at a time, however many
@@ -219,6 +233,11 @@ typedef struct lull_options {
     int unchecked;   /* 1: push takes finite frames of any scale; 0: it refuses those that cannot be
                         of the model's convention. Default 0 */
     lull_pool *pool; /* borrowed; its threads take the place of `threads`. NULL = none */
+    const char
+        *convention; /* of the frames that will come (above; read at creation alone). Colouring
+                               and mel consistency then work in it, at its rate and hop, and the
+                               networks read the frames as their own. NULL = the model's own. DiffWave
+                               models read their own alone (LULL_MISMATCH) */
 } lull_options;
 
 /* Sets the defaults; `size` is sizeof(lull_options) where the caller was built. What this library
@@ -253,7 +272,9 @@ LULL_API lull_status lull_synthesize(const lull_model *model, const lull_options
  * everything else wants the vocoder for itself. */
 typedef struct lull_vocoder lull_vocoder;
 
-/* Creates a vocoder. `options` may be NULL (defaults). The model and the pool must outlive the
+/* Creates a vocoder. `options` may be NULL (defaults). `model` may be NULL where options.convention
+ * says what the frames are: then there is no network, noise coloured by the mels is made consistent
+ * with them; the same goes for the three functions above. The model and the pool must outlive the
  * vocoder. All memory is allocated here; push and pull allocate nothing. Errors: LULL_INVALID and
  * LULL_UNSUPPORTED (options), LULL_NO_MEMORY (also above options.memory_limit). */
 LULL_API lull_status lull_vocoder_new(const lull_model *model, const lull_options *options,
@@ -326,7 +347,11 @@ typedef struct lull_mel lull_mel;
 
 LULL_API lull_status lull_mel_new(const lull_model *model, lull_mel **mel, lull_error *error);
 
-/* Adds n samples (mono, at the model's sample rate, [-1, 1]). Errors: LULL_NOT_FINITE,
+/* The same in a convention of its own (above). Errors: those of lull_convention_find,
+ * LULL_NO_MEMORY. */
+LULL_API lull_status lull_mel_new_of(const char *convention, lull_mel **mel, lull_error *error);
+
+/* Adds n samples (mono, at the convention's sample rate, [-1, 1]). Errors: LULL_NOT_FINITE,
  * LULL_NO_MEMORY. */
 LULL_API lull_status lull_mel_push(lull_mel *mel, const float *samples, size_t n,
                                    lull_error *error);

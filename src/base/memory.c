@@ -59,6 +59,13 @@ void *base_alloc(size_t count, size_t size) {
     return memory;
 }
 
+bool base_memory_there(size_t bytes) {
+    void *memory = must_fail() ? NULL : os_memory_take(ALIGNMENT, bytes / ALIGNMENT * ALIGNMENT);
+    bool there = memory != NULL;
+    os_memory_give(memory);
+    return there;
+}
+
 void base_free(void *memory) {
     os_memory_give(memory);
 }

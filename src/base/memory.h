@@ -29,4 +29,8 @@ void base_memory_fail_at(size_t n);
 /* For tests only: bytes that all base_alloc together have given so far, freed or not. */
 uint64_t base_memory_given(void);
 
+/* Whether that many bytes could be had now; they are given back. For libraries that end the process
+ * when they find none. */
+bool base_memory_there(size_t bytes);
+
 #endif

@@ -113,3 +113,34 @@ lull_status vocoder_resolve_options(const lull_options *given, const model_confi
     if (resolved->memory_limit == 0) resolved->memory_limit = VOCODER_DEFAULT_MEMORY;
     return LULL_OK;
 }
+
+lull_status vocoder_check_convention(const lull_model *model, const mel_convention *convention,
+                                     lull_error *error) {
+    lull_status status = mel_convention_check(convention, error);
+    if (status || !model || model->config.family != MODEL_DIFFWAVE) return status;
+    const char *difference = mel_convention_difference(convention, &model->config.mel);
+    if (!difference) return LULL_OK;
+    return base_fail(
+        error, LULL_MISMATCH,
+        "%s: a DiffWave model reads its own mel convention alone; the mels differ from "
+        "it in %s",
+        model->config.name, difference);
+}
+
+lull_status vocoder_find_convention(const char *caller, const lull_model *model,
+                                    const lull_options *given, mel_convention *convention,
+                                    lull_error *error) {
+    enum { ENOUGH = offsetof(lull_options, convention) + sizeof(char *) };
+    const char *text = given && given->struct_size >= ENOUGH ? given->convention : NULL;
+    if (!text && !model)
+        return base_fail(error, LULL_INVALID,
+                         "%s: model is NULL, and options.convention does not say what the frames "
+                         "are",
+                         caller);
+    if (!text) {
+        *convention = model->config.mel;
+        return LULL_OK;
+    }
+    lull_status status = model_convention_of(text, convention, error);
+    return status ? status : vocoder_check_convention(model, convention, error);
+}

@@ -2,7 +2,7 @@
 #ifndef VOCODER_OPTIONS_H
 #define VOCODER_OPTIONS_H
 
-#include "model/config.h"
+#include "model/model.h"
 
 enum {
     VOCODER_MAX_STEPS = MODEL_MAX_STEPS,
@@ -19,5 +19,14 @@ enum {
  * NULL. */
 lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,
                                     lull_options *resolved, lull_error *error);
+
+/* The convention of the frames that will come: options.convention, else the model's (or NULL).
+ * `caller` begins the message when neither says it. */
+lull_status vocoder_find_convention(const char *caller, const lull_model *model,
+                                    const lull_options *given, mel_convention *convention,
+                                    lull_error *error);
+/* Whether a model (or NULL) can read it. */
+lull_status vocoder_check_convention(const lull_model *model, const mel_convention *convention,
+                                     lull_error *error);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "model/model.h"
+#include "vocoder/options.h"
 #include "vocoder/path.h"
 
 /* A path that is planned and never made. */
@@ -10,11 +11,13 @@ static lull_status plan_path(const char *function, const lull_model *model,
                              const lull_options *options, vocoder_path **result,
                              lull_error *error) {
     *result = NULL;
-    if (!model) return base_fail(error, LULL_INVALID, "%s: model is NULL", function);
+    mel_convention convention;
+    lull_status status = vocoder_find_convention(function, model, options, &convention, error);
+    if (status) return status;
     vocoder_path *path = base_alloc(1, sizeof *path);
     if (!path) return base_no_memory(error);
     *result = path;
-    return vocoder_path_init(path, model, &model->config.mel, options, error);
+    return vocoder_path_init(path, model, &convention, options, error);
 }
 
 static void forget_path(vocoder_path *path) {
@@ -64,15 +67,18 @@ static lull_status run(lull_vocoder *vocoder, size_t bands, const float *frames,
 
 lull_status lull_synthesize(const lull_model *model, const lull_options *options,
                             const float *frames, size_t n, float *samples, lull_error *error) {
-    if (!model || (n > 0 && (!frames || !samples)))
-        return base_fail(error, LULL_INVALID, "lull_synthesize: model, frames or samples is NULL");
+    if (n > 0 && (!frames || !samples))
+        return base_fail(error, LULL_INVALID, "lull_synthesize: frames or samples is NULL");
+    mel_convention convention;
+    lull_status status =
+        vocoder_find_convention("lull_synthesize", model, options, &convention, error);
+    if (status) return status;
     size_t count;
-    if (__builtin_mul_overflow(n, (size_t)model->config.mel.hop, &count))
+    if (__builtin_mul_overflow(n, (size_t)convention.hop, &count))
         return base_fail(error, LULL_INVALID, "lull_synthesize: %zu frames are more than fit", n);
     lull_vocoder *vocoder = NULL;
-    lull_status status = lull_vocoder_new(model, options, &vocoder, error);
-    if (!status)
-        status = run(vocoder, (size_t)model->config.mel.bands, frames, n, samples, count, error);
+    status = lull_vocoder_new(model, options, &vocoder, error);
+    if (!status) status = run(vocoder, (size_t)convention.bands, frames, n, samples, count, error);
     lull_vocoder_free(vocoder);
     return status;
 }

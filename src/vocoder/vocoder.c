@@ -16,6 +16,7 @@
 #include "nn/kernels.h"
 #include "vocoder/bell.h"
 #include "vocoder/denormals.h"
+#include "vocoder/options.h"
 #include "vocoder/path.h"
 #include "vocoder/pool.h"
 
@@ -84,8 +85,10 @@ lull_status lull_vocoder_new(const lull_model *model, const lull_options *option
                              lull_vocoder **vocoder, lull_error *error) {
     if (!vocoder) return base_fail(error, LULL_INVALID, "lull_vocoder_new: vocoder is NULL");
     *vocoder = NULL;
-    if (!model) return base_fail(error, LULL_INVALID, "lull_vocoder_new: model is NULL");
-    return new_vocoder(model, &model->config.mel, options, vocoder, error);
+    mel_convention convention;
+    lull_status status =
+        vocoder_find_convention("lull_vocoder_new", model, options, &convention, error);
+    return status ? status : new_vocoder(model, &convention, options, vocoder, error);
 }
 
 lull_status vocoder_new_noise(const mel_convention *convention, const lull_options *options,
@@ -99,15 +102,8 @@ lull_status vocoder_new_reading(const lull_model *model, const mel_convention *c
                                 const lull_options *options, lull_vocoder **vocoder,
                                 lull_error *error) {
     *vocoder = NULL;
-    lull_status status = mel_convention_check(convention, error);
-    if (status) return status;
-    const char *difference = mel_convention_difference(convention, &model->config.mel);
-    if (difference && model->config.family == MODEL_DIFFWAVE)
-        return base_fail(error, LULL_MISMATCH,
-                         "%s: a DiffWave model reads its own mel convention alone; the mels differ "
-                         "from it in %s",
-                         model->config.name, difference);
-    return new_vocoder(model, convention, options, vocoder, error);
+    lull_status status = vocoder_check_convention(model, convention, error);
+    return status ? status : new_vocoder(model, convention, options, vocoder, error);
 }
 
 void lull_vocoder_free(lull_vocoder *v) {
