@@ -28,7 +28,12 @@
  * aborts, with one exception: built with FFTW (-Dfft=fftw), it cannot help that FFTW ends the
  * process when one of its own allocations fails while a vocoder is made; the library asks for 4 MB
  * before, and fails with LULL_NO_MEMORY where they are not there. Built with -Dfft=plain, there is no
- * such case. Nothing here keeps a pointer that the caller gave, unless its comment says so.
+ * such case. Nothing here keeps a pointer that the caller gave, unless its comment says so. Threads
+ * that call it want 64 KiB of stack. docs/embedding.md is the guide: threads, waiting, bounded
+ * work, memory, latency.
+ *
+ * After fork a child may free what it inherited (and go on with one thread); it is the child's
+ * alone.
  */
 #ifndef LULL_H
 #define LULL_H
@@ -58,7 +63,7 @@ extern "C" {
 typedef enum lull_status {
     LULL_OK = 0,
     LULL_INVALID,    /* an argument or option out of its range */
-    LULL_NO_MEMORY,  /* an allocation failed */
+    LULL_NO_MEMORY,  /* an allocation failed, or would exceed a limit that was set */
     LULL_IO,         /* a file or device could not be read or written; the message has the reason */
     LULL_FORMAT,     /* a file is not what its format demands, or is truncated */
     LULL_MISMATCH,   /* well-formed, but not for this model: band count, mel convention, rate */
@@ -104,6 +109,26 @@ typedef struct lull_model_info {
     size_t parameters;         /* number of weights */
     double flops_per_second; /* floating-point operations of the network in one second of audio with
                                 default_steps */
+
+    /* The rest of the mel convention, in the order in which it acts (docs/formats.md): frames of
+     * `window` samples (Hann) in transforms of n_fft, magnitudes √(re² + im² + magnitude_epsilon),
+     * to `power`, through `bands` filters, a logarithm above `floor`, times gain, plus offset. */
+    int window;                    /* samples */
+    bool centred;                  /* frame f is centred at f·hop, else at (f + ½)·hop */
+    const char *padding;           /* of both ends: "reflect" or "zeros" */
+    double magnitude_epsilon;      /* 0: none */
+    bool normalized_window;        /* magnitudes divided by √Σ window² */
+    int power;                     /* of the magnitudes that the filters sum: 1 or 2 */
+    double fmin, fmax;             /* Hz */
+    const char *scale;             /* of the filters' edges: "slaney" or "htk" */
+    const char *norm;              /* "slaney": filters of area 1 over Hz; "none": peaks of 1 */
+    int filter_rate;               /* the rate that the filters were made for; 0: sample_rate */
+    double floor;                  /* what a mel is at least … */
+    bool floor_added;              /* … or what is added to it */
+    const char *compression;       /* "ln", "log10" or "linear" */
+    double gain, offset;           /* value = gain·logarithm + offset */
+    double clip_low, clip_high;    /* bounds of that value; equal: none */
+    const float *mean, *deviation; /* then (value − mean)/deviation, `bands` of each; NULL: not */
 } lull_model_info;
 
 /* Opens a model file (safetensors, docs/formats.md). On success *model is the caller's, to be given
@@ -120,7 +145,35 @@ LULL_API void lull_model_close(lull_model *model);
 
 LULL_API const lull_model_info *lull_model_get_info(const lull_model *model);
 
+/* ---- conventions -------------------------------------------------------------------------- */
+
+/* How mels were made is said by a text: a name ("vocos-24k"; `lull info --conventions` lists them)
+ * or JSON with the members that `lull info --json` prints (docs/formats.md), statistics among them.
+ * What such a text comes to: */
+typedef struct lull_convention_info {
+    char name[32];
+    int sample_rate, bands, hop, n_fft;
+} lull_convention_info;
+
+/* Errors: LULL_INVALID (no such name; the message lists them), LULL_FORMAT (JSON). */
+LULL_API lull_status lull_convention_find(const char *convention, lull_convention_info *info,
+                                          lull_error *error);
+
 /* ---- vocoder ------------------------------------------------------------------------------ */
+
+/* Threads that several vocoders share: at most `threads` of them work at a time, however many
+ * vocoders there are. A pull takes one of the places (and waits for one, first come, first served),
+ * and what other places are idle help it. */
+typedef struct lull_pool lull_pool;
+
+/* threads: 1 to 1024; 0 = as many as the processors that the process may use. Errors: LULL_INVALID,
+ * LULL_NO_MEMORY, LULL_UNSUPPORTED (the system does not start that many). */
+LULL_API lull_status lull_pool_new(int threads, lull_pool **pool, lull_error *error);
+
+LULL_API int lull_pool_threads(const lull_pool *pool);
+
+/* Stops the threads. All vocoders that use it must have been freed. NULL is allowed. */
+LULL_API void lull_pool_free(lull_pool *pool);
 
 typedef enum lull_sampler {
     LULL_SAMPLER_DEFAULT = 0, /* what the model file says */
@@ -172,6 +225,19 @@ typedef struct lull_options {
     int postnet; /* 1: mels first go through the model's postnet, which mends what acoustic models
                     blur (and adds its look-ahead to the latency); 0: they do not; -1: as the model
                     says for the use. 1 with a model that has none: LULL_UNSUPPORTED */
+    uint64_t memory_limit; /* bytes that the vocoder may take (lull_vocoder_memory); above it
+                              creation is refused with LULL_NO_MEMORY. 0 = 1 GiB */
+    int pull_work;   /* samples of work that one pull may do at most, rounded up to what cannot be
+                        divided (a patch in the network, a frame elsewhere); then pull can give less
+                        than is due, and the next one goes on. 0 = no bound */
+    int unchecked;   /* 1: push takes finite frames of any scale; 0: it refuses those that cannot be
+                        of the model's convention. Default 0 */
+    lull_pool *pool; /* borrowed; its threads take the place of `threads`. NULL = none */
+    const char
+        *convention; /* of the frames that will come (above; read at creation alone). Colouring
+                               and mel consistency then work in it, at its rate and hop, and the
+                               networks read the frames as their own. NULL = the model's own. DiffWave
+                               models read their own alone (LULL_MISMATCH) */
 } lull_options;
 
 /* Sets the defaults; `size` is sizeof(lull_options) where the caller was built. What this library
@@ -185,44 +251,92 @@ LULL_API void lull_options_init_sized(lull_options *options, size_t size);
 LULL_API void lull_options_init(lull_options *options);
 #define lull_options_init(options) lull_options_init_sized((options), sizeof(lull_options))
 
-/* A stream of mel frames becoming a stream of samples. One thread may push and finish while another
- * pulls; everything else wants the vocoder for itself. */
+/* What a vocoder of this model and these options (NULL: defaults) will take, before there is one.
+ * Bytes: its own; the weights, packed for the processor, come to about the size of the model file
+ * in addition, once for all vocoders of a model. Latency: in samples, as lull_vocoder_latency.
+ * Errors: those of the options (LULL_INVALID, LULL_UNSUPPORTED), LULL_NO_MEMORY. */
+LULL_API lull_status lull_vocoder_memory(const lull_model *model, const lull_options *options,
+                                         uint64_t *bytes, lull_error *error);
+LULL_API lull_status lull_latency(const lull_model *model, const lull_options *options,
+                                  size_t *samples, lull_error *error);
+
+/* A whole utterance in one call: n mel frames (n × bands floats) become n × hop samples, which the
+ * caller has room for. The same samples as a stream gives; options.use LULL_OFFLINE is made for it.
+ * Errors: those of lull_vocoder_new, push and pull. */
+LULL_API lull_status lull_synthesize(const lull_model *model, const lull_options *options,
+                                     const float *frames, size_t n, float *samples,
+                                     lull_error *error);
+
+/* A stream of mel frames becoming a stream of samples. One thread may push, finish and wait for
+ * room while another pulls and waits for samples, and any thread may ask whether it has ended;
+ * everything else wants the vocoder for itself. */
 typedef struct lull_vocoder lull_vocoder;
 
-/* Creates a vocoder. `options` may be NULL (defaults). The model must outlive the vocoder. All
- * memory is allocated here; push and pull allocate nothing. */
+/* Creates a vocoder. `options` may be NULL (defaults). `model` may be NULL where options.convention
+ * says what the frames are: then there is no network, noise coloured by the mels is made consistent
+ * with them; the same goes for the three functions above. The model and the pool must outlive the
+ * vocoder. All memory is allocated here; push and pull allocate nothing. Errors: LULL_INVALID and
+ * LULL_UNSUPPORTED (options), LULL_NO_MEMORY (also above options.memory_limit). */
 LULL_API lull_status lull_vocoder_new(const lull_model *model, const lull_options *options,
                                       lull_vocoder **vocoder, lull_error *error);
 
 /* Offers n mel frames: n × bands floats, frame after frame, in the model's convention. Takes as
  * many as the queue has room for and says so in *accepted (0 is not an error: pull, then offer the
- * rest). Costs a copy; the work is done in pull. Errors: LULL_NOT_FINITE (nothing is taken),
- * LULL_FINISHED. */
+ * rest). Costs a copy and a look at the first frames; the work is done in pull. Errors, with which
+ * nothing is taken: LULL_NOT_FINITE, LULL_FINISHED (after finish, until reset), LULL_MISMATCH (not
+ * frames of the model's convention: another logarithm, another scale, … the message says what they
+ * look like; options.unchecked switches this off), LULL_INVALID (a NULL). */
 LULL_API lull_status lull_vocoder_push(lull_vocoder *vocoder, const float *frames, size_t n,
                                        size_t *accepted, lull_error *error);
 
 /* Synthesizes and takes up to n samples, nominally in [-1, 1]. *produced < n means that more frames
- * (or finish) are needed. The samples do not depend on how frames were cut into pushes or samples
- * into pulls, nor on the thread count. */
+ * (or finish) are needed, or that the work reached options.pull_work. The samples do not depend on
+ * how frames were cut into pushes or samples into pulls, nor on the thread count.
+ *
+ * Time: without a bound, whatever is due is made, after a full queue all that the latency spans.
+ * With options.pull_work = w never more than w samples' work in any part of the path, rounded up to
+ * what that cannot divide (a patch in the network, a frame elsewhere); what is left of it goes into
+ * the next frame. With w of a frame or more nothing comes later in live use than without a bound;
+ * with less, up to a frame later. docs/embedding.md has figures, `lull bench pulls` measures them.
+ * Blocks are as short as n: for files pull 4096 or more at a time. Takes no lock that another thread
+ * holds; with a pool or threads > 1 it waits for them.
+ *
+ * Errors: LULL_NOT_FINITE, once: the model made values that are not finite of these frames;
+ * *produced samples are good, and the rest of the utterance, which later pulls give, is silence.
+ * LULL_INVALID (a NULL). */
 LULL_API lull_status lull_vocoder_pull(lull_vocoder *vocoder, float *samples, size_t n,
                                        size_t *produced, lull_error *error);
 
 /* Says that no frame follows. What is still inside comes out of pull. */
 LULL_API lull_status lull_vocoder_finish(lull_vocoder *vocoder);
 
-/* True when finish was called and every sample (accepted frames × hop) has been pulled. */
+typedef enum lull_ready {
+    LULL_READY_PUSH = 1, /* there is room for a frame */
+    LULL_READY_PULL = 2, /* pull has something to do: a sample is due, or frames came */
+    LULL_READY_END = 4   /* lull_vocoder_ended */
+} lull_ready;
+
+/* Sleeps until one of the things in `what` (LULL_READY_PUSH | LULL_READY_PULL) is so, the utterance
+ * has ended, or `seconds` have passed (< 0: however long that takes; 0: looks and does not sleep).
+ * Returns all of what | LULL_READY_END that is so, 0 when the time was up. Wakes at once for a push
+ * and for finish, within 10 ms for a pull, which never waits for a sleeper. */
+LULL_API int lull_vocoder_wait(lull_vocoder *vocoder, int what, double seconds);
+
+/* True when finish was called and every sample (accepted frames × hop) has been pulled. Any thread
+ * may ask, also while others push and pull. */
 LULL_API bool lull_vocoder_ended(const lull_vocoder *vocoder);
 
 /* Back to the beginning of a new utterance with the given seed; keeps all memory. */
 LULL_API void lull_vocoder_reset(lull_vocoder *vocoder, uint64_t seed);
 
+/* NULL is allowed. */
 LULL_API void lull_vocoder_free(lull_vocoder *vocoder);
 
-/* Algorithmic latency in samples: with n frames pushed, pull can give exactly
+/* Algorithmic latency in samples: with n frames pushed, pulls can give exactly
  * max(0, n × hop - latency) samples before finish (n × hop after it). */
 LULL_API size_t lull_vocoder_latency(const lull_vocoder *vocoder);
 
-/* Number of samples whose level the output limiter reduced so far. */
+/* Number of samples whose level the output limiter reduced so far. For the pulling thread. */
 LULL_API uint64_t lull_vocoder_limited(const lull_vocoder *vocoder);
 
 /* ---- mel front end ------------------------------------------------------------------------ */
@@ -233,7 +347,11 @@ typedef struct lull_mel lull_mel;
 
 LULL_API lull_status lull_mel_new(const lull_model *model, lull_mel **mel, lull_error *error);
 
-/* Adds n samples (mono, at the model's sample rate, [-1, 1]). Errors: LULL_NOT_FINITE,
+/* The same in a convention of its own (above). Errors: those of lull_convention_find,
+ * LULL_NO_MEMORY. */
+LULL_API lull_status lull_mel_new_of(const char *convention, lull_mel **mel, lull_error *error);
+
+/* Adds n samples (mono, at the convention's sample rate, [-1, 1]). Errors: LULL_NOT_FINITE,
  * LULL_NO_MEMORY. */
 LULL_API lull_status lull_mel_push(lull_mel *mel, const float *samples, size_t n,
                                    lull_error *error);
@@ -245,7 +363,34 @@ LULL_API lull_status lull_mel_pull(lull_mel *mel, float *frames, size_t n, size_
 
 LULL_API lull_status lull_mel_finish(lull_mel *mel, lull_error *error);
 
+/* Back to the beginning of a recording; keeps all memory. */
+LULL_API void lull_mel_reset(lull_mel *mel);
+
 LULL_API void lull_mel_free(lull_mel *mel);
+
+/* ---- ring --------------------------------------------------------------------------------- */
+
+/* Samples from one thread to another, without locks: what stands between a thread that pulls and a
+ * sound card's callback, which may not wait. One thread writes, one reads; neither ever waits or
+ * allocates, and whoever cannot go on is told how much it got. */
+typedef struct lull_ring lull_ring;
+
+/* Room for at least `capacity` samples (rounded up to a power of two). Errors: LULL_NO_MEMORY. */
+LULL_API lull_status lull_ring_new(size_t capacity, lull_ring **ring, lull_error *error);
+LULL_API void lull_ring_free(lull_ring *ring);
+
+/* Samples that fit in when it is empty. */
+LULL_API size_t lull_ring_capacity(const lull_ring *ring);
+
+/* The writing thread's: takes up to n samples in and says how many; how many there is room for. */
+LULL_API size_t lull_ring_write(lull_ring *ring, const float *samples, size_t n);
+LULL_API size_t lull_ring_writable(const lull_ring *ring);
+
+/* The reading thread's: takes up to n samples out; copies up to n from the `offset`-th on, which
+ * stay; both say how many. And how many are there. */
+LULL_API size_t lull_ring_read(lull_ring *ring, float *samples, size_t n);
+LULL_API size_t lull_ring_peek(const lull_ring *ring, size_t offset, float *samples, size_t n);
+LULL_API size_t lull_ring_readable(const lull_ring *ring);
 
 #ifdef __cplusplus
 }

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "audio/ring.h"
+#include "lull.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/clock.h"
@@ -15,7 +15,7 @@ typedef enum { WAITING, PLAYING, FADING_OUT, FADING_IN, DONE } phase;
 static const double MOST_LEAD = 0.25; /* seconds that gaps may raise the lead to */
 
 struct playback {
-    audio_ring *ring;
+    lull_ring *ring;
     float volume;
     int rate;
     size_t fade, stop_fade; /* lengths, samples */
@@ -73,7 +73,7 @@ lull_status playback_new(const playback_options *options, playback **p, lull_err
         playback_free(q);
         return base_no_memory(error);
     }
-    lull_status status = audio_ring_new(samples_of(o->capacity_ms, o->rate) + 1, &q->ring, error);
+    lull_status status = lull_ring_new(samples_of(o->capacity_ms, o->rate) + 1, &q->ring, error);
     if (status) {
         playback_free(q);
         return status;
@@ -82,7 +82,7 @@ lull_status playback_new(const playback_options *options, playback **p, lull_err
     raised_cosine(q->fall, q->stop_fade);
     for (size_t i = 0; i < q->stop_fade; i++) q->fall[i] = 1.0f - q->fall[i];
     /* The renderer plays only what lies beyond the part that it keeps back. */
-    size_t least = q->fade + 1, most = audio_ring_capacity(q->ring) / 2;
+    size_t least = q->fade + 1, most = lull_ring_capacity(q->ring) / 2;
     if (q->lead < least) q->lead = least;
     q->most_lead = (size_t)(MOST_LEAD * o->rate);
     if (q->most_lead > most) q->most_lead = most;
@@ -98,18 +98,18 @@ lull_status playback_new(const playback_options *options, playback **p, lull_err
 
 void playback_free(playback *p) {
     if (!p) return;
-    audio_ring_free(p->ring);
+    lull_ring_free(p->ring);
     base_free(p->rise);
     base_free(p->fall);
     base_free(p);
 }
 
 size_t playback_write(playback *p, const float *samples, size_t n) {
-    return audio_ring_write(p->ring, samples, n);
+    return lull_ring_write(p->ring, samples, n);
 }
 
 size_t playback_writable(const playback *p) {
-    return audio_ring_writable(p->ring);
+    return lull_ring_writable(p->ring);
 }
 
 void playback_end(playback *p) {
@@ -130,9 +130,9 @@ static void add(atomic_uint_fast64_t *counter, size_t n) {
 
 /* Enough has gathered (for the whole block, too), or will never. */
 static bool may_start(const playback *p, bool ended) {
-    size_t wanted = p->fade + p->block, most = audio_ring_capacity(p->ring);
+    size_t wanted = p->fade + p->block, most = lull_ring_capacity(p->ring);
     if (wanted < p->lead) wanted = p->lead;
-    return ended || audio_ring_readable(p->ring) >= (wanted < most ? wanted : most);
+    return ended || lull_ring_readable(p->ring) >= (wanted < most ? wanted : most);
 }
 
 static void gap_begins(playback *p) {
@@ -143,9 +143,9 @@ static void gap_begins(playback *p) {
 
 /* Plays what lies beyond the part kept back. */
 static size_t play(playback *p, bool ended, float *out, size_t n) {
-    size_t readable = audio_ring_readable(p->ring), kept = ended ? 0 : p->fade;
+    size_t readable = lull_ring_readable(p->ring), kept = ended ? 0 : p->fade;
     size_t take = readable > kept ? readable - kept : 0;
-    take = audio_ring_read(p->ring, out, take < n ? take : n);
+    take = lull_ring_read(p->ring, out, take < n ? take : n);
     add(&p->played, take);
     return take;
 }
@@ -153,7 +153,7 @@ static size_t play(playback *p, bool ended, float *out, size_t n) {
 /* The part kept back, fading out; it stays in the ring. */
 static size_t fade_out(playback *p, float *out, size_t n) {
     size_t left = p->fade - p->at;
-    size_t take = audio_ring_peek(p->ring, p->at, out, left < n ? left : n);
+    size_t take = lull_ring_peek(p->ring, p->at, out, left < n ? left : n);
     for (size_t i = 0; i < take; i++) out[i] *= 1.0f - p->rise[p->at + i];
     p->at += take;
     return take;
@@ -161,7 +161,7 @@ static size_t fade_out(playback *p, float *out, size_t n) {
 
 static size_t fade_in(playback *p, float *out, size_t n) {
     size_t left = p->fade - p->at;
-    size_t take = audio_ring_read(p->ring, out, left < n ? left : n);
+    size_t take = lull_ring_read(p->ring, out, left < n ? left : n);
     for (size_t i = 0; i < take; i++) out[i] *= p->rise[p->at + i];
     p->at += take;
     add(&p->played, take);
@@ -214,7 +214,7 @@ static void fade_to_stop(playback *p, phase *now, float *out, size_t n) {
 
 static void note_slack(playback *p, bool ended, size_t n) {
     if (ended || !p->started) return;
-    size_t readable = audio_ring_readable(p->ring), used = n + p->fade;
+    size_t readable = lull_ring_readable(p->ring), used = n + p->fade;
     size_t left = readable > used ? readable - used : 0;
     if (left < atomic_load_explicit(&p->slack, memory_order_relaxed))
         atomic_store_explicit(&p->slack, left, memory_order_relaxed);
@@ -242,7 +242,7 @@ void playback_get_figures(const playback *p, playback_figures *figures) {
     int now = atomic_load_explicit(&p->phase, memory_order_acquire);
     size_t slack = atomic_load_explicit(&p->slack, memory_order_relaxed);
     /* Both counters move on meanwhile: the difference may exceed what fits. */
-    size_t ahead = audio_ring_readable(p->ring), most = audio_ring_capacity(p->ring);
+    size_t ahead = lull_ring_readable(p->ring), most = lull_ring_capacity(p->ring);
     *figures = (playback_figures){
         .played = atomic_load_explicit(&p->played, memory_order_relaxed),
         .silent = atomic_load_explicit(&p->silent, memory_order_relaxed),

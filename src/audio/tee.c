@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "audio/ring.h"
+#include "lull.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -13,7 +13,7 @@ enum { SECONDS = 30, BLOCK = 4096 };
 
 struct audio_tee {
     audio_writer *writer;
-    audio_ring *ring;
+    lull_ring *ring;
     pthread_t thread;
     atomic_bool closing, failed;
     _Atomic uint64_t played; /* samples that may be written */
@@ -25,7 +25,7 @@ struct audio_tee {
 /* Writes what may be written; false when there was nothing. */
 static bool write_some(audio_tee *tee) {
     uint64_t left = atomic_load_explicit(&tee->played, memory_order_acquire) - tee->written;
-    size_t n = audio_ring_read(tee->ring, tee->block, left < BLOCK ? (size_t)left : BLOCK);
+    size_t n = lull_ring_read(tee->ring, tee->block, left < BLOCK ? (size_t)left : BLOCK);
     if (n == 0) return false;
     tee->written += n;
     if (!atomic_load(&tee->failed) &&
@@ -46,7 +46,7 @@ static void *run(void *argument) {
 
 static void tee_free(audio_tee *tee) {
     audio_writer_abandon(tee->writer);
-    audio_ring_free(tee->ring);
+    lull_ring_free(tee->ring);
     base_free(tee);
 }
 
@@ -57,7 +57,7 @@ lull_status audio_tee_open(const char *path, int rate, audio_format format, audi
     atomic_init(&tee->closing, false);
     atomic_init(&tee->failed, false);
     atomic_init(&tee->played, 0);
-    lull_status status = audio_ring_new((size_t)rate * SECONDS, &tee->ring, error);
+    lull_status status = lull_ring_new((size_t)rate * SECONDS, &tee->ring, error);
     if (!status) status = audio_writer_open(path, rate, format, &tee->writer, error);
     if (!status && pthread_create(&tee->thread, NULL, run, tee) != 0)
         status = base_fail(error, LULL_NO_MEMORY, "%s: no thread to write it with", path);
@@ -70,11 +70,11 @@ lull_status audio_tee_open(const char *path, int rate, audio_format format, audi
 }
 
 size_t audio_tee_room(const audio_tee *tee) {
-    return audio_ring_writable(tee->ring);
+    return lull_ring_writable(tee->ring);
 }
 
 size_t audio_tee_offer(audio_tee *tee, const float *samples, size_t n) {
-    return audio_ring_write(tee->ring, samples, n);
+    return lull_ring_write(tee->ring, samples, n);
 }
 
 void audio_tee_played(audio_tee *tee, uint64_t position) {

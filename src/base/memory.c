@@ -4,7 +4,6 @@
 #include "base/os_memory.h"
 
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +24,20 @@ void base_memory_fail_at(size_t n) {
     atomic_store(&fail_countdown, n);
 }
 
+static _Atomic uint64_t given;
+
+uint64_t base_memory_given(void) {
+    return atomic_load(&given);
+}
+
+uint64_t base_memory_add(uint64_t sum, uint64_t count, uint64_t size) {
+    uint64_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > UINT64_MAX - ALIGNMENT)
+        return UINT64_MAX;
+    bytes = bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return __builtin_add_overflow(sum, bytes, &sum) ? UINT64_MAX : sum;
+}
+
 static bool must_fail(void) {
     size_t left = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
     while (left > 0) {
@@ -40,8 +53,17 @@ void *base_alloc(size_t count, size_t size) {
     /* os_memory_take wants a multiple of the alignment; an empty array still gets a pointer. */
     bytes = bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     void *memory = os_memory_take(ALIGNMENT, bytes);
-    if (memory) memset(memory, 0, bytes);
+    if (!memory) return NULL;
+    memset(memory, 0, bytes);
+    atomic_fetch_add_explicit(&given, bytes, memory_order_relaxed);
     return memory;
+}
+
+bool base_memory_there(size_t bytes) {
+    void *memory = must_fail() ? NULL : os_memory_take(ALIGNMENT, bytes / ALIGNMENT * ALIGNMENT);
+    bool there = memory != NULL;
+    os_memory_give(memory);
+    return there;
 }
 
 void base_free(void *memory) {

@@ -28,6 +28,15 @@ void os_thread_naps_exactly(void) {
 #endif
 }
 
+clockid_t os_thread_wait_clock(pthread_condattr_t *attributes) {
+#ifdef __APPLE__ /* has no choice of clocks */
+    (void)attributes;
+#else
+    if (pthread_condattr_setclock(attributes, CLOCK_MONOTONIC) == 0) return CLOCK_MONOTONIC;
+#endif
+    return CLOCK_REALTIME;
+}
+
 /* Linux gives that state only to processes that ask for it (Documentation/arch/x86/xstate.rst). */
 bool os_thread_allow_tiles(void) {
 #if defined(__linux__) && defined(SYS_arch_prctl)

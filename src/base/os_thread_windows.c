@@ -19,6 +19,11 @@ int os_processors_of_process(void) {
 
 void os_thread_naps_exactly(void) {}
 
+clockid_t os_thread_wait_clock(pthread_condattr_t *attributes) {
+    (void)attributes;
+    return CLOCK_REALTIME;
+}
+
 bool os_thread_allow_tiles(void) {
     return false;
 }

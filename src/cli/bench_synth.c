@@ -548,11 +548,11 @@ int bench_synth(int argc, char **argv) {
         CLI_END};
     const cli_command_line line = {
         "bench",
-        "[OPTIONS] [INPUT]\ntrain [OPTIONS]\nfft [OPTIONS]",
+        "[OPTIONS] [INPUT]\npulls [OPTIONS]\ntrain [OPTIONS]\nfft [OPTIONS]",
         "Measures synthesis on this machine: speed by precision, steps, threads and size\n"
         "of pushes, latency, memory, and where the time goes. INPUT: a mel spectrogram or\n"
-        "recording in place of made-up speech. 'lull bench train --help': training;\n"
-        "'lull bench fft --help': Fourier transforms.\n"
+        "recording in place of made-up speech. 'lull bench pulls --help': single pulls;\n"
+        "'lull bench train --help': training; 'lull bench fft --help': Fourier transforms.\n"
         "LULL_CPU=NAME in the environment forces the kernels: see lull(1).",
         NULL,
         options,

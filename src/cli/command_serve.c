@@ -33,6 +33,7 @@ typedef struct serve_options {
 typedef struct server {
     const serve_options *options;
     serve_limits limits;
+    lull_pool *pool; /* the threads that all streams are synthesized on */
     listener listeners[MOST_LISTENERS];
     int listener_count;
     int wake[2];          /* the second end closed: all streams end */
@@ -194,7 +195,11 @@ static lull_status prepare(server *s, lull_model **model, lull_error *error) {
                                .send_seconds = o->send_seconds,
                                .most_seconds = o->most_seconds,
                                .shutdown = s->wake[0]};
+    status = lull_pool_new(o->synthesis.threads, &s->pool, error);
+    if (status) return status;
     cli_synthesis_options(&o->synthesis, &s->limits.options);
+    s->limits.options.threads = 1;
+    s->limits.options.pool = s->pool;
     /* Options that no client could use are the server's fault: say so now. */
     status = lull_vocoder_new(*model, &s->limits.options, &trial, error);
     lull_vocoder_free(trial);
@@ -218,6 +223,7 @@ static int run(const serve_options *options) {
         serve(&s);
     }
     shut_down(&s);
+    lull_pool_free(s.pool);
     lull_model_close(model);
     return status ? cli_fail(&error) : CLI_OK;
 }
@@ -230,6 +236,7 @@ int command_serve(int argc, char **argv) {
                            .idle_seconds = 60,
                            .send_seconds = 30};
     int first = 0, code = CLI_OK;
+    asked.synthesis.threads = 0; /* not said: as many as there are processors */
     const cli_option options[] = {
         CLI_TEXT('k', "socket", "PATH", &asked.socket,
                  "Unix socket to listen on (for this user alone)"),
@@ -257,7 +264,8 @@ int command_serve(int argc, char **argv) {
         "[OPTIONS] --socket PATH",
         "Takes streams of mel frames from other programs and gives samples back, many at\n"
         "a time (docs/serve.md has the protocol). Options of synthesis are what clients\n"
-        "get that do not ask for others. Ends on SIGINT or SIGTERM.",
+        "get that do not ask for others; --threads: that all streams share (default: one for\n"
+        "each processor). Ends on SIGINT or SIGTERM.",
         NULL,
         options,
         0,

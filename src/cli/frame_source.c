@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/opening.h"
+#include "mel/opening.h"
 #include "cli/standard_input.h"
 #include "cli/stop.h"
 #include "recording/audio_file.h"
@@ -24,7 +24,7 @@ struct frame_source {
     unsigned char *bytes;
     size_t have;
     uint64_t given;
-    opening opened;
+    mel_opening opened;
 };
 
 static lull_status open_stream(frame_source *s, lull_error *error) {
@@ -32,7 +32,7 @@ static lull_status open_stream(frame_source *s, lull_error *error) {
     s->live = true;
     s->bytes = base_alloc(ROOM, frame_bytes);
     if (!s->bytes) return base_no_memory(error);
-    return opening_init(&s->opened, &s->convention, error);
+    return mel_opening_init(&s->opened, &s->convention, error);
 }
 
 lull_status frame_source_open(const char *path, const mel_convention *convention,
@@ -61,7 +61,7 @@ void frame_source_free(frame_source *source) {
     if (!source) return;
     base_free(source->frames);
     base_free(source->bytes);
-    opening_clear(&source->opened);
+    mel_opening_clear(&source->opened);
     base_free(source);
 }
 
@@ -115,7 +115,7 @@ lull_status frame_source_begin(frame_source *s, int stop, lull_error *error) {
 /* Converts or checks frames that came in. */
 static lull_status take(frame_source *s, float *frames, size_t n, lull_error *error) {
     if (s->options.from == CLI_FROM_MODEL)
-        return opening_check(&s->opened, frames, n, cli_standard_input, error);
+        return mel_opening_check(&s->opened, frames, n, cli_standard_input, error);
     return cli_convert_frames(&s->convention, &s->options, cli_standard_input, frames, n, error);
 }
 

@@ -24,9 +24,7 @@ struct live {
     bool feeder_runs, player_runs;
     int stop_pipe[2]; /* the second end closed: stop */
     atomic_bool stopped;
-    pthread_mutex_t lock;    /* of what follows */
-    pthread_cond_t moved;    /* frames came, or room for them */
-    uint64_t pushed, pulled; /* changes of the vocoder's queue */
+    pthread_mutex_t lock; /* of what follows */
     bool failed;
     lull_error error;
     live_figures figures;
@@ -45,26 +43,9 @@ static bool stopped(const live *l) {
     return atomic_load_explicit(&l->stopped, memory_order_acquire);
 }
 
-/* Tells the other thread. */
-static void moved(live *l, uint64_t *counter) {
-    pthread_mutex_lock(&l->lock);
-    ++*counter;
-    pthread_cond_broadcast(&l->moved);
-    pthread_mutex_unlock(&l->lock);
-}
-
-/* Waits until the counter is no longer `seen`. */
-static void wait_for(live *l, const uint64_t *counter, uint64_t seen) {
-    pthread_mutex_lock(&l->lock);
-    while (*counter == seen && !stopped(l)) pthread_cond_wait(&l->moved, &l->lock);
-    pthread_mutex_unlock(&l->lock);
-}
-
-static uint64_t look(live *l, const uint64_t *counter) {
-    pthread_mutex_lock(&l->lock);
-    uint64_t value = *counter;
-    pthread_mutex_unlock(&l->lock);
-    return value;
+/* Sleeps until the other thread has moved the vocoder on, or it is time to look at `stopped`. */
+static void wait_for(live *l, lull_ready what) {
+    lull_vocoder_wait(l->vocoder, (int)what, 0.05);
 }
 
 static void nap(void) {
@@ -76,15 +57,11 @@ static void nap(void) {
 static lull_status push(live *l, const float *frames, size_t n, lull_error *error) {
     while (n > 0 && !stopped(l)) {
         size_t accepted = 0;
-        uint64_t seen = look(l, &l->pulled);
         lull_status status = lull_vocoder_push(l->vocoder, frames, n, &accepted, error);
         if (status) return status;
         frames += accepted * (size_t)l->info->bands;
         n -= accepted;
-        if (accepted > 0)
-            moved(l, &l->pushed);
-        else
-            wait_for(l, &l->pulled, seen);
+        if (accepted == 0) wait_for(l, LULL_READY_PUSH);
     }
     return LULL_OK;
 }
@@ -107,7 +84,6 @@ static void *feed(void *argument) {
         if (status) break;
     }
     lull_vocoder_finish(l->vocoder); /* also after a failure: what came before it is played */
-    moved(l, &l->pushed);
     return NULL;
 }
 
@@ -135,7 +111,6 @@ static lull_status pull(live *l, size_t *produced, lull_error *error) {
     l->figures.working += base_now() - begun;
     l->figures.samples += *produced;
     pthread_mutex_unlock(&l->lock);
-    moved(l, &l->pulled);
     return deliver(l, l->samples, *produced, error);
 }
 
@@ -154,10 +129,9 @@ static void *play(void *argument) {
     lull_status status = LULL_OK;
     while (!status && !stopped(l) && !lull_vocoder_ended(l->vocoder)) {
         size_t produced = 0;
-        uint64_t seen = look(l, &l->pushed);
         status = pull(l, &produced, &error);
         if (!status && produced == 0 && !lull_vocoder_ended(l->vocoder))
-            wait_for(l, &l->pushed, seen);
+            wait_for(l, LULL_READY_PULL);
     }
     if (!status) status = finish(l, &error);
     if (status) {
@@ -181,7 +155,6 @@ lull_status live_start(lull_vocoder *vocoder, const lull_model_info *info, frame
     l->stop_pipe[0] = l->stop_pipe[1] = -1;
     atomic_init(&l->stopped, false);
     pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->moved, NULL);
     l->frames = base_alloc(FRAMES, (size_t)info->bands * sizeof(float));
     lull_status status = l->frames ? LULL_OK : base_no_memory(error);
     if (!status && pipe(l->stop_pipe) != 0)
@@ -201,7 +174,6 @@ lull_status live_start(lull_vocoder *vocoder, const lull_model_info *info, frame
 void live_stop(live *l) {
     pthread_mutex_lock(&l->lock);
     atomic_store_explicit(&l->stopped, true, memory_order_release);
-    pthread_cond_broadcast(&l->moved);
     if (l->stop_pipe[1] >= 0) close(l->stop_pipe[1]); /* its other end becomes readable */
     l->stop_pipe[1] = -1;
     pthread_mutex_unlock(&l->lock);
@@ -228,7 +200,6 @@ void live_free(live *l) {
     if (l->player_runs) pthread_join(l->player, NULL);
     if (l->stop_pipe[0] >= 0) close(l->stop_pipe[0]);
     pthread_mutex_destroy(&l->lock);
-    pthread_cond_destroy(&l->moved);
     base_free(l->frames);
     base_free(l);
 }

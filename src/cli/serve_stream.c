@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/clock.h"
-#include "cli/opening.h"
+#include "mel/opening.h"
 #include "cli/serve_protocol.h"
 #include "model/model.h"
 
@@ -30,7 +30,7 @@ typedef struct stream {
     const serve_limits *limits;
     const lull_model_info *info;
     lull_vocoder *vocoder; /* NULL until the hello is there */
-    opening begun;
+    mel_opening begun;
     /* In: the hello, a header or a payload, whose `wanted` bytes come to `in`. */
     unsigned char *in;
     size_t have, wanted;
@@ -115,7 +115,7 @@ static lull_status take_frames(stream *s, lull_error *error) {
     s->frames_at = 0;
     s->in_payload = false;
     s->wanted = SERVE_HEADER_SIZE;
-    return opening_check(&s->begun, s->frames, n, "the stream", error);
+    return mel_opening_check(&s->begun, s->frames, n, "the stream", error);
 }
 
 /* What `in` holds is complete. */
@@ -279,7 +279,7 @@ static lull_status prepare(stream *s, lull_error *error) {
     s->out = base_alloc(OUT_SIZE, 1);
     s->samples = base_alloc(SERVE_MOST_SAMPLES, sizeof(float));
     if (!s->in || !s->frames || !s->out || !s->samples) return base_no_memory(error);
-    return opening_init(&s->begun, &s->limits->model->config.mel, error);
+    return mel_opening_init(&s->begun, &s->limits->model->config.mel, error);
 }
 
 void serve_stream(int client, const serve_limits *limits, serve_result *result) {
@@ -295,7 +295,7 @@ void serve_stream(int client, const serve_limits *limits, serve_result *result) 
     /* Behind a message that was sent in part, another could not be told apart from its payload. */
     if (error->status && s.sent == 0) serve_refuse(client, limits, error);
     lull_vocoder_free(s.vocoder);
-    opening_clear(&s.begun);
+    mel_opening_clear(&s.begun);
     base_free(s.in);
     base_free(s.frames);
     base_free(s.out);

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What the rules below look at, in the convention's logarithm. */
 typedef struct summary {
@@ -22,13 +23,13 @@ enum { ENOUGH_FRAMES = 16 };
 enum { BINS = 2048 };
 static const float histogram_low = -32, histogram_step = 64.0f / BINS;
 
-static void count_value(size_t histogram[BINS], float value) {
+static void count_value(uint32_t histogram[BINS], float value) {
     const float place = (value - histogram_low) / histogram_step;
     const int bin = place < 0 ? 0 : place >= BINS ? BINS - 1 : (int)place;
     histogram[bin]++;
 }
 
-static float median_of(const size_t histogram[BINS]) {
+static float median_of(const uint32_t histogram[BINS]) {
     size_t total = 0, below = 0;
     for (int i = 0; i < BINS; i++) total += histogram[i];
     for (int i = 0; i < BINS; i++) {
@@ -41,22 +42,23 @@ static float median_of(const size_t histogram[BINS]) {
 
 /* floor: values down here (the clamp of silence) do not count for the median. */
 static void summarize(const float *frames, size_t n, size_t bands, float floor, summary *s) {
-    size_t values[BINS] = {0}, differences[BINS] = {0};
+    uint32_t histogram[BINS] = {0}; /* of the values, then of the differences */
     s->lowest = s->highest = frames[0];
     s->at_lowest = 0;
     for (size_t i = 0; i < n * bands; i++) {
         s->lowest = fminf(s->lowest, frames[i]);
         s->highest = fmaxf(s->highest, frames[i]);
-        if (frames[i] > floor) count_value(values, frames[i]);
+        if (frames[i] > floor) count_value(histogram, frames[i]);
     }
     for (size_t i = 0; i < n * bands; i++) s->at_lowest += frames[i] - s->lowest < 1e-4f;
+    s->median = median_of(histogram);
+    memset(histogram, 0, sizeof histogram);
     for (size_t f = 1; f + 1 < n; f++)
         for (size_t b = 0; b < (bands + 5) / 6; b++) {
             const float *x = frames + f * bands + b;
-            count_value(differences, fabsf(x[bands] - 2 * x[0] + x[-(long)bands]));
+            count_value(histogram, fabsf(x[bands] - 2 * x[0] + x[-(long)bands]));
         }
-    s->median = median_of(values);
-    s->roughness = median_of(differences);
+    s->roughness = median_of(histogram);
 }
 
 static lull_status check_finite(const float *frames, size_t n, size_t bands, const char *name,

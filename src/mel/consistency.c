@@ -172,6 +172,27 @@ void mel_consistency_reset(mel_consistency *stage) {
     stage->opened = stage->turn = 0;
 }
 
+int mel_consistency_delay_of(const mel_convention *convention, int window) {
+    return window + ceil_divide(mel_window_lead(convention) - mel_window_first(convention),
+                                convention->hop);
+}
+
+uint64_t mel_consistency_bytes(const mel_convention *convention, int window) {
+    uint64_t size = (uint64_t)convention->n_fft, bands = (uint64_t)convention->bands;
+    uint64_t slots = (uint64_t)window + 1;
+    uint64_t region = (uint64_t)window * (uint64_t)convention->hop + size;
+    uint64_t sum = base_memory_add(0, 1, sizeof(mel_consistency));
+    sum = base_memory_add(sum, slots, sizeof(open_frame));
+    for (uint64_t i = 0; i < slots; i++) {
+        sum = base_memory_add(sum, bands, sizeof(float));
+        sum = base_memory_add(base_memory_add(sum, size, sizeof(float)), size, sizeof(float));
+    }
+    /* Committed samples and weights, with their margin, and the region's two. */
+    for (int i = 0; i < 4; i++) sum = base_memory_add(sum, region + size, sizeof(float));
+    /* The corrector: transforms, window, gains, filterbank. */
+    return base_memory_add(sum, 16 * size + 16 * bands + 1024, sizeof(float));
+}
+
 int mel_consistency_delay(const mel_consistency *stage) {
     return stage->delay;
 }

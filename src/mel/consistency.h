@@ -25,6 +25,9 @@ size_t mel_consistency_finish(mel_consistency *stage, float *out);
 /* Hops by which the output runs behind: with f frames opened, max(0, f − delay) hops have been
  * written. */
 int mel_consistency_delay(const mel_consistency *stage);
+/* The same, and the bytes that one takes at most, before there is one. */
+int mel_consistency_delay_of(const mel_convention *convention, int window);
+uint64_t mel_consistency_bytes(const mel_convention *convention, int window);
 void mel_consistency_reset(mel_consistency *stage);
 void mel_consistency_free(mel_consistency *stage);
 

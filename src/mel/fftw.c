@@ -18,9 +18,7 @@ static pthread_mutex_t planner_lock = PTHREAD_MUTEX_INITIALIZER;
 enum { ROOM = 4 << 20 };
 
 static lull_status enter(lull_error *error) {
-    void *room = base_alloc(ROOM, 1);
-    if (!room) return base_no_memory(error);
-    base_free(room);
+    if (!base_memory_there(ROOM)) return base_no_memory(error);
     pthread_mutex_lock(&planner_lock);
 #if MEL_FFTW_THREADS
     static bool asked;

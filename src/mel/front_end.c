@@ -38,6 +38,11 @@ lull_status mel_front_end_new(const mel_convention *convention, mel_front_end **
     return LULL_OK;
 }
 
+void mel_front_end_reset(mel_front_end *front_end) {
+    front_end->count = front_end->begin = front_end->next_frame = 0;
+    front_end->started = front_end->finished = false;
+}
+
 void mel_front_end_free(mel_front_end *front_end) {
     if (!front_end) return;
     mel_analysis_free(front_end->analysis);

@@ -12,6 +12,8 @@ lull_status mel_front_end_push(mel_front_end *front_end, const float *samples, s
                                lull_error *error);
 size_t mel_front_end_pull(mel_front_end *front_end, float *frames, size_t n); /* frames given */
 lull_status mel_front_end_finish(mel_front_end *front_end, lull_error *error);
+/* Back to the beginning of a signal; keeps all memory. */
+void mel_front_end_reset(mel_front_end *front_end);
 void mel_front_end_free(mel_front_end *front_end);
 
 /* Whole signal: *frames (freed with base_free) is *n × bands. */

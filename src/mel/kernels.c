@@ -2,6 +2,9 @@
  * have; the table is chosen once. */
 #include "mel/kernels.h"
 
+#include "base/cpu.h"
+#include "mel/shuffle.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -42,20 +45,17 @@
 const mel_kernels *mel_kernels_at(int i) {
     if (i == 0) return &kernels_plain;
 #if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (i == 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &kernels_avx2;
-    if (i == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
-        return &kernels_avx512;
+    if (i == 1 && base_cpu_has(BASE_CPU_AVX2)) return &kernels_avx2;
+    if (i == 2 && base_cpu_has(BASE_CPU_AVX512)) return &kernels_avx512;
 #endif
     return NULL;
 }
 
 const mel_kernels *mel_kernels_get(void) {
-    for (int i = 2; i > 0; i--) {
-        const mel_kernels *kernels = mel_kernels_at(i);
-        if (kernels) return kernels;
-    }
+#if defined(__x86_64__)
+    const base_cpu allowed = base_cpu_allowed();
+    if (allowed >= BASE_CPU_AVX512) return &kernels_avx512;
+    if (allowed >= BASE_CPU_AVX2) return &kernels_avx2;
+#endif
     return &kernels_plain;
 }

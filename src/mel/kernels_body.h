@@ -14,31 +14,28 @@ typedef float NAME(lanes) __attribute__((vector_size(4 * WIDTH), aligned(4), may
 #define HELPER ATTRIBUTES static inline __attribute__((always_inline))
 #define FUNCTION ATTRIBUTES static
 
-/* Shuffles: elements 0, 2, … and 1, 3, … of (a, b); (a0, b0, a1, b1, …) of the lower and of the
- * upper halves; complex numbers in reverse order. */
-#define SHUFFLE __builtin_shufflevector
 #if WIDTH == 16
-#define EVEN(a, b) SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
-#define ODD(a, b) SHUFFLE(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
-#define ZIP_LOW(a, b) SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define ZIP_HIGH(a, b) SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#define REVERSED(a) SHUFFLE(a, a, 14, 15, 12, 13, 10, 11, 8, 9, 6, 7, 4, 5, 2, 3, 0, 1)
+#define EVEN EVEN_16
+#define ODD ODD_16
+#define ZIP_LOW ZIP_LOW_16
+#define ZIP_HIGH ZIP_HIGH_16
+#define REVERSED REVERSED_16
 #define CONJUGATE                                                                                  \
     { 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1 }
 #elif WIDTH == 8
-#define EVEN(a, b) SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
-#define ODD(a, b) SHUFFLE(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
-#define ZIP_LOW(a, b) SHUFFLE(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
-#define ZIP_HIGH(a, b) SHUFFLE(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
-#define REVERSED(a) SHUFFLE(a, a, 6, 7, 4, 5, 2, 3, 0, 1)
+#define EVEN EVEN_8
+#define ODD ODD_8
+#define ZIP_LOW ZIP_LOW_8
+#define ZIP_HIGH ZIP_HIGH_8
+#define REVERSED REVERSED_8
 #define CONJUGATE                                                                                  \
     { 1, -1, 1, -1, 1, -1, 1, -1 }
 #else
-#define EVEN(a, b) SHUFFLE(a, b, 0, 2, 4, 6)
-#define ODD(a, b) SHUFFLE(a, b, 1, 3, 5, 7)
-#define ZIP_LOW(a, b) SHUFFLE(a, b, 0, 4, 1, 5)
-#define ZIP_HIGH(a, b) SHUFFLE(a, b, 2, 6, 3, 7)
-#define REVERSED(a) SHUFFLE(a, a, 2, 3, 0, 1)
+#define EVEN EVEN_4
+#define ODD ODD_4
+#define ZIP_LOW ZIP_LOW_4
+#define ZIP_HIGH ZIP_HIGH_4
+#define REVERSED REVERSED_4
 #define CONJUGATE                                                                                  \
     { 1, -1, 1, -1 }
 #endif
@@ -107,9 +104,9 @@ FUNCTION void NAME(magnitude)(const float *restrict spectrum, float epsilon,
  * its own (shuffles across are slow there), and the tree puts them in order. */
 #if WIDTH == 8
 #define FOLD(a, b)                                                                                 \
-    (SHUFFLE(a, b, 0, 2, 8, 10, 4, 6, 12, 14) + SHUFFLE(a, b, 1, 3, 9, 11, 5, 7, 13, 15))
+    (SHUFFLE_8(a, b, 0, 2, 8, 10, 4, 6, 12, 14) + SHUFFLE_8(a, b, 1, 3, 9, 11, 5, 7, 13, 15))
 #define FOLD_ACROSS(a, b)                                                                          \
-    (SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15))
+    (SHUFFLE_8(a, b, 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE_8(a, b, 4, 5, 6, 7, 12, 13, 14, 15))
 #else
 #define FOLD(a, b) (EVEN(a, b) + ODD(a, b))
 #endif
@@ -120,7 +117,7 @@ HELPER lanes NAME(tree)(lanes *sum) {
     for (int j = 0; j < 4; j++) sum[j] = FOLD(sum[2 * j], sum[2 * j + 1]);
     for (int j = 0; j < 2; j++) sum[j] = FOLD_ACROSS(sum[2 * j], sum[2 * j + 1]);
     const lanes last = FOLD(sum[0], sum[1]);
-    return SHUFFLE(last, last, 0, 1, 4, 5, 2, 3, 6, 7);
+    return SHUFFLE_8(last, last, 0, 1, 4, 5, 2, 3, 6, 7);
 #else
     for (int width = WIDTH / 2; width > 0; width /= 2)
         for (int j = 0; j < width; j++) sum[j] = FOLD(sum[2 * j], sum[2 * j + 1]);
@@ -317,7 +314,6 @@ static const mel_kernels NAME(kernels) = {
 #undef STORE
 #undef HELPER
 #undef FUNCTION
-#undef SHUFFLE
 #undef EVEN
 #undef ODD
 #undef ZIP_LOW

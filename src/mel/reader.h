@@ -21,6 +21,8 @@ typedef enum {
 lull_status mel_reader_new(const mel_convention *from, const mel_convention *to, mel_read unit,
                            mel_reader **reader, lull_error *error);
 void mel_reader_free(mel_reader *reader);
+/* Bytes that one takes, at most. */
+uint64_t mel_reader_bytes(const mel_convention *from, const mel_convention *to);
 
 /* frame: from's bands; out: to's bands. Bands above from's fmax are silent. */
 void mel_reader_run(const mel_reader *reader, const float *frame, float *out);

@@ -1,6 +1,7 @@
 /* Fourier transforms of any size: see stockham.h. */
 #include "mel/stockham.h"
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "mel/shuffle.h"
@@ -203,16 +204,10 @@ static const stockham_set *set_of_pass(const stockham_pass *pass, int most_lanes
     return pass->radix == 4 || pass->radix == 8 ? set_for(pass->groups, most_lanes) : &plain_set;
 }
 
-/* Floats of the widest vectors of this CPU. */
+/* Floats of the widest vectors that the processor has and may use. */
 static int lanes_of_cpu(void) {
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
-        return 16;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 8;
-#endif
-    return 4;
+    const base_cpu allowed = base_cpu_allowed();
+    return allowed >= BASE_CPU_AVX512 ? 16 : allowed >= BASE_CPU_AVX2 ? 8 : 4;
 }
 
 /* Eights and fours first, so that whole vectors of neighbours follow, and one eight (or what is

@@ -263,13 +263,11 @@ static lull_status end_convention(mel_convention *convention, yyjson_val *json, 
     size_t bands = (size_t)convention->bands;
     /* Before norms had a member, they followed the scale. */
     if (yyjson_obj_get(json, "scale") && !yyjson_obj_get(json, "norm"))
-        convention->norm =
-            convention->scale == MEL_SCALE_SLANEY ? MEL_NORM_SLANEY : MEL_NORM_NONE;
+        convention->norm = convention->scale == MEL_SCALE_SLANEY ? MEL_NORM_SLANEY : MEL_NORM_NONE;
     mel_convention_modernize(convention);
     if (!yyjson_obj_get(json, "mean") && !yyjson_obj_get(json, "deviation")) return LULL_OK;
     convention->statistics = true;
-    lull_status status =
-        check_length(json, "mel", "mean", false, bands, "one a band", file, error);
+    lull_status status = check_length(json, "mel", "mean", false, bands, "one a band", file, error);
     if (status) return status;
     return check_length(json, "mel", "deviation", false, bands, "one a band", file, error);
 }
@@ -348,6 +346,12 @@ lull_status model_convention_parse(const char *text, const char *name, mel_conve
         status = base_fail(error, LULL_FORMAT, "%s: %s", name, reason.message);
     if (!status) *convention = read;
     return status;
+}
+
+lull_status model_convention_of(const char *text, mel_convention *convention, lull_error *error) {
+    if (text[strspn(text, " \t\r\n")] == '{')
+        return model_convention_parse(text, "the mel convention", convention, error);
+    return mel_convention_named(text, 0, convention, error);
 }
 
 /* ---- single assignments ---- */

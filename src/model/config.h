@@ -97,6 +97,9 @@ char *model_config_print(const model_config *config); /* base_free; NULL = out o
  * checked: model_config_check, when all are done. Errors: LULL_INVALID. */
 lull_status model_config_set(model_config *config, const char *assignment, lull_error *error);
 
+/* A mel convention of a text: a name, or JSON as below. */
+lull_status model_convention_of(const char *text, mel_convention *convention, lull_error *error);
+
 /* A mel convention alone, by the members of "mel". Parsing begins with the convention that the text
  * names ("convention"), hifigan-22k where it names none, and also finds "mel" in a configuration or
  * in what `lull info --json` prints. */

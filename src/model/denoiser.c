@@ -38,10 +38,14 @@ struct denoiser_stream {
 
 /* ---- windows of rows ---- */
 
+static int window_capacity(int keep, int block) {
+    return keep + (keep > block ? keep : block);
+}
+
 static bool window_new(rows_window *window, int keep, int block, size_t row_bytes) {
     window->row_bytes = row_bytes;
     window->keep = keep;
-    window->capacity = keep + (keep > block ? keep : block);
+    window->capacity = window_capacity(keep, block);
     window->data = base_alloc((size_t)window->capacity, row_bytes);
     return window->data != NULL;
 }
@@ -111,6 +115,28 @@ static bool allocate(denoiser_stream *stream) {
     return window_new(&stream->state, total_delay(w), stream->max_block, 2 * c * sizeof(float));
 }
 
+uint64_t denoiser_stream_bytes(const model_config *config, bool bf16, int max_block) {
+    uint64_t c = (uint64_t)config->channels, layers = (uint64_t)config->layers;
+    uint64_t stride = bf16 ? (c + 1) / 2 * 2 : c, element = bf16 ? 2 : sizeof(float);
+    uint64_t sum = base_memory_add(0, 1, sizeof(denoiser_stream));
+    sum = base_memory_add(sum, layers, sizeof(rows_window));
+    sum = base_memory_add(sum, layers * c, sizeof(float));
+    /* The step's embedding, while it is made. */
+    uint64_t hidden = (uint64_t)config->embedding_hidden;
+    uint64_t inputs = (uint64_t)model_embedding_inputs(config);
+    sum = base_memory_add(sum, 2 * hidden + inputs + 32, sizeof(float));
+    sum = base_memory_add(sum, TILE * 2 * c, sizeof(float));
+    sum = base_memory_add(sum, TILE * stride, sizeof(float));
+    sum = base_memory_add(sum, c, sizeof(float));
+    int delay = 0;
+    for (int l = 0; l < config->layers; l++) {
+        int keep = (config->kernel - 1) * config->dilation[l];
+        sum = base_memory_add(sum, (uint64_t)window_capacity(keep, max_block), stride * element);
+        delay += config->look_ahead[l];
+    }
+    return base_memory_add(sum, (uint64_t)window_capacity(delay, max_block), 2 * c * sizeof(float));
+}
+
 lull_status denoiser_stream_new(const denoiser_weights *weights, double t, int max_block,
                                 const denoiser_grid *grid, denoiser_stream **result,
                                 lull_error *error) {
@@ -162,8 +188,9 @@ static int64_t floor_divide(int64_t a, int64_t b) {
 
 /* lull: where the centre of a patch lies among the mel frames' centres, times 2·hop. Ends are held.
  */
-static int64_t patch_position(const denoiser_stream *stream, int64_t frame) {
-    int64_t at = (2 * frame + 1) * stream->weights->config.patch - 2 * stream->grid.first_centre;
+static int64_t patch_position(const model_config *config, const denoiser_grid *grid,
+                              int64_t frame) {
+    int64_t at = (2 * frame + 1) * config->patch - 2 * grid->first_centre;
     return at > 0 ? at : 0;
 }
 
@@ -175,10 +202,10 @@ typedef struct row_pair {
     float weight;
 } row_pair;
 
-static row_pair rows_of_frame(const denoiser_stream *stream, int64_t frame) {
-    if (stream->weights->config.family == MODEL_DIFFWAVE)
-        return (row_pair){(uint64_t)frame, (uint64_t)frame, 0};
-    int64_t at = patch_position(stream, frame), unit = 2 * stream->grid.hop;
+static row_pair rows_of_frame(const model_config *config, const denoiser_grid *grid,
+                              int64_t frame) {
+    if (config->family == MODEL_DIFFWAVE) return (row_pair){(uint64_t)frame, (uint64_t)frame, 0};
+    int64_t at = patch_position(config, grid, frame), unit = 2 * grid->hop;
     int64_t low = floor_divide(at, unit);
     float weight = (float)((double)(at - low * unit) / (double)unit);
     return (row_pair){(uint64_t)low, (uint64_t)(at > low * unit ? low + 1 : low), weight};
@@ -186,13 +213,19 @@ static row_pair rows_of_frame(const denoiser_stream *stream, int64_t frame) {
 
 uint64_t denoiser_stream_oldest_row(const denoiser_stream *stream) {
     int64_t oldest = (int64_t)stream->fed - total_delay(stream->weights);
-    return rows_of_frame(stream, oldest > 0 ? oldest : 0).low;
+    return rows_of_frame(&stream->weights->config, &stream->grid, oldest > 0 ? oldest : 0).low;
+}
+
+uint64_t denoiser_rows_needed(const model_config *config, const denoiser_grid *grid,
+                              uint64_t frames) {
+    int64_t newest = (int64_t)frames - 1 - config->look_ahead[0];
+    return newest < 0 ? 0 : rows_of_frame(config, grid, newest).high + 1;
 }
 
 uint64_t denoiser_stream_rows_needed(const denoiser_stream *stream, int frames) {
-    int64_t newest = (int64_t)stream->fed + frames - 1 - stream->weights->layer[0].delay;
-    if (newest < 0 || frames <= 0) return 0;
-    return rows_of_frame(stream, newest).high + 1;
+    if (frames <= 0) return 0;
+    return denoiser_rows_needed(&stream->weights->config, &stream->grid,
+                                stream->fed + (uint64_t)frames);
 }
 
 /* ---- the network ---- */
@@ -273,7 +306,7 @@ static void gate(denoiser_stream *stream, int l, tile t, const denoiser_rows *ro
         const float *low = NULL, *high = NULL;
         row_pair pair = {0};
         if (config->family == MODEL_LULL) {
-            pair = rows_of_frame(stream, t.first + r);
+            pair = rows_of_frame(config, &stream->grid, t.first + r);
             uint64_t last = rows->end - 1;
             if (pair.low > last) pair.low = last;
             if (pair.high > last) pair.high = last;

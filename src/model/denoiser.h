@@ -24,6 +24,13 @@ int denoiser_conditioner_width(const denoiser_conditioner *conditioner); /* floa
 int denoiser_conditioner_rows_per_frame(
     const denoiser_conditioner *conditioner); /* 1, or hop for DiffWave */
 int denoiser_conditioner_look_ahead(const denoiser_conditioner *conditioner); /* mel frames */
+/* The same of a configuration, and the bytes that a conditioner takes: known before there is one.
+ */
+typedef struct denoiser_conditioner_shape {
+    int width, rows_per_frame, look_ahead, most;
+    uint64_t bytes;
+} denoiser_conditioner_shape;
+denoiser_conditioner_shape denoiser_conditioner_shape_of(const model_config *config, bool bf16);
 /* Frames that a push may bring: together they read the weights once. */
 int denoiser_conditioner_most(const denoiser_conditioner *conditioner);
 /* n mel frames in (NULL after the last: the end is padded as in training); writes and returns up to
@@ -60,6 +67,11 @@ typedef struct denoiser_rows {
 } denoiser_rows;
 int denoiser_stream_run(denoiser_stream *stream, const float *x, int n, const denoiser_rows *rows,
                         float *u);
+/* Bytes that a stream takes. */
+uint64_t denoiser_stream_bytes(const model_config *config, bool bf16, int max_block);
+/* Conditioning rows that it takes to have the first `frames` network frames in. */
+uint64_t denoiser_rows_needed(const model_config *config, const denoiser_grid *grid,
+                              uint64_t frames);
 /* Oldest conditioning row that a later call can still read. */
 uint64_t denoiser_stream_oldest_row(const denoiser_stream *stream);
 /* One past the newest conditioning row that is needed to take `frames` more network frames in. */

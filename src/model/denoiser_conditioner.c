@@ -24,6 +24,28 @@ struct denoiser_conditioner {
     float *frames, *columns, *rows;
 };
 
+denoiser_conditioner_shape denoiser_conditioner_shape_of(const model_config *config, bool bf16) {
+    uint64_t bands = (uint64_t)config->mel.bands;
+    uint64_t sum = base_memory_add(0, 1, sizeof(denoiser_conditioner));
+    if (config->family == MODEL_DIFFWAVE) {
+        sum = base_memory_add(sum, UPSAMPLER_FRAMES * bands, sizeof(float));
+        sum = base_memory_add(sum, UPSAMPLER_FRAMES * UPSAMPLER_STRIDE * bands, sizeof(float));
+        sum = base_memory_add(sum, UPSAMPLER_COLUMNS * UPSAMPLER_STRIDE * bands, sizeof(float));
+        /* In bf16 two values share a float's place. */
+        int width = bf16 ? (config->mel.bands + 1) / 2 : config->mel.bands;
+        return (denoiser_conditioner_shape){width, config->mel.hop, 1, 1, sum};
+    }
+    uint64_t wide = (uint64_t)config->conditioner_channels;
+    uint64_t rows = (uint64_t)config->conditioner_kernel - 1 + MOST_FRAMES;
+    sum = base_memory_add(sum, (uint64_t)config->conditioner_layers, sizeof(float *));
+    sum = base_memory_add(sum, MOST_FRAMES * wide, sizeof(float));
+    for (int i = 0; i < config->conditioner_layers; i++)
+        sum = base_memory_add(sum, rows * (i ? wide : bands), sizeof(float));
+    return (denoiser_conditioner_shape){config->layers * 2 * config->channels, 1,
+                                        config->conditioner_layers * config->conditioner_look_ahead,
+                                        MOST_FRAMES, sum};
+}
+
 static int convolutions(const denoiser_conditioner *conditioner) {
     const model_config *config = &conditioner->weights->config;
     return config->family == MODEL_LULL ? config->conditioner_layers : 0;
@@ -35,9 +57,6 @@ static int inputs_of(const model_config *config, int layer) {
 
 static bool new_lull(denoiser_conditioner *conditioner) {
     const model_config *config = &conditioner->weights->config;
-    conditioner->width = config->layers * 2 * config->channels;
-    conditioner->rows_per_frame = 1;
-    conditioner->look_ahead = config->conditioner_layers * config->conditioner_look_ahead;
     conditioner->history =
         base_alloc((size_t)config->conditioner_layers, sizeof *conditioner->history);
     conditioner->output =
@@ -55,10 +74,6 @@ static bool new_lull(denoiser_conditioner *conditioner) {
 static bool new_diffwave(denoiser_conditioner *conditioner) {
     const denoiser_weights *weights = conditioner->weights;
     size_t bands = (size_t)weights->config.mel.bands;
-    /* In bf16 two values share a float's place. */
-    conditioner->width = weights->bf16 ? weights->mel_stride / 2 : (int)bands;
-    conditioner->rows_per_frame = weights->config.mel.hop;
-    conditioner->look_ahead = 1;
     conditioner->frames = base_alloc(UPSAMPLER_FRAMES * bands, sizeof(float));
     conditioner->columns = base_alloc((UPSAMPLER_FRAMES * UPSAMPLER_STRIDE) * bands, sizeof(float));
     conditioner->rows =
@@ -72,6 +87,11 @@ lull_status denoiser_conditioner_new(const denoiser_weights *weights, denoiser_c
     denoiser_conditioner *conditioner = base_alloc(1, sizeof *conditioner);
     if (!conditioner) return base_no_memory(error);
     conditioner->weights = weights;
+    denoiser_conditioner_shape shape =
+        denoiser_conditioner_shape_of(&weights->config, weights->bf16);
+    conditioner->width = shape.width;
+    conditioner->rows_per_frame = shape.rows_per_frame;
+    conditioner->look_ahead = shape.look_ahead;
     bool made = weights->config.family == MODEL_DIFFWAVE ? new_diffwave(conditioner)
                                                          : new_lull(conditioner);
     if (!made) {

@@ -5,24 +5,53 @@
 #include "model/model.h"
 
 #include <math.h>
+#include <stdio.h>
 
 struct lull_mel {
     mel_front_end *front_end;
     bool finished;
 };
 
-lull_status lull_mel_new(const lull_model *model, lull_mel **result, lull_error *error) {
-    if (!result) return base_fail(error, LULL_INVALID, "lull_mel_new: mel is NULL");
-    *result = NULL;
-    if (!model) return base_fail(error, LULL_INVALID, "lull_mel_new: model is NULL");
+static lull_status new_mel(const mel_convention *convention, lull_mel **result, lull_error *error) {
     lull_mel *mel = base_alloc(1, sizeof *mel);
     if (!mel) return base_no_memory(error);
-    lull_status status = mel_front_end_new(&model->config.mel, &mel->front_end, error);
+    lull_status status = mel_front_end_new(convention, &mel->front_end, error);
     if (status)
         base_free(mel);
     else
         *result = mel;
     return status;
+}
+
+lull_status lull_mel_new(const lull_model *model, lull_mel **result, lull_error *error) {
+    if (!result) return base_fail(error, LULL_INVALID, "lull_mel_new: mel is NULL");
+    *result = NULL;
+    if (!model) return base_fail(error, LULL_INVALID, "lull_mel_new: model is NULL");
+    return new_mel(&model->config.mel, result, error);
+}
+
+lull_status lull_mel_new_of(const char *text, lull_mel **result, lull_error *error) {
+    if (!result) return base_fail(error, LULL_INVALID, "lull_mel_new_of: mel is NULL");
+    *result = NULL;
+    if (!text) return base_fail(error, LULL_INVALID, "lull_mel_new_of: convention is NULL");
+    mel_convention convention;
+    lull_status status = model_convention_of(text, &convention, error);
+    return status ? status : new_mel(&convention, result, error);
+}
+
+lull_status lull_convention_find(const char *text, lull_convention_info *info, lull_error *error) {
+    if (!text || !info)
+        return base_fail(error, LULL_INVALID, "lull_convention_find: %s is NULL",
+                         text ? "info" : "convention");
+    mel_convention found;
+    lull_status status = model_convention_of(text, &found, error);
+    if (status) return status;
+    *info = (lull_convention_info){.sample_rate = found.sample_rate,
+                                   .bands = found.bands,
+                                   .hop = found.hop,
+                                   .n_fft = found.n_fft};
+    snprintf(info->name, sizeof info->name, "%s", found.name);
+    return LULL_OK;
 }
 
 lull_status lull_mel_push(lull_mel *mel, const float *samples, size_t n, lull_error *error) {
@@ -52,6 +81,12 @@ lull_status lull_mel_finish(lull_mel *mel, lull_error *error) {
     lull_status status = mel_front_end_finish(mel->front_end, error);
     if (!status) mel->finished = true;
     return status;
+}
+
+void lull_mel_reset(lull_mel *mel) {
+    if (!mel) return;
+    mel_front_end_reset(mel->front_end);
+    mel->finished = false;
 }
 
 void lull_mel_free(lull_mel *mel) {

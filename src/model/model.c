@@ -44,6 +44,31 @@ double model_flops(const model_config *c, int evaluations, bool postnet) {
     return evaluations * model_network_flops(c) + 2 * mel_frames * once;
 }
 
+static void fill_convention(lull_model_info *info, const mel_convention *mel) {
+    static const char *const compressions[] = {
+        [MEL_COMPRESS_LN] = "ln", [MEL_COMPRESS_LOG10] = "log10", [MEL_COMPRESS_LINEAR] = "linear"};
+    info->window = mel->window;
+    info->centred = mel->centred;
+    info->padding = mel->padding == MEL_PADDING_ZEROS ? "zeros" : "reflect";
+    info->magnitude_epsilon = mel->magnitude_epsilon;
+    info->normalized_window = mel->normalized_window;
+    info->power = mel->power;
+    info->fmin = mel->fmin;
+    info->fmax = mel->fmax;
+    info->scale = mel->scale == MEL_SCALE_HTK ? "htk" : "slaney";
+    info->norm = mel->norm == MEL_NORM_NONE ? "none" : "slaney";
+    info->filter_rate = mel->filter_rate;
+    info->floor = mel->floor;
+    info->floor_added = mel->floor_added;
+    info->compression = compressions[mel->compression];
+    info->gain = mel->gain;
+    info->offset = mel->offset;
+    info->clip_low = mel->clip_low;
+    info->clip_high = mel->clip_high;
+    info->mean = mel->statistics ? mel->mean : NULL;
+    info->deviation = mel->statistics ? mel->deviation : NULL;
+}
+
 static lull_status fill_info(lull_model *model, lull_error *error) {
     const model_config *c = &model->config;
     diffusion_plan *plan = NULL;
@@ -67,6 +92,7 @@ static lull_status fill_info(lull_model *model, lull_error *error) {
         .flops_per_second =
             model_flops(c, plan->count, model_config_settings(c, LULL_LIVE).postnet),
     };
+    fill_convention(&model->info, &c->mel);
     diffusion_plan_free(plan);
     return LULL_OK;
 }

@@ -100,6 +100,25 @@ lull_status postnet_new(const model_config *config, const model_parameters *para
     return LULL_OK;
 }
 
+uint64_t postnet_bytes(const model_config *config) {
+    int count = model_config_postnet_convolutions(config);
+    uint64_t bands = (uint64_t)config->mel.bands, channels = (uint64_t)config->postnet_channels;
+    uint64_t sum = base_memory_add(0, 1, sizeof(postnet));
+    sum = base_memory_add(sum, (uint64_t)count, sizeof(convolution));
+    sum = base_memory_add(sum, (uint64_t)(config->postnet_look_ahead + 1) * bands, sizeof(float));
+    sum = base_memory_add(sum, bands * channels, sizeof(float));
+    for (int i = 0; i < count; i++) {
+        int in = postnet_in(config, i), out = postnet_out(config, i);
+        int k = POSTNET_TAPS * POSTNET_BANDS * in;
+        sum =
+            base_memory_add(sum, (uint64_t)k * (uint64_t)out, sizeof(float)); /* while it is made */
+        sum = base_memory_add(sum, nn_kernels_get()->packed_f32(k, out), sizeof(float));
+        sum = base_memory_add(sum, (uint64_t)out, sizeof(float));
+        sum = base_memory_add(sum, POSTNET_TAPS * (bands + 2) * (uint64_t)in, sizeof(float));
+    }
+    return sum;
+}
+
 void postnet_free(postnet *p) {
     if (!p) return;
     for (int i = 0; p->convolutions && i < p->count; i++) {

@@ -15,6 +15,9 @@ lull_status postnet_new(const model_config *config, const model_parameters *para
 void postnet_free(postnet *p);
 void postnet_reset(postnet *p);
 
+/* Bytes that a postnet takes. */
+uint64_t postnet_bytes(const model_config *config);
+
 /* Frames by which the output runs behind the input. */
 int postnet_look_ahead(const postnet *p);
 

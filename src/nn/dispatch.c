@@ -1,11 +1,10 @@
 /* Chooses the table of kernels: the fastest that this CPU and operating system can run, or
  * LULL_CPU's. */
+#include "base/cpu.h"
 #include "nn/kernels.h"
-#include "nn/openblas.h"
 #include "nn/tables.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct candidate {
@@ -17,19 +16,17 @@ static bool always(void) {
     return true;
 }
 
-/* __builtin_cpu_supports also asks whether the operating system saves the registers. */
 #ifdef NN_X86
 static bool has_avx2(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return base_cpu_has(BASE_CPU_AVX2);
 }
 
 static bool has_avx512(void) {
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    return base_cpu_has(BASE_CPU_AVX512);
 }
 
 static bool has_avx512bf16(void) {
-    return has_avx512() && __builtin_cpu_supports("avx512bf16");
+    return base_cpu_has(BASE_CPU_AVX512BF16);
 }
 #endif
 
@@ -39,11 +36,7 @@ static bool has_amx(void) {
 }
 #endif
 
-static bool has_blas(void) {
-    return nn_openblas_open(NULL) == LULL_OK;
-}
-
-/* Fastest first. An own kernel is preferred to OpenBLAS, and OpenBLAS to the twins. */
+/* Fastest first. */
 static const candidate candidates[] = {
 #ifdef NN_AMX
     {&nn_amx, has_amx},
@@ -56,7 +49,7 @@ static const candidate candidates[] = {
 #ifdef NN_NEON
     {&nn_neon, always},
 #endif
-    {&nn_blas, has_blas},
+    {&nn_portable, always},
     {&nn_reference, always},
 };
 
@@ -71,10 +64,7 @@ static bool runnable(const candidate *c) {
 }
 
 static void choose(void) {
-#ifdef NN_X86
-    __builtin_cpu_init();
-#endif
-    const char *wanted = getenv("LULL_CPU");
+    const char *wanted = base_cpu_wanted();
     for (int i = 0; i < CANDIDATES; i++) names[i] = candidates[i].table->name;
     for (int i = 0; i < CANDIDATES && wanted && !chosen; i++)
         if (strcmp(names[i], wanted) == 0 && runnable(&candidates[i])) chosen = candidates[i].table;

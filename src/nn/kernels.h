@@ -1,5 +1,5 @@
 /* The table of fast kernels, chosen once by what the CPU can do; LULL_CPU forces one (reference,
- * blas, avx2, avx512, avx512bf16, amx, neon). Every kernel has a plain C twin in nn/reference.c,
+ * portable, avx2, avx512, avx512bf16, amx, neon). Every kernel has a plain C twin in nn/reference.c,
  * which is its definition and what tests compare with. All arrays are row-major (frames, channels).
  * A kernel adds in one fixed order for each output element whatever the number of rows, so results
  * do not depend on how work is cut. */

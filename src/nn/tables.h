@@ -7,7 +7,7 @@
 #include "nn/kernels.h"
 
 extern const nn_kernels nn_reference;
-extern const nn_kernels nn_blas;
+extern const nn_kernels nn_portable;
 
 /* Which of the others exist depends on the target: NN_X86, NN_NEON (meson.build). */
 extern const nn_kernels nn_avx2;

@@ -7,26 +7,47 @@
 
 enum { MOST = 16 }; /* frames at once */
 
-lull_status vocoder_conditioner_init(vocoder_conditioner *c, const denoiser_weights *weights,
-                                     mel_reader *reader, int bands, vocoder_rows *frames,
-                                     size_t frame_capacity, int most, lull_error *error) {
-    c->reader = reader;
-    c->bands = bands;
-    lull_status status = denoiser_conditioner_new(weights, &c->conditioner, error);
-    if (status) return status;
+void vocoder_conditioner_init(vocoder_conditioner *c, const model_config *config, bool bf16,
+                              const mel_convention *convention, vocoder_rows *frames,
+                              size_t frame_capacity) {
+    c->convention = convention;
+    c->model_mel = &config->mel;
+    c->bands = config->mel.bands;
+    c->shape = denoiser_conditioner_shape_of(config, bf16);
     c->frames = frames;
-    c->most = most;
-    c->rows_per_frame = denoiser_conditioner_rows_per_frame(c->conditioner);
-    size_t width = (size_t)denoiser_conditioner_width(c->conditioner), rows;
-    size_t at_once = (size_t)denoiser_conditioner_most(c->conditioner) * (size_t)c->rows_per_frame;
-    if (__builtin_mul_overflow(frame_capacity, (size_t)c->rows_per_frame, &rows))
-        return base_no_memory(error);
-    c->fresh = base_alloc(at_once * width, sizeof *c->fresh);
-    c->read = base_alloc(MOST * (size_t)bands, sizeof *c->read);
-    if (!c->fresh || !c->read || !vocoder_rows_new(&c->out, rows, width))
-        return base_no_memory(error);
+    c->hop = convention->hop;
+    c->out.width = (size_t)c->shape.width;
+    c->out.capacity = frame_capacity * (size_t)c->shape.rows_per_frame;
     vocoder_rows_read_by(frames, &c->taken);
-    return LULL_OK;
+}
+
+/* Rows that a push may bring. */
+static size_t at_once(const vocoder_conditioner *c) {
+    return (size_t)c->shape.most * (size_t)c->shape.rows_per_frame;
+}
+
+/* Whether the frames are of another convention than the model's. */
+static bool are_read(const vocoder_conditioner *c) {
+    return mel_convention_difference(c->convention, c->model_mel) != NULL;
+}
+
+static uint64_t bytes(const void *context) {
+    const vocoder_conditioner *c = context;
+    uint64_t sum = base_memory_add(c->shape.bytes, at_once(c), c->out.width * sizeof *c->fresh);
+    sum = base_memory_add(sum, MOST * (uint64_t)c->bands, sizeof *c->read);
+    if (are_read(c)) sum += mel_reader_bytes(c->convention, c->model_mel);
+    return sum + vocoder_rows_bytes(&c->out);
+}
+
+static lull_status allocate(void *context, lull_error *error) {
+    vocoder_conditioner *c = context;
+    lull_status status = denoiser_conditioner_new(c->weights, &c->conditioner, error);
+    if (!status && are_read(c))
+        status = mel_reader_new(c->convention, c->model_mel, MEL_READ_SAMPLES, &c->reader, error);
+    if (status) return status;
+    c->fresh = base_alloc(at_once(c), c->out.width * sizeof *c->fresh);
+    c->read = base_alloc(MOST * (size_t)c->bands, sizeof *c->read);
+    return c->fresh && c->read && vocoder_rows_allocate(&c->out) ? LULL_OK : base_no_memory(error);
 }
 
 static void clear(void *context) {
@@ -47,25 +68,25 @@ static void reset(void *context) {
 
 static void reach(const void *context, vocoder_reach *to) {
     const vocoder_conditioner *c = context;
-    uint64_t ahead = (uint64_t)denoiser_conditioner_look_ahead(c->conditioner);
-    to->rows = to->frames > ahead ? (to->frames - ahead) * (uint64_t)c->rows_per_frame : 0;
+    uint64_t ahead = (uint64_t)c->shape.look_ahead;
+    to->rows = to->frames > ahead ? (to->frames - ahead) * (uint64_t)c->shape.rows_per_frame : 0;
 }
 
-static bool plan(void *context) {
+static size_t plan(void *context, size_t most) {
     vocoder_conditioner *c = context;
     c->todo = 0;
-    if (c->out.ended) return false;
+    if (c->out.ended) return 0;
     uint64_t waiting = c->frames->end - c->taken;
     c->flush = waiting == 0 && c->frames->ended;
-    if (c->flush && c->out.end == c->frames->end * (uint64_t)c->rows_per_frame) {
+    if (c->flush && c->out.end == c->frames->end * (uint64_t)c->shape.rows_per_frame) {
         c->out.ended = true;
-        return false;
+        return 0;
     }
-    uint64_t todo = vocoder_rows_room(&c->out) / (uint64_t)c->rows_per_frame;
-    if (todo > (uint64_t)c->most) todo = (uint64_t)c->most;
+    uint64_t todo = vocoder_rows_room(&c->out) / (uint64_t)c->shape.rows_per_frame;
+    if (todo > most / (size_t)c->hop) todo = most / (size_t)c->hop;
     if (!c->flush && todo > waiting) todo = waiting;
     c->todo = (int)todo;
-    return todo > 0;
+    return (size_t)c->todo * (size_t)c->hop;
 }
 
 static void append(vocoder_conditioner *c, const float *const *frames, int count) {
@@ -87,8 +108,7 @@ static const float *take(vocoder_conditioner *c, int i) {
 static bool run(void *context) {
     vocoder_conditioner *c = context;
     const float *frames[MOST];
-    int most = denoiser_conditioner_most(c->conditioner);
-    if (most > MOST) most = MOST;
+    int most = c->shape.most < MOST ? c->shape.most : MOST;
     for (int done = 0, n; done < c->todo; done += n) {
         n = c->todo - done < most ? c->todo - done : most;
         for (int i = 0; i < n; i++) frames[i] = c->flush ? NULL : take(c, i);
@@ -98,5 +118,12 @@ static bool run(void *context) {
     return true;
 }
 
-const vocoder_part_kind vocoder_conditioner_part = {"conditioner", true,  plan, run,
-                                                    reset,         clear, reach};
+const vocoder_part_kind vocoder_conditioner_part = {.name = "conditioner",
+                                                    .side = true,
+                                                    .bytes = bytes,
+                                                    .allocate = allocate,
+                                                    .plan = plan,
+                                                    .run = run,
+                                                    .reset = reset,
+                                                    .clear = clear,
+                                                    .reach = reach};

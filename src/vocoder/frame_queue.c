@@ -36,6 +36,11 @@ lull_status frame_queue_new(size_t capacity, int bands, frame_queue **result, lu
     return LULL_OK;
 }
 
+uint64_t frame_queue_bytes(size_t capacity, int bands) {
+    uint64_t sum = base_memory_add(0, 1, sizeof(frame_queue));
+    return base_memory_add(sum, capacity, (uint64_t)bands * sizeof(float));
+}
+
 void frame_queue_free(frame_queue *queue) {
     if (!queue) return;
     base_free(queue->frames);
@@ -61,6 +66,20 @@ size_t frame_queue_push(frame_queue *queue, const float *frames, size_t n) {
         memcpy(slot(queue, pushed + i), frames + i * queue->bands, queue->bands * sizeof *frames);
     atomic_store_explicit(&queue->pushed, pushed + n, memory_order_release);
     return n;
+}
+
+size_t frame_queue_room(const frame_queue *queue) {
+    /* The consumer's counter first: what it lets go of later only makes more room. */
+    uint64_t popped = atomic_load_explicit(&queue->popped, memory_order_acquire);
+    uint64_t pushed = atomic_load_explicit(&queue->pushed, memory_order_acquire);
+    uint64_t waiting = pushed - popped;
+    return waiting < queue->capacity ? queue->capacity - (size_t)waiting : 0;
+}
+
+size_t frame_queue_waiting(const frame_queue *queue, bool *begun) {
+    uint64_t popped = atomic_load_explicit(&queue->popped, memory_order_acquire);
+    *begun = popped > 0;
+    return (size_t)(atomic_load_explicit(&queue->pushed, memory_order_acquire) - popped);
 }
 
 void frame_queue_finish(frame_queue *queue) {

@@ -6,35 +6,67 @@
 #include <math.h>
 #include <string.h>
 
-static bool keep_frames(vocoder_frames *f, int bands, int read_bands) {
-    f->bands = (size_t)read_bands;
-    f->kept = (size_t)postnet_look_ahead(f->postnet) + 1;
-    f->came = base_alloc(f->kept * (size_t)bands, sizeof *f->came);
-    f->read = base_alloc(f->kept * (size_t)read_bands, sizeof *f->read);
-    f->mended = base_alloc((size_t)read_bands, sizeof *f->mended);
-    return f->came && f->read && f->mended;
-}
-
-lull_status vocoder_frames_init(vocoder_frames *f, frame_queue *queue, int bands, postnet *postnet,
-                                mel_reader *reader, int read_bands, size_t capacity, int most,
-                                lull_error *error) {
-    f->queue = queue;
-    f->postnet = postnet;
-    f->reader = reader;
-    if (reader && postnet && !keep_frames(f, bands, read_bands)) return base_no_memory(error);
-    f->most = most;
-    f->fresh = base_alloc((size_t)bands, sizeof *f->fresh);
-    if (!f->fresh || !vocoder_rows_new(&f->out, capacity, (size_t)bands))
-        return base_no_memory(error);
-    return LULL_OK;
-}
-
 int vocoder_frames_look_ahead(const vocoder_frames *f) {
-    return f->postnet ? postnet_look_ahead(f->postnet) : 0;
+    return f->config ? f->config->postnet_look_ahead : 0;
+}
+
+void vocoder_frames_init(vocoder_frames *f, const mel_convention *convention,
+                         const model_config *config, const model_parameters *parameters,
+                         size_t queued, size_t capacity) {
+    f->config = config;
+    f->parameters = parameters;
+    f->convention = convention;
+    f->hop = convention->hop;
+    f->out.width = (size_t)convention->bands;
+    f->out.capacity = capacity;
+    /* The first frame leaves the queue together with those that the postnet looks ahead. */
+    size_t least = (size_t)vocoder_frames_look_ahead(f) + 1;
+    f->queue_capacity = queued < least ? least : queued;
+}
+
+/* Whether the postnet reads them as frames of another convention. */
+static bool are_read(const vocoder_frames *f) {
+    return f->config && mel_convention_difference(f->convention, &f->config->mel);
+}
+
+static uint64_t bytes(const void *context) {
+    const vocoder_frames *f = context;
+    uint64_t sum = frame_queue_bytes(f->queue_capacity, (int)f->out.width);
+    if (f->config) sum += postnet_bytes(f->config);
+    if (are_read(f)) {
+        uint64_t kept = (uint64_t)vocoder_frames_look_ahead(f) + 2;
+        uint64_t bands = f->out.width + (uint64_t)f->config->mel.bands;
+        sum = base_memory_add(sum, kept * bands, sizeof *f->came);
+        sum += mel_reader_bytes(f->convention, &f->config->mel);
+    }
+    return base_memory_add(sum, f->out.width, sizeof *f->fresh) + vocoder_rows_bytes(&f->out);
+}
+
+static lull_status allocate_reader(vocoder_frames *f, lull_error *error) {
+    lull_status status =
+        mel_reader_new(f->convention, &f->config->mel, MEL_READ_HERTZ, &f->reader, error);
+    if (status) return status;
+    f->bands = (size_t)f->config->mel.bands;
+    f->kept = (size_t)vocoder_frames_look_ahead(f) + 1;
+    f->came = base_alloc(f->kept * f->out.width, sizeof *f->came);
+    f->read = base_alloc(f->kept * f->bands, sizeof *f->read);
+    f->mended = base_alloc(f->bands, sizeof *f->mended);
+    return f->came && f->read && f->mended ? LULL_OK : base_no_memory(error);
+}
+
+static lull_status allocate(void *context, lull_error *error) {
+    vocoder_frames *f = context;
+    lull_status status = frame_queue_new(f->queue_capacity, (int)f->out.width, &f->queue, error);
+    if (!status && f->config) status = postnet_new(f->config, f->parameters, &f->postnet, error);
+    if (!status && are_read(f)) status = allocate_reader(f, error);
+    if (status) return status;
+    f->fresh = base_alloc(f->out.width, sizeof *f->fresh);
+    return f->fresh && vocoder_rows_allocate(&f->out) ? LULL_OK : base_no_memory(error);
 }
 
 static void clear(void *context) {
     vocoder_frames *f = context;
+    frame_queue_free(f->queue);
     postnet_free(f->postnet);
     mel_reader_free(f->reader);
     base_free(f->came);
@@ -46,6 +78,7 @@ static void clear(void *context) {
 
 static void reset(void *context) {
     vocoder_frames *f = context;
+    frame_queue_reset(f->queue);
     if (f->postnet) postnet_reset(f->postnet);
     f->pushed = 0;
     vocoder_rows_reset(&f->out);
@@ -54,15 +87,14 @@ static void reset(void *context) {
 static void reach(const void *context, vocoder_reach *to) {
     const vocoder_frames *f = context;
     uint64_t ahead = (uint64_t)vocoder_frames_look_ahead(f);
-    uint64_t hop = to->frames ? to->samples / to->frames : 0;
     to->frames = to->frames > ahead ? to->frames - ahead : 0;
-    to->samples = to->frames * hop;
+    to->samples = to->frames * (uint64_t)f->hop;
 }
 
-static bool plan(void *context) {
+static size_t plan(void *context, size_t most) {
     vocoder_frames *f = context;
     f->todo = 0;
-    if (f->out.ended) return false;
+    if (f->out.ended) return 0;
     /* Whether more can follow is asked before how much is there, so that the two fit together. */
     bool finished = frame_queue_finished(f->queue);
     uint64_t pushed = frame_queue_pushed(f->queue);
@@ -71,8 +103,9 @@ static bool plan(void *context) {
     if (finished && waiting == 0) f->out.ended = true;
     uint64_t room = vocoder_rows_room(&f->out);
     if (waiting > room) waiting = room;
-    f->todo = waiting < (uint64_t)f->most ? (int)waiting : f->most;
-    return f->todo > 0;
+    if (waiting > most / (size_t)f->hop) waiting = most / (size_t)f->hop;
+    f->todo = (int)waiting;
+    return (size_t)f->todo * (size_t)f->hop;
 }
 
 /* The same for frames that the postnet reads as another convention's: what it changes is read back.
@@ -116,4 +149,11 @@ static bool run(void *context) {
     return finite;
 }
 
-const vocoder_part_kind vocoder_frames_part = {"postnet", false, plan, run, reset, clear, reach};
+const vocoder_part_kind vocoder_frames_part = {.name = "postnet",
+                                               .bytes = bytes,
+                                               .allocate = allocate,
+                                               .plan = plan,
+                                               .run = run,
+                                               .reset = reset,
+                                               .clear = clear,
+                                               .reach = reach};

@@ -10,8 +10,14 @@
 #include "vocoder/rows.h"
 
 typedef struct vocoder_frames {
+    const model_config *config; /* of the postnet; NULL: frames are taken as they come */
+    const model_parameters *parameters;
+    const mel_convention *convention; /* of the frames */
+    size_t queue_capacity;            /* frames */
+    int hop;
+
     frame_queue *queue;
-    postnet *postnet; /* NULL: frames are taken as they come */
+    postnet *postnet;
     float *fresh;
     /* Frames in another convention than the model's: the last look-ahead + 1 of them, as they came
      * and as the postnet read them. reader NULL: there are none. */
@@ -20,18 +26,17 @@ typedef struct vocoder_frames {
     size_t bands, kept;
     uint64_t pushed;
     vocoder_rows out; /* mel frames */
-    int most;         /* frames at a time */
 
     int todo; /* of this tick: frames */
 } vocoder_frames;
 
 extern const vocoder_part_kind vocoder_frames_part;
 
-/* The queue is borrowed; the postnet (NULL: none), whose frames have `read_bands` bands, and its
- * reader (NULL: none) are the part's, also when this fails. */
-lull_status vocoder_frames_init(vocoder_frames *f, frame_queue *queue, int bands, postnet *postnet,
-                                mel_reader *reader, int read_bands, size_t capacity, int most,
-                                lull_error *error);
+/* convention: of the frames, borrowed. config and parameters: of the postnet, NULL when there is none. queued: frames that push may run
+ * ahead of pull; more where the postnet has to see more. capacity: of the ring of frames. */
+void vocoder_frames_init(vocoder_frames *f, const mel_convention *convention,
+                         const model_config *config, const model_parameters *parameters,
+                         size_t queued, size_t capacity);
 
 /* Frames by which the postnet runs behind the queue. */
 int vocoder_frames_look_ahead(const vocoder_frames *f);

@@ -18,10 +18,13 @@ typedef struct line {
     int64_t end;    /* one past the newest */
 } line;
 
-static inline bool line_new(line *l, size_t capacity) {
-    l->data = base_alloc(capacity, sizeof *l->data);
-    l->capacity = capacity;
+static inline bool line_allocate(line *l) {
+    l->data = base_alloc(l->capacity, sizeof *l->data);
     return l->data != NULL;
+}
+
+static inline uint64_t line_bytes(const line *l) {
+    return base_memory_add(0, l->capacity, sizeof *l->data);
 }
 
 /* Empty but for zeros from `first` (≤ 0) to 0. */

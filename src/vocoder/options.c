@@ -58,6 +58,8 @@ static lull_status check(const lull_options *o, lull_error *error) {
         status = check_range("precision", (int)o->precision, 0, LULL_PRECISION_BF16, error);
     if (!status)
         status = check_range("queue_frames", (double)o->queue_frames, 0, VOCODER_MAX_QUEUE, error);
+    if (!status) status = check_range("pull_work", o->pull_work, 0, VOCODER_MAX_PULL_WORK, error);
+    if (!status) status = check_range("unchecked", o->unchecked, 0, 1, error);
     return status;
 }
 
@@ -108,5 +110,37 @@ lull_status vocoder_resolve_options(const lull_options *given, const model_confi
     if (resolved->refine_window < 0) resolved->refine_window = VOCODER_NOISE_REFINE_WINDOW;
     if (resolved->refine_momentum < 0) resolved->refine_momentum = VOCODER_NOISE_REFINE_MOMENTUM;
     if (resolved->queue_frames == 0) resolved->queue_frames = VOCODER_DEFAULT_QUEUE;
+    if (resolved->memory_limit == 0) resolved->memory_limit = VOCODER_DEFAULT_MEMORY;
     return LULL_OK;
+}
+
+lull_status vocoder_check_convention(const lull_model *model, const mel_convention *convention,
+                                     lull_error *error) {
+    lull_status status = mel_convention_check(convention, error);
+    if (status || !model || model->config.family != MODEL_DIFFWAVE) return status;
+    const char *difference = mel_convention_difference(convention, &model->config.mel);
+    if (!difference) return LULL_OK;
+    return base_fail(
+        error, LULL_MISMATCH,
+        "%s: a DiffWave model reads its own mel convention alone; the mels differ from "
+        "it in %s",
+        model->config.name, difference);
+}
+
+lull_status vocoder_find_convention(const char *caller, const lull_model *model,
+                                    const lull_options *given, mel_convention *convention,
+                                    lull_error *error) {
+    enum { ENOUGH = offsetof(lull_options, convention) + sizeof(char *) };
+    const char *text = given && given->struct_size >= ENOUGH ? given->convention : NULL;
+    if (!text && !model)
+        return base_fail(error, LULL_INVALID,
+                         "%s: model is NULL, and options.convention does not say what the frames "
+                         "are",
+                         caller);
+    if (!text) {
+        *convention = model->config.mel;
+        return LULL_OK;
+    }
+    lull_status status = model_convention_of(text, convention, error);
+    return status ? status : vocoder_check_convention(model, convention, error);
 }

@@ -2,7 +2,7 @@
 #ifndef VOCODER_OPTIONS_H
 #define VOCODER_OPTIONS_H
 
-#include "model/config.h"
+#include "model/model.h"
 
 enum {
     VOCODER_MAX_STEPS = MODEL_MAX_STEPS,
@@ -10,12 +10,23 @@ enum {
     VOCODER_MAX_WINDOW = MODEL_MAX_WINDOW,
     VOCODER_MAX_THREADS = 64,
     VOCODER_DEFAULT_QUEUE = 1024,
-    VOCODER_MAX_QUEUE = 1 << 24
+    VOCODER_MAX_QUEUE = 1 << 24,
+    VOCODER_MAX_PULL_WORK = 1 << 30,
+    VOCODER_DEFAULT_MEMORY = 1 << 30 /* bytes */
 };
 
 /* *resolved gets every value that was left to the model. config NULL: no network. given may be
  * NULL. */
 lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,
                                     lull_options *resolved, lull_error *error);
+
+/* The convention of the frames that will come: options.convention, else the model's (or NULL).
+ * `caller` begins the message when neither says it. */
+lull_status vocoder_find_convention(const char *caller, const lull_model *model,
+                                    const lull_options *given, mel_convention *convention,
+                                    lull_error *error);
+/* Whether a model (or NULL) can read it. */
+lull_status vocoder_check_convention(const lull_model *model, const mel_convention *convention,
+                                     lull_error *error);
 
 #endif

@@ -7,11 +7,43 @@
 
 #include <string.h>
 
-static lull_status init_frames(vocoder_output *o, const mel_convention *convention, double tilt_hz,
-                               lull_error *error) {
-    lull_status status = mel_envelope_new(convention, tilt_hz, &o->envelope, error);
-    if (status) return status;
-    status = mel_frame_filter_new(convention, &o->filter, error);
+void vocoder_output_init(vocoder_output *o, const mel_convention *convention, bool coloured,
+                         double tilt_hz, int iterations, int window, double momentum,
+                         vocoder_rows *frames, size_t block_samples) {
+    o->convention = convention;
+    o->hop = convention->hop;
+    o->n_fft = convention->n_fft;
+    o->coloured = coloured;
+    o->tilt_hz = tilt_hz;
+    o->iterations = iterations;
+    o->window = iterations ? window : 0;
+    o->momentum = momentum;
+    o->frames = frames;
+    o->most = (int)((block_samples + (size_t)o->hop - 1) / (size_t)o->hop);
+    o->out.capacity = 4 * (size_t)o->most * (size_t)o->hop;
+    o->passes = !coloured && iterations == 0;
+    if (o->passes) return;
+    vocoder_rows_read_by(frames, &o->opened);
+    o->lead = mel_window_lead(convention);
+    o->reach = o->n_fft - (mel_window_first(convention) > 0 ? mel_window_first(convention) - 1 : 0);
+}
+
+static uint64_t bytes(const void *context) {
+    const vocoder_output *o = context;
+    uint64_t sum = line_bytes(&o->out);
+    if (o->passes) return sum;
+    /* Envelope, filter, gain and segments. */
+    uint64_t size = (uint64_t)o->n_fft, bands = (uint64_t)o->convention->bands;
+    sum = base_memory_add(sum, 16 * size + 16 * bands + 1024, sizeof(float));
+    return sum + mel_consistency_bytes(o->convention, o->window);
+}
+
+static lull_status allocate(void *context, lull_error *error) {
+    vocoder_output *o = context;
+    if (!line_allocate(&o->out)) return base_no_memory(error);
+    if (o->passes) return LULL_OK;
+    lull_status status = mel_envelope_new(o->convention, o->tilt_hz, &o->envelope, error);
+    if (!status) status = mel_frame_filter_new(o->convention, &o->filter, error);
     if (status) return status;
     int bins = mel_envelope_bins(o->envelope);
     o->gain = base_alloc((size_t)bins, sizeof *o->gain);
@@ -19,30 +51,7 @@ static lull_status init_frames(vocoder_output *o, const mel_convention *conventi
     o->synthesis = base_alloc((size_t)o->n_fft, sizeof *o->synthesis);
     if (!o->gain || !o->segment || !o->synthesis) return base_no_memory(error);
     for (int i = 0; i < bins; i++) o->gain[i] = 1; /* what a signal that is speech already gets */
-    return LULL_OK;
-}
-
-int vocoder_output_most(int hop, size_t block_samples) {
-    return (int)((block_samples + (size_t)hop - 1) / (size_t)hop);
-}
-
-lull_status vocoder_output_init(vocoder_output *o, const mel_convention *convention, bool coloured,
-                                double tilt_hz, int iterations, int window, double momentum,
-                                vocoder_rows *frames, size_t block_samples, lull_error *error) {
-    o->hop = convention->hop;
-    o->n_fft = convention->n_fft;
-    o->coloured = coloured;
-    o->frames = frames;
-    o->most = vocoder_output_most(o->hop, block_samples);
-    size_t piece = (size_t)o->most * (size_t)o->hop;
-    if (!line_new(&o->out, 4 * piece)) return base_no_memory(error);
-    if (!coloured && iterations == 0) return LULL_OK;
-    vocoder_rows_read_by(frames, &o->opened);
-    o->lead = mel_window_lead(convention);
-    o->reach = o->n_fft - (mel_window_first(convention) > 0 ? mel_window_first(convention) - 1 : 0);
-    lull_status status = init_frames(o, convention, tilt_hz, error);
-    if (status) return status;
-    return mel_consistency_new(convention, iterations, iterations ? window : 0, momentum,
+    return mel_consistency_new(o->convention, o->iterations, o->window, o->momentum,
                                &o->consistency, error);
 }
 
@@ -76,14 +85,14 @@ static uint64_t openable(const vocoder_output *o, uint64_t samples) {
 
 static void reach(const void *context, vocoder_reach *to) {
     const vocoder_output *o = context;
-    if (!o->consistency) return;
+    if (o->passes) return;
     uint64_t open = openable(o, to->samples);
-    uint64_t delay = (uint64_t)mel_consistency_delay(o->consistency);
+    uint64_t delay = (uint64_t)mel_consistency_delay_of(o->convention, o->window);
     if (open > to->frames) open = to->frames;
     to->samples = open > delay ? (open - delay) * (uint64_t)o->hop : 0;
 }
 
-static bool plan(void *context) {
+static size_t plan(void *context, size_t at_most) {
     vocoder_output *o = context;
     uint64_t total = vocoder_rows_total(o->frames);
     /* The last patch of the network may reach beyond the last frame. */
@@ -93,12 +102,13 @@ static bool plan(void *context) {
     line_compact(&o->out, (size_t)o->most * (size_t)o->hop);
     size_t room = line_room(&o->out);
     o->todo = o->todo_last = 0;
-    if (!o->consistency) {
+    if (o->passes) {
         size_t waiting = (size_t)(o->end - o->in->first);
-        if (room > (size_t)o->most * (size_t)o->hop) room = (size_t)o->most * (size_t)o->hop;
+        if (room > at_most) room = at_most;
         o->todo = (int)(waiting < room ? waiting : room);
-        return o->todo > 0;
+        return (size_t)o->todo;
     }
+    if (room > at_most) room = at_most;
     int most = (int)(room / (size_t)o->hop);
     if (most > o->most) most = o->most;
     uint64_t open = whole ? total : openable(o, (uint64_t)o->end);
@@ -110,7 +120,7 @@ static bool plan(void *context) {
         int room_left = most - o->todo;
         o->todo_last = left < (uint64_t)room_left ? (int)left : room_left;
     }
-    return o->todo > 0 || o->todo_last > 0;
+    return ((size_t)o->todo + (size_t)o->todo_last) * (size_t)o->hop;
 }
 
 /* Appends n samples that are at the out line's end already. */
@@ -152,7 +162,7 @@ static bool open_frame(vocoder_output *o) {
 
 static bool run(void *context) {
     vocoder_output *o = context;
-    if (!o->consistency) return pass(o);
+    if (o->passes) return pass(o);
     bool finite = true;
     for (int i = 0; i < o->todo; i++) finite = open_frame(o) && finite;
     for (int i = 0; i < o->todo_last; i++)
@@ -161,5 +171,11 @@ static bool run(void *context) {
     return finite;
 }
 
-const vocoder_part_kind vocoder_output_part = {"consistency", false, plan, run,
-                                               reset,         clear, reach};
+const vocoder_part_kind vocoder_output_part = {.name = "consistency",
+                                               .bytes = bytes,
+                                               .allocate = allocate,
+                                               .plan = plan,
+                                               .run = run,
+                                               .reset = reset,
+                                               .clear = clear,
+                                               .reach = reach};

@@ -14,9 +14,13 @@ typedef struct vocoder_output {
     int reach;            /* samples of a frame until the last that its window lets through */
     int most;             /* frames at a time */
     bool coloured;        /* false: the signal is speech already */
+    bool passes;          /* and nothing else is to be done */
+    const mel_convention *convention;
+    double tilt_hz, momentum;
+    int iterations, window;
     mel_envelope *envelope;
     mel_frame_filter *filter;
-    mel_consistency *consistency; /* NULL: the signal passes as it is */
+    mel_consistency *consistency;
     float *gain, *segment, *synthesis;
     line *in;
     const vocoder_rows *frames;
@@ -32,14 +36,11 @@ typedef struct vocoder_output {
 extern const vocoder_part_kind vocoder_output_part;
 
 /* iterations 0 and not coloured: the signal passes as it is. */
-lull_status vocoder_output_init(vocoder_output *o, const mel_convention *convention, bool coloured,
-                                double tilt_hz, int iterations, int window, double momentum,
-                                vocoder_rows *frames, size_t block_samples, lull_error *error);
+void vocoder_output_init(vocoder_output *o, const mel_convention *convention, bool coloured,
+                         double tilt_hz, int iterations, int window, double momentum,
+                         vocoder_rows *frames, size_t block_samples);
 
 /* Position before 0 where the input line has to begin. */
 int vocoder_output_lead(const vocoder_output *o);
-
-/* Frames at a time, for a block of samples. */
-int vocoder_output_most(int hop, size_t block_samples);
 
 #endif

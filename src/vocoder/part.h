@@ -3,6 +3,8 @@
  * thread and between the runs of all of them, and then runs those that have something to do, side
  * by side or one after the other. So a part follows one rule:
  *
+ *     init   (its own) says what there will be: sizes, look-ahead; allocates nothing, so that
+ *            latency and memory are known before anything is made;
  *     plan   looks at the others (lines, rings, ends) and copies what run needs to know of them;
  *     run    touches its own state, appends to its own outputs, reads inputs up to where plan saw
  *            them, and moves its own reading positions on.
@@ -11,9 +13,7 @@
 #ifndef VOCODER_PART_H
 #define VOCODER_PART_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "lull.h"
 
 /* What n pushed frames have made possible before the utterance ends, as it is known where the path
  * has come to. */
@@ -30,8 +30,13 @@ typedef struct vocoder_part_kind {
     /* On a side path: makes what a later part needs beside the signal. What that one waits for it
      * is counted as this one's latency. */
     bool side;
-    /* Decides what can be done now; false: nothing. */
-    bool (*plan)(void *context);
+    /* Bytes that allocate takes, at most. NULL: none. */
+    uint64_t (*bytes)(const void *context);
+    lull_status (*allocate)(void *context, lull_error *error);
+    /* Decides what can be done now, of at most `most` samples of the signal, and says how many
+     * samples' work it is; 0: nothing. Whole frames, patches, … only: a part whose unit is longer
+     * than `most` does nothing. */
+    size_t (*plan)(void *context, size_t most);
     /* Does it. False: a value is not finite, and the utterance is lost. */
     bool (*run)(void *context);
     /* Back to the beginning of an utterance. Rings are reset by the part that appends, lines by the
@@ -47,8 +52,10 @@ typedef struct vocoder_part_kind {
 typedef struct vocoder_part {
     const vocoder_part_kind *kind;
     void *context;
+    size_t unit;    /* samples of the least that it can do: a frame, a patch, one */
     size_t latency; /* samples that this part keeps back */
     double seconds; /* that its runs took */
+    size_t left;    /* samples that it may still do in this pull */
     bool lost;      /* its last run was not finite */
 } vocoder_part;
 

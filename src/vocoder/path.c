@@ -2,6 +2,7 @@
 #include "vocoder/path.h"
 
 #include "base/error.h"
+#include "mel/opening.h"
 #include "model/model.h"
 #include "nn/kernels.h"
 #include "vocoder/options.h"
@@ -20,7 +21,11 @@ static size_t block_samples(const vocoder_path *p) {
     return p->model ? (size_t)p->block * (size_t)p->model->config.patch : NO_NETWORK_BLOCK;
 }
 
-static lull_status new_network(vocoder_path *p, lull_error *error) {
+static bool in_bf16(const vocoder_path *p) {
+    return p->options.precision == LULL_PRECISION_BF16;
+}
+
+static lull_status init_network(vocoder_path *p, lull_error *error) {
     const model_config *config = &p->model->config;
     lull_status status =
         diffusion_plan_new(p->options.sampler, config->objective, &config->schedule,
@@ -29,18 +34,14 @@ static lull_status new_network(vocoder_path *p, lull_error *error) {
     bool native = nn_kernels_get()->bf16_native;
     if (p->options.precision == LULL_PRECISION_AUTO)
         p->options.precision = native ? LULL_PRECISION_BF16 : LULL_PRECISION_F32;
-    status = denoiser_shelf_get(p->model->shelf, config, p->model->parameters,
-                                p->options.precision == LULL_PRECISION_BF16, &p->weights, error);
-    if (status) return status;
     p->block = config->patch == 1 ? BLOCK_SAMPLES : BLOCK_PATCHES;
     p->step = base_alloc((size_t)p->plan->count, sizeof *p->step);
     if (!p->step) return base_no_memory(error);
     p->steps = p->plan->count;
     const denoiser_grid grid = {p->convention.hop, mel_convention_first_centre(&p->convention)};
-    for (int k = 0; k < p->steps && !status; k++)
-        status =
-            vocoder_step_init(&p->step[k], config, p->weights, p->plan, k, p->block, &grid, error);
-    return status;
+    for (int k = 0; k < p->steps; k++)
+        vocoder_step_init(&p->step[k], config, p->plan, k, p->block, in_bf16(p), &grid);
+    return LULL_OK;
 }
 
 static size_t step_delay(const vocoder_path *p) {
@@ -54,41 +55,18 @@ static size_t span(const vocoder_path *p) {
     return (size_t)p->steps * between + 2 * block_samples(p) + (size_t)p->convention.n_fft;
 }
 
-/* How a network of the model reads the frames; NULL when they are in its own convention. */
-static lull_status new_reader(const vocoder_path *p, mel_read unit, mel_reader **reader,
-                              lull_error *error) {
-    *reader = NULL;
-    if (!mel_convention_difference(&p->convention, &p->model->config.mel)) return LULL_OK;
-    return mel_reader_new(&p->convention, &p->model->config.mel, unit, reader, error);
-}
-
 /* The parts that work with mel frames. */
-static lull_status new_frame_parts(vocoder_path *p, lull_error *error) {
-    lull_status status =
-        frame_queue_new(p->options.queue_frames, p->convention.bands, &p->queue, error);
-    if (status) return status;
+static void init_frame_parts(vocoder_path *p) {
+    const model_config *mended = p->options.postnet > 0 ? &p->model->config : NULL;
     size_t capacity = span(p) / (size_t)p->convention.hop + 8;
-    int most = vocoder_output_most(p->convention.hop, block_samples(p));
-    int bands = p->model ? p->model->config.mel.bands : p->convention.bands;
-    mel_reader *reader = NULL;
-    postnet *postnet = NULL;
-    if (p->options.postnet > 0) status = new_reader(p, MEL_READ_HERTZ, &reader, error);
-    if (p->options.postnet > 0 && !status)
-        status = postnet_new(&p->model->config, p->model->parameters, &postnet, error);
-    if (status) {
-        mel_reader_free(reader);
-        return status;
-    }
-    status = vocoder_frames_init(&p->frames, p->queue, p->convention.bands, postnet, reader, bands,
-                                 capacity, most, error);
-    if (status || !p->model) return status;
-    status = new_reader(p, MEL_READ_SAMPLES, &reader, error);
-    if (status) return status;
-    return vocoder_conditioner_init(&p->conditioner, p->weights, reader, bands, &p->frames.out,
-                                    capacity, most, error);
+    vocoder_frames_init(&p->frames, &p->convention, mended, mended ? p->model->parameters : NULL,
+                        p->options.queue_frames, capacity);
+    if (p->model)
+        vocoder_conditioner_init(&p->conditioner, &p->model->config, in_bf16(p), &p->convention,
+                                 &p->frames.out, capacity);
 }
 
-static lull_status new_lines(vocoder_path *p, lull_error *error) {
+static lull_status init_lines(vocoder_path *p, lull_error *error) {
     size_t count = (size_t)p->steps + 1;
     bool carry = p->plan && p->plan->carry;
     p->lines = base_alloc(count, sizeof *p->lines);
@@ -97,19 +75,17 @@ static lull_status new_lines(vocoder_path *p, lull_error *error) {
     for (size_t k = 0; k < count; k++) {
         size_t kept = k < count - 1 ? step_delay(p)
                                     : (size_t)p->convention.n_fft + 2 * (size_t)p->convention.hop;
-        size_t capacity = kept + LINE_BLOCKS * block_samples(p);
-        if (!line_new(&p->lines[k], capacity)) return base_no_memory(error);
-        if (carry && !line_new(&p->carries[k], capacity)) return base_no_memory(error);
+        p->lines[k].capacity = kept + LINE_BLOCKS * block_samples(p);
+        if (carry) p->carries[k].capacity = p->lines[k].capacity;
     }
     return LULL_OK;
 }
 
-static lull_status new_output(vocoder_path *p, lull_error *error) {
+static void init_output(vocoder_path *p) {
     const model_config *config = p->model ? &p->model->config : NULL;
-    return vocoder_output_init(&p->output, &p->convention, config ? config->whitened : true,
-                               config ? config->tilt_hz : 0, p->options.refine,
-                               p->options.refine_window, p->options.refine_momentum, &p->frames.out,
-                               block_samples(p), error);
+    vocoder_output_init(&p->output, &p->convention, config ? config->whitened : true,
+                        config ? config->tilt_hz : 0, p->options.refine, p->options.refine_window,
+                        p->options.refine_momentum, &p->frames.out, block_samples(p));
 }
 
 /* Who reads what from whom. */
@@ -136,18 +112,20 @@ static void connect(vocoder_path *p) {
     p->output.in = &p->lines[p->steps];
 }
 
-static void add(vocoder_path *p, const vocoder_part_kind *kind, void *context) {
-    p->part[p->parts++] = (vocoder_part){.kind = kind, .context = context};
+static void add(vocoder_path *p, const vocoder_part_kind *kind, void *context, int unit) {
+    p->part[p->parts++] = (vocoder_part){.kind = kind, .context = context, .unit = (size_t)unit};
 }
 
-static lull_status new_parts(vocoder_path *p, lull_error *error) {
+static lull_status init_parts(vocoder_path *p, lull_error *error) {
     p->part = base_alloc((size_t)p->steps + OTHER_PARTS, sizeof *p->part);
     if (!p->part) return base_no_memory(error);
-    add(p, &vocoder_frames_part, &p->frames);
-    add(p, &vocoder_start_part, &p->start);
-    if (p->steps) add(p, &vocoder_conditioner_part, &p->conditioner);
-    for (int k = 0; k < p->steps; k++) add(p, &vocoder_step_part, &p->step[k]);
-    add(p, &vocoder_output_part, &p->output);
+    int hop = p->convention.hop;
+    add(p, &vocoder_frames_part, &p->frames, hop);
+    add(p, &vocoder_start_part, &p->start, 1);
+    if (p->steps) add(p, &vocoder_conditioner_part, &p->conditioner, hop);
+    for (int k = 0; k < p->steps; k++)
+        add(p, &vocoder_step_part, &p->step[k], p->model->config.patch);
+    add(p, &vocoder_output_part, &p->output, hop);
     return LULL_OK;
 }
 
@@ -176,6 +154,16 @@ size_t vocoder_path_latency(const vocoder_path *p) {
     return sum;
 }
 
+/* Beyond this the sums above are no longer exact in an int or a 32-bit size_t. */
+static lull_status check_size(const vocoder_path *p, lull_error *error) {
+    double samples = (double)p->steps * ((double)step_delay(p) + 8 * (double)block_samples(p));
+    if (samples < (double)(1 << 30)) return LULL_OK;
+    return base_fail(error, LULL_NO_MEMORY,
+                     "%d steps of a network that looks %zu samples ahead are more than a vocoder "
+                     "can hold: ask for fewer steps",
+                     p->steps, step_delay(p));
+}
+
 lull_status vocoder_path_init(vocoder_path *p, const lull_model *model,
                               const mel_convention *convention, const lull_options *options,
                               lull_error *error) {
@@ -183,35 +171,83 @@ lull_status vocoder_path_init(vocoder_path *p, const lull_model *model,
     p->convention = *convention;
     lull_status status =
         vocoder_resolve_options(options, model ? &model->config : NULL, &p->options, error);
-    if (!status && model) status = new_network(p, error);
-    if (!status) status = new_frame_parts(p, error);
-    if (!status) status = new_output(p, error);
-    if (!status) status = new_lines(p, error);
-    if (!status) status = new_parts(p, error);
+    if (!status && model) status = init_network(p, error);
+    if (!status) status = check_size(p, error);
+    if (status) return status;
+    init_frame_parts(p);
+    init_output(p);
+    status = init_lines(p, error);
+    if (!status) status = init_parts(p, error);
     if (status) return status;
     connect(p);
-    vocoder_path_reset(p, p->options.seed);
     measure_latency(p);
     return LULL_OK;
 }
 
+uint64_t vocoder_path_bytes(const vocoder_path *p) {
+    /* The path, and what the vocoder has around it: a plan, the first frames to look at, a bell,
+     * what is needed while all this is made. */
+    uint64_t bands = (uint64_t)p->convention.bands;
+    uint64_t sum = base_memory_add(1 << 16, 1, sizeof *p);
+    sum = base_memory_add(sum, MEL_OPENING_FRAMES * bands, sizeof(float));
+    sum = base_memory_add(sum, (uint64_t)p->steps, sizeof *p->step);
+    sum = base_memory_add(sum, (uint64_t)p->steps + OTHER_PARTS, sizeof *p->part);
+    for (int k = 0; k <= p->steps; k++)
+        sum += line_bytes(&p->lines[k]) * (p->carries ? 2 : 1) + 2 * sizeof *p->lines;
+    for (int i = 0; i < p->parts; i++)
+        if (p->part[i].kind->bytes) {
+            uint64_t bytes = p->part[i].kind->bytes(p->part[i].context);
+            if (__builtin_add_overflow(sum, bytes, &sum)) return UINT64_MAX;
+        }
+    return sum;
+}
+
+static lull_status share_weights(vocoder_path *p, lull_error *error) {
+    lull_status status = denoiser_shelf_get(p->model->shelf, &p->model->config,
+                                            p->model->parameters, in_bf16(p), &p->weights, error);
+    if (status) return status;
+    p->conditioner.weights = p->weights;
+    for (int k = 0; k < p->steps; k++) p->step[k].weights = p->weights;
+    return LULL_OK;
+}
+
+static lull_status check_limit(const vocoder_path *p, lull_error *error) {
+    uint64_t bytes = vocoder_path_bytes(p), limit = p->options.memory_limit;
+    if (bytes <= limit) return LULL_OK;
+    return base_fail(error, LULL_NO_MEMORY,
+                     "this vocoder needs %.0f MiB, the limit is %.0f MiB: give it fewer steps or a "
+                     "shorter queue, or raise memory_limit in the options",
+                     (double)bytes / (1 << 20), (double)limit / (1 << 20));
+}
+
+lull_status vocoder_path_allocate(vocoder_path *p, lull_error *error) {
+    lull_status status = check_limit(p, error);
+    if (status) return status;
+    status = p->model ? share_weights(p, error) : LULL_OK;
+    for (int i = 0; i < p->parts && !status; i++)
+        if (p->part[i].kind->allocate)
+            status = p->part[i].kind->allocate(p->part[i].context, error);
+    if (status) return status;
+    for (int k = 0; k <= p->steps; k++)
+        if (!line_allocate(&p->lines[k]) || (p->carries && !line_allocate(&p->carries[k])))
+            return base_no_memory(error);
+    vocoder_path_reset(p, p->options.seed);
+    return LULL_OK;
+}
+
 void vocoder_path_clear(vocoder_path *p) {
-    vocoder_frames_part.clear(&p->frames);
-    vocoder_conditioner_part.clear(&p->conditioner);
-    for (int k = 0; k < p->steps; k++) vocoder_step_part.clear(&p->step[k]);
-    vocoder_output_part.clear(&p->output);
+    for (int i = 0; i < p->parts; i++)
+        if (p->part[i].kind->clear) p->part[i].kind->clear(p->part[i].context);
     for (int k = 0; p->lines && k <= p->steps; k++) base_free(p->lines[k].data);
     for (int k = 0; p->carries && k <= p->steps; k++) base_free(p->carries[k].data);
     base_free(p->lines);
     base_free(p->carries);
     base_free(p->step);
     base_free(p->part);
-    frame_queue_free(p->queue);
     diffusion_plan_free(p->plan);
 }
 
 void vocoder_path_reset(vocoder_path *p, uint64_t seed) {
-    frame_queue_reset(p->queue);
     for (int i = 0; i < p->parts; i++)
         if (p->part[i].kind->reset) p->part[i].kind->reset(p->part[i].context);
     for (int k = 0; k < p->steps; k++) line_reset(&p->lines[k], 0);

@@ -27,22 +27,25 @@ typedef struct vocoder_path {
         *part; /* in the order of the signal: what a part reads was made by one before it */
     int parts;
 
-    frame_queue *queue;
     vocoder_frames frames;
     vocoder_conditioner conditioner;
     vocoder_start start;
     vocoder_step *step;
-    int steps, block;
+    int steps, block; /* block: network frames at most at a time */
     vocoder_output output;
     line *lines, *carries; /* lines[k] is step k's input, the last one the output's; carries NULL:
                               none */
 } vocoder_path;
 
-/* Fills an empty path of the options as they were given. After a failure too, vocoder_path_clear
- * frees what there is. */
+/* Fills an empty path of the options as they were given: its parts, their sizes and latency. After
+ * a failure too, vocoder_path_clear frees what there is. */
 lull_status vocoder_path_init(vocoder_path *path, const lull_model *model,
                               const mel_convention *convention, const lull_options *options,
                               lull_error *error);
+/* Bytes that the path takes beside the weights, which all vocoders of a model share. */
+uint64_t vocoder_path_bytes(const vocoder_path *path);
+/* Makes it ready to run. */
+lull_status vocoder_path_allocate(vocoder_path *path, lull_error *error);
 void vocoder_path_clear(vocoder_path *path);
 void vocoder_path_reset(vocoder_path *path, uint64_t seed);
 

@@ -20,14 +20,13 @@ typedef struct vocoder_rows {
     int readers;
 } vocoder_rows;
 
-static inline bool vocoder_rows_new(vocoder_rows *rows, size_t capacity, size_t width) {
-    rows->data = NULL;
-    size_t floats;
-    if (!__builtin_mul_overflow(capacity, width, &floats))
-        rows->data = base_alloc(floats, sizeof *rows->data);
-    rows->width = width;
-    rows->capacity = capacity;
+static inline bool vocoder_rows_allocate(vocoder_rows *rows) {
+    rows->data = base_alloc(rows->capacity, rows->width * sizeof *rows->data);
     return rows->data != NULL;
+}
+
+static inline uint64_t vocoder_rows_bytes(const vocoder_rows *rows) {
+    return base_memory_add(0, rows->capacity, rows->width * sizeof *rows->data);
 }
 
 static inline void vocoder_rows_reset(vocoder_rows *rows) {

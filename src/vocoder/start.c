@@ -1,17 +1,18 @@
 /* The noise that the reverse process starts from; draw 0. */
 #include "vocoder/start.h"
 
-static bool plan(void *context) {
+static size_t plan(void *context, size_t most) {
     vocoder_start *s = context;
+    if (most > s->most) most = s->most;
     line_compact(s->out, s->most);
     if (s->carry) line_compact(s->carry, s->most);
     uint64_t wanted = s->frames->end * (uint64_t)s->hop, patch = (uint64_t)s->patch;
     if (s->frames->ended) wanted = (wanted + patch - 1) / patch * patch;
     uint64_t waiting = wanted - (uint64_t)s->out->end;
     size_t room = line_room(s->out);
-    if (room > s->most) room = s->most;
+    if (room > most) room = most;
     s->todo = waiting < room ? (size_t)waiting : room;
-    return s->todo > 0;
+    return s->todo;
 }
 
 static bool run(void *context) {
@@ -27,4 +28,4 @@ static bool run(void *context) {
 }
 
 /* Its lines are the path's. */
-const vocoder_part_kind vocoder_start_part = {"start", false, plan, run, NULL, NULL, NULL};
+const vocoder_part_kind vocoder_start_part = {.name = "start", .plan = plan, .run = run};

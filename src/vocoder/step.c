@@ -9,9 +9,11 @@ static size_t block_samples(const vocoder_step *s) {
     return (size_t)s->block * (size_t)s->patch;
 }
 
-lull_status vocoder_step_init(vocoder_step *s, const model_config *config,
-                              const denoiser_weights *weights, const diffusion_plan *plan,
-                              int number, int block, const denoiser_grid *grid, lull_error *error) {
+void vocoder_step_init(vocoder_step *s, const model_config *config, const diffusion_plan *plan,
+                       int number, int block, bool bf16, const denoiser_grid *grid) {
+    s->config = config;
+    s->grid = *grid;
+    s->bf16 = bf16;
     s->stage = &plan->stages[number];
     s->number = number;
     s->last = number == plan->count - 1;
@@ -23,10 +25,21 @@ lull_status vocoder_step_init(vocoder_step *s, const model_config *config,
                       &x0_x, &x0_u, &eps_x, &eps_u);
     s->x0_x = (float)x0_x;
     s->x0_u = (float)x0_u;
+}
+
+static uint64_t bytes(const void *context) {
+    const vocoder_step *s = context;
+    uint64_t sum = denoiser_stream_bytes(s->config, s->bf16, s->block);
+    sum = base_memory_add(sum, block_samples(s), sizeof *s->u);
+    return base_memory_add(sum, block_samples(s), sizeof *s->draw);
+}
+
+static lull_status allocate(void *context, lull_error *error) {
+    vocoder_step *s = context;
     s->u = base_alloc(block_samples(s), sizeof *s->u);
     s->draw = base_alloc(block_samples(s), sizeof *s->draw);
     if (!s->u || !s->draw) return base_no_memory(error);
-    return denoiser_stream_new(weights, s->stage->t, block, grid, &s->stream, error);
+    return denoiser_stream_new(s->weights, s->stage->t, s->block, &s->grid, &s->stream, error);
 }
 
 static void clear(void *context) {
@@ -43,14 +56,14 @@ static void reset(void *context) {
 }
 
 size_t vocoder_step_delay(const vocoder_step *s) {
-    return (size_t)denoiser_stream_look_ahead(s->stream) * (size_t)s->patch;
+    return (size_t)model_config_network_look_ahead(s->config) * (size_t)s->patch;
 }
 
 static void reach(const void *context, vocoder_reach *to) {
     const vocoder_step *s = context;
     uint64_t patch = (uint64_t)s->patch, most = to->samples / patch, fed = most;
-    uint64_t ahead = (uint64_t)denoiser_stream_look_ahead(s->stream);
-    while (fed > 0 && denoiser_stream_rows_needed(s->stream, (int)fed) > to->rows) fed--;
+    uint64_t ahead = (uint64_t)model_config_network_look_ahead(s->config);
+    while (fed > 0 && denoiser_rows_needed(s->config, &s->grid, fed) > to->rows) fed--;
     to->waited = (most - fed) * patch;
     to->samples = fed > ahead ? (fed - ahead) * patch : 0;
 }
@@ -67,7 +80,7 @@ static uint64_t total_frames(const vocoder_step *s) {
     return total == UINT64_MAX ? total : (total * (uint64_t)s->hop + patch - 1) / patch;
 }
 
-static bool plan(void *context) {
+static size_t plan(void *context, size_t most) {
     vocoder_step *s = context;
     const vocoder_rows *rows = s->conditioning;
     s->rows = (denoiser_rows){rows->data, s->oldest_row, rows->end, rows->capacity, rows->ended};
@@ -76,6 +89,7 @@ static bool plan(void *context) {
     line_compact(s->out, block_samples(s));
     if (s->carry_out) line_compact(s->carry_out, block_samples(s));
     int room = least((int64_t)line_room(s->out) / s->patch, s->block);
+    if ((size_t)room > most / (size_t)s->patch) room = (int)(most / (size_t)s->patch);
 
     int n = least(s->in->end / s->patch - (int64_t)s->fed, room);
     while (n > 0 && !rows->ended && denoiser_stream_rows_needed(s->stream, n) > rows->end) n--;
@@ -87,7 +101,7 @@ static bool plan(void *context) {
         int64_t left = (int64_t)total + denoiser_stream_look_ahead(s->stream) - (int64_t)s->fed;
         s->todo = least(left, room);
     }
-    return s->todo > 0;
+    return (size_t)s->todo * (size_t)s->patch;
 }
 
 /* Sums u·0: anything but 0 says that the network lost itself. */
@@ -139,4 +153,11 @@ static bool run(void *context) {
     return finite;
 }
 
-const vocoder_part_kind vocoder_step_part = {"network", false, plan, run, reset, clear, reach};
+const vocoder_part_kind vocoder_step_part = {.name = "network",
+                                             .bytes = bytes,
+                                             .allocate = allocate,
+                                             .plan = plan,
+                                             .run = run,
+                                             .reset = reset,
+                                             .clear = clear,
+                                             .reach = reach};

@@ -14,9 +14,12 @@
 #include "vocoder/vocoder.h"
 
 typedef struct vocoder_step {
+    const model_config *config;
+    denoiser_grid grid;              /* of the mel frames */
+    const denoiser_weights *weights; /* set before allocate */
     const diffusion_stage *stage;
     int number, patch, hop, block; /* block: network frames at most at a time */
-    bool last;
+    bool last, bf16;
     denoiser_stream *stream;
     line *in, *out;             /* the signal before and after the step */
     line *carry_in, *carry_out; /* NULL when the sampler carries nothing */
@@ -38,9 +41,8 @@ typedef struct vocoder_step {
 extern const vocoder_part_kind vocoder_step_part;
 
 /* Lines, rings and noise are set by the caller. */
-lull_status vocoder_step_init(vocoder_step *s, const model_config *config,
-                              const denoiser_weights *weights, const diffusion_plan *plan,
-                              int number, int block, const denoiser_grid *grid, lull_error *error);
+void vocoder_step_init(vocoder_step *s, const model_config *config, const diffusion_plan *plan,
+                       int number, int block, bool bf16, const denoiser_grid *grid);
 
 /* Samples that a step keeps back. */
 size_t vocoder_step_delay(const vocoder_step *s);

@@ -12,32 +12,54 @@
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "model/model.h"
+#include "mel/opening.h"
 #include "nn/kernels.h"
+#include "vocoder/bell.h"
 #include "vocoder/denormals.h"
+#include "vocoder/options.h"
 #include "vocoder/path.h"
+#include "vocoder/pool.h"
 
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
+/* Samples of a tick at most: parts have smaller blocks of their own. */
+enum { MOST_BLOCK = 1 << 14 };
+
 struct lull_vocoder {
     vocoder_path path;
     thread_pool *pool; /* NULL: one thread */
+    bool own_pool;
+    bell *bell;
+    mel_opening opening; /* the pushing thread's; unused when frames are not checked */
     vocoder_trace trace;
     size_t latency;
 
-    int *ready; /* parts of this tick, for the pool */
+    int *ready;   /* parts of this tick, for the pool */
+    size_t block; /* samples that a part may do in this tick */
+    bool bounded; /* the work of a pull is */
     bool failed, failure_told;
     _Atomic uint64_t pulled;
 };
 
 /* ---- creation ---- */
 
+static lull_status new_threads(lull_vocoder *v, lull_error *error) {
+    const lull_options *options = &v->path.options;
+    if (options->pool) v->pool = vocoder_pool_threads(options->pool);
+    v->own_pool = !options->pool && options->threads > 1;
+    return v->own_pool ? thread_pool_new(options->threads, &v->pool, error) : LULL_OK;
+}
+
 static lull_status build(lull_vocoder *v, const lull_model *model, const mel_convention *convention,
                          const lull_options *options, lull_error *error) {
     lull_status status = vocoder_path_init(&v->path, model, convention, options, error);
-    if (!status && v->path.options.threads > 1)
-        status = thread_pool_new(v->path.options.threads, &v->pool, error);
+    if (!status) status = vocoder_path_allocate(&v->path, error);
+    if (!status) status = bell_new(&v->bell, error);
+    if (!status && !v->path.options.unchecked)
+        status = mel_opening_init(&v->opening, &v->path.convention, error);
+    if (!status) status = new_threads(v, error);
     if (status) return status;
     v->ready = base_alloc((size_t)v->path.parts, sizeof *v->ready);
     if (!v->ready) return base_no_memory(error);
@@ -63,8 +85,10 @@ lull_status lull_vocoder_new(const lull_model *model, const lull_options *option
                              lull_vocoder **vocoder, lull_error *error) {
     if (!vocoder) return base_fail(error, LULL_INVALID, "lull_vocoder_new: vocoder is NULL");
     *vocoder = NULL;
-    if (!model) return base_fail(error, LULL_INVALID, "lull_vocoder_new: model is NULL");
-    return new_vocoder(model, &model->config.mel, options, vocoder, error);
+    mel_convention convention;
+    lull_status status =
+        vocoder_find_convention("lull_vocoder_new", model, options, &convention, error);
+    return status ? status : new_vocoder(model, &convention, options, vocoder, error);
 }
 
 lull_status vocoder_new_noise(const mel_convention *convention, const lull_options *options,
@@ -78,20 +102,15 @@ lull_status vocoder_new_reading(const lull_model *model, const mel_convention *c
                                 const lull_options *options, lull_vocoder **vocoder,
                                 lull_error *error) {
     *vocoder = NULL;
-    lull_status status = mel_convention_check(convention, error);
-    if (status) return status;
-    const char *difference = mel_convention_difference(convention, &model->config.mel);
-    if (difference && model->config.family == MODEL_DIFFWAVE)
-        return base_fail(error, LULL_MISMATCH,
-                         "%s: a DiffWave model reads its own mel convention alone; the mels differ "
-                         "from it in %s",
-                         model->config.name, difference);
-    return new_vocoder(model, convention, options, vocoder, error);
+    lull_status status = vocoder_check_convention(model, convention, error);
+    return status ? status : new_vocoder(model, convention, options, vocoder, error);
 }
 
 void lull_vocoder_free(lull_vocoder *v) {
     if (!v) return;
-    thread_pool_free(v->pool);
+    if (v->own_pool) thread_pool_free(v->pool);
+    bell_free(v->bell);
+    mel_opening_clear(&v->opening);
     vocoder_path_clear(&v->path);
     base_free(v->ready);
     base_free(v);
@@ -100,21 +119,38 @@ void lull_vocoder_free(lull_vocoder *v) {
 void lull_vocoder_reset(lull_vocoder *v, uint64_t seed) {
     if (!v) return;
     vocoder_path_reset(&v->path, seed);
+    v->opening.known = 0;
     v->failed = v->failure_told = false;
     atomic_store(&v->pulled, 0);
 }
 
 /* ---- frames in ---- */
 
+/* How many of n frames the queue takes now: those are looked at. */
+static size_t acceptable(const lull_vocoder *v, size_t n) {
+    size_t room = frame_queue_room(v->path.frames.queue);
+    return n < room ? n : room;
+}
+
+static lull_status check_convention(lull_vocoder *v, const float *frames, size_t n,
+                                    lull_error *error) {
+    if (v->path.options.unchecked) return LULL_OK;
+    size_t known = v->opening.known;
+    lull_status status = mel_opening_check(&v->opening, frames, n, "the mel frames", error);
+    if (status) v->opening.known = known; /* they are not taken */
+    return status;
+}
+
 static lull_status check_finite(const lull_vocoder *v, const float *frames, size_t n,
                                 lull_error *error) {
     size_t bands = (size_t)v->path.convention.bands;
     for (size_t i = 0; i < n * bands; i++)
         if (!isfinite(frames[i]))
-            return base_fail(error, LULL_NOT_FINITE,
-                             "mel frame %llu, band %zu is %s; mel frames have to be finite",
-                             (unsigned long long)(frame_queue_pushed(v->path.queue) + i / bands),
-                             i % bands, isnan(frames[i]) ? "NaN" : "infinite");
+            return base_fail(
+                error, LULL_NOT_FINITE,
+                "mel frame %llu, band %zu is %s; mel frames have to be finite",
+                (unsigned long long)(frame_queue_pushed(v->path.frames.queue) + i / bands),
+                i % bands, isnan(frames[i]) ? "NaN" : "infinite");
     return LULL_OK;
 }
 
@@ -124,7 +160,7 @@ lull_status lull_vocoder_push(lull_vocoder *v, const float *frames, size_t n, si
     if (!v || !accepted || (!frames && n))
         return base_fail(error, LULL_INVALID,
                          "lull_vocoder_push: vocoder, frames or accepted is NULL");
-    if (frame_queue_finished(v->path.queue))
+    if (frame_queue_finished(v->path.frames.queue))
         return base_fail(
             error, LULL_FINISHED,
             "frames were pushed after finish; lull_vocoder_reset begins a new utterance");
@@ -135,25 +171,32 @@ lull_status lull_vocoder_push(lull_vocoder *v, const float *frames, size_t n, si
     if (status) return status;
     uint64_t most = UINT64_MAX;
     if (v->path.noise.rows) most = v->path.noise.samples / (size_t)v->path.convention.hop;
-    if (n > most || frame_queue_pushed(v->path.queue) > most - n)
+    if (n > most || frame_queue_pushed(v->path.frames.queue) > most - n)
         return base_fail(
             error, LULL_MISMATCH,
             "the given noise has %zu samples, enough for %llu mel frames; there are more frames",
             v->path.noise.samples, (unsigned long long)most);
-    *accepted = frame_queue_push(v->path.queue, frames, n);
+    n = acceptable(v, n);
+    status = check_convention(v, frames, n, error);
+    if (status) return status;
+    *accepted = frame_queue_push(v->path.frames.queue, frames, n);
+    bell_ring(v->bell);
     return LULL_OK;
 }
 
 lull_status lull_vocoder_finish(lull_vocoder *v) {
     if (!v) return LULL_INVALID;
-    frame_queue_finish(v->path.queue);
+    frame_queue_finish(v->path.frames.queue);
+    bell_ring(v->bell);
     return LULL_OK;
 }
 
 /* ---- a tick ---- */
 
-static bool plan_part(vocoder_part *part) {
-    return part->kind->plan(part->context);
+static bool plan_part(const lull_vocoder *v, vocoder_part *part) {
+    size_t n = part->kind->plan(part->context, part->left < v->block ? part->left : v->block);
+    if (v->bounded) part->left -= n;
+    return n > 0;
 }
 
 static void run_part(vocoder_part *part) {
@@ -175,7 +218,7 @@ static void run_task(void *context, int i, int worker) {
 static int tick_in_order(lull_vocoder *v) {
     int count = 0;
     for (int i = 0; i < v->path.parts; i++) {
-        if (!plan_part(&v->path.part[i])) continue;
+        if (!plan_part(v, &v->path.part[i])) continue;
         run_part(&v->path.part[i]);
         v->ready[count++] = i;
     }
@@ -188,19 +231,21 @@ static int tick_side_by_side(lull_vocoder *v) {
     int count = 0;
     /* Planned in the order of the signal, so that an end that is seen is passed on. */
     for (int i = 0; i < v->path.parts; i++)
-        if (plan_part(&v->path.part[i])) v->ready[count++] = i;
+        if (plan_part(v, &v->path.part[i])) v->ready[count++] = i;
     for (int i = 0, j = count - 1; i < j; i++, j--) {
         int part = v->ready[i];
         v->ready[i] = v->ready[j];
         v->ready[j] = part;
     }
-    thread_pool_run(v->pool, count, run_task, v);
+    thread_pool_run_inside(v->pool, count, run_task, v);
     return count;
 }
 
 /* False when nothing could be done. */
 static bool tick(lull_vocoder *v) {
-    int count = v->pool ? tick_side_by_side(v) : tick_in_order(v);
+    /* A pool that is at work elsewhere leaves no one to help. */
+    bool helped = v->pool && thread_pool_idle(v->pool);
+    int count = helped ? tick_side_by_side(v) : tick_in_order(v);
     for (int i = 0; i < count; i++)
         if (v->path.part[v->ready[i]].lost) v->failed = true;
     return count > 0;
@@ -217,16 +262,64 @@ static size_t take_ready(lull_vocoder *v, float *samples, size_t n) {
     return n;
 }
 
+/* Samples that the frames pushed so far make possible. */
+static uint64_t due(const lull_vocoder *v) {
+    /* Whether it is the end is asked before how much there is, so that the two fit together. */
+    bool finished = frame_queue_finished(v->path.frames.queue);
+    uint64_t all = frame_queue_pushed(v->path.frames.queue) * (uint64_t)v->path.convention.hop;
+    if (finished) return all;
+    return all > v->latency ? all - v->latency : 0;
+}
+
 /* After the network lost itself: silence in place of every sample that there would have been. */
 static size_t take_silence(lull_vocoder *v, float *samples, size_t n) {
-    bool finished = frame_queue_finished(v->path.queue);
-    while (frame_queue_pop(v->path.queue, NULL)) continue;
-    uint64_t due = frame_queue_pushed(v->path.queue) * (uint64_t)v->path.convention.hop;
-    if (!finished) due = due > v->latency ? due - v->latency : 0;
-    uint64_t left = due - atomic_load_explicit(&v->pulled, memory_order_relaxed);
+    while (frame_queue_pop(v->path.frames.queue, NULL)) continue;
+    uint64_t left = due(v) - atomic_load_explicit(&v->pulled, memory_order_relaxed);
     if (n > left) n = (size_t)left;
     memset(samples, 0, n * sizeof *samples);
     return n;
+}
+
+static size_t round_up(size_t n, size_t unit) {
+    return (n + unit - 1) / unit * unit;
+}
+
+/* What a pull of n samples may do: all that is there, or for each part as much as the options say,
+ * in whole units of its own. */
+static void allow_work(lull_vocoder *v) {
+    size_t most = (size_t)v->path.options.pull_work;
+    v->bounded = most > 0;
+    for (int i = 0; i < v->path.parts; i++) {
+        vocoder_part *part = &v->path.part[i];
+        part->left = v->bounded ? round_up(most, part->unit) : SIZE_MAX;
+    }
+}
+
+static size_t count_pulled(lull_vocoder *v, size_t n) {
+    atomic_fetch_add_explicit(&v->pulled, n, memory_order_relaxed);
+    return n;
+}
+
+/* Whether a pull that has its samples goes on: what is left of the work that was allowed goes into
+ * the next frame, so that the load is even. */
+static bool works_ahead(const lull_vocoder *v, size_t hop) {
+    const line *out = &v->path.output.out;
+    return v->bounded && (size_t)(out->end - out->first) < hop;
+}
+
+/* Ticks until n samples are there, nothing more can be done, or the work allowed is done. */
+static size_t synthesize(lull_vocoder *v, float *samples, size_t n) {
+    size_t got = 0, hop = (size_t)v->path.convention.hop;
+    allow_work(v);
+    while (!v->failed) {
+        got += count_pulled(v, take_ready(v, samples + got, n - got));
+        if (got == n && !works_ahead(v, hop)) break;
+        /* No more at a time than was asked for: who pulls little wants it soon. */
+        v->block = n - got < MOST_BLOCK ? round_up(n - got, hop) : MOST_BLOCK;
+        if (v->block < hop) v->block = hop;
+        if (!tick(v)) break;
+    }
+    return got;
 }
 
 lull_status lull_vocoder_pull(lull_vocoder *v, float *samples, size_t n, size_t *produced,
@@ -235,35 +328,69 @@ lull_status lull_vocoder_pull(lull_vocoder *v, float *samples, size_t n, size_t 
     if (!v || !produced || (!samples && n))
         return base_fail(error, LULL_INVALID,
                          "lull_vocoder_pull: vocoder, samples or produced is NULL");
-    size_t got = 0;
-    while (got < n) {
-        size_t fresh = v->failed ? 0 : take_ready(v, samples + got, n - got);
-        got += fresh;
-        atomic_fetch_add_explicit(&v->pulled, fresh, memory_order_relaxed);
-        if (got == n || v->failed || !tick(v)) break;
-    }
+    if (v->pool) thread_pool_enter(v->pool);
+    size_t got = synthesize(v, samples, n);
+    if (v->pool) thread_pool_leave(v->pool);
+    if (v->failed && v->failure_told)
+        got += count_pulled(v, take_silence(v, samples + got, n - got));
+    bell_try_ring(v->bell);
+    *produced = got;
     if (v->failed && !v->failure_told) {
         v->failure_told = true;
-        *produced = got;
         return base_fail(
             error, LULL_NOT_FINITE,
             "the model made values that are not finite from these mel frames; the rest of the "
             "utterance is silence");
     }
-    if (v->failed) {
-        size_t silent = take_silence(v, samples + got, n - got);
-        got += silent;
-        atomic_fetch_add_explicit(&v->pulled, silent, memory_order_relaxed);
-    }
-    *produced = got;
     return LULL_OK;
 }
 
 bool lull_vocoder_ended(const lull_vocoder *v) {
     if (!v) return true;
-    if (!frame_queue_finished(v->path.queue)) return false;
+    if (!frame_queue_finished(v->path.frames.queue)) return false;
     return atomic_load_explicit(&v->pulled, memory_order_relaxed) ==
-           frame_queue_pushed(v->path.queue) * (uint64_t)v->path.convention.hop;
+           frame_queue_pushed(v->path.frames.queue) * (uint64_t)v->path.convention.hop;
+}
+
+/* Whether a pull would take frames out of the queue: the postnet's look-ahead leaves it together
+ * with the first of them. */
+static bool frames_wait(const lull_vocoder *v) {
+    bool begun;
+    size_t waiting = frame_queue_waiting(v->path.frames.queue, &begun);
+    return waiting > (begun ? 0 : (size_t)vocoder_frames_look_ahead(&v->path.frames));
+}
+
+static int ready(const void *vocoder) {
+    const lull_vocoder *v = vocoder;
+    int set = lull_vocoder_ended(v) ? LULL_READY_END : 0;
+    if (frame_queue_room(v->path.frames.queue) > 0) set |= LULL_READY_PUSH;
+    if (due(v) > atomic_load(&v->pulled) || frames_wait(v)) set |= LULL_READY_PULL;
+    return set;
+}
+
+static int ready_to_push(const void *vocoder) {
+    return ready(vocoder) & (LULL_READY_PUSH | LULL_READY_END);
+}
+
+static int ready_to_pull(const void *vocoder) {
+    return ready(vocoder) & (LULL_READY_PULL | LULL_READY_END);
+}
+
+static int ended(const void *vocoder) {
+    return ready(vocoder) & LULL_READY_END;
+}
+
+int lull_vocoder_wait(lull_vocoder *v, int what, double seconds) {
+    if (!v) return LULL_READY_END;
+    bool push = what & LULL_READY_PUSH, pull = what & LULL_READY_PULL;
+    /* A pull rings without waiting, so that whoever waits for one has to look now and then. */
+    const double patience = push || !pull ? 0.01 : 60;
+    return bell_wait(v->bell,
+                     push && pull ? ready
+                     : push       ? ready_to_push
+                     : pull       ? ready_to_pull
+                                  : ended,
+                     v, seconds, patience);
 }
 
 size_t lull_vocoder_latency(const lull_vocoder *v) {

@@ -7,6 +7,7 @@ Headers of earlier versions lie in folders beside this file: programs that were 
 where it was.
 """
 
+import functools
 import glob
 import os
 import re
@@ -40,6 +41,7 @@ def declared(header):
     return functions, structs, enums
 
 
+@functools.lru_cache(None)
 def layout(header):
     """The lines of lull.abi that a header gives on this machine."""
     functions, structs, enums = declared(header)

@@ -46,7 +46,7 @@ int main(int argc, char **argv) {
     size_t accepted = 0, produced = 0, total = 0;
     float *frames = calloc((size_t)FRAMES * (size_t)info->bands, sizeof *frames), samples[1000];
     if (!frames) return 1;
-    for (int i = 0; i < FRAMES * info->bands; i++) frames[i] = -5.0f;
+    for (int i = 0; i < FRAMES * info->bands; i++) frames[i] = -5.0f - 0.1f * (float)(i % 9);
     if (lull_vocoder_push(vocoder, frames, FRAMES, &accepted, &error)) goto fail;
     expect(accepted < FRAMES, "queue_frames was not obeyed");
     for (size_t at = accepted; at < FRAMES; at += accepted) {

@@ -1,6 +1,7 @@
 /* Every task runs once, on a worker of its own, however runs and sleeps interleave. */
 #include "temporary.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -105,6 +106,52 @@ static void results_are_visible(void **state) {
     thread_pool_free(pool);
 }
 
+/* Callers on threads of their own: no more work at a time than the pool has threads, and every run
+ * is whole. */
+typedef struct crowd {
+    thread_pool *pool;
+    atomic_int working, most, done;
+} crowd;
+
+static void count_workers(void *context, int i, int worker) {
+    (void)i;
+    (void)worker;
+    crowd *c = context;
+    int now = atomic_fetch_add(&c->working, 1) + 1, most = atomic_load(&c->most);
+    while (now > most && !atomic_compare_exchange_weak(&c->most, &most, now)) continue;
+    struct timespec nap = {0, 20000};
+    nanosleep(&nap, NULL);
+    atomic_fetch_sub(&c->working, 1);
+    atomic_fetch_add(&c->done, 1);
+}
+
+static void *call_often(void *argument) {
+    crowd *c = argument;
+    for (int round = 0; round < 30; round++) {
+        thread_pool_enter(c->pool);
+        for (int k = 0; k < 3; k++) thread_pool_run_inside(c->pool, 1 + k, count_workers, c);
+        thread_pool_leave(c->pool);
+        thread_pool_run(c->pool, 4, count_workers, c);
+    }
+    return NULL;
+}
+
+static void many_callers(void **state) {
+    (void)state;
+    enum { CALLERS = 7 };
+    for (int threads = 1; threads <= 4; threads++) {
+        crowd c = {0};
+        pthread_t callers[CALLERS];
+        assert_int_equal(thread_pool_new(threads, &c.pool, NULL), LULL_OK);
+        for (int i = 0; i < CALLERS; i++)
+            assert_int_equal(pthread_create(&callers[i], NULL, call_often, &c), 0);
+        for (int i = 0; i < CALLERS; i++) pthread_join(callers[i], NULL);
+        assert_int_equal(c.done, CALLERS * 30 * (1 + 2 + 3 + 4));
+        assert_true(c.most <= threads);
+        thread_pool_free(c.pool);
+    }
+}
+
 static void bad_counts_and_memory(void **state) {
     (void)state;
     thread_pool *pool = (thread_pool *)1;
@@ -127,7 +174,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_task_once),         cmocka_unit_test(wakes_sleepers),
         cmocka_unit_test(tasks_run_side_by_side), cmocka_unit_test(results_are_visible),
-        cmocka_unit_test(bad_counts_and_memory),
+        cmocka_unit_test(many_callers),           cmocka_unit_test(bad_counts_and_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

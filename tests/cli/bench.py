@@ -51,6 +51,21 @@ class Bench(Case):
         self.assert_fails(self.run_lull("bench", "--model", "nowhere"), "nowhere")
         self.assert_fails(self.run_lull("bench", "--rounds", "0"), "rounds", code=2)
 
+    def test_pulls(self):
+        """A bound keeps the first pull with a full queue short, and loses nothing."""
+        facts = json.loads(self.assert_fine(self.run_lull("bench", "pulls", "--json", "--seconds", "1")).out)
+        rows = {(row["arrival"], row["pull_work"]): row for row in facts["rows"]}
+        self.assertEqual(set(rows), {("live", 0), ("live", 256), ("all there", 0), ("all there", 256)})
+        self.assertAlmostEqual(facts["period_seconds"], 64 / 16000)
+        for row in rows.values():
+            self.assertGreater(row["pulls"], 200)
+            self.assertLessEqual(row["mean_seconds"], row["worst_seconds"])
+        self.assertEqual(rows["live", 0]["dry"] + rows["live", 256]["dry"], 0)
+        self.assertEqual(rows["all there", 0]["silent_seconds"], 0)
+        self.assertGreater(rows["all there", 256]["silent_seconds"], 0)
+        self.assertLess(rows["all there", 256]["worst_seconds"], rows["all there", 0]["worst_seconds"])
+        self.assert_fails(self.run_lull("bench", "pulls", "--samples", "0"), "samples", code=2)
+
     def test_fft(self):
         facts = json.loads(self.assert_fine(self.run_lull("bench", "fft", "--json", "--rounds", "1")).out)
         self.assertIn(facts["fft"], ("fftw", "plain"))

@@ -1,6 +1,7 @@
 """examples/: each is built with every warning, run, and gives what the program gives."""
 
 import array
+import math
 import os
 import subprocess
 import sys
@@ -43,6 +44,17 @@ class Examples(Case):
         for words, says in (((MODEL, "none.wav"), b"none.wav cannot be opened"), ((MODEL, MODEL), b"is not a WAV file"),
                             (("none", RECORDING), b"none")):
             self.assertIn(says, self.run_example(program, *words, "bad.wav", code=1).stderr)
+        self.run_example(program, code=2)
+
+    def test_callback(self):
+        """A host of three threads and a ring gives the samples of the program."""
+        program = self.build(os.environ.get("CC", "cc"), "callback.c", "-std=c11", "-lpthread")
+        samples = array.array("f", [0.3 * math.sin(0.05 * i) * (1 + math.sin(0.001 * i)) for i in range(20000)])
+        done = self.run_example(program, MODEL, stdin=samples.tobytes())
+        self.assertRegex(done.stderr.decode(), r"ms of latency")
+        self.assertEqual(len(done.stdout) % (4 * HOP), 0)
+        self.assertGreaterEqual(len(done.stdout), 4 * (20000 - 2 * HOP))
+        self.assertIn(b"none", self.run_example(program, "none", code=1).stderr)
         self.run_example(program, code=2)
 
     def test_stream(self):

@@ -59,6 +59,7 @@ static void synthesize(const model_config *config) {
         model_parameters_initialize(model->parameters, 1);
         lull_options options;
         lull_options_init(&options);
+    options.unchecked = 1; /* any frame for any convention */
         options.precision = LULL_PRECISION_F32;
         options.queue_frames = 8;
         options.refine = config->uses[LULL_LIVE].refine > 2 ? 2 : config->uses[LULL_LIVE].refine;

@@ -6,7 +6,7 @@
 
 #include "cli/frame_source.h"
 #include "recording/audio_file.h"
-#include "cli/opening.h"
+#include "mel/opening.h"
 
 /* The linker sends read's callers here (--wrap): standard input gives as few bytes as it likes, or
  * is interrupted. */
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         expect(n <= room);
         /* What is not converted is looked at as long as it is the beginning; the vocoder refuses
          * the rest. */
-        bool checked = options.from != CLI_FROM_MODEL || all + n <= OPENING_FRAMES;
+        bool checked = options.from != CLI_FROM_MODEL || all + n <= MEL_OPENING_FRAMES;
         for (size_t i = 0; checked && i < n * (size_t)convention.bands; i++)
             expect(isfinite(frames[i]));
         all += n;

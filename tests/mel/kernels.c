@@ -5,6 +5,11 @@
 
 #include "goldens.h"
 
+#ifndef _WIN32
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
 #include "base/random.h"
 
 enum { LONGEST = 1210 };
@@ -66,6 +71,36 @@ static void run(const mel_kernels *k, int which, const mel_filterbank *filterban
         k->pair_momentum(x->a, x->b + 1, 0.9f, x->c + 1, x->d + 3, n);
         break;
     }
+}
+
+/* The choice is made once a process: each question is asked in a process of its own, before any
+ * other test. */
+static void the_environment_is_obeyed(void **state) {
+    (void)state;
+    static const struct {
+        const char *wanted, *name;
+        int table;
+    } cases[] = {{"reference", "plain", 0},
+                 {"portable", "plain", 0},
+                 {"avx2", "avx2", 1},
+                 {"avx512", "avx512", 2}};
+#ifdef _WIN32
+    (void)cases;
+    skip();
+#else
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (!mel_kernels_at(cases[i].table)) continue;
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            setenv("LULL_CPU", cases[i].wanted, 1);
+            _exit(strcmp(mel_kernels_get()->name, cases[i].name) == 0 ? 0 : 1);
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+#endif
 }
 
 static void twins_agree(void **state) {
@@ -205,7 +240,8 @@ static void bands_are_triangles(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(twins_agree), cmocka_unit_test(functions_are_exact),
-        cmocka_unit_test(pairs_are_two_frames), cmocka_unit_test(bands_are_triangles)};
+        cmocka_unit_test(the_environment_is_obeyed), cmocka_unit_test(twins_agree),
+        cmocka_unit_test(functions_are_exact), cmocka_unit_test(pairs_are_two_frames),
+        cmocka_unit_test(bands_are_triangles)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

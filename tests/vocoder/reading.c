@@ -136,9 +136,51 @@ static void diffwave_reads_its_own(void **state) {
     lull_model_close(model);
 }
 
+/* lull.h says the convention by a text; without a model there is no network. */
+static void by_name(void **state) {
+    (void)state;
+    lull_model *model = mending_model();
+    lull_options options = some_options(1, 1, 1);
+    lull_error error;
+    lull_convention_info info;
+    options.convention = "cosyvoice2-24k";
+    assert_int_equal(lull_convention_find(options.convention, &info, &error), LULL_OK);
+    assert_int_equal(info.hop, 480);
+    mel_convention c = named(options.convention);
+    size_t samples = FRAMES * (size_t)c.hop, latency = 0;
+    float *mel = random_mel(&c, FRAMES), *a = base_alloc(samples, sizeof *a);
+    float *b = base_alloc(samples, sizeof *b);
+    if (lull_synthesize(model, &options, mel, FRAMES, a, &error)) fail_msg("%s", error.message);
+    lull_vocoder *vocoder = reading(model, &c, &options);
+    synthesize(vocoder, &c, mel, FRAMES, 2, 99, b);
+    assert_memory_equal(a, b, samples * sizeof *a);
+    assert_int_equal(lull_latency(model, &options, &latency, &error), LULL_OK);
+    assert_int_equal(latency, lull_vocoder_latency(vocoder));
+    lull_vocoder_free(vocoder);
+
+    options.convention = "{\"mel\": {\"convention\": \"cosyvoice2-24k\", \"floor\": 1e-5}}";
+    if (lull_synthesize(model, &options, mel, FRAMES, b, &error)) fail_msg("%s", error.message);
+    assert_memory_equal(a, b, samples * sizeof *a);
+    options.postnet = -1;
+    if (lull_synthesize(NULL, &options, mel, FRAMES, b, &error)) fail_msg("%s", error.message);
+    assert_memory_not_equal(a, b, samples * sizeof *a);
+
+    options.convention = "cosyvoice9";
+    assert_int_equal(lull_synthesize(model, &options, mel, FRAMES, b, &error), LULL_INVALID);
+    assert_non_null(strstr(error.message, "cosyvoice9"));
+    options.convention = NULL;
+    assert_int_equal(lull_synthesize(NULL, &options, mel, FRAMES, b, &error), LULL_INVALID);
+    assert_non_null(strstr(error.message, "convention"));
+    base_free(mel);
+    base_free(a);
+    base_free(b);
+    lull_model_close(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(cuts), cmocka_unit_test(latency),
                                        cmocka_unit_test(own_convention_is_as_ever),
-                                       cmocka_unit_test(diffwave_reads_its_own)};
+                                       cmocka_unit_test(diffwave_reads_its_own),
+                                       cmocka_unit_test(by_name)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,7 @@ int main(int argc, char **argv) {
     const lull_model_info *info = lull_model_get_info(model.get());
     std::vector<float> frames(static_cast<size_t>(info->bands) * 20, -5.0f),
         samples(20u * info->hop);
+    for (size_t i = 0; i < frames.size(); i++) frames[i] -= 0.1f * static_cast<float>(i % 9);
     size_t accepted = 0, produced = 0;
     if (lull_vocoder_push(vocoder.get(), frames.data(), 20, &accepted, &error) || accepted != 20)
         return 1;

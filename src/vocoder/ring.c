@@ -4,7 +4,7 @@
  * the reader. Each side publishes its own with release after it has touched the samples, and reads
  * the other's with acquire before it does, so a sample is never seen before it is there nor
  * overwritten while it is read. */
-#include "audio/ring.h"
+#include "lull.h"
 
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -16,18 +16,18 @@
 
 enum { LINE = 64 }; /* the two sides' counters on cache lines of their own */
 
-struct audio_ring {
+struct lull_ring {
     float *samples;
     size_t capacity, mask;
     alignas(LINE) atomic_size_t written;
     alignas(LINE) atomic_size_t read;
 };
 
-lull_status audio_ring_new(size_t capacity, audio_ring **ring, lull_error *error) {
+lull_status lull_ring_new(size_t capacity, lull_ring **ring, lull_error *error) {
     size_t size = 2;
     while (size < capacity && size <= SIZE_MAX / 4 / sizeof(float)) size *= 2;
     if (size < capacity) return base_no_memory(error);
-    audio_ring *r = base_alloc(1, sizeof *r);
+    lull_ring *r = base_alloc(1, sizeof *r);
     if (!r) return base_no_memory(error);
     r->samples = base_alloc(size, sizeof(float));
     if (!r->samples) {
@@ -42,13 +42,13 @@ lull_status audio_ring_new(size_t capacity, audio_ring **ring, lull_error *error
     return LULL_OK;
 }
 
-void audio_ring_free(audio_ring *ring) {
+void lull_ring_free(lull_ring *ring) {
     if (!ring) return;
     base_free(ring->samples);
     base_free(ring);
 }
 
-size_t audio_ring_capacity(const audio_ring *ring) {
+size_t lull_ring_capacity(const lull_ring *ring) {
     return ring->capacity;
 }
 
@@ -56,7 +56,7 @@ static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-size_t audio_ring_write(audio_ring *ring, const float *samples, size_t n) {
+size_t lull_ring_write(lull_ring *ring, const float *samples, size_t n) {
     size_t written = atomic_load_explicit(&ring->written, memory_order_relaxed);
     size_t read = atomic_load_explicit(&ring->read, memory_order_acquire);
     n = smaller(n, ring->capacity - (written - read));
@@ -68,19 +68,19 @@ size_t audio_ring_write(audio_ring *ring, const float *samples, size_t n) {
     return n;
 }
 
-size_t audio_ring_writable(const audio_ring *ring) {
+size_t lull_ring_writable(const lull_ring *ring) {
     size_t written = atomic_load_explicit(&ring->written, memory_order_relaxed);
     size_t read = atomic_load_explicit(&ring->read, memory_order_acquire);
     return ring->capacity - (written - read);
 }
 
-size_t audio_ring_readable(const audio_ring *ring) {
+size_t lull_ring_readable(const lull_ring *ring) {
     size_t read = atomic_load_explicit(&ring->read, memory_order_relaxed);
     size_t written = atomic_load_explicit(&ring->written, memory_order_acquire);
     return written - read;
 }
 
-size_t audio_ring_peek(const audio_ring *ring, size_t offset, float *samples, size_t n) {
+size_t lull_ring_peek(const lull_ring *ring, size_t offset, float *samples, size_t n) {
     size_t read = atomic_load_explicit(&ring->read, memory_order_relaxed);
     size_t written = atomic_load_explicit(&ring->written, memory_order_acquire);
     size_t readable = written - read;
@@ -92,8 +92,8 @@ size_t audio_ring_peek(const audio_ring *ring, size_t offset, float *samples, si
     return n;
 }
 
-size_t audio_ring_read(audio_ring *ring, float *samples, size_t n) {
-    n = audio_ring_peek(ring, 0, samples, n);
+size_t lull_ring_read(lull_ring *ring, float *samples, size_t n) {
+    n = lull_ring_peek(ring, 0, samples, n);
     size_t read = atomic_load_explicit(&ring->read, memory_order_relaxed);
     atomic_store_explicit(&ring->read, read + n, memory_order_release);
     return n;

@@ -1,0 +1,78 @@
+"""What callers give, as contiguous float32 frames and samples; without importing what they use."""
+import warnings
+
+import numpy
+
+
+def as_array(value, what):
+    """NumPy arrays, and anything with __array__ or DLPack (PyTorch, JAX …), as a NumPy array of numbers."""
+    if hasattr(value, "detach"):  # a PyTorch tensor may want gradients, or be on a device
+        value = value.detach()
+    if hasattr(value, "cpu"):
+        value = value.cpu()
+    if "bfloat16" in str(getattr(value, "dtype", "")) and hasattr(value, "float"):
+        value = value.float()
+    if not hasattr(value, "__array__") and hasattr(value, "__dlpack__"):
+        value = numpy.from_dlpack(value)
+    try:
+        array = numpy.asarray(value)
+    except Exception as error:
+        raise TypeError(f"{what}: expected an array of numbers, found {type(value).__name__} ({error})") from None
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{what}: expected an array of floats, found dtype {array.dtype}")
+    return array
+
+
+def _smoothness(array, axis):
+    """How little neighbours along an axis differ, against how far all values do."""
+    step = numpy.abs(numpy.diff(array, axis=axis)).mean()
+    return step / max(float(array.std()), 1e-12)
+
+
+def as_frames(mel, bands, layout=None):
+    """A mel spectrogram in any shape of the documented ones as float32 [frames, bands], C order."""
+    array = as_array(mel, "mel")
+    shape = array.shape
+    while array.ndim > 2 and array.shape[0] == 1:
+        array = array[0]
+    if layout not in (None, "bands-first", "frames-first"):
+        raise ValueError(f"layout {layout!r}: expected 'bands-first' or 'frames-first'")
+    if array.ndim == 1 and array.size == bands and layout is None:
+        array = array[None, :]  # one frame
+    if array.ndim != 2:
+        raise ValueError(f"mel of shape {list(shape)}: expected [{bands}, T], [T, {bands}] or [1, {bands}, T]")
+    rows, columns = array.shape
+    if layout is None:
+        if rows == bands and columns == bands:
+            finite = numpy.nan_to_num(array.astype(numpy.float32))
+            layout = "bands-first" if _smoothness(finite, 1) <= _smoothness(finite, 0) else "frames-first"
+            warnings.warn(f"mel of shape {list(shape)} can be read both ways: taken as {layout} (it is smoother so); "
+                          "layout= says it", stacklevel=3)
+        elif rows == bands:
+            layout = "bands-first"
+        elif columns == bands:
+            layout = "frames-first"
+        else:
+            raise ValueError(f"mel of shape {list(shape)}: expected {bands} bands, [{bands}, T] or [T, {bands}]")
+    if layout == "bands-first":
+        array = array.T
+    if array.shape[1] != bands:
+        raise ValueError(f"mel of shape {list(shape)} as {layout}: expected {bands} bands, found {array.shape[1]}")
+    with numpy.errstate(over="ignore"):  # what is beyond float32 becomes infinite, which is refused by name
+        return numpy.ascontiguousarray(array, dtype=numpy.float32)
+
+
+def as_samples(samples):
+    """A recording as float32 [samples]; integers are of their full scale."""
+    array = as_array(samples, "samples")
+    while array.ndim > 1 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim > 1 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim != 1:
+        raise ValueError(f"samples of shape {list(array.shape)}: expected one channel, [samples]")
+    if array.dtype.kind in "iu":
+        if array.dtype != numpy.int16:
+            raise TypeError(f"samples of {array.dtype}: expected floats in [-1, 1], or int16")
+        return numpy.ascontiguousarray(array, dtype=numpy.float32) / 32768
+    return numpy.ascontiguousarray(array, dtype=numpy.float32)

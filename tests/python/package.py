@@ -1,0 +1,169 @@
+"""The Python package as its users have it: a wheel built from a copy of the source, installed into an empty environment
+outside the source tree, against the program bit for bit. Skipped (77) where pip or meson-python is missing."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+
+SOURCE, PROGRAM = os.environ["LULL_SOURCE"], os.environ["LULL_PROGRAM"]
+PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
+NEEDS = "import mesonpy, pip, venv, numpy, ensurepip"
+KEPT = ("src", "include", "models", "third_party", "tools", "meson.build", "meson_options.txt", "pyproject.toml", "README.md")
+
+
+def run(*command, **more):
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
+    if result.returncode:
+        raise AssertionError(f"{' '.join(command)}: exit {result.returncode}\n{result.stdout}")
+    return result.stdout
+
+
+class Package(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp()
+        source, cls.env = os.path.join(cls.folder, "source"), os.path.join(cls.folder, "env")
+        os.mkdir(source)
+        for name in KEPT:
+            path = os.path.join(SOURCE, name)
+            copy = shutil.copytree if os.path.isdir(path) else shutil.copy
+            copy(path, os.path.join(source, name))
+        wheels, fft = os.path.join(cls.folder, "wheels"), os.environ.get("LULL_FFT")
+        settings = [f"--config-settings=setup-args=-Dfft={fft}"] if fft else []
+        run(PYTHON, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "--no-index", *settings, "-w", wheels, source)
+        (cls.wheel,) = [os.path.join(wheels, name) for name in os.listdir(wheels)]
+        shutil.rmtree(source)
+        run(PYTHON, "-m", "venv", "--system-site-packages", cls.env)
+        run(os.path.join(cls.env, "bin", "pip"), "install", "-q", "--no-deps", "--no-index", cls.wheel)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    def python(self, text):
+        """Runs lines in the environment, from outside the source tree; what they print."""
+        before = "import numpy as n, lull_vocoder as l\nm = n.load(%r)\n" % os.path.join(
+            SOURCE, "audio_samples", "weasels-22k.npy")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("LULL_", "PYTHON"))}
+        return run(os.path.join(self.env, "bin", "python"), "-X", "faulthandler", "-c", before + textwrap.dedent(text), cwd=self.folder,
+                   env=environment)
+
+    def test_whole_and_streamed_are_the_programs_samples(self):
+        raw = os.path.join(self.folder, "raw")
+        mel = os.path.join(SOURCE, "audio_samples", "weasels-22k.npy")
+        self.python("""
+            m.T.astype("<f4").tofile("frames")
+            v = l.Vocoder(use="live", seed=3)
+            whole = v(m)
+            pieces = list(v.stream(m.T[i:i + 5] for i in range(0, m.shape[1], 5)))
+            assert len(pieces) > 3 and (n.concatenate(pieces) == whole).all()
+            whole.tofile("whole")
+        """)
+        with open(os.path.join(self.folder, "frames"), "rb") as frames, open(raw, "wb") as out:
+            subprocess.run([PROGRAM, "synth", "-", "-o", "-", "--seed", "3", "-m",
+                            os.path.join(SOURCE, "models", "lull-speech-22k.safetensors")],
+                           stdin=frames, stdout=out, stderr=subprocess.DEVNULL, check=True)
+        with open(raw, "rb") as a, open(os.path.join(self.folder, "whole"), "rb") as b:
+            self.assertEqual(a.read(), b.read())
+        self.assertTrue(mel)
+
+    def test_one_thread_feeds_while_another_pulls(self):
+        self.python("""
+            import threading
+            v = l.Vocoder(use="live", refine=2)
+            s, whole = v.stream(), v(m)
+            def feed():
+                for i in range(0, m.shape[1], 3): s.push(m[:, i:i + 3])
+                s.finish()
+            t = threading.Thread(target=feed)
+            t.start()
+            assert (n.concatenate(list(s)) == whole).all() and s.ended
+            t.join()
+        """)
+
+    def test_any_shape_and_kind_of_array(self):
+        self.python("""
+            import array, warnings
+            v = l.Vocoder(use="live", refine=1)
+            should = v(m)
+            class Tensor:  # as PyTorch's: no buffer, gradients to detach
+                def __init__(self, x): self.x = x
+                def detach(self): return Tensor(self.x)
+                def cpu(self): return self
+                def __array__(self, dtype=None, copy=None): return self.x
+            for same in (m.T, m[None], m[None, None], n.asfortranarray(m), m.astype("f8"), m.astype(">f4"),
+                         n.repeat(m, 2, 1)[:, ::2], m.tolist(), Tensor(m)):
+                assert (v(same) == should).all()
+            assert v(m.astype("f2")).shape == should.shape
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                square = v(m[:, 40:120])
+                assert "bands-first" in str(told[0].message)
+            assert (square == v(m[:, 40:120], layout="bands-first")).all()
+            assert (square == v(m[:, 40:120].T, layout="frames-first")).all()
+        """)
+
+    def test_what_is_no_mel_of_the_model_is_refused_in_a_line(self):
+        self.python("""
+            v = l.Vocoder()
+            def refused(kind, word, call):
+                try: call()
+                except kind as error: assert word in str(error) and "\\n" not in str(error), error
+                else: raise AssertionError(word)
+            refused(l.MismatchError, "log", lambda: v((m - m.mean()) / m.std()))
+            refused(l.MismatchError, "log", lambda: v(n.exp(m)))
+            refused(l.NotFiniteError, "NaN", lambda: v(m * n.nan))
+            refused(ValueError, "80 bands", lambda: v(m[:40]))
+            refused(ValueError, "80", lambda: v(m[None].repeat(2, 0)))
+            refused(TypeError, "floats", lambda: v(m.astype("c8")))
+            refused(TypeError, "floats", lambda: v("mel.npy"))
+            refused(OSError, "nowhere", lambda: l.Vocoder("nowhere.safetensors"))
+            refused(l.InvalidError, "steps", lambda: l.Vocoder(steps=-3).latency)
+            refused(l.InvalidError, "use", lambda: l.Vocoder(use="fast"))
+            refused(l.InvalidError, "vocos-42k", lambda: l.Vocoder(convention="vocos-42k"))
+            refused(l.MismatchError, "16000", lambda: l.mel(n.zeros(16000), 16000))
+        """)
+
+    def test_other_conventions_and_mels(self):
+        self.python("""
+            x = (n.random.RandomState(0).randn(24000) * .05).astype("f4")
+            v = l.Vocoder(convention="vocos-24k", refine=1)
+            assert (v.rate, v.bands, v.hop, v.convention) == (24000, 100, 256, "vocos-24k")
+            mel = l.mel(x, 24000, "vocos-24k")
+            assert mel.shape[0] == 100 and v(mel).shape == (mel.shape[1] * 256,)
+            own = l.Vocoder(convention={"convention": "vocos-24k", "fmax": 11000}, refine=1)
+            assert own.bands == 100
+            none = l.Vocoder("none", convention="cosyvoice2-24k", refine=1)
+            assert none(l.mel(x, 24000, "cosyvoice2-24k")).size and 0 < none.latency < 1
+            assert (l.mel((x * 32767).astype("i2"), 24000, "vocos-24k").shape == mel.shape)
+        """)
+
+    def test_latency_is_what_the_stream_keeps_back(self):
+        self.python("""
+            v = l.Vocoder(refine=1)
+            s, late, got = v.stream(), round(v.latency * v.rate), 0
+            assert late == round(s.latency * v.rate) > 0
+            for i in range(60):
+                s.push(m[:, i])
+                got += len(s.pull())
+                assert got == max(0, (i + 1) * v.hop - late)
+        """)
+
+    def test_nothing_but_what_the_wheel_holds(self):
+        names = run(PYTHON, "-m", "zipfile", "-l", self.wheel)
+        for name in ("liblull.so", "py.typed", "models/lull-speech-22k.safetensors", "vocoder.py"):
+            self.assertIn(name, names)
+        library = self.python("import lull_vocoder._library as a; print(a._find())").strip()
+        self.assertTrue(library.startswith(self.env), library)
+        needed = run("ldd", library)
+        for foreign in ("openblas", "sndfile", "soxr", "png", "cjson", "portaudio"):
+            self.assertNotIn(foreign, needed)
+
+
+if __name__ == "__main__":
+    if subprocess.run([PYTHON, "-c", NEEDS], stderr=subprocess.DEVNULL).returncode:
+        sys.exit(77)
+    unittest.main()
