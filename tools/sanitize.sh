@@ -87,7 +87,7 @@ check_analyzer() {
     for file in $sources; do
         case $file in src/nn/avx* | src/nn/amx.c | src/mel/kernels*) continue ;; esac
         gcc -std=c11 -O1 -fanalyzer -Werror -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DNN_X86 \
-            -DLULL_VERSION='""' -DLULL_SOURCE_FOLDER='""' -DLULL_BUILD_FOLDER='""' \
+            -DLULL_VERSION='""' -DLULL_SOURCE_FOLDER='""' -DLULL_BUILD_FOLDER='""' -DLULL_DATA_FOLDER='""' \
             -Iinclude -Isrc -isystem third_party/yyjson $(pkg-config --cflags sndfile fftw3f) -c "$file" -o /dev/null || status=1
     done
     return $status

@@ -71,7 +71,8 @@ static const char *compression_name(const mel_convention *mel) {
 }
 
 static const char *family_name(const model_config *config) {
-    return config->family == MODEL_LULL ? "lull" : "diffwave";
+    static const char *const names[] = {"lull", "diffwave", "pitch"};
+    return names[config->family];
 }
 
 /* ---- JSON --------------------------------------------------------------------------------- */
@@ -110,7 +111,7 @@ static int print_json(const char *path, const lull_model *model, const settings_
     json_add_number(&json, json.root, "sample_rate", info->sample_rate);
     json_add_number(&json, json.root, "bands", info->bands);
     json_add_number(&json, json.root, "hop", info->hop);
-    for (int i = 0; i < SETTINGS; i++)
+    for (int i = 0; i < SETTINGS && model->config.family != MODEL_PITCH_ALONE; i++)
         add_settings(&json, json.root, use_names[i], model, &facts[i]);
     model_config_write(&model->config, &json, json_add_object(&json, json.root, "config"));
     /* Facts of training are for people: what is no JSON is left out. */
@@ -150,8 +151,7 @@ static bool print_training(const lull_model *model) {
     yyjson_obj_foreach(yyjson_doc_get_root(tree), i, n, key, item) {
         char *text = yyjson_is_str(item) ? NULL : json_print(item);
         fine = fine && (text != NULL || yyjson_is_str(item));
-        if (fine)
-            row(label, "%s: %s", yyjson_get_str(key), text ? text : yyjson_get_str(item));
+        if (fine) row(label, "%s: %s", yyjson_get_str(key), text ? text : yyjson_get_str(item));
         base_free(text);
         label = "";
     }
@@ -176,14 +176,18 @@ static void print_delays(const lull_model *model, const settings_facts *facts) {
     row("", "latency: %s ms", text);
 }
 
-static int print_text(const char *path, const lull_model *model, const settings_facts *facts) {
-    const lull_model_info *info = lull_model_get_info(model);
+static void print_pitch(const model_config *config) {
+    if (config->pitch_channels > 0)
+        row("pitch",
+            "%d convolutions of %d channels, looks %d frame%s ahead; for mels of any "
+            "convention",
+            config->pitch_layers, config->pitch_channels, config->pitch_look_ahead,
+            config->pitch_look_ahead == 1 ? "" : "s");
+}
+
+static void print_denoiser(const lull_model *model, const settings_facts *facts) {
     const model_config *config = &model->config;
     const mel_convention *mel = &config->mel;
-    row("name", "%s", info->name);
-    row("family", "%s, %.2f million weights", family_name(config), (double)info->parameters / 1e6);
-    row("file", "%s", path);
-    row("licence", "%s", info->licence[0] != '\0' ? info->licence : "not said in the file");
     row("mel", "%s: %d Hz, %d bands %g-%g Hz (%s), %s%s", mel->name, mel->sample_rate, mel->bands,
         mel->fmin, mel->fmax, mel->scale == MEL_SCALE_SLANEY ? "Slaney" : "HTK",
         compression_name(mel), mel->statistics ? ", with statistics" : "");
@@ -200,6 +204,7 @@ static int print_text(const char *path, const lull_model *model, const settings_
         row("postnet", "%d convolutions of %d channels, looks %.1f ms ahead",
             model_config_postnet_convolutions(config), config->postnet_channels,
             milliseconds(model, (size_t)config->postnet_look_ahead * (size_t)mel->hop));
+    print_pitch(config);
     row("process", "predicts %s, sampler %s, eta %g", diffusion_objective_name(config->objective),
         diffusion_sampler_name(config->sampler), config->eta);
     for (int i = 0; i < SETTINGS; i++) {
@@ -211,6 +216,19 @@ static int print_text(const char *path, const lull_model *model, const settings_
             milliseconds(model, facts[i].latency), facts[i].latency, facts[i].flops / 1e9);
         print_delays(model, &facts[i]);
     }
+}
+
+static int print_text(const char *path, const lull_model *model, const settings_facts *facts) {
+    const lull_model_info *info = lull_model_get_info(model);
+    const model_config *config = &model->config;
+    row("name", "%s", info->name);
+    row("family", "%s, %.2f million weights", family_name(config), (double)info->parameters / 1e6);
+    row("file", "%s", path);
+    row("licence", "%s", info->licence[0] != '\0' ? info->licence : "not said in the file");
+    if (config->family == MODEL_PITCH_ALONE)
+        print_pitch(config);
+    else
+        print_denoiser(model, facts);
     if (!print_training(model)) return cli_failf("out of memory");
     return cli_finish_stdout();
 }
@@ -286,7 +304,8 @@ int command_info(int argc, char **argv) {
     lull_status status =
         cli_find_model(first < argc ? argv[first] : option, path, sizeof path, &error);
     if (status == LULL_OK) status = lull_model_open(path, &model, &error);
-    for (int i = 0; i < SETTINGS && status == LULL_OK; i++)
+    const bool speaks = status == LULL_OK && model->config.family != MODEL_PITCH_ALONE;
+    for (int i = 0; i < SETTINGS && status == LULL_OK && speaks; i++)
         status = find_settings(model, (lull_use)i, &facts[i], &error);
     code = status != LULL_OK ? cli_fail(&error)
            : json            ? print_json(path, model, facts)

@@ -250,8 +250,8 @@ int command_mel(int argc, char **argv) {
         "[OPTIONS] RECORDING... [-o OUTPUT]",
         "Analyses recordings (WAV, FLAC, Ogg, MP3; any rate; channels are mixed) into\n"
         "float32 .npy mel spectrograms in a model's convention or a named one. A folder\n"
-        "stands for the recordings in it, - for one on standard input. '-o -': raw float32\n"
-        "frames to standard output.",
+        "stands for the recordings in it, - for one on standard input. '-o -': raw\n"
+        "float32 frames to standard output.",
         NULL,
         options,
         1,

@@ -461,8 +461,8 @@ int command_synth(int argc, char **argv) {
         "[OPTIONS] INPUT... [-o OUTPUT]",
         "INPUT: .npy mel spectrograms ([bands, frames] or its transpose), recordings to\n"
         "analyse and resynthesize, folders of them, or - for raw float32 frames, a .npy\n"
-        "or a recording on standard input. '--model none' is the baseline without a network:\n"
-        "shaped noise and mel consistency.",
+        "or a recording on standard input. '--model none' is the baseline without a\n"
+        "network: shaped noise and mel consistency.",
         NULL,
         options,
         1,

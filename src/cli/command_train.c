@@ -87,6 +87,7 @@ static lull_status base_config(arguments *a, model_config *config, lull_error *e
                              a->preset);
         return LULL_OK;
     }
+    if (a->init == NULL && a->settings.part == TRAIN_PITCH) model_config_pitch(config);
     if (a->init == NULL) return LULL_OK;
     lull_model *model = NULL;
     lull_status status = lull_model_open(a->init, &model, error);
@@ -130,6 +131,7 @@ static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZ
     const char *all[MOST_ASSIGNMENTS + 16];
     size_t n = 0, used = 0;
     if (a->settings.part == TRAIN_POSTNET) add_postnet(config);
+    if (a->settings.part == TRAIN_PITCH) model_config_add_pitch(config);
     if (a->objective != NULL) {
         const char *const *list = objective_assignments(a->objective);
         if (list == NULL)
@@ -342,7 +344,7 @@ static lull_status finish_settings(arguments *a, const char *corpus, const model
         return base_fail(error, LULL_INVALID,
                          "--checkpoint-every %s: expected steps (500) or a time (300s, 10m, 2h)",
                          a->checkpoint_every);
-    if (s->part == TRAIN_POSTNET)
+    if (s->part != TRAIN_DENOISER)
         s->bf16 = false;
     else if (a->resume == NULL || a->precision != 0)
         s->bf16 = a->precision == 0 ? best_precision(config) : a->precision == 2;
@@ -420,10 +422,11 @@ int command_train(int argc, char **argv) {
         status = resumed ? resume_settings(&a, ranks, &config, &error)
                          : base_config(&a, &config, &error);
     if (!status && a.config != NULL) status = read_config(a.config, &a, &config, &error);
-    bool postnet = !resumed && a.config == NULL && a.settings.part == TRAIN_POSTNET;
-    if (postnet) train_settings_postnet(&a.settings);
+    bool part = !resumed && a.config == NULL && a.settings.part != TRAIN_DENOISER;
+    if (part && a.settings.part == TRAIN_POSTNET) train_settings_postnet(&a.settings);
+    if (part && a.settings.part == TRAIN_PITCH) train_settings_pitch(&a.settings);
     /* Again over what the files said: options win. */
-    bool usage = !status && (resumed || a.config != NULL || postnet) &&
+    bool usage = !status && (resumed || a.config != NULL || part) &&
                  !parse(&a, argc, argv, &first, &exit_code);
     if (!status && !usage && !resumed) status = change_config(&a, sets, set_count, &config, &error);
     if (!status && !usage)

@@ -22,6 +22,14 @@ struct mel_envelope {
     float *whiten, *colour; /* [bins] TL·K and its reciprocal, times unity */
 };
 
+/* 0 up to half of fmin, 1 from fmin on, a cosine between: below it no filter looks, and what the
+ * envelope is held at there says nothing. */
+static double above_fmin(const mel_convention *c, double hz) {
+    if (hz >= c->fmin) return 1;
+    const double part = 2 * hz / c->fmin - 1;
+    return part <= 0 ? 0 : 0.5 - 0.5 * cos(M_PI * part);
+}
+
 /* 1 up to fmax − 100 Hz, 0 from fmax + 300 Hz, a cosine between; 1 throughout when the mel reaches
  * Nyquist. */
 static double below_fmax(const mel_convention *c, double hz) {
@@ -38,7 +46,7 @@ static void fill_gains(mel_envelope *e, double tilt_hz) {
     double power = 0;
     for (int k = 0; k < bins; k++) power += tilt_hz > 0 ? 1 / (1 + k * width / tilt_hz) : 1;
     for (int k = 0; k < bins; k++) {
-        const double unity = below_fmax(c, k * width);
+        const double unity = above_fmin(c, k * width) * below_fmax(c, k * width);
         const double tilt_power = tilt_hz > 0 ? 1 / (1 + k * width / tilt_hz) : 1;
         const double level = sqrt(tilt_power * bins / power) * norm;
         e->unity[k] = (float)unity;

@@ -1,8 +1,8 @@
 /* The spectral envelope that a mel frame implies, and the gains made of it (docs/how-diffusion-works.md: the
  * whitened domain). E(f) = exp(linear interpolation over frequency of (ln mel − ln Σ filter
- * weights)/power between band centroids, held at the ends); above fmax a mel says nothing: every
- * gain is 0 there (cosine ramp from fmax − 100 Hz to fmax + 300 Hz, only where that lies below
- * Nyquist). */
+ * weights)/power between band centroids, held at the ends); above fmax and below fmin a mel says
+ * nothing: every gain is 0 there (cosine ramps from fmax − 100 Hz to fmax + 300 Hz, only where that
+ * lies below Nyquist, and from fmin to fmin/2). */
 #ifndef MEL_ENVELOPE_H
 #define MEL_ENVELOPE_H
 

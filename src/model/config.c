@@ -11,7 +11,11 @@
 
 /* ---- the members ---- */
 
-static const char *const families[] = {"lull", "diffwave", NULL};
+static const char *const families[] = {"lull", "diffwave", "pitch", NULL};
+
+static bool has_denoiser(const void *config) {
+    return ((const model_config *)config)->family != MODEL_PITCH_ALONE;
+}
 
 static bool has_conditioner(const void *config) {
     return ((const model_config *)config)->family == MODEL_LULL;
@@ -19,6 +23,10 @@ static bool has_conditioner(const void *config) {
 
 static bool has_postnet(const void *config) {
     return ((const model_config *)config)->postnet_channels != 0;
+}
+
+static bool has_pitch(const void *config) {
+    return ((const model_config *)config)->pitch_channels != 0;
 }
 
 static const member embedding_members[] = {
@@ -54,7 +62,17 @@ static const member postnet_members[] = {
     {0},
 };
 
-static const member network_members[] = {
+static const member pitch_members[] = {
+    MEMBER_INT(model_config, pitch_channels, "channels", 0, 1024, "0",
+               "between its convolutions; 0: no pitch network"),
+    MEMBER_INT(model_config, pitch_layers, "layers", 0, 16, "0",
+               "convolutions over mel frames, 2 at least"),
+    MEMBER_INT(model_config, pitch_look_ahead, "look_ahead", 0, 16, "0",
+               "how many of them see a frame ahead"),
+    {0},
+};
+
+static const member denoiser_members[] = {
     MEMBER_INT(model_config, patch, "patch", 1, 4096, "16",
                "samples that become one frame of the network; divides the hop"),
     MEMBER_INT(model_config, channels, "channels", 1, 1024, "96", "of every layer"),
@@ -73,7 +91,13 @@ static const member network_members[] = {
                  "[1, 1, 1, 0, 0, 0]", "network frames that the layers see ahead, repeated"),
     MEMBER_PART("embedding", embedding_members, NULL, "of the diffusion time"),
     MEMBER_PART("conditioner", conditioner_members, has_conditioner, "of the mel"),
+    {0},
+};
+
+static const member network_members[] = {
+    MEMBER_PART(NULL, denoiser_members, has_denoiser, NULL),
     MEMBER_PART("postnet", postnet_members, has_postnet, "mends the mel first"),
+    MEMBER_PART("pitch", pitch_members, has_pitch, "tells the voice's pitch from the mel"),
     {0},
 };
 
@@ -130,10 +154,10 @@ const member model_config_members[] = {
     MEMBER_NAME(model_config, family, "family", families, "lull", "the network's kind"),
     MEMBER_TEXT(model_config, name, "name", "lull", "of the model"),
     MEMBER_TEXT(model_config, licence, "licence", NULL, "of the weights, an SPDX expression"),
-    MEMBER_GROUP(model_config, mel, "mel", mel_convention_members, NULL, "what goes in"),
-    MEMBER_PART("network", network_members, NULL, "the denoiser"),
-    MEMBER_PART("process", process_members, NULL, "what it learnt"),
-    MEMBER_PART("synthesis", synthesis_members, NULL, "defaults of synthesis"),
+    MEMBER_GROUP(model_config, mel, "mel", mel_convention_members, has_denoiser, "what goes in"),
+    MEMBER_PART("network", network_members, NULL, "the networks"),
+    MEMBER_PART("process", process_members, has_denoiser, "what it learnt"),
+    MEMBER_PART("synthesis", synthesis_members, has_denoiser, "defaults of synthesis"),
     {0},
 };
 
@@ -231,6 +255,20 @@ void model_config_diffwave(model_config *config) {
     centre_look_ahead(config);
 }
 
+void model_config_add_pitch(model_config *config) {
+    if (config->pitch_channels > 0) return;
+    config->pitch_channels = 128;
+    config->pitch_layers = 5;
+    config->pitch_look_ahead = 2;
+}
+
+void model_config_pitch(model_config *config) {
+    static const char *const beyond[] = {"family", "pitch", "name", "lull-pitch", NULL};
+    model_config_default(config);
+    assign(config, beyond);
+    model_config_add_pitch(config);
+}
+
 /* ---- reading ---- */
 
 /* A convention's name brings all its numbers; the other members then change single ones. */
@@ -288,6 +326,8 @@ lull_status model_config_read(yyjson_val *json, const char *file, model_config *
     }
     if (yyjson_equals_str(yyjson_obj_get(json, "family"), "diffwave"))
         model_config_diffwave(config);
+    else if (yyjson_equals_str(yyjson_obj_get(json, "family"), "pitch"))
+        model_config_pitch(config);
     else
         model_config_default(config);
     lull_status status = begin_convention(&config->mel, mel, file, error);
@@ -444,6 +484,18 @@ static lull_status check_postnet(const model_config *c, const char *name, lull_e
     return LULL_OK;
 }
 
+static lull_status check_pitch(const model_config *c, const char *name, lull_error *error) {
+    if (c->pitch_channels == 0 && c->family == MODEL_PITCH_ALONE)
+        REFUSE("%s: a pitch network alone needs network.pitch.channels above 0", name);
+    if (c->pitch_channels > 0 && c->pitch_layers < 2)
+        REFUSE("%s: the pitch network has %d layers; it needs 2 at least", name, c->pitch_layers);
+    if (c->pitch_channels > 0 && c->pitch_look_ahead > c->pitch_layers)
+        REFUSE("%s: the pitch network looks %d frames ahead; 0 to %d are possible with as many "
+               "layers",
+               name, c->pitch_look_ahead, c->pitch_layers);
+    return LULL_OK;
+}
+
 static lull_status check_synthesis(const model_config *c, const char *name, lull_error *error) {
     for (int use = LULL_LIVE; use <= LULL_OFFLINE; use++) {
         model_settings settings = model_config_settings(c, (lull_use)use);
@@ -465,6 +517,8 @@ lull_status model_config_check(const model_config *config, const char *name, lul
     if (status) return status;
     status = mel_convention_check(&config->mel, &reason);
     if (status) return base_fail(error, status, "%s: mel: %s", name, reason.message);
+    status = check_pitch(config, name, error);
+    if (status || config->family == MODEL_PITCH_ALONE) return status;
     status = check_network(config, name, error);
     if (!status) status = check_conditioner(config, name, error);
     if (!status) status = check_postnet(config, name, error);

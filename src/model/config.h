@@ -12,7 +12,8 @@ enum {
     MODEL_MAX_WINDOW = 256
 };
 
-typedef enum { MODEL_LULL, MODEL_DIFFWAVE } model_family;
+/* MODEL_PITCH_ALONE: no denoiser, a pitch network for mels of any convention. */
+typedef enum { MODEL_LULL, MODEL_DIFFWAVE, MODEL_PITCH_ALONE } model_family;
 
 /* How to synthesize, for one use. */
 typedef struct model_settings {
@@ -72,9 +73,13 @@ typedef struct model_config {
     model_settings uses[LULL_OFFLINE + 1]; /* by lull_use */
 } model_config;
 
-/* The shipped recipe (family lull) and the `diffwave` base preset (30×64, cycle 10). */
+/* The shipped recipe (family lull), the `diffwave` base preset (30×64, cycle 10), and a pitch network
+ * alone. */
 void model_config_default(model_config *config);
 void model_config_diffwave(model_config *config);
+void model_config_pitch(model_config *config);
+/* Gives a configuration that has no pitch network the shipped one's. */
+void model_config_add_pitch(model_config *config);
 
 /* Everything in range and consistent (patch divides hop, odd kernel, …), or the reason. */
 lull_status model_config_check(const model_config *config, const char *name, lull_error *error);

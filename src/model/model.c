@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/pitch_network.h"
 
 #include <string.h>
 
@@ -44,6 +45,26 @@ double model_flops(const model_config *c, int evaluations, bool postnet) {
     return evaluations * model_network_flops(c) + 2 * mel_frames * once;
 }
 
+double model_pitch_flops(const model_config *c, const mel_convention *convention) {
+    double macs = 0;
+    for (int i = 0; c->pitch_channels > 0 && i < c->pitch_layers; i++)
+        macs += (double)PITCH_TAPS * pitch_network_in(c, i) * pitch_network_out(c, i);
+    return 2 * macs * convention->sample_rate / convention->hop;
+}
+
+static const char *const family_names[] = {"lull", "diffwave", "pitch"};
+
+/* A pitch network alone has neither a convention nor settings of synthesis. */
+static void fill_pitch_info(lull_model *model) {
+    const model_config *c = &model->config;
+    model->info = (lull_model_info){.name = c->name,
+                                    .family = family_names[c->family],
+                                    .objective = "",
+                                    .convention = "",
+                                    .licence = c->licence,
+                                    .parameters = model->parameters->total};
+}
+
 static void fill_convention(lull_model_info *info, const mel_convention *mel) {
     static const char *const compressions[] = {
         [MEL_COMPRESS_LN] = "ln", [MEL_COMPRESS_LOG10] = "log10", [MEL_COMPRESS_LINEAR] = "linear"};
@@ -72,12 +93,16 @@ static void fill_convention(lull_model_info *info, const mel_convention *mel) {
 static lull_status fill_info(lull_model *model, lull_error *error) {
     const model_config *c = &model->config;
     diffusion_plan *plan = NULL;
-    lull_status status =
-        diffusion_plan_new(c->sampler, c->objective, &c->schedule, c->uses[LULL_LIVE].steps, c->eta, &plan, error);
+    if (c->family == MODEL_PITCH_ALONE) {
+        fill_pitch_info(model);
+        return LULL_OK;
+    }
+    lull_status status = diffusion_plan_new(c->sampler, c->objective, &c->schedule,
+                                            c->uses[LULL_LIVE].steps, c->eta, &plan, error);
     if (status) return status;
     model->info = (lull_model_info){
         .name = c->name,
-        .family = c->family == MODEL_DIFFWAVE ? "diffwave" : "lull",
+        .family = family_names[c->family],
         .objective = diffusion_objective_name(c->objective),
         .convention = c->mel.name,
         .licence = c->licence,

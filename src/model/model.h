@@ -21,6 +21,9 @@ double model_network_flops(const model_config *config);
  * postnet. */
 double model_flops(const model_config *config, int evaluations, bool postnet);
 
+/* Operations of the pitch network for one second of mel frames of a convention. */
+double model_pitch_flops(const model_config *config, const mel_convention *convention);
+
 /* Writes a model file; bf16 chooses the dtype on disk; training_json may be NULL. */
 lull_status model_write(const char *path, const model_config *config,
                         const model_parameters *parameters, const char *training_json, bool bf16,

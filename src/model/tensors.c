@@ -11,7 +11,15 @@ enum { ALIGNMENT = 16 };
 
 /* How often a role's pair stands in a network. Neighbouring rows of the residual layers take turns:
  * all of layer 0, all of layer 1, … */
-typedef enum { ONCE, EMBEDDINGS, UPSAMPLINGS, CONDITIONER_LAYERS, LAYERS, POSTNET_LAYERS, PITCH_LAYERS } times;
+typedef enum {
+    ONCE,
+    EMBEDDINGS,
+    UPSAMPLINGS,
+    CONDITIONER_LAYERS,
+    LAYERS,
+    POSTNET_LAYERS,
+    PITCH_LAYERS
+} times;
 
 /* An axis of a weight: a size of the configuration; below FIRST_SIZE a number that means itself. */
 enum {
@@ -90,6 +98,7 @@ static const row rows[MODEL_ROLES] = {
 /* clang-format on */
 
 static int count_of(const model_config *c, times times) {
+    if (c->family == MODEL_PITCH_ALONE && times != PITCH_LAYERS) return 0;
     switch (times) {
     case ONCE:
         return 1;

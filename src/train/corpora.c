@@ -15,6 +15,7 @@
 #include "train/changes.h"
 #include "train/folder.h"
 #include "train/pairs.h"
+#include "train/part.h"
 
 enum { LEFT_OUT_SHOWN = 20 };
 
@@ -47,8 +48,8 @@ static train_corpus_options corpus_options(const train_corpora_options *o, index
                                            const char *index) {
     const train_settings *s = o->settings;
     return (train_corpus_options){
-        .rate = o->config->mel.sample_rate,
-        .least_samples = (size_t)s->crop_frames * (size_t)o->config->mel.hop,
+        .rate = train_part_of(s)->rate(o->config),
+        .least_samples = train_part_of(s)->least_samples(o->config, s),
         .side = s->valid[0] == '\0' ? TRAIN_SIDE_TRAIN : TRAIN_SIDE_ALL,
         .valid_share = s->valid_share,
         .cache_bytes = (size_t)(s->cache_mb * 1048576.0),

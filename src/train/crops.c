@@ -28,6 +28,7 @@ struct train_crops {
                    smoothing */
     int64_t audio_first, audio_count; /* samples of the recording that `audio` holds */
     float *audio, *frames, *noise, *scratch, *gain, *segment;
+    train_pitch_crops *pitch; /* in place of everything else, or NULL */
 };
 
 static int frames_of_reach(const mel_convention *mel) {
@@ -75,6 +76,7 @@ lull_status train_crops_new(const model_config *config, train_corpus *corpus,
 
 void train_crops_free(train_crops *crops) {
     if (crops == NULL) return;
+    train_pitch_crops_free(crops->pitch);
     mel_envelope_free(crops->envelope);
     mel_overlap_free(crops->overlap);
     mel_frame_filter_free(crops->filter);
@@ -87,6 +89,23 @@ void train_crops_free(train_crops *crops) {
 
 int train_crops_margin(const train_crops *crops) {
     return crops->options.margin;
+}
+
+lull_status train_crops_new_pitch(train_corpus *corpus, const train_pitch_options *options,
+                                  train_crops **result, lull_error *error) {
+    *result = NULL;
+    train_crops *crops = base_alloc(1, sizeof *crops);
+    if (crops == NULL) return base_no_memory(error);
+    lull_status status = train_pitch_crops_new(corpus, options, &crops->pitch, error);
+    if (status)
+        base_free(crops);
+    else
+        *result = crops;
+    return status;
+}
+
+train_pitch_crops *train_crops_pitch(const train_crops *crops) {
+    return crops->pitch;
 }
 
 /* ---- choice ------------------------------------------------------------------------------- */

@@ -7,8 +7,28 @@ const train_part *train_part_of(const train_settings *settings) {
     static const train_part *const parts[] = {
         [TRAIN_DENOISER] = &train_part_denoiser,
         [TRAIN_POSTNET] = &train_part_postnet,
+        [TRAIN_PITCH] = &train_part_pitch,
     };
     return parts[settings->part];
+}
+
+int train_part_model_rate(const model_config *config) {
+    return config->mel.sample_rate;
+}
+
+size_t train_part_crop_samples(const model_config *config, const train_settings *settings) {
+    return (size_t)settings->crop_frames * (size_t)config->mel.hop;
+}
+
+double train_part_crop_seconds(const model_config *config, const train_settings *settings) {
+    return (double)train_part_crop_samples(config, settings) / config->mel.sample_rate;
+}
+
+lull_status train_part_crops(const model_config *config, const train_settings *settings,
+                             train_corpus *corpus, const train_crops_options *options,
+                             train_crops **crops, lull_error *error) {
+    (void)settings;
+    return train_crops_new(config, corpus, options, crops, error);
 }
 
 double train_part_loss(const train_settings *settings, const float *predicted, const float *target,

@@ -20,6 +20,16 @@ typedef struct train_place {
 typedef struct train_part {
     model_part part; /* whose tensors move; the others stay as --init had them */
 
+    /* Rate that the corpus is read at, shortest recording (samples) that is taken, and seconds of a
+     * crop. */
+    int (*rate)(const model_config *config);
+    size_t (*least_samples)(const model_config *config, const train_settings *settings);
+    double (*crop_seconds)(const model_config *config, const train_settings *settings);
+    /* Crops of a corpus (at that rate), which is borrowed, as is config. */
+    lull_status (*new_crops)(const model_config *config, const train_settings *settings,
+                             train_corpus *corpus, const train_crops_options *options,
+                             train_crops **crops, lull_error *error);
+
     /* Mel frames of context on each side of a crop. */
     int (*margin)(const model_config *config);
     train_batch_sizes (*sizes)(const model_config *config, const train_settings *settings);
@@ -51,7 +61,15 @@ typedef struct train_part {
 /* The part that settings->part names. */
 const train_part *train_part_of(const train_settings *settings);
 
-extern const train_part train_part_denoiser, train_part_postnet;
+extern const train_part train_part_denoiser, train_part_postnet, train_part_pitch;
+
+/* Of parts whose crops are in the model's own convention. */
+int train_part_model_rate(const model_config *config);
+size_t train_part_crop_samples(const model_config *config, const train_settings *settings);
+double train_part_crop_seconds(const model_config *config, const train_settings *settings);
+lull_status train_part_crops(const model_config *config, const train_settings *settings,
+                             train_corpus *corpus, const train_crops_options *options,
+                             train_crops **crops, lull_error *error);
 
 /* L1 or L2 (settings->loss) between a prediction of n values and what it should be, and its
  * gradient. */

@@ -54,13 +54,9 @@ static void mix(const model_config *config, double t, float *x, float *target, s
     }
 }
 
-static size_t crop_samples(const model_config *config, const train_settings *settings) {
-    return (size_t)settings->crop_frames * (size_t)config->mel.hop;
-}
-
 static train_batch_sizes sizes(const model_config *config, const train_settings *settings) {
     size_t frames = (size_t)(settings->crop_frames + 2 * gradient_engine_margin(config));
-    size_t samples = crop_samples(config, settings);
+    size_t samples = train_part_crop_samples(config, settings);
     return (train_batch_sizes){samples, samples, frames * (size_t)config->mel.bands};
 }
 
@@ -148,7 +144,7 @@ static lull_status create(const model_config *config, const train_settings *sett
     if (p == NULL) return base_no_memory(error);
     p->config = config;
     p->settings = settings;
-    p->samples = crop_samples(config, settings);
+    p->samples = train_part_crop_samples(config, settings);
     p->losses = base_alloc((size_t)settings->batch, sizeof *p->losses);
     lull_status status = p->losses ? LULL_OK : base_no_memory(error);
     if (!status)
@@ -189,6 +185,10 @@ static void describe(const model_config *config, char *line, size_t size) {
 
 const train_part train_part_denoiser = {
     .part = MODEL_DENOISER,
+    .rate = train_part_model_rate,
+    .least_samples = train_part_crop_samples,
+    .crop_seconds = train_part_crop_seconds,
+    .new_crops = train_part_crops,
     .margin = gradient_engine_margin,
     .sizes = sizes,
     .fill = fill,

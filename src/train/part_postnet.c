@@ -100,6 +100,10 @@ static void describe(const model_config *config, char *line, size_t size) {
 
 const train_part train_part_postnet = {
     .part = MODEL_POSTNET,
+    .rate = train_part_model_rate,
+    .least_samples = train_part_crop_samples,
+    .crop_seconds = train_part_crop_seconds,
+    .new_crops = train_part_crops,
     .margin = margin,
     .sizes = sizes,
     .fill = fill,

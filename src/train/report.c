@@ -10,7 +10,7 @@ enum { TIMING_EVERY = 100 };
 
 static void say_corpus(const train_report *r, const train_corpus *corpus) {
     size_t samples = corpus->first_sample[corpus->count];
-    int rate = r->config->mel.sample_rate;
+    int rate = corpus->rate;
     train_say(r->voice, TRAIN_LINE_EVENT,
               "corpus: %zu recordings, %.2f h at %d Hz (%zu of %zu files left out); %.0f MB kept "
               "in memory",
@@ -21,12 +21,14 @@ static void say_corpus(const train_report *r, const train_corpus *corpus) {
 static void say_network(const train_report *r) {
     const model_config *c = r->config;
     char part[256];
-    train_say(
-        r->voice, TRAIN_LINE_EVENT,
-        "network: %s, %.3f M weights, %d layers of %d channels, patches of %d; objective %s, %s",
-        c->family == MODEL_DIFFWAVE ? "diffwave" : "lull", (double)r->state->weights->total / 1e6,
-        c->layers, c->channels, c->patch, diffusion_objective_name(c->objective),
-        r->settings->bf16 ? "bfloat16 products" : "float32");
+    if (c->family != MODEL_PITCH_ALONE)
+        train_say(r->voice, TRAIN_LINE_EVENT,
+                  "network: %s, %.3f M weights, %d layers of %d channels, patches of %d; objective "
+                  "%s, %s",
+                  c->family == MODEL_DIFFWAVE ? "diffwave" : "lull",
+                  (double)r->state->weights->total / 1e6, c->layers, c->channels, c->patch,
+                  diffusion_objective_name(c->objective),
+                  r->settings->bf16 ? "bfloat16 products" : "float32");
     train_part_of(r->settings)->describe(c, part, sizeof part);
     if (part[0] != '\0') train_say(r->voice, TRAIN_LINE_EVENT, "%s", part);
 }

@@ -245,7 +245,9 @@ static lull_status prepare_steps(run *r, lull_error *error) {
                                        s->pairs ? 0.0 : s->gain_db /* a pair keeps its level */,
                                        s->degrade};
     lull_status status = train_stepper_new(&parts, &r->stepper, error);
-    if (!status) status = train_crops_new(r->config, r->corpora.training, &crops, &r->crops, error);
+    if (!status)
+        status = train_part_of(s)->new_crops(r->config, s, r->corpora.training, &crops, &r->crops,
+                                             error);
     if (!status)
         status = train_reader_new(r->crops, r->config, s, r->state.progress.step + 1,
                                   r->state.progress.crops, ranks_rank(r->ranks),

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "io/file_bytes.h"
 
-static const char *const parts[] = {"denoiser", "postnet", NULL};
+static const char *const parts[] = {"denoiser", "postnet", "pitch", NULL};
 static const char *const losses[] = {"l2", "l1", NULL};
 static const char *const densities[] = {"sine", "uniform", "start", NULL};
 static const char *const optimizers[] = {"adamw", "muon", NULL};
@@ -47,6 +47,11 @@ static const member recipe[] = {
          "which diffusion times are drawn: the middle more often, all alike, or the first"),
     NUMBER(gain_db, 0, 60, "6", "recordings are made louder or softer by up to this"),
     NUMBER(degrade, 0, 1, "0.5", "share of crops whose mel is blurred as acoustic models blur"),
+    NUMBER(
+        speed, 0, 0.7, "0.25",
+        "pitch network: natural logarithm by which half of the crops are played faster or slower"),
+    INT(conventions, 0, 4096, "64",
+        "pitch network: mel conventions drawn at random, beside those with names"),
     BOOL(pairs, "false", "trained on mels that an acoustic model predicted, with their recordings"),
     BOOL(bf16, "false", "bfloat16 products; sums and weights are float32"),
     {0},
@@ -58,7 +63,8 @@ static const member run[] = {
     NUMBER(valid_share, 0, 0.5, "0.03", "that part"),
     TEXT(init, NULL, "model whose weights it starts from"),
     NAME(part, parts, "denoiser",
-         "the denoiser, or for --init's model a postnet: it mends mels that acoustic models blur"),
+         "the denoiser; for --init's model a postnet, which mends mels that acoustic models blur; "
+         "for it, or alone, a pitch network"),
     UINT64(max_steps, NULL, "end after this many steps"),
     NUMBER(max_hours, 0, 1e6, NULL, "end after this time (no limit at all: 12)"),
     UINT64(eval_every, "1000", "steps between evaluations"),
@@ -90,10 +96,35 @@ void train_settings_postnet(train_settings *settings) {
         members_set(train_settings_members, settings, at[0], at[1], NULL);
 }
 
+void train_settings_pitch(train_settings *settings) {
+    static const char *const wanted[] = {
+        "part",    "pitch",     "batch",   "16",      "crop_frames", "96",      "rate",
+        "2e-3",    "optimizer", "adamw",   "warm_up", "100",         "average", "0.998",
+        "degrade", "0.33",      "samples", "0",       NULL};
+    for (const char *const *at = wanted; *at; at += 2)
+        members_set(train_settings_members, settings, at[0], at[1], NULL);
+}
+
+static lull_status check_pitch(const train_settings *settings, const model_config *config,
+                               lull_error *error) {
+    if (config->pitch_channels == 0)
+        return base_fail(error, LULL_INVALID,
+                         "the model has no pitch network to train: network.pitch.channels is 0");
+    if (settings->optimizer != TRAIN_ADAMW)
+        return base_fail(error, LULL_INVALID, "a pitch network is trained with --optimizer adamw");
+    if (settings->stft > 0.0)
+        return base_fail(error, LULL_INVALID, "the STFT loss is the denoiser's");
+    return LULL_OK;
+}
+
 lull_status train_settings_check(const train_settings *settings, const model_config *config,
                                  lull_error *error) {
     lull_status status = members_check(train_settings_members, settings, "training", error);
     if (status) return status;
+    if (settings->part == TRAIN_PITCH) return check_pitch(settings, config, error);
+    if (config->family == MODEL_PITCH_ALONE)
+        return base_fail(error, LULL_INVALID,
+                         "the model is a pitch network alone: --part pitch trains it");
     if (settings->part == TRAIN_POSTNET) {
         if (config->postnet_channels == 0)
             return base_fail(error, LULL_INVALID,
@@ -121,16 +152,16 @@ char *train_settings_facts(const train_settings *settings, uint64_t steps, doubl
     json_writer writer = json_writer_new();
     yyjson_mut_val *facts = writer.root;
     yyjson_doc *tree = NULL;
-    if (settings->part == TRAIN_POSTNET) {
+    if (settings->part != TRAIN_DENOISER) {
         if (json_parse(before, strlen(before), "training", &tree, NULL) == LULL_NO_MEMORY)
             writer.lost = true;
         size_t i, n;
         yyjson_val *key, *value;
         yyjson_obj_foreach(yyjson_doc_get_root(tree), i, n, key, value) {
-            if (!yyjson_equals_str(key, "postnet"))
+            if (!yyjson_equals_str(key, parts[settings->part]))
                 json_add_copy(&writer, writer.root, yyjson_get_str(key), value);
         }
-        facts = json_add_object(&writer, writer.root, "postnet");
+        facts = json_add_object(&writer, writer.root, parts[settings->part]);
     }
     members_print(recipe, settings, &writer, facts);
     json_add_whole(&writer, facts, "steps", steps);

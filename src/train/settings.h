@@ -10,7 +10,7 @@ typedef enum { TRAIN_DENSITY_SINE, TRAIN_DENSITY_UNIFORM, TRAIN_DENSITY_START } 
 typedef enum { TRAIN_ADAMW, TRAIN_MUON } train_optimizer;
 typedef enum { TRAIN_COSINE, TRAIN_CONSTANT } train_course;
 
-typedef enum { TRAIN_DENOISER, TRAIN_POSTNET } train_trained;
+typedef enum { TRAIN_DENOISER, TRAIN_POSTNET, TRAIN_PITCH } train_trained;
 
 enum { TRAIN_PATH_SIZE = 4096 };
 
@@ -34,6 +34,8 @@ typedef struct train_settings {
     double stft; /* weight of the multi-resolution STFT term; not with the noise objective */
     int density; /* train_density of t */
     double gain_db, degrade;
+    double speed;    /* pitch network: natural logarithm by which recordings are played faster */
+    int conventions; /* and mel conventions drawn for it beside the named ones */
     bool bf16;
 
     uint64_t max_steps; /* 0 = no limit */
@@ -49,8 +51,9 @@ typedef struct train_settings {
 extern const member train_settings_members[];
 
 void train_settings_default(train_settings *settings);
-/* What training a postnet wants in place of the defaults above. */
+/* What training a postnet or a pitch network wants in place of the defaults above. */
 void train_settings_postnet(train_settings *settings);
+void train_settings_pitch(train_settings *settings);
 lull_status train_settings_check(const train_settings *settings, const model_config *config,
                                  lull_error *error);
 
@@ -65,7 +68,7 @@ char *train_settings_print(const train_settings *settings, const model_config *c
 lull_status train_settings_parse(const void *bytes, size_t size, const char *name,
                                  train_settings *settings, model_config *config, lull_error *error);
 /* The "training" member alone, as facts for a model file (no paths of this machine). A postnet's
- * are the member "postnet" of what `before`, the facts of the model that it was added to, says.
+ * or pitch network's are the member "postnet" or "pitch" of what `before`, the facts of the model that it was added to, says.
  * before may be "". base_free. */
 char *train_settings_facts(const train_settings *settings, uint64_t steps, double audio_seconds,
                            const char *before);

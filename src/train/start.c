@@ -7,16 +7,33 @@
 #include "base/memory.h"
 #include "model/model.h"
 
-/* The weights of a model that has none for the postnet: they stand before the postnet's. */
-static lull_status read_without_postnet(const model_config *whole, const safetensors *file,
-                                        const char *path, model_parameters *weights,
-                                        lull_error *error) {
+/* Values of tensor `to` among those that were read, or NULL. */
+static const float *same_tensor(const model_parameters *read, const model_tensor *to) {
+    for (size_t i = 0; i < read->tensor_count; i++) {
+        const model_tensor *from = &read->tensors[i];
+        if (from->role == to->role && from->index == to->index && from->bias == to->bias)
+            return read->data + from->offset;
+    }
+    return NULL;
+}
+
+/* The weights of a model that lacks the postnet or the pitch network that this one has. */
+static lull_status read_what_there_is(const model_config *whole, const safetensors *file,
+                                      const char *path, model_parameters *weights,
+                                      lull_error *error) {
     model_config config = *whole;
     model_parameters *read = NULL;
-    config.postnet_channels = config.postnet_layers = config.postnet_look_ahead = 0;
+    if (!safetensors_find(file, "postnet.conv1.weight"))
+        config.postnet_channels = config.postnet_layers = config.postnet_look_ahead = 0;
+    if (!safetensors_find(file, "pitch.conv1.weight"))
+        config.pitch_channels = config.pitch_layers = config.pitch_look_ahead = 0;
     lull_status status = model_parameters_new(&config, &read, error);
     if (!status) status = model_parameters_read(read, file, "", path, error);
-    if (!status) memcpy(weights->data, read->data, read->size * sizeof(float));
+    for (size_t i = 0; i < weights->tensor_count && !status; i++) {
+        const model_tensor *to = &weights->tensors[i];
+        const float *values = same_tensor(read, to);
+        if (values) memcpy(weights->data + to->offset, values, to->count * sizeof *values);
+    }
     model_parameters_free(read);
     return status;
 }
@@ -28,10 +45,7 @@ static lull_status begin(const train_start_options *o, train_state *state, lull_
         safetensors *file = NULL;
         lull_status status = safetensors_open(init, &file, error);
         if (status) return status;
-        if (o->config->postnet_channels > 0 && !safetensors_find(file, "postnet.conv1.weight"))
-            status = read_without_postnet(o->config, file, init, state->weights, error);
-        else
-            status = model_parameters_read(state->weights, file, "", init, error);
+        status = read_what_there_is(o->config, file, init, state->weights, error);
         safetensors_close(file);
         if (status) return status;
     }
@@ -82,7 +96,8 @@ lull_status train_start(const train_start_options *o, train_state *state, train_
 lull_status train_start_facts(const train_settings *settings, char **facts, lull_error *error) {
     lull_model *model = NULL;
     const char *text = "";
-    if (settings->part != TRAIN_DENOISER && !lull_model_open(settings->init, &model, NULL))
+    if (settings->part != TRAIN_DENOISER && settings->init[0] != '\0' &&
+        !lull_model_open(settings->init, &model, NULL))
         text = model->training_json;
     *facts = base_strdup(text);
     lull_model_close(model);

@@ -63,8 +63,7 @@ double train_stepper_crops(const train_stepper *p) {
 }
 
 double train_stepper_audio(const train_stepper *p) {
-    const mel_convention *mel = &p->with.config->mel;
-    return train_stepper_crops(p) * p->with.settings->crop_frames * mel->hop / mel->sample_rate;
+    return train_stepper_crops(p) * p->part->crop_seconds(p->with.config, p->with.settings);
 }
 
 double train_stepper_flops(const train_stepper *p) {

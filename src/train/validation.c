@@ -15,7 +15,7 @@ static lull_status fill(const model_config *config, const train_settings *settin
                                          0.0, degrade};
     const train_place place = {0, 0, settings->valid_crops};
     train_crops *crops = NULL;
-    lull_status status = train_crops_new(config, corpus, &options, &crops, error);
+    lull_status status = part->new_crops(config, settings, corpus, &options, &crops, error);
     if (!status)
         status =
             train_batch_new(part->sizes(config, settings), settings->valid_crops, batch, error);
@@ -35,7 +35,7 @@ lull_status train_validation_new(train_validation *v, const model_config *config
     if (corpus != NULL) status = fill(config, &own, corpus, 0.0, &v->exact, error);
     if (corpus != NULL && !status && settings->degrade > 0.0)
         status = fill(config, &own, corpus, 1.0, &v->degraded, error);
-    if (!status && settings->samples > 0)
+    if (!status && settings->samples > 0 && config->family != MODEL_PITCH_ALONE)
         status = train_samples_new(run, config, corpus ? corpus : other, settings->samples,
                                    &v->samples, error);
     return status;

@@ -169,6 +169,11 @@ lull_status vocoder_path_init(vocoder_path *p, const lull_model *model,
                               lull_error *error) {
     p->model = model;
     p->convention = *convention;
+    if (model && model->config.family == MODEL_PITCH_ALONE)
+        return base_fail(error, LULL_UNSUPPORTED,
+                         "%s is a pitch network alone and makes no speech by itself: choose a model "
+                         "with a denoiser",
+                         model->config.name);
     lull_status status =
         vocoder_resolve_options(options, model ? &model->config : NULL, &p->options, error);
     if (!status && model) status = init_network(p, error);

@@ -218,6 +218,26 @@ static void empty_bands(void **state) {
     assert_non_null(strstr(error.message, "fmax"));
 }
 
+/* What a mel does not look at is silence, not noise as loud as the lowest band. */
+static void nothing_below_fmin(void **state) {
+    (void)state;
+    lull_error error;
+    mel_convention c = hifigan16();
+    c.fmin = 80;
+    mel_envelope *envelope;
+    assert_ok(mel_envelope_new(&c, tilt, &envelope, &error), error);
+    float frame[80], gain[513];
+    for (int b = 0; b < 80; b++) frame[b] = -4;
+    mel_envelope_colouring_gain(envelope, frame, gain);
+    for (int k = 0; k < 513; k++) {
+        const double hz = k * 16000.0 / 1024;
+        if (hz <= 40) assert_true(gain[k] == 0);
+        if (hz >= 80 && hz < 7500) assert_true(gain[k] > 0);
+        if (k > 0 && hz > 40 && hz < 80) assert_true(gain[k] > gain[k - 1]);
+    }
+    mel_envelope_free(envelope);
+}
+
 static void bad_arguments(void **state) {
     (void)state;
     lull_error error;
@@ -261,6 +281,7 @@ int main(void) {
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(frames_add_up_to_the_whole),
         cmocka_unit_test(nothing_above_fmax),
+        cmocka_unit_test(nothing_below_fmin),
         cmocka_unit_test(empty_bands),
         cmocka_unit_test(bad_arguments),
         cmocka_unit_test(failing_allocations),

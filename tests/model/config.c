@@ -23,6 +23,8 @@ static void presets_are_valid(void **state) {
     /* 30 layers in cycles of 10: 3 × 1023 samples each way. */
     assert_int_equal(model_config_network_look_ahead(&config), 3069);
     assert_int_equal(model_config_frames_per_hop(&config), 256);
+    model_config_pitch(&config);
+    if (model_config_check(&config, "pitch", &error)) fail_msg("%s", error.message);
 }
 
 static void survives_printing(model_config *config) {
@@ -48,6 +50,12 @@ static void round_trip(void **state) {
     model_config_default(&config);
     survives_printing(&config);
     model_config_diffwave(&config);
+    survives_printing(&config);
+
+    model_config_pitch(&config);
+    survives_printing(&config);
+    model_config_default(&config);
+    model_config_add_pitch(&config);
     survives_printing(&config);
 
     model_config_default(&config);
@@ -99,8 +107,14 @@ static void refuses(void **state) {
         {"{} {}", ":1:4: not valid JSON", LULL_FORMAT},
         {"{\"format\": 2}", "reads format 1", LULL_UNSUPPORTED},
         {"{\"format\": \"lull-bootstrap-1\"}", "lull-bootstrap-1", LULL_UNSUPPORTED},
-        {"{\"family\": \"wavegrad\"}", "family is \"wavegrad\", expected one of lull or diffwave",
-         LULL_FORMAT},
+        {"{\"family\": \"wavegrad\"}",
+         "family is \"wavegrad\", expected one of lull, diffwave or pitch", LULL_FORMAT},
+        {"{\"family\": \"pitch\", \"network\": {\"pitch\": {\"channels\": 0}}}",
+         "network.pitch.channels above 0", LULL_INVALID},
+        {"{\"network\": {\"pitch\": {\"channels\": 8, \"layers\": 1}}}", "it needs 2 at least",
+         LULL_INVALID},
+        {"{\"network\": {\"pitch\": {\"channels\": 8, \"layers\": 3, \"look_ahead\": 4}}}",
+         "0 to 3 are possible", LULL_INVALID},
         {"{\"colour\": 1}", "colour is not known", LULL_FORMAT},
         {"{\"network\": {\"chanels\": 96}}", "network.chanels is not known", LULL_FORMAT},
         {"{\"network\": {\"channels\": 96, \"channels\": 97}}", "stands twice", LULL_FORMAT},

@@ -1,8 +1,10 @@
 /* Model files: written, opened, described, and every way in which one can be broken. */
 #include "base/memory.h"
 #include "goldens.h"
+#include "mel/frame_features.h"
 #include "model/embedding.h"
 #include "model/model.h"
+#include "model/pitch_network.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -364,6 +366,33 @@ static void every_allocation_may_fail(void **state) {
     lull_model_close(model);
 }
 
+/* A pitch network alone: written, opened, described; it has no mel and no operations of a denoiser. */
+static void pitch_alone(void **state) {
+    const folder *f = *state;
+    model_config config;
+    model_config_pitch(&config);
+    config.pitch_channels = 12;
+    config.pitch_layers = 3;
+    model_parameters *p = small_parameters(&config);
+    assert_int_equal(p->tensor_count, 6);
+    for (size_t i = 0; i < p->tensor_count; i++) assert_int_equal(p->tensors[i].part, MODEL_PITCH);
+    assert_int_equal(model_write(f->file, &config, p, NULL, true, NULL), LULL_OK);
+    lull_model *model = NULL;
+    lull_error error;
+    assert_int_equal(lull_model_open(f->file, &model, &error), LULL_OK);
+    const lull_model_info *info = lull_model_get_info(model);
+    assert_string_equal(info->family, "pitch");
+    assert_string_equal(info->convention, "");
+    assert_int_equal(info->parameters, p->total);
+    assert_true(info->flops_per_second == 0);
+    const double macs = 3.0 * (MEL_FEATURES * 12 + 12 * 12 + 12 * PITCH_OUTPUTS);
+    mel_convention mel;
+    assert_int_equal(mel_convention_named("hifigan-22k", 0, &mel, NULL), LULL_OK);
+    assert_true(fabs(model_pitch_flops(&config, &mel) - 2 * macs * 22050 / 256) < 1);
+    lull_model_close(model);
+    model_parameters_free(p);
+}
+
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void) {
@@ -384,6 +413,7 @@ int main(void) {
         FILE_TEST(truncated),
         FILE_TEST(no_file),
         FILE_TEST(every_allocation_may_fail),
+        FILE_TEST(pitch_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -601,6 +601,88 @@ static void postnet_of_a_model(void **state) {
     tear_down(&f);
 }
 
+/* Loss in the last lines of a run's log.jsonl less that of its first ones. */
+static double fall_of_loss(const fixture *f, const char *name) {
+    char path[TEST_PATH], inside[TEST_PATH];
+    size_t size;
+    snprintf(inside, sizeof inside, "%s/log.jsonl", name);
+    join(path, f->folder, inside);
+    char *text = read_all(path, &size);
+    double losses[4 * STEPS];
+    int n = 0;
+    for (char *at = text; n < 4 * STEPS && (at = strstr(at, "\"loss\":")) != NULL; at += 7)
+        losses[n++] = strtod(at + 7, NULL);
+    free(text);
+    assert_true(n >= 12);
+    double first = 0, last = 0;
+    for (int i = 0; i < 5; i++) {
+        first += losses[i] / 5;
+        last += losses[n - 1 - i] / 5;
+    }
+    print_message("  loss %.4f at first, %.4f at the end\n", first, last);
+    return first - last;
+}
+
+/* A pitch network by itself: it learns; stopped and resumed it ends where it would have. Then one for
+ * a model that has a denoiser, which stays bit for bit. */
+static void pitch_network(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    model_config bare = f.config;
+    f.settings.max_steps = 3;
+    train_fine(&f, "bare", false, 2);
+    model_parameters *before = weights_of(&f, "bare/model.safetensors", &bare);
+
+    model_config_pitch(&f.config);
+    f.config.pitch_channels = 16;
+    f.config.pitch_layers = 3;
+    train_settings_pitch(&f.settings);
+    f.settings.batch = 4;
+    f.settings.crop_frames = 16;
+    f.settings.conventions = 3;
+    f.settings.valid_crops = 4;
+    f.settings.average = 0.9;
+    f.settings.max_steps = STEPS;
+    f.settings.checkpoint_steps = STEPS / 2;
+    f.settings.warm_up = 2;
+    train_result result;
+    lull_error error = {0};
+    f.settings.optimizer = TRAIN_MUON;
+    assert_int_equal(train_in(&f, "none", false, 1, NULL, &result, &error), LULL_INVALID);
+    f.settings.optimizer = TRAIN_ADAMW;
+    f.settings.part = TRAIN_DENOISER;
+    assert_int_equal(train_in(&f, "none", false, 1, NULL, &result, &error), LULL_INVALID);
+    assert_non_null(strstr(error.message, "--part pitch"));
+    f.settings.part = TRAIN_PITCH;
+
+    train_fine(&f, "alone", false, 3);
+    assert_true(fall_of_loss(&f, "alone") > 0.05);
+    char run[TEST_PATH];
+    pid_t child = train_in_child(&f, "halves", false, NULL);
+    const struct timespec pause = {0, 90000000};
+    nanosleep(&pause, NULL);
+    int how;
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    join(run, f.folder, "halves/config.json");
+    train_fine(&f, "halves", access(run, F_OK) == 0, 2);
+    same_runs(&f, "alone", "halves");
+
+    f.config = bare;
+    model_config_add_pitch(&f.config);
+    f.config.pitch_channels = 8;
+    snprintf(f.settings.init, sizeof f.settings.init, "%s/bare/model.safetensors", f.folder);
+    f.settings.max_steps = 4;
+    train_fine(&f, "with", false, 1);
+    model_parameters *after = weights_of(&f, "with/model.safetensors", &f.config);
+    assert_true(after->size > before->size);
+    assert_memory_equal(before->data, after->data, before->size * sizeof(float));
+    model_parameters_free(before);
+    model_parameters_free(after);
+    tear_down(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_and_resumed),
@@ -613,6 +695,7 @@ int main(void) {
         cmocka_unit_test(accumulation),
         cmocka_unit_test(learns),
         cmocka_unit_test(postnet_of_a_model),
+        cmocka_unit_test(pitch_network),
         cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,15 @@
+/* The mel conventions that the pitch network is trained on: those with names, and others drawn at
+ * random around what people use, so that it serves those that nobody named. */
+#ifndef TRAIN_PITCH_POOL_H
+#define TRAIN_PITCH_POOL_H
+
+#include "mel/convention.h"
+
+/* Convention `index` of the pool of a seed: windows of 20 to 85 ms, hops of 4 to 20 ms (at most
+ * half a window), 60 to 130 bands, Slaney's scale or HTK's, filters of unit area or unit peak, fmin
+ * 0 to 100 Hz, fmax 7 to 12 kHz (or half the rate, where that is less), amplitude or power, floors
+ * of 1e-10 to 1e-5 and frames centred or not, at 16, 22.05 or 24 kHz. Always valid. A function of
+ * (seed, index) alone. */
+void train_pitch_pool_draw(uint64_t seed, int index, mel_convention *convention);
+
+#endif
