@@ -12,10 +12,11 @@
 enum { MOST_FRAMES = 600 };
 
 /* A histogram is enough for medians, and needs no memory that could be missing. */
-enum { BINS = 2048 };
+enum { BINS = 1024 };
 typedef struct histogram {
     double low, step;
-    size_t count[BINS], total;
+    uint32_t count[BINS];
+    size_t total;
 } histogram;
 
 static void histogram_init(histogram *h, double low, double high) {
