@@ -153,17 +153,31 @@ void mel_envelope_wanted(const mel_envelope *envelope, const float *frame, float
         wanted[b] = fminf(fmaxf(wanted[b], low), high);
 }
 
+/* By itself, so that only conventions of power take its stack. */
+__attribute__((noinline)) static void bands_of_squares(const mel_envelope *envelope,
+                                                       const float *magnitude, float *mel) {
+    enum { PIECE = 512 };
+    const mel_filterbank *f = envelope->filterbank;
+    float squares[PIECE];
+    for (int b = 0; b < f->bands; b++) {
+        const float *weights = f->weights + f->offset[b], *x = magnitude + f->start[b];
+        float sum = 0;
+        for (int from = 0; from < f->count[b]; from += PIECE) {
+            const int n = f->count[b] - from < PIECE ? f->count[b] - from : PIECE;
+            for (int i = 0; i < n; i++) squares[i] = x[from + i] * x[from + i];
+            for (int i = 0; i < n; i++) sum += weights[from + i] * squares[i];
+        }
+        mel[b] = sum;
+    }
+}
+
 void mel_envelope_correction(const mel_envelope *envelope, const float *wanted,
                              const float *magnitude, float *gain) {
     const mel_filterbank *f = envelope->filterbank;
     const mel_kernels *kernels = envelope->kernels;
     float mel[MEL_MAX_BANDS], values[MEL_MAX_BANDS + 1];
     if (envelope->convention.power == 2) {
-        float squares[MEL_MAX_FFT / 2 + 1 + 31];
-        const size_t count = (size_t)f->bins + 31;
-        memcpy(squares, magnitude, count * sizeof *squares);
-        mel_filterbank_raise(&envelope->convention, squares, (int)count);
-        kernels->bands(f, squares, mel);
+        bands_of_squares(envelope, magnitude, mel);
     } else {
         kernels->bands(f, magnitude, mel);
     }
