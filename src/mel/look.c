@@ -138,13 +138,24 @@ size_t mel_look_silence_padding(const mel_convention *convention, float *frames,
     return count;
 }
 
+static void add_difference(histogram *h, double difference) {
+    histogram_add(h, log10(fabs(difference) + 1e-12));
+}
+
+static double median_difference(const histogram *h) {
+    return h->total ? pow(10, histogram_at(h, 0.5)) : 0;
+}
+
 void mel_look_at(const mel_convention *convention, const float *frames, size_t n, mel_look *look) {
     const size_t bands = (size_t)convention->bands;
-    double sum = 0, squares = 0, time = 0, across = 0;
+    double sum = 0, squares = 0;
     float silent[MEL_MAX_BANDS];
+    histogram time, across; /* of differences' logarithms: of any unit */
+    histogram_init(&time, -9, 7);
+    histogram_init(&across, -9, 7);
     silent_frame(convention, silent);
     *look = (mel_look){.frames = n, .bands = bands, .lowest = HUGE_VAL, .highest = -HUGE_VAL};
-    size_t used = 0, pairs = 0, neighbours = 0, lowest = 0;
+    size_t used = 0, lowest = 0;
     for (size_t f = 0; f < n; f++) {
         const float *x = frames + f * bands;
         if (is_padding(convention, x, silent)) {
@@ -157,8 +168,8 @@ void mel_look_at(const mel_convention *convention, const float *frames, size_t n
             look->highest = fmax(look->highest, v);
             sum += v;
             squares += v * v;
-            if (b > 0) across += fabs(v - (double)x[b - 1]), neighbours++;
-            if (f > 0) time += fabs(v - (double)x[b - bands]), pairs++;
+            if (b > 0) add_difference(&across, v - (double)x[b - 1]);
+            if (f > 0) add_difference(&time, v - (double)x[b - bands]);
         }
         used += bands;
     }
@@ -173,8 +184,8 @@ void mel_look_at(const mel_convention *convention, const float *frames, size_t n
     look->constant = look->lowest == look->highest;
     look->mean = sum / (double)used;
     look->deviation = sqrt(fmax(squares / (double)used - look->mean * look->mean, 0));
-    look->along_time = pairs ? time / (double)pairs : 0;
-    look->along_bands = neighbours ? across / (double)neighbours : 0;
+    look->along_time = median_difference(&time);
+    look->along_bands = median_difference(&across);
     mel_look_listen(convention, frames, n, &look->sound);
 }
 
@@ -194,11 +205,12 @@ bool mel_look_is_float64(const float *values, size_t count) {
             fabs(value) < 1e5 && (fabs(value) > 1e-9 || value == 0) && isfinite(values[2 * i + 1]);
     }
     return pairs >= 16 && sane * 50 >= pairs * 49 &&
-           (wild * 5 >= pairs || (zero + wild) * 2 > pairs) && zero < pairs && 4 * upper_zero < zero + wild;
+           (wild * 5 >= pairs || (zero + wild) * 2 > pairs) && zero < pairs &&
+           4 * upper_zero < zero + wild;
 }
 
 bool mel_look_is_turned(const mel_look *look) {
     return look->frames - look->padded >= 8 && look->bands >= 8 &&
-           look->along_time > 2.5 * look->along_bands &&
-           look->along_time > 0.3 * look->deviation && look->along_bands > 0.03 * look->deviation;
+           look->along_time > 2.5 * look->along_bands && look->along_time > 0.3 * look->deviation &&
+           look->along_bands > 0.03 * look->deviation;
 }

@@ -21,7 +21,7 @@ typedef struct mel_look {
     size_t frames, bands;
     double lowest, highest, mean, deviation;
     double at_lowest;               /* share of values within 1e-4 of the lowest */
-    double along_time, along_bands; /* mean |difference| of neighbours */
+    double along_time, along_bands; /* median |difference| of neighbours */
     size_t padded;                  /* frames of one number in all bands, not silence */
     bool constant;                  /* all numbers are one */
     mel_sound sound;                /* as the convention says */
