@@ -555,7 +555,7 @@ int bench_synth(int argc, char **argv) {
         "Measures synthesis on this machine: speed by precision, steps, threads and size\n"
         "of pushes, latency, memory, and where the time goes. INPUT: a mel spectrogram or\n"
         "recording in place of made-up speech. 'lull bench pulls --help': single pulls;\n"
-        "'lull bench train --help': training; 'lull bench fft --help': Fourier transforms.\n"
+        "'lull bench train --help': training; 'lull bench fft --help': transforms.\n"
         "LULL_CPU=NAME in the environment forces the kernels: see lull(1).",
         NULL,
         options,

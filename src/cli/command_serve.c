@@ -290,8 +290,8 @@ int command_serve(int argc, char **argv) {
         "[OPTIONS] --socket PATH",
         "Takes streams of mel frames from other programs and gives samples back, many at\n"
         "a time (docs/serve.md has the protocol). Options of synthesis are what clients\n"
-        "get that do not ask for others; --threads: that all streams share (default: one for\n"
-        "each processor). Ends on SIGINT or SIGTERM.",
+        "get that do not ask for others; --threads: that all streams share (default: one\n"
+        "for each processor). Ends on SIGINT or SIGTERM.",
         NULL,
         options,
         0,

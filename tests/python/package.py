@@ -113,8 +113,8 @@ class Package(unittest.TestCase):
                 try: call()
                 except kind as error: assert word in str(error) and "\\n" not in str(error), error
                 else: raise AssertionError(word)
-            refused(l.MismatchError, "log", lambda: v((m - m.mean()) / m.std()))
-            refused(l.MismatchError, "log", lambda: v(n.exp(m)))
+            refused(l.MismatchError, "standardised", lambda: v((m - m.mean()) / m.std()))
+            refused(l.MismatchError, "linear", lambda: v(n.exp(m)))
             refused(l.NotFiniteError, "NaN", lambda: v(m * n.nan))
             refused(ValueError, "80 bands", lambda: v(m[:40]))
             refused(ValueError, "80", lambda: v(m[None].repeat(2, 0)))
