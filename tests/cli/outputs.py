@@ -91,7 +91,9 @@ class Kept(Case):
     def test_a_hangup_leaves_nothing(self):
         environment = dict(os.environ, LULL_MODEL=MODEL)
         running = subprocess.Popen([PROGRAM, "synth", "-", *QUICK, "-o", "x.wav"], stdin=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, cwd=self.folder, env=environment)
+                                   stderr=subprocess.PIPE, cwd=self.folder, env=environment,
+                                   # Under nohup it would stay ignored.
+                                   preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
         running.stdin.write(raw_bytes(speech_frames(FRAMES)))
         running.stdin.flush()
         deadline = time.monotonic() + 60
