@@ -44,7 +44,9 @@ class Train(Case):
 
     def start(self, *words, run="run"):
         process = subprocess.Popen([PROGRAM, "train", "corpus", "-o", run, "--max-steps", "1000000", *TINY, *words],
-                                   cwd=self.folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+                                   cwd=self.folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                   # Under nohup it would stay ignored.
+                                   preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
