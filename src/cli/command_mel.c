@@ -18,6 +18,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <strings.h>
 #include <sys/stat.h>
 
@@ -77,8 +78,10 @@ static lull_status write_array(const char *path, const mel_settings *settings, c
         status = npy_write(path, data, 2, shape, error);
         /* Not beside a device or pipe. */
         if (status == LULL_OK && !settings->bare && stat(path, &facts) == 0 &&
-            S_ISREG(facts.st_mode))
+            S_ISREG(facts.st_mode)) {
             status = write_beside(path, text, error);
+            if (status != LULL_OK) unlink(path); /* both or none */
+        }
     }
 done:
     base_free(text);

@@ -65,7 +65,7 @@ class PlayCase(Case):
     def float_wav(self, name):
         data = self.read(name)
         at = data.index(b"data")
-        return live.floats(data[at + 8:])
+        return live.floats(data[at + 8:at + 8 + int.from_bytes(data[at + 4:at + 8], "little")])
 
 
 @live.patient

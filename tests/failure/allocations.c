@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "model/model.h"
+#include "cli/reading.h"
 #include "cli/commands.h"
 #include "cli/serve_protocol.h"
 #include "cli/serve_stream.h"
@@ -302,6 +304,13 @@ static int serve_once(void) {
         fprintf(stderr, "lull: %s\n", error.message);
         return 1;
     }
+    cli_reading reading = {0};
+    if (cli_reading_init(&reading, &(cli_input_options){0}, &model->config.mel, &model->config.mel,
+                         &error)) {
+        fprintf(stderr, "lull: %s\n", error.message);
+        lull_model_close(model);
+        return 1;
+    }
     unsigned char hello[SERVE_HELLO_SIZE], header[SERVE_HEADER_SIZE], payload[8 * 4 * 6];
     serve_put_hello(
         &(serve_hello){.bands = 8, .seed = 1, .steps = 1, .refine = 1, .refine_window = 1}, hello);
@@ -318,6 +327,8 @@ static int serve_once(void) {
     lull_options options;
     lull_options_init(&options);
     serve_limits limits = {.model = model,
+                           .reading = &reading,
+                           .info = lull_model_get_info(model),
                            .options = options,
                            .most_steps = 4,
                            .hello_seconds = 60,
@@ -332,6 +343,7 @@ static int serve_once(void) {
     for (ssize_t n; (n = recv(pair[0], answer + got, sizeof answer - got, 0)) > 0;)
         got += (size_t)n;
     close(pair[0]);
+    cli_reading_clear(&reading);
     lull_model_close(model);
     if (!result.error.status) return 0;
     /* The client is told. */
