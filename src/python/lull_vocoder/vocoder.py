@@ -37,16 +37,31 @@ def _convention_info(text: bytes) -> ConventionInfo:
 
 
 class _Model:
-    """A model file, open until nothing uses it any more."""
+    """A model file, open until nothing uses it any more: itself and every stream of it count, because Python finalizes
+    what goes in a circle, as everything does when it ends, in any order."""
+
+    _lock = threading.Lock()
 
     def __init__(self, path: str):
+        self._users = 1
         self.handle, error = c_void_p(), Error()
         check(lull.lull_model_open(os.fsencode(path), byref(self.handle), byref(error)), error)
         self.info = lull.lull_model_get_info(self.handle).contents
 
-    def __del__(self):
-        if getattr(self, "handle", None):
+    def take(self) -> None:
+        with self._lock:
+            self._users += 1
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._users -= 1
+            last = self._users == 0
+        if last and self.handle:
             lull.lull_model_close(self.handle)
+
+    def __del__(self):
+        if hasattr(self, "handle"):
+            self.give_back()
 
 
 def _default_model() -> str:
@@ -168,10 +183,15 @@ class Stream:
         self._pulling, self._pushing, error = threading.Lock(), threading.Lock(), Error()
         options = vocoder._options("live", seed)
         check(lull.lull_vocoder_new(vocoder._handle, byref(options), byref(self._handle), byref(error)), error)
+        self._model = vocoder._model
+        if self._model:
+            self._model.take()
 
     def __del__(self):
         if getattr(self, "_handle", None):
             lull.lull_vocoder_free(self._handle)
+            if getattr(self, "_model", None):
+                self._model.give_back()
 
     @property
     def latency(self) -> float:
