@@ -169,7 +169,7 @@ void mel_look_at(const mel_convention *convention, const float *frames, size_t n
             sum += v;
             squares += v * v;
             if (b > 0) add_difference(&across, v - (double)x[b - 1]);
-            if (f > 0) add_difference(&time, v - (double)x[b - bands]);
+            if (f > 0) add_difference(&time, v - (double)(x - bands)[b]);
         }
         used += bands;
     }
