@@ -40,8 +40,9 @@ lull_status frame_source_open(const char *path, const cli_reading *reading, fram
     if (!s) return base_no_memory(error);
     s->reading = reading;
     s->bands = (size_t)reading->input.bands;
-    lull_status status = strcmp(path, "-") == 0 ? open_stream(s, error)
-                                                : cli_read_input(path, reading, &s->frames, &s->count, error);
+    lull_status status = strcmp(path, "-") == 0
+                             ? open_stream(s, error)
+                             : cli_read_input(path, reading, &s->frames, &s->count, error);
     if (status) {
         frame_source_free(s);
         return status;
@@ -84,8 +85,8 @@ static lull_status turn_into_array(frame_source *s, int stop, lull_error *error)
     } else if (status == LULL_OK) {
         status = npy_parse(all, size, cli_standard_input, &array, error);
         if (status == LULL_OK)
-            status = cli_arrange_array(&array, cli_standard_input, s->reading, &s->frames, &s->count,
-                                       error);
+            status = cli_arrange_array(&array, cli_standard_input, s->reading, &s->frames,
+                                       &s->count, error);
     }
     npy_free(&array);
     base_free(all);
@@ -142,6 +143,8 @@ static lull_status next_of_stream(frame_source *s, int stop, float *frames, size
         s->have += got;
     }
     size_t whole = s->have / frame_bytes;
+    if (whole > room)
+        whole = room; /* what told that it is a stream may be more than is asked for */
     decode(s->bytes, whole * bands, frames);
     s->have -= whole * frame_bytes;
     memmove(s->bytes, s->bytes + whole * frame_bytes, s->have);
