@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/printable.h"
 
 enum { PLACE_SIZE = 128, SHOWN_SIZE = 96, EXPECTED_SIZE = 256 };
 
@@ -121,7 +122,10 @@ static bool read_name(const member *row, int *field, const char *text) {
 }
 
 static bool read_text(const member *row, char *field, const char *text, size_t length) {
-    if (length >= row->capacity || !printable(text, length)) return false;
+    char same[512];
+    if (length >= row->capacity || length >= sizeof same || !printable(text, length)) return false;
+    /* What is not UTF-8 could not be written again as it is. */
+    if (strcmp(base_printable(text, same, sizeof same), text) != 0) return false;
     memcpy(field, text, length);
     field[length] = '\0';
     return true;
