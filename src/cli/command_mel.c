@@ -42,17 +42,15 @@ static lull_status write_raw(const float *frames, size_t count, lull_error *erro
     return LULL_OK;
 }
 
-/* The convention as NAME.json beside an array, so that who reads it knows. */
-static lull_status write_beside(const char *path, const char *text, lull_error *error) {
+/* The convention, to be NAME.json beside an array, so that who reads it knows. */
+static lull_status begin_beside(const char *path, const char *text, atomic_file **file,
+                                lull_error *error) {
     char beside[PATH_MAX];
-    atomic_file *file = NULL;
     if (snprintf(beside, sizeof beside, "%s.json", path) >= (int)sizeof beside)
         return base_fail(error, LULL_INVALID, "%s: the name is too long", path);
-    lull_status status = atomic_file_open(beside, &file, error);
-    if (status == LULL_OK) status = atomic_file_write(file, text, strlen(text), error);
-    if (status == LULL_OK) status = atomic_file_write(file, "\n", 1, error);
-    if (status == LULL_OK) return atomic_file_commit(file, error);
-    atomic_file_abandon(file);
+    lull_status status = atomic_file_open(beside, file, error);
+    if (status == LULL_OK) status = atomic_file_write(*file, text, strlen(text), error);
+    if (status == LULL_OK) status = atomic_file_write(*file, "\n", 1, error);
     return status;
 }
 
@@ -63,6 +61,7 @@ static lull_status write_array(const char *path, const mel_settings *settings, c
     const size_t *shape = settings->frames_first ? by_frames : by_bands;
     float *turned = settings->frames_first ? NULL : base_alloc(n * bands, sizeof *turned);
     char *text = model_convention_print(&settings->convention);
+    atomic_file *array = NULL, *beside = NULL;
     lull_status status = LULL_OK;
     struct stat facts;
     if ((turned == NULL && !settings->frames_first) || text == NULL) {
@@ -75,15 +74,22 @@ static lull_status write_array(const char *path, const mel_settings *settings, c
     if (cli_is_npz(path)) {
         status = npz_write(path, data, 2, shape, text, error);
     } else {
-        status = npy_write(path, data, 2, shape, error);
-        /* Not beside a device or pipe. */
-        if (status == LULL_OK && !settings->bare && stat(path, &facts) == 0 &&
-            S_ISREG(facts.st_mode)) {
-            status = write_beside(path, text, error);
-            if (status != LULL_OK) unlink(path); /* both or none */
+        /* Not beside a device or pipe. Both are written before either takes its place. */
+        bool alone = settings->bare || (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode));
+        status = npy_begin(path, data, 2, shape, &array, error);
+        if (status == LULL_OK && !alone) status = begin_beside(path, text, &beside, error);
+        if (status == LULL_OK) {
+            status = atomic_file_commit(array, error);
+            array = NULL;
+        }
+        if (status == LULL_OK && beside != NULL) {
+            status = atomic_file_commit(beside, error);
+            beside = NULL;
         }
     }
 done:
+    atomic_file_abandon(array);
+    atomic_file_abandon(beside);
     base_free(text);
     base_free(turned);
     return status;

@@ -353,8 +353,9 @@ bool npy_is_ours(const void *bytes, size_t size) {
     return total == (length + 1 + 63) / 64 * 64 + MARK_BYTES;
 }
 
-lull_status npy_write(const char *path, const float *data, int dimensions, const size_t *shape,
-                      lull_error *error) {
+lull_status npy_begin(const char *path, const float *data, int dimensions, const size_t *shape,
+                      atomic_file **file, lull_error *error) {
+    *file = NULL;
     if (dimensions < 0 || dimensions > NPY_MAX_DIMENSIONS) {
         return base_fail(error, LULL_INVALID, "'%s': %d dimensions, at most %d can be written",
                          path, dimensions, NPY_MAX_DIMENSIONS);
@@ -367,14 +368,20 @@ lull_status npy_write(const char *path, const float *data, int dimensions, const
     }
     unsigned char head[512];
     size_t head_size = npy_header(head, sizeof head, "<f4", dimensions, shape);
-    atomic_file *file;
-    lull_status status = atomic_file_open(path, &file, error);
+    lull_status status = atomic_file_open(path, file, error);
     if (status) return status;
-    status = atomic_file_write(file, head, head_size, error);
-    if (!status) status = atomic_file_write(file, data, bytes, error);
+    status = atomic_file_write(*file, head, head_size, error);
+    if (!status) status = atomic_file_write(*file, data, bytes, error);
     if (status) {
-        atomic_file_abandon(file);
-        return status;
+        atomic_file_abandon(*file);
+        *file = NULL;
     }
-    return atomic_file_commit(file, error);
+    return status;
+}
+
+lull_status npy_write(const char *path, const float *data, int dimensions, const size_t *shape,
+                      lull_error *error) {
+    atomic_file *file;
+    lull_status status = npy_begin(path, data, dimensions, shape, &file, error);
+    return status ? status : atomic_file_commit(file, error);
 }

@@ -3,6 +3,7 @@
 #ifndef IO_NPY_H
 #define IO_NPY_H
 
+#include "base/atomic_file.h"
 #include "lull.h"
 
 enum { NPY_MAX_DIMENSIONS = 4 };
@@ -32,6 +33,11 @@ size_t npy_header(unsigned char *out, size_t room, const char *type, int dimensi
 /* Do these first bytes (512 are enough) begin a file that npy_write wrote? They are padded more than
  * others. */
 bool npy_is_ours(const void *bytes, size_t size);
+
+/* Writes all of an array beside its target: what is left is atomic_file_commit or _abandon. On
+ * failure nothing is left and *file is NULL. */
+lull_status npy_begin(const char *path, const float *data, int dimensions, const size_t *shape,
+                      atomic_file **file, lull_error *error);
 
 /* Writes atomically. */
 lull_status npy_write(const char *path, const float *data, int dimensions, const size_t *shape,
