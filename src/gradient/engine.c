@@ -209,7 +209,7 @@ static void embedding_new(gradient_engine *e, bool *ok) {
     size_t crops = (size_t)e->crops, hidden = (size_t)e->config.embedding_hidden;
     size_t steps = (size_t)e->config.layers * (size_t)e->c;
     e->embedding_input =
-        take(e, crops * (size_t)model_embedding_inputs(&e->config), sizeof(float), ok);
+        take(e, crops * (size_t)model_config_embedding_inputs(&e->config), sizeof(float), ok);
     float **wide[] = {&e->pre1, &e->act1, &e->pre2, &e->act2, &e->dact2, &e->dact1};
     for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
         *wide[i] = take(e, crops * hidden, sizeof(float), ok);

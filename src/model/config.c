@@ -547,6 +547,10 @@ char *model_config_print(const model_config *config) {
 
 /* ---- what follows from it ---- */
 
+int model_config_embedding_inputs(const model_config *config) {
+    return 2 * config->embedding_frequencies;
+}
+
 int model_config_postnet_convolutions(const model_config *config) {
     return config->postnet_channels > 0 ? config->postnet_layers + 2 : 0;
 }

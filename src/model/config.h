@@ -113,6 +113,9 @@ char *model_convention_print(const mel_convention *convention);
 /* The settings of synthesis for a use: its own, with a postnet where there is one. */
 model_settings model_config_settings(const model_config *config, lull_use use);
 
+/* Floats that encode a network time: 2 × frequencies. */
+int model_config_embedding_inputs(const model_config *config);
+
 /* Convolutions of the postnet, 0 without one. */
 int model_config_postnet_convolutions(const model_config *config);
 

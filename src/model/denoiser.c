@@ -4,10 +4,11 @@
  * in place, `delay` frames behind the newest. A layer goes through its block in tiles that stay in
  * the first-level cache: dilated product, conditioning and gate, output product, the next layer's
  * input. */
-#include "model/denoiser_internal.h"
+#include "model/denoiser.h"
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/denoiser_internal.h"
 #include "model/embedding.h"
 
 #include <math.h>
@@ -123,7 +124,7 @@ uint64_t denoiser_stream_bytes(const model_config *config, bool bf16, int max_bl
     sum = base_memory_add(sum, layers * c, sizeof(float));
     /* The step's embedding, while it is made. */
     uint64_t hidden = (uint64_t)config->embedding_hidden;
-    uint64_t inputs = (uint64_t)model_embedding_inputs(config);
+    uint64_t inputs = (uint64_t)model_config_embedding_inputs(config);
     sum = base_memory_add(sum, 2 * hidden + inputs + 32, sizeof(float));
     sum = base_memory_add(sum, TILE * 2 * c, sizeof(float));
     sum = base_memory_add(sum, TILE * stride, sizeof(float));

@@ -5,14 +5,7 @@
 #ifndef MODEL_DENOISER_H
 #define MODEL_DENOISER_H
 
-#include "model/denoiser_shelf.h"
-#include "model/parameters.h"
-
-/* ---- weights, packed for this CPU ---- */
-lull_status denoiser_weights_new(const model_config *config, const model_parameters *parameters,
-                                 bool bf16, denoiser_weights **weights, lull_error *error);
-void denoiser_weights_free(denoiser_weights *weights);
-size_t denoiser_weights_bytes(const denoiser_weights *weights);
+#include "model/denoiser_weights.h"
 
 /* ---- conditioner: mel frames in, conditioning rows out ----
  * lull: row f = every layer's conditioner projection at mel frame f: layers × 2C floats.

@@ -1,8 +1,9 @@
 /* Packing the weights of a model for the streaming denoiser. */
-#include "model/denoiser_internal.h"
+#include "model/denoiser_weights.h"
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/denoiser_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -55,7 +55,7 @@ static void step_embedding(const model_config *config, const model_parameters *p
                            float *embedding) {
     enum { MOST = 4096 };
     float input[2048], between[MOST];
-    int inputs = model_embedding_inputs(config), hidden = config->embedding_hidden;
+    int inputs = model_config_embedding_inputs(config), hidden = config->embedding_hidden;
     model_embedding_input(config, t, input);
     linear(model_parameters_weight(parameters, MODEL_EMBEDDING_PROJECTION, 0),
            model_parameters_bias(parameters, MODEL_EMBEDDING_PROJECTION, 0), hidden, inputs, input,

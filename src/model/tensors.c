@@ -1,8 +1,7 @@
 /* The table of a network's tensors: see tensors.h. */
 #include "model/tensors.h"
 
-#include "model/embedding.h"
-#include "model/pitch_network.h"
+#include "model/pitch_shape.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -130,7 +129,7 @@ static int size_of(const model_config *c, int axis, int index) {
     case KERNEL:
         return c->kernel;
     case EMBEDDING_IN:
-        return index == 0 ? model_embedding_inputs(c) : c->embedding_hidden;
+        return index == 0 ? model_config_embedding_inputs(c) : c->embedding_hidden;
     case EMBEDDING_HIDDEN:
         return c->embedding_hidden;
     case CONDITION:

@@ -19,7 +19,6 @@
 #include "recording/audio_file.h"
 #include "io/json.h"
 #include "recording/resample.h"
-#include "train/pairs.h"
 
 enum { MAX_DEPTH = 32, CHUNK_SECONDS = 30, PATH_SIZE = 4096 };
 

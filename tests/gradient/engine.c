@@ -95,7 +95,7 @@ static double *forward(const network *net, const double *x_in, double t, const d
                        int margin) {
     const model_config *g = net->config;
     int c = g->channels, rows = FRAMES * g->mel.hop / g->patch, hidden = g->embedding_hidden;
-    int inputs = model_embedding_inputs(g);
+    int inputs = model_config_embedding_inputs(g);
     float *encoding = calloc((size_t)inputs, sizeof(float));
     model_embedding_input(g, t, encoding);
     double *e1 = zeros((size_t)hidden), *e2 = zeros((size_t)hidden);
