@@ -36,6 +36,8 @@ typedef struct model_config {
                                          t + (k−(K−1))·dilation + look_ahead. DiffWave:
                                          dilation·(K−1)/2 */
     bool input_relu;                  /* DiffWave: true */
+    bool source; /* the input has the pitch source (vocoder/source.h) beside the signal: a row is
+                    the patch of x, then that of the source */
 
     /* Step embedding. lull: sin(t·ω), cos(t·ω), `frequencies` ω geometric from…to. DiffWave: the
      * table of its training steps (64 frequencies 10^(4j/63)), interpolated. Then two linear layers
@@ -122,5 +124,7 @@ int model_config_postnet_convolutions(const model_config *config);
 /* Network frames of look-ahead of one evaluation, and mel frames of the conditioner's. */
 int model_config_network_look_ahead(const model_config *config);
 int model_config_frames_per_hop(const model_config *config); /* hop / patch */
+/* Values of a network frame's input: patch, or 2·patch with the source. */
+int model_config_input(const model_config *config);
 
 #endif

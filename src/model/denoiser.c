@@ -341,8 +341,9 @@ static void project_input(denoiser_stream *stream, const float *x, int n) {
     size_t c = (size_t)w->config.channels;
     float *state = window_row(&stream->state, (int64_t)stream->fed);
     const float *a[1] = {x};
-    w->kernels->product_f32(n, (int)c, w->config.patch, 1, a, (size_t)w->config.patch, w->input,
-                            w->input_bias, false, state, 2 * c);
+    int width = model_config_input(&w->config);
+    w->kernels->product_f32(n, (int)c, width, 1, a, (size_t)width, w->input, w->input_bias, false,
+                            state, 2 * c);
     for (int r = 0; r < n; r++, state += 2 * c) {
         for (size_t i = 0; w->config.input_relu && i < c; i++)
             state[i] = state[i] > 0 ? state[i] : 0;

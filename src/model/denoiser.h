@@ -47,7 +47,8 @@ lull_status denoiser_stream_new(const denoiser_weights *weights, double t, int m
                                 lull_error *error);
 int denoiser_stream_look_ahead(
     const denoiser_stream *stream); /* network frames by which u runs behind x */
-/* x: n × patch samples. conditioning(context, frame index) gives what the layer at hand needs to
+/* x: n rows of model_config_input values: a patch of the signal and, where the network has it,
+ * the same patch of the source. conditioning(context, frame index) gives what the layer at hand needs to
  * know about a network frame: see denoiser_rows. Writes the u of the frames that thereby became
  * complete (n, less at the start): returns their number. After the last frame, call with x = NULL
  * and n = frames wanted to flush (zeros beyond the end, as in training). */

@@ -24,6 +24,7 @@ typedef enum {
 enum {
     FIRST_SIZE = 1000,
     PATCH = FIRST_SIZE,
+    INPUT, /* of a network frame */
     CHANNELS,
     TWO_CHANNELS,
     KERNEL,
@@ -59,7 +60,7 @@ typedef struct row {
 static const row rows[MODEL_ROLES] = {
     [MODEL_INPUT_PROJECTION] =
         {"input_projection", NULL, 0, ONCE, MODEL_DENOISER, NORMAL, NORMAL,
-         {CHANNELS, PATCH, 1}},
+         {CHANNELS, INPUT, 1}},
     [MODEL_EMBEDDING_PROJECTION] =
         {"diffusion_embedding.projection", "", 1, EMBEDDINGS, MODEL_DENOISER, UNIFORM, UNIFORM,
          {EMBEDDING_HIDDEN, EMBEDDING_IN}},
@@ -122,6 +123,8 @@ static int size_of(const model_config *c, int axis, int index) {
     switch (axis) {
     case PATCH:
         return c->patch;
+    case INPUT:
+        return model_config_input(c);
     case CHANNELS:
         return c->channels;
     case TWO_CHANNELS:
