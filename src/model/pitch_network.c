@@ -26,18 +26,6 @@ struct pitch_network {
     uint64_t received, total;
 };
 
-int pitch_network_in(const model_config *config, int i) {
-    return i == 0 ? MEL_FEATURES : config->pitch_channels;
-}
-
-int pitch_network_out(const model_config *config, int i) {
-    return i == config->pitch_layers - 1 ? PITCH_OUTPUTS : config->pitch_channels;
-}
-
-int pitch_network_ahead(const model_config *config, int i) {
-    return i < config->pitch_look_ahead;
-}
-
 void pitch_network_arrange(const float *weight, int out, int in, float *operand) {
     for (int o = 0; o < out; o++)
         for (int i = 0; i < in; i++)
