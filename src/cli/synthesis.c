@@ -65,10 +65,10 @@ static lull_status open_sink(synthesis_worker *worker, lull_error *error) {
     worker->resampler = NULL;
     lull_status status =
         rate != from ? resampler_new(from, rate, &worker->resampler, error) : LULL_OK;
-    return status != LULL_OK ? status
-                             : cli_sink_open(worker->output, rate, settings->format, settings->wav,
-                                             rate == from ? worker->total : 0, &worker->sink,
-                                             error);
+    return status != LULL_OK
+               ? status
+               : cli_sink_open(worker->output, rate, settings->format, settings->wav,
+                               rate == from ? worker->total : 0, &worker->sink, error);
 }
 
 /* n samples at the mel's rate to the sink, at its own; NULL: what the resampler still holds. */
@@ -134,14 +134,18 @@ static lull_status drain(synthesis_worker *worker, lull_error *error) {
     return LULL_OK;
 }
 
-static lull_status push(synthesis_worker *worker, const float *frames, size_t n,
+/* f0: a pitch for every frame, or NULL. */
+static lull_status push(synthesis_worker *worker, const float *frames, const float *f0, size_t n,
                         lull_error *error) {
     size_t bands = (size_t)worker->settings->convention.bands;
     while (n > 0) {
         size_t accepted = 0;
-        lull_status status = lull_vocoder_push(worker->vocoder, frames, n, &accepted, error);
+        lull_status status =
+            f0 == NULL ? lull_vocoder_push(worker->vocoder, frames, n, &accepted, error)
+                       : lull_vocoder_push_pitch(worker->vocoder, frames, f0, n, &accepted, error);
         if (status != LULL_OK) return status;
         frames += accepted * bands;
+        if (f0 != NULL) f0 += accepted;
         n -= accepted;
         status = drain(worker, error);
         if (status != LULL_OK) return status;
@@ -212,7 +216,7 @@ static lull_status run_vocoder(synthesis_worker *worker, const char *name, const
     trace *steps = NULL;
     if (status == LULL_OK && settings->trace != NULL)
         status = trace_new(settings->model, worker->vocoder, frames, n, &steps, error);
-    if (status == LULL_OK) status = push(worker, frames, n, error);
+    if (status == LULL_OK) status = push(worker, frames, settings->f0.data, n, error);
     if (status == LULL_OK) status = finish(worker, error);
     if (status == LULL_OK && steps != NULL)
         status = trace_write(steps, worker->kept, worker->trace_folder, name, error);
@@ -230,6 +234,12 @@ static lull_status run_frames(synthesis_worker *worker, const char *path, const 
         return base_fail(error, LULL_MISMATCH,
                          "%s: %zu frames want %zu samples of noise, the noise file has %zu", path,
                          n, worker->total, settings->noise.shape[1]);
+    if (settings->f0.data != NULL && settings->f0.shape[0] != n)
+        return base_fail(
+            error, LULL_MISMATCH,
+            "%s: %zu frames want as many pitches, --f0 has %zu; 'lull mel --f0' writes "
+            "one for every frame of its mel",
+            path, n, settings->f0.shape[0]);
     if (settings->plot || settings->trace != NULL) {
         worker->kept = base_alloc(worker->total, sizeof *worker->kept);
         if (worker->kept == NULL) return base_no_memory(error);
@@ -251,7 +261,7 @@ static lull_status run_stream(synthesis_worker *worker, frame_source *source, lu
     size_t n = 1;
     while (status == LULL_OK && n > 0) {
         status = frame_source_next(source, -1, frames, STREAM_FRAMES, &n, error);
-        if (status == LULL_OK && n > 0) status = push(worker, frames, n, error);
+        if (status == LULL_OK && n > 0) status = push(worker, frames, NULL, n, error);
     }
     if (status == LULL_OK && !settings->progress(settings->context, 0, 0))
         status = base_fail(error, LULL_FINISHED, "interrupted");
@@ -269,8 +279,7 @@ static lull_status run_input(synthesis_worker *worker, const char *path, bool wh
     frame_source *source = NULL;
     float *frames = NULL;
     size_t n = 0;
-    lull_status status =
-        frame_source_open(path, settings->reading, &source, error);
+    lull_status status = frame_source_open(path, settings->reading, &source, error);
     if (status != LULL_OK) return status;
     status = frame_source_begin(source, -1, error);
     if (status == LULL_OK && frame_source_is_live(source) && !whole) {
