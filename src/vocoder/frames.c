@@ -67,7 +67,7 @@ static lull_status allocate(void *context, lull_error *error) {
 static void clear(void *context) {
     vocoder_frames *f = context;
     frame_queue_free(f->queue);
-    postnet_free(f->postnet);
+    model_frame_stack_free(f->postnet);
     mel_reader_free(f->reader);
     base_free(f->came);
     base_free(f->read);
@@ -79,7 +79,7 @@ static void clear(void *context) {
 static void reset(void *context) {
     vocoder_frames *f = context;
     frame_queue_reset(f->queue);
-    if (f->postnet) postnet_reset(f->postnet);
+    if (f->postnet) model_frame_stack_reset(f->postnet);
     f->pushed = 0;
     vocoder_rows_reset(&f->out);
 }
@@ -117,7 +117,7 @@ static void mend_read(vocoder_frames *f, float *frame) {
         float *came = f->came + at * width, *read = f->read + at * f->bands;
         bool more = frame_queue_pop(f->queue, came);
         if (more) mel_reader_run(f->reader, came, read);
-        out = postnet_push(f->postnet, more ? read : NULL, f->mended);
+        out = model_frame_stack_push(f->postnet, more ? read : NULL, f->mended);
         f->pushed += more;
     }
     memcpy(frame, f->came + slot * width, width * sizeof *frame);
@@ -135,7 +135,7 @@ static bool take(vocoder_frames *f) {
     if (f->reader) mend_read(f, frame);
     for (bool out = f->reader != NULL; !out;) {
         bool more = frame_queue_pop(f->queue, f->fresh);
-        out = postnet_push(f->postnet, more ? f->fresh : NULL, frame);
+        out = model_frame_stack_push(f->postnet, more ? f->fresh : NULL, frame);
     }
     bool finite = true;
     for (size_t b = 0; b < f->out.width; b++) finite = finite && isfinite(frame[b]);

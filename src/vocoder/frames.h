@@ -17,7 +17,7 @@ typedef struct vocoder_frames {
     int hop;
 
     frame_queue *queue;
-    postnet *postnet;
+    model_frame_stack *postnet;
     float *fresh;
     /* Frames in another convention than the model's: the last look-ahead + 1 of them, as they came
      * and as the postnet read them. reader NULL: there are none. */
