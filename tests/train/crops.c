@@ -185,18 +185,19 @@ static void times(void **state) {
 }
 
 /* N machines with batches of B draw what one draws with N·B; parts of a step follow each other; the
- * stratum of each t and the mixture x = a·x0 + s·ε are right. */
+ * stratum of each t and the mixture x = a·x0 + s·ε are right; so is the source beside it. */
 static void batches(void **state) {
     (void)state;
     fixture f;
     set_up(&f, false);
+    f.config.source = true;
     train_settings settings;
     train_settings_default(&settings);
     settings.crop_frames = FRAMES;
     settings.seed = 77;
     settings.degrade = 0.5;
     const train_crops_options options = {settings.seed, FRAMES, MARGIN, 6.0, 0.5};
-    static float x[12][FRAMES * HOP], target[12][FRAMES * HOP];
+    static float x[12][FRAMES * HOP], target[12][FRAMES * HOP], source[12][FRAMES * HOP];
     static double t[12];
     size_t bytes = sizeof x[0];
     for (int way = 0; way < 3; way++) {
@@ -221,10 +222,12 @@ static void batches(void **state) {
                 for (int i = 0; i < settings.batch; i++) {
                     int number = (part * ranks + rank) * settings.batch + i;
                     const float *own = batch->x + (size_t)i * FRAMES * HOP,
-                                *goal = batch->target + (size_t)i * FRAMES * HOP;
+                                *goal = batch->target + (size_t)i * FRAMES * HOP,
+                                *beside = batch->source + (size_t)i * FRAMES * HOP;
                     if (way == 0) {
                         memcpy(x[number], own, bytes);
                         memcpy(target[number], goal, bytes);
+                        memcpy(source[number], beside, bytes);
                         t[number] = batch->t[i];
                         double q = 0.5 * (1.0 - cos(3.141592653589793 * batch->t[i]));
                         assert_true(q >= number / 12.0 - 1e-9 && q < (number + 1) / 12.0 + 1e-9);
@@ -239,6 +242,7 @@ static void batches(void **state) {
                     } else {
                         assert_memory_equal(own, x[number], bytes);
                         assert_memory_equal(goal, target[number], bytes);
+                        assert_memory_equal(beside, source[number], bytes);
                         assert_true(batch->t[i] == t[number]);
                     }
                 }
