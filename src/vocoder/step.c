@@ -2,6 +2,7 @@
 #include "vocoder/step.h"
 
 #include "base/error.h"
+#include "vocoder/conditioner.h"
 
 #include <string.h>
 
@@ -65,6 +66,7 @@ static void reach(const void *context, vocoder_reach *to) {
     uint64_t ahead = (uint64_t)model_config_network_look_ahead(s->config);
     while (fed > 0 && denoiser_rows_needed(s->config, &s->grid, fed) > to->rows) fed--;
     to->waited = (most - fed) * patch;
+    to->on = &vocoder_conditioner_part;
     to->samples = fed > ahead ? (fed - ahead) * patch : 0;
 }
 
