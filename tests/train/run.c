@@ -619,6 +619,7 @@ static void source_for_a_model(void **state) {
     f.settings.max_steps = 1;
     train_fine(&f, "still", false, 1);
     f.settings.rate = 5e-3;
+    f.settings.samples = 1;
     f.settings.max_steps = STEPS;
     train_fine(&f, "straight", false, 3);
     char run[TEST_PATH];
