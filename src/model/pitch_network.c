@@ -38,6 +38,12 @@ void pitch_network_read(const float *outputs, pitch_values *result) {
         result->aperiodicity[b] = sigmoid(outputs[PITCH_OUT_APERIODICITY + b]);
 }
 
+uint64_t pitch_network_bytes(const model_config *config, const mel_convention *convention) {
+    const model_frame_stack_shape shape = pitch_network_shape(config);
+    const uint64_t own = base_memory_add(mel_features_bytes(convention), 1, sizeof(pitch_network));
+    return base_memory_add(own, model_frame_stack_bytes(&shape), 1);
+}
+
 lull_status pitch_network_new(const model_config *config, const model_parameters *parameters,
                               const mel_convention *convention, pitch_network **result,
                               lull_error *error) {

@@ -15,6 +15,8 @@ typedef struct pitch_network pitch_network;
 lull_status pitch_network_new(const model_config *config, const model_parameters *parameters,
                               const mel_convention *convention, pitch_network **result,
                               lull_error *error);
+/* Bytes that pitch_network_new takes, at most. */
+uint64_t pitch_network_bytes(const model_config *config, const mel_convention *convention);
 void pitch_network_free(pitch_network *p);
 void pitch_network_reset(pitch_network *p);
 
