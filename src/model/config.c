@@ -80,6 +80,8 @@ static const member denoiser_members[] = {
                "residual layers, one dilated convolution each"),
     MEMBER_INT(model_config, kernel, "kernel", 1, 31, "3", "taps of a convolution; odd"),
     MEMBER_BOOL(model_config, input_relu, "input_relu", "false", "rectifies what goes in"),
+    MEMBER_BOOL(model_config, source, "source", "false",
+                "reads the pitch source beside the signal"),
     MEMBER_BOOL(model_config, whitened, "whitened", "true",
                 "works on the whitened waveform, which the mel colours afterwards"),
     MEMBER_NUMBER(model_config, tilt_hz, "tilt_hz", 0, MEL_MOST_RATE / 2, "500",
@@ -138,11 +140,19 @@ static const member postnet_use_members[] = {
     {0},
 };
 
+static const member source_members[] = {
+    MEMBER_BOOL(model_config, voiced, "pitch", "true", "a source with the voice's pitch"),
+    MEMBER_NUMBER(model_config, crossover_hz, "crossover_hz", 0, 48000, "2500",
+                  "above it the signal is the source's"),
+    {0},
+};
+
 static const member synthesis_members[] = {
     MEMBER_NAME(model_config, sampler, "sampler", diffusion_sampler_names, "ddim", "of the steps"),
     MEMBER_NUMBER(model_config, eta, "eta", 0, 1, "1", "ddim: 0 deterministic to 1 fresh noise"),
     MEMBER_GROUP(model_config, USE(LIVE), NULL, model_settings_members, NULL, NULL),
     MEMBER_PART("postnet", postnet_use_members, has_postnet, "what it is used for"),
+    MEMBER_PART("source", source_members, has_pitch, "of what the network does not know"),
     MEMBER_GROUP(model_config, USE(LOW_LATENCY), "low_latency", model_settings_members, NULL,
                  "for streams of low latency"),
     MEMBER_GROUP(model_config, USE(OFFLINE), "offline", model_settings_members, NULL, "for files"),
@@ -423,6 +433,8 @@ lull_status model_config_set(model_config *config, const char *assignment, lull_
 
 static lull_status check_network(const model_config *c, const char *name, lull_error *error) {
 #define REFUSE(...) return base_fail(error, LULL_INVALID, __VA_ARGS__)
+    if (c->source && !c->whitened)
+        REFUSE("%s: the pitch source is white; a network that takes it must be whitened", name);
     if (c->patch < 1 || c->mel.hop % c->patch)
         REFUSE("%s: a patch of %d samples does not divide the hop of %d; choose a divisor", name,
                c->patch, c->mel.hop);
@@ -547,6 +559,10 @@ char *model_config_print(const model_config *config) {
 
 /* ---- what follows from it ---- */
 
+int model_config_embedding_inputs(const model_config *config) {
+    return 2 * config->embedding_frequencies;
+}
+
 int model_config_postnet_convolutions(const model_config *config) {
     return config->postnet_channels > 0 ? config->postnet_layers + 2 : 0;
 }
@@ -555,6 +571,10 @@ int model_config_network_look_ahead(const model_config *config) {
     int sum = 0;
     for (int i = 0; i < config->layers; i++) sum += config->look_ahead[i];
     return sum;
+}
+
+int model_config_input(const model_config *config) {
+    return config->source ? 2 * config->patch : config->patch;
 }
 
 int model_config_frames_per_hop(const model_config *config) {

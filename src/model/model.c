@@ -17,7 +17,7 @@ static double macs_per_frame(const model_config *c) {
         layer += 2 * channels * c->mel.bands;
     else
         layer += 2 * 2 * channels; /* interpolation between two rows */
-    return c->layers * layer + 2 * channels * c->patch + channels * channels;
+    return c->layers * layer + channels * (c->patch + model_config_input(c)) + channels * channels;
 }
 
 /* Multiply-adds of what a mel frame needs once, whatever the number of steps. */

@@ -26,18 +26,6 @@ struct pitch_network {
     uint64_t received, total;
 };
 
-int pitch_network_in(const model_config *config, int i) {
-    return i == 0 ? MEL_FEATURES : config->pitch_channels;
-}
-
-int pitch_network_out(const model_config *config, int i) {
-    return i == config->pitch_layers - 1 ? PITCH_OUTPUTS : config->pitch_channels;
-}
-
-int pitch_network_ahead(const model_config *config, int i) {
-    return i < config->pitch_look_ahead;
-}
-
 void pitch_network_arrange(const float *weight, int out, int in, float *operand) {
     for (int o = 0; o < out; o++)
         for (int i = 0; i < in; i++)
@@ -77,6 +65,22 @@ static lull_status convolution_new(const pitch_network *p, const model_config *c
     }
     base_free(operand);
     return operand && c->weight && c->bias && c->ring ? LULL_OK : base_no_memory(error);
+}
+
+uint64_t pitch_network_bytes(const model_config *config, const mel_convention *convention) {
+    uint64_t sum = base_memory_add(mel_features_bytes(convention), 1, sizeof(pitch_network));
+    sum = base_memory_add(sum, (uint64_t)config->pitch_layers, sizeof(convolution));
+    sum = base_memory_add(sum, (uint64_t)config->pitch_channels + PITCH_OUTPUTS, sizeof(float));
+    uint64_t largest = 0;
+    for (int i = 0; i < config->pitch_layers; i++) {
+        uint64_t in = (uint64_t)pitch_network_in(config, i),
+                 out = (uint64_t)pitch_network_out(config, i);
+        /* Packed for vectors of 16 floats, whatever the kernels are. */
+        uint64_t packed = PITCH_TAPS * in * ((out + 63) / 64 * 64);
+        if (packed > largest) largest = packed;
+        sum = base_memory_add(sum, packed + out + PITCH_TAPS * in + 64, sizeof(float));
+    }
+    return base_memory_add(sum, largest, sizeof(float)); /* while it is packed */
 }
 
 lull_status pitch_network_new(const model_config *config, const model_parameters *parameters,

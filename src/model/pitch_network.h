@@ -6,7 +6,7 @@
 #define MODEL_PITCH_NETWORK_H
 
 #include "model/parameters.h"
-#include "pitch/pitch.h"
+#include "model/pitch_shape.h"
 
 typedef struct pitch_network pitch_network;
 
@@ -15,6 +15,8 @@ typedef struct pitch_network pitch_network;
 lull_status pitch_network_new(const model_config *config, const model_parameters *parameters,
                               const mel_convention *convention, pitch_network **result,
                               lull_error *error);
+/* Bytes that pitch_network_new takes, at most. */
+uint64_t pitch_network_bytes(const model_config *config, const mel_convention *convention);
 void pitch_network_free(pitch_network *p);
 void pitch_network_reset(pitch_network *p);
 
@@ -31,21 +33,6 @@ lull_status pitch_network_whole(const model_config *config, const model_paramete
                                 pitch_values *out, lull_error *error);
 
 /* ---- what synthesis and training share ---- */
-
-enum {
-    PITCH_TAPS = 3,                 /* frames that a convolution sees */
-    PITCH_OUT_F0 = 0,               /* log2(F0 / 200 Hz) */
-    PITCH_OUT_VOICING = 1,          /* logit */
-    PITCH_OUT_APERIODICITY = 2,     /* logits, one a band */
-    PITCH_OUTPUTS = 2 + PITCH_BANDS /* of a frame */
-};
-
-/* Inputs and outputs of convolution i (0 is the first). Every one but the last ends in a SiLU;
- * those that are neither first nor last are added to their input. */
-int pitch_network_in(const model_config *config, int i);
-int pitch_network_out(const model_config *config, int i);
-/* Whether convolution i sees one frame ahead. */
-int pitch_network_ahead(const model_config *config, int i);
 
 /* PyTorch's weight [out, in, 3] as the operand of a product: row tap·in + i, column o. */
 void pitch_network_arrange(const float *weight, int out, int in, float *operand);

@@ -55,7 +55,7 @@ static void step_embedding(const model_config *config, const model_parameters *p
                            float *embedding) {
     enum { MOST = 4096 };
     float input[2048], between[MOST];
-    int inputs = model_embedding_inputs(config), hidden = config->embedding_hidden;
+    int inputs = model_config_embedding_inputs(config), hidden = config->embedding_hidden;
     model_embedding_input(config, t, input);
     linear(model_parameters_weight(parameters, MODEL_EMBEDDING_PROJECTION, 0),
            model_parameters_bias(parameters, MODEL_EMBEDDING_PROJECTION, 0), hidden, inputs, input,
@@ -208,8 +208,8 @@ static void network(const model_config *c, const model_parameters *parameters, c
     int channels = c->channels, patch = c->patch;
     size_t frames = n * (size_t)model_config_frames_per_hop(c), width = (size_t)channels;
     convolution(model_parameters_weight(parameters, MODEL_INPUT_PROJECTION, 0),
-                model_parameters_bias(parameters, MODEL_INPUT_PROJECTION, 0), channels, patch, 1, 1,
-                0, x, frames, b->x);
+                model_parameters_bias(parameters, MODEL_INPUT_PROJECTION, 0), channels,
+                model_config_input(c), 1, 1, 0, x, frames, b->x);
     for (size_t i = 0; c->input_relu && i < frames * width; i++) b->x[i] = fmaxf(0, b->x[i]);
     step_embedding(c, parameters, t, b->embedding);
     for (int layer = 0; layer < c->layers; layer++) {

@@ -1,8 +1,7 @@
 /* The table of a network's tensors: see tensors.h. */
 #include "model/tensors.h"
 
-#include "model/embedding.h"
-#include "model/pitch_network.h"
+#include "model/pitch_shape.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +24,7 @@ typedef enum {
 enum {
     FIRST_SIZE = 1000,
     PATCH = FIRST_SIZE,
+    INPUT, /* of a network frame */
     CHANNELS,
     TWO_CHANNELS,
     KERNEL,
@@ -60,7 +60,7 @@ typedef struct row {
 static const row rows[MODEL_ROLES] = {
     [MODEL_INPUT_PROJECTION] =
         {"input_projection", NULL, 0, ONCE, MODEL_DENOISER, NORMAL, NORMAL,
-         {CHANNELS, PATCH, 1}},
+         {CHANNELS, INPUT, 1}},
     [MODEL_EMBEDDING_PROJECTION] =
         {"diffusion_embedding.projection", "", 1, EMBEDDINGS, MODEL_DENOISER, UNIFORM, UNIFORM,
          {EMBEDDING_HIDDEN, EMBEDDING_IN}},
@@ -123,6 +123,8 @@ static int size_of(const model_config *c, int axis, int index) {
     switch (axis) {
     case PATCH:
         return c->patch;
+    case INPUT:
+        return model_config_input(c);
     case CHANNELS:
         return c->channels;
     case TWO_CHANNELS:
@@ -130,7 +132,7 @@ static int size_of(const model_config *c, int axis, int index) {
     case KERNEL:
         return c->kernel;
     case EMBEDDING_IN:
-        return index == 0 ? model_embedding_inputs(c) : c->embedding_hidden;
+        return index == 0 ? model_config_embedding_inputs(c) : c->embedding_hidden;
     case EMBEDDING_HIDDEN:
         return c->embedding_hidden;
     case CONDITION:

@@ -57,7 +57,10 @@ static void mix(const model_config *config, double t, float *x, float *target, s
 static train_batch_sizes sizes(const model_config *config, const train_settings *settings) {
     size_t frames = (size_t)(settings->crop_frames + 2 * gradient_engine_margin(config));
     size_t samples = train_part_crop_samples(config, settings);
-    return (train_batch_sizes){samples, samples, frames * (size_t)config->mel.bands};
+    return (train_batch_sizes){.x = samples,
+                               .target = samples,
+                               .mel = frames * (size_t)config->mel.bands,
+                               .source = config->source ? samples : 0};
 }
 
 static lull_status fill(train_crops *crops, const model_config *config,
@@ -69,8 +72,11 @@ static lull_status fill(train_crops *crops, const model_config *config,
         float *x = batch->x + (size_t)i * samples, *target = batch->target + (size_t)i * samples;
         train_crop crop;
         train_crops_choose(crops, index, &crop);
-        lull_status status =
-            train_crops_render(crops, &crop, x, batch->mel + (size_t)i * batch->sizes.mel, error);
+        float *mel = batch->mel + (size_t)i * batch->sizes.mel;
+        lull_status status = train_crops_render(crops, &crop, x, mel, error);
+        if (!status && config->source)
+            status = train_crops_source(crops, &crop, mel, x,
+                                        batch->source + (size_t)i * batch->sizes.source, error);
         if (status) return status;
         double q = (place->offset + i + random_uniform(settings->seed, STREAM_TIME, index)) /
                    place->strata;
@@ -157,7 +163,8 @@ static lull_status create(const model_config *config, const train_settings *sett
 static double run(void *engine, const model_parameters *weights, const train_batch *batch,
                   float scale, float *gradient) {
     denoiser_part *p = engine;
-    const gradient_engine_batch given = {batch->crops, batch->x, batch->t, batch->mel};
+    const gradient_engine_batch given = {batch->crops, batch->x, batch->t, batch->mel,
+                                         batch->source};
     double sum = 0.0;
     p->batch = batch;
     p->scale = scale;

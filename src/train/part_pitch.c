@@ -62,7 +62,7 @@ static int margin(const model_config *config) {
 static train_batch_sizes sizes(const model_config *config, const train_settings *settings) {
     (void)config;
     const size_t frames = (size_t)settings->crop_frames;
-    return (train_batch_sizes){0, frames * PITCH_OUTPUTS, frames * MEL_FEATURES};
+    return (train_batch_sizes){.target = frames * PITCH_OUTPUTS, .mel = frames * MEL_FEATURES};
 }
 
 static lull_status fill(train_crops *crops, const model_config *config,

@@ -9,19 +9,18 @@
 enum { VOCODER_NOISE_REFINE = 32, VOCODER_NOISE_REFINE_WINDOW = 6 };
 #define VOCODER_NOISE_REFINE_MOMENTUM 0.9f
 
-/* A vocoder without a network: noise coloured by the mel, then mel consistency. The classical
- * baseline. steps, sampler, eta, use and precision of the options are not used. */
-lull_status vocoder_new_noise(const mel_convention *convention, const lull_options *options,
-                              lull_vocoder **vocoder, lull_error *error);
-
-/* A vocoder for mels of another convention than its model's: colouring and mel consistency work in
- * the mels' own, at their own rate and hop; the networks read them as their own (mel/reader.h).
- * DiffWave models are refused (LULL_MISMATCH): their upsampler is made for one hop. */
+/* A vocoder for mels of any convention: colouring and mel consistency work in the mels' own, at
+ * their own rate and hop; the networks read them as the model's (mel/reader.h). model NULL: no
+ * network, but noise or the pitch source (options.source) coloured by the mel, then mel
+ * consistency, the classical baseline; steps, sampler, eta, use and precision are then not used.
+ * DiffWave models read their own convention alone (LULL_MISMATCH): their upsampler is made for one
+ * hop. */
 lull_status vocoder_new_reading(const lull_model *model, const mel_convention *convention,
                                 const lull_options *options, lull_vocoder **vocoder,
                                 lull_error *error);
 
-/* Draws of noise that an utterance takes: the start and one for each step that draws. */
+/* Draws of noise that an utterance takes: the start, one for each step that draws, and one for the
+ * pitch source beside a network. */
 int vocoder_noise_rows(const lull_vocoder *vocoder);
 
 /* Takes noise from an array (row_count × samples, row 0 the start, then the draws in their order)
