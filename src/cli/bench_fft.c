@@ -98,7 +98,8 @@ static lull_status time_real(int size, int rounds, fft_times *times, lull_error 
     return LULL_OK;
 }
 
-static void add_json(json_writer *json, yyjson_mut_val *row, const char *name, const fft_times *times) {
+static void add_json(json_writer *json, yyjson_mut_val *row, const char *name,
+                     const fft_times *times) {
     yyjson_mut_val *object = json_add_object(json, row, name);
     json_add_number(json, object, "own_seconds", times->own);
     if (times->other > 0) json_add_number(json, object, "fftw_seconds", times->other);

@@ -7,7 +7,7 @@
 #include "model/parameters.h"
 
 /* u = network(x, t | mel): x and u are n·hop samples, mel n × bands frames in the convention's
- * units. */
+ * units. With network.source x is rows of 2·patch: a patch of the signal, the same of the source. */
 lull_status model_reference_run(const model_config *config, const model_parameters *parameters,
                                 const float *x, double t, const float *mel, size_t n, float *u,
                                 lull_error *error);

@@ -4,21 +4,21 @@
  *
  * A file defines before the inclusion
  * - NN_TABLE, NN_NAME, NN_BF16_NATIVE: the table's symbol, its name, whether v_dot is one
- * instruction;
+ *   instruction;
  * - V_LANES: floats of a vector (a packed panel is two vectors wide);
  * - vf, vi: a vector of floats, a vector of pairs of bf16s;
  * - TILE_F32, FOR_TILE_F32(X): rows of the largest register tile, X(1) … X(TILE_F32);
  * - TILE_BF16, FOR_TILE_BF16(X): the same for bf16;
- * - v_zero, v_set1, v_load, v_store, and v_load_n, v_store_n for the first n lanes, 0 ≤ n ≤
- * V_LANES;
+ * - v_zero, v_set1, v_load, v_store, and v_load_n, v_store_n for the first n lanes,
+ *   0 ≤ n ≤ V_LANES;
  * - v_add, v_sub, v_mul, v_div, v_fma (a·b + c), v_min, v_max;
  * - v_split (whole and returned fraction of x, |fraction| ≤ 1/2), v_scale (x·2^whole); they may
- * limit what lies near the ends of the exponents;
+ *   limit what lies near the ends of the exponents;
  * - v_load_bf16, v_load_bf16_n, v_store_bf16, v_store_bf16_n, and v_store_bf16_fast, for which a
  *   denormal may become 0;
  * - v_pair (one pair to all lanes), v_pairs (V_LANES pairs), v_store_pairs;
  * - v_interleave_n (pairs out of n columns of two rows), v_interleave_panel (of PANEL columns,
- * stored);
+ *   stored);
  * - v_dot (acc + a.low·b.low + a.high·b.high).
  *
  * Order of additions: every element of an output has one accumulator that starts with the bias (or

@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "model/convention_text.h"
-#include "vocoder/vocoder.h"
 
 #include <math.h>
 #include <string.h>
@@ -105,8 +104,9 @@ static lull_status resolve_source(const model_config *config, lull_options *o, l
     const model_config *pitch = o->pitch_model ? &o->pitch_model->config : config;
     bool can = pitch && pitch->pitch_channels > 0 && (!config || config->whitened);
     if (o->source == LULL_SOURCE_DEFAULT) {
-        bool wanted =
-            config && config->pitch_channels > 0 ? config->voiced : o->pitch_model != NULL;
+        bool wanted = config && config->pitch_channels > 0 && !config->source
+                          ? config->voiced
+                          : o->pitch_model != NULL || (config && config->source);
         o->source = can && wanted ? LULL_SOURCE_PITCH : LULL_SOURCE_NOISE;
     }
     if (o->crossover == 0)

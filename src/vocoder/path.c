@@ -27,11 +27,6 @@ static bool in_bf16(const vocoder_path *p) {
 
 static lull_status init_network(vocoder_path *p, lull_error *error) {
     const model_config *config = &p->model->config;
-    if (config->source)
-        return base_fail(error, LULL_INVALID,
-                         "%s: the network wants the pitch source beside the "
-                         "signal, which this engine cannot give it",
-                         config->name);
     lull_status status =
         diffusion_plan_new(p->options.sampler, config->objective, &config->schedule,
                            p->options.steps, p->options.eta, &p->plan, error);
@@ -60,15 +55,24 @@ static size_t span(const vocoder_path *p) {
     return (size_t)p->steps * between + 2 * block_samples(p) + (size_t)p->convention.n_fft;
 }
 
+/* Whether the network reads the source, or noise in its place. */
+static bool beside_network(const vocoder_path *p) {
+    return p->model && p->model->config.source;
+}
+
+static bool crosses_below(const vocoder_path *p) {
+    return p->options.crossover < (float)p->convention.sample_rate / 2;
+}
+
 /* Whose pitch network is asked; NULL: the source is noise. */
 static const lull_model *pitch_model(const vocoder_path *p) {
-    bool below = p->options.crossover < (float)p->convention.sample_rate / 2;
-    if (p->options.source != LULL_SOURCE_PITCH || (p->model && !below)) return NULL;
+    if (p->options.source != LULL_SOURCE_PITCH) return NULL;
+    if (p->model && !crosses_below(p) && !beside_network(p)) return NULL;
     return p->options.pitch_model ? p->options.pitch_model : p->model;
 }
 
 static bool has_crossover(const vocoder_path *p) {
-    return p->steps > 0 && pitch_model(p);
+    return p->steps > 0 && crosses_below(p) && pitch_model(p);
 }
 
 /* The parts that work with mel frames. */
@@ -103,9 +107,9 @@ static lull_status init_lines(vocoder_path *p, lull_error *error) {
         p->crossed.capacity = p->lines[p->steps].capacity;
         p->lines[p->steps].capacity +=
             2 * (size_t)vocoder_crossover_half(p->convention.sample_rate);
-        /* It has to hold what the network keeps back. */
-        p->source.capacity = span(p) + p->lines[p->steps].capacity;
     }
+    /* It has to hold what the network keeps back. */
+    if (p->steps && pitch_model(p)) p->source.capacity = span(p) + p->lines[p->steps].capacity;
     return LULL_OK;
 }
 
@@ -147,6 +151,10 @@ static void connect(vocoder_path *p) {
         s->frames = &p->frames.out;
         s->conditioning = &p->conditioner.out;
         s->noise = &p->noise;
+        if (!beside_network(p)) continue;
+        s->beside = pitch ? &p->source : NULL;
+        s->beside_row = p->plan->noise_rows;
+        s->releases = !has_crossover(p) && k == p->steps - 1;
     }
     /* The last step is behind all others. */
     if (p->steps) vocoder_rows_read_by(&p->conditioner.out, &p->step[p->steps - 1].oldest_row);
@@ -210,7 +218,8 @@ static lull_status check_size(const vocoder_path *p, lull_error *error) {
 }
 
 int vocoder_path_noise_rows(const vocoder_path *p) {
-    return p->plan ? p->plan->noise_rows + (has_crossover(p) ? 1 : 0) : 1;
+    if (!p->plan) return 1;
+    return p->plan->noise_rows + (has_crossover(p) || beside_network(p) ? 1 : 0);
 }
 
 lull_status vocoder_path_init(vocoder_path *p, const lull_model *model,

@@ -5,9 +5,10 @@
  *                    ├→ conditioner ⇒ rows                                  │
  *                    │                 ↓      ↓                             ↓
  *                    ├→ start ──────→ step → step → … → crossover ──────→ output
- *                    └→ voices → source ───────────────────┘
+ *                    └→ voices → source ─┴──────┴──────────┘
  *
- * Without a pitch there is no crossover, without a network the source alone or noise.
+ * Without a pitch there is no crossover, without a network the source alone or noise. A network
+ * that has learned to read the source beside the signal gets it at every step.
  */
 #ifndef VOCODER_PATH_H
 #define VOCODER_PATH_H

@@ -3,7 +3,9 @@
  * any number of threads, at the latency that it says, in the memory that it says. */
 #include "models.h"
 
+#include "diffusion/objective.h"
 #include "model/pitch_network.h"
+#include "model/reference.h"
 #include "vocoder/crossover.h"
 #include "vocoder/source.h"
 
@@ -18,9 +20,10 @@ static lull_model *pitch_model(int look_ahead) {
     return random_model(&config);
 }
 
-/* A denoiser with a postnet and a pitch network. */
-static lull_model *whole_model(int postnet, int pitch) {
+/* A denoiser with a postnet and a pitch network, which may read the source beside the signal. */
+static lull_model *reading_model(int postnet, int pitch, bool source) {
     model_config config = small_lull();
+    config.source = source;
     config.postnet_channels = 4;
     config.postnet_layers = 2;
     config.postnet_look_ahead = postnet;
@@ -29,6 +32,10 @@ static lull_model *whole_model(int postnet, int pitch) {
     config.pitch_look_ahead = pitch;
     config.voiced = true;
     return random_model(&config);
+}
+
+static lull_model *whole_model(int postnet, int pitch) {
+    return reading_model(postnet, pitch, false);
 }
 
 static mel_convention named(const char *name) {
@@ -106,11 +113,12 @@ static void is_network_and_source(void **state) {
 }
 
 static void check_cuts(const lull_model *model, const lull_model *pitch,
-                       const mel_convention *convention) {
+                       const mel_convention *convention, float crossover) {
     const size_t samples = FRAMES * (size_t)convention->hop;
     float *mel = random_mel(convention, FRAMES);
     float *a = base_alloc(samples, sizeof *a), *b = base_alloc(samples, sizeof *b);
     lull_options options = some_options(pitch, 1);
+    options.crossover = crossover;
     lull_vocoder *one = vocoder_of(model, convention, &options);
     options.threads = 3;
     options.pull_work = 100;
@@ -145,11 +153,15 @@ static void cuts(void **state) {
     for (int i = 0; i < 3; i++) {
         const mel_convention convention = named(names[i]);
         lull_model *pitch = pitch_model(2), *model = whole_model(i, 2 - i);
-        check_cuts(NULL, pitch, &convention);
-        check_cuts(model, NULL, &convention);
-        check_cuts(model, pitch, &convention);
+        lull_model *reading = reading_model(i, 2 - i, true);
+        check_cuts(NULL, pitch, &convention, 0);
+        check_cuts(model, NULL, &convention, 0);
+        check_cuts(model, pitch, &convention, 0);
+        check_cuts(reading, NULL, &convention, 0);
+        check_cuts(reading, pitch, &convention, 48000);
         lull_model_close(pitch);
         lull_model_close(model);
+        lull_model_close(reading);
     }
 }
 
@@ -219,6 +231,70 @@ static void crossed_over(void **state) {
     base_free(drawn);
     base_free(wanted);
     base_free(is);
+    lull_model_close(model);
+}
+
+/* A network that reads the source: what its first step says of the speech is what the plain network
+ * says of a patch of noise and a patch of the source, or of noise in its place. */
+static void keep_guess(void *context, int stage, double t, uint64_t first, const float *x,
+                       const float *x0, size_t n) {
+    kept *k = context;
+    (void)t;
+    (void)x;
+    if (stage == k->stage) memcpy(k->signal + first, x0, n * sizeof *x0);
+}
+
+static void reads_the_source(void **state) {
+    (void)state;
+    lull_model *model = reading_model(0, 2, true);
+    const model_config *config = &model->config;
+    const mel_convention *convention = &config->mel;
+    const size_t samples = FRAMES * (size_t)convention->hop, patch = (size_t)config->patch;
+    float *mel = random_mel(convention, FRAMES);
+    float *is = base_alloc(samples, sizeof *is), *guess = base_alloc(samples + 64, sizeof *guess);
+    float *start = base_alloc(samples, sizeof *start), *drawn = base_alloc(samples, sizeof *drawn);
+    float *source = base_alloc(samples, sizeof *source), *u = base_alloc(samples, sizeof *u);
+    float *input = base_alloc(2 * samples, sizeof *input);
+    for (int pitch = 0; pitch < 2; pitch++) {
+        lull_options options = some_options(NULL, 1);
+        options.postnet = 0;
+        options.source = pitch ? LULL_SOURCE_PITCH : LULL_SOURCE_NOISE;
+        options.crossover = pitch ? 1700 : 48000;
+        lull_vocoder *vocoder = vocoder_of(model, convention, &options);
+        kept kept = {guess, 0};
+        const vocoder_trace trace = {keep_guess, &kept};
+        vocoder_set_trace(vocoder, &trace);
+        synthesize(vocoder, convention, mel, FRAMES, 4, 300, is);
+        const noise_source noise = {.seed = 5};
+        noise_draw(&noise, 0, 0, start, samples);
+        noise_draw(&noise, vocoder_noise_rows(vocoder) - 1, 0, drawn, samples);
+        if (pitch) {
+            const noise_source one_row = {.rows = drawn, .row_count = 1, .samples = samples};
+            pitch_values voices[FRAMES];
+            pitch_network_whole(config, model->parameters, convention, mel, FRAMES, voices, NULL);
+            source_plain(convention->sample_rate, convention->hop,
+                         mel_convention_first_centre(convention), SOURCE_PHASES_ZERO, voices,
+                         FRAMES, &one_row, source, samples, NULL);
+        } else {
+            memcpy(source, drawn, samples * sizeof *source);
+        }
+        for (size_t i = 0; i < samples; i += patch) {
+            memcpy(input + 2 * i, start + i, patch * sizeof *input);
+            memcpy(input + 2 * i + patch, source + i, patch * sizeof *input);
+        }
+        const double t = vocoder_plan(vocoder)->stages[0].t;
+        assert_int_equal(
+            model_reference_run(config, model->parameters, input, t, mel, FRAMES, u, NULL),
+            LULL_OK);
+        double x0_x, x0_u, eps_x, eps_u;
+        diffusion_recover(config->objective, diffusion_schedule_levels(&config->schedule, t), &x0_x,
+                          &x0_u, &eps_x, &eps_u);
+        for (size_t i = 0; i < samples; i++) u[i] = (float)(x0_x * start[i] + x0_u * u[i]);
+        assert_true(signal_to_noise(guess, u, samples) > (pitch ? 45 : 80));
+        lull_vocoder_free(vocoder);
+    }
+    base_free(mel), base_free(is), base_free(guess), base_free(start), base_free(drawn);
+    base_free(source), base_free(u), base_free(input);
     lull_model_close(model);
 }
 
@@ -324,11 +400,13 @@ static void given_pitch(void **state) {
  * of them they keep back. */
 static void latency_is_exact(void **state) {
     (void)state;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 9; i++) {
         const mel_convention convention = named(i % 2 ? "tacotron2" : "hifigan");
         const size_t hop = (size_t)convention.hop;
-        lull_model *pitch = pitch_model(2), *model = i < 2 ? NULL : whole_model(i == 5 ? 2 : 0, 3);
+        lull_model *pitch = pitch_model(2);
+        lull_model *model = i < 2 ? NULL : reading_model(i == 5 || i == 7 ? 2 : 0, 3, i >= 6);
         lull_options options = some_options(i < 4 ? pitch : NULL, 1);
+        if (i == 8) options.crossover = 48000;
         options.refine_window = i / 2;
         float *mel = random_mel(&convention, FRAMES), *out = base_alloc(FRAMES * hop, sizeof *out);
         lull_vocoder *vocoder = vocoder_of(model, &convention, &options);
@@ -365,9 +443,14 @@ static void empty_and_short(void **state) {
     (void)state;
     const mel_convention convention = named("tacotron2");
     lull_model *pitch = pitch_model(2), *model = whole_model(1, 2);
-    for (int i = 0; i < 2; i++) {
+    lull_model *reading = reading_model(1, 2, true);
+    for (int i = 0; i < 3; i++) {
         lull_options options = some_options(pitch, 1);
-        lull_vocoder *vocoder = vocoder_of(i ? model : NULL, &convention, &options);
+        if (i == 2) options.crossover = 48000;
+        lull_vocoder *vocoder = vocoder_of(i == 2 ? reading
+                                           : i    ? model
+                                                  : NULL,
+                                           &convention, &options);
         float *mel = random_mel(&convention, 3), out[3 * 256];
         size_t produced;
         assert_int_equal(lull_vocoder_finish(vocoder), LULL_OK);
@@ -384,6 +467,7 @@ static void empty_and_short(void **state) {
     }
     lull_model_close(pitch);
     lull_model_close(model);
+    lull_model_close(reading);
 }
 
 /* What cannot be is refused: no pitch network, a model of plain samples, pitches that are none. */
@@ -435,7 +519,7 @@ static void refusals(void **state) {
 static void every_allocation_may_fail(void **state) {
     (void)state;
     const mel_convention convention = named("hifigan");
-    lull_model *model = whole_model(1, 1);
+    lull_model *model = reading_model(1, 1, true);
     lull_options options = some_options(model, 1);
     for (int i = 0; i < 2; i++) {
         lull_vocoder *vocoder = NULL;
@@ -459,6 +543,7 @@ int main(void) {
         cmocka_unit_test(cuts),
         cmocka_unit_test(splits_bands),
         cmocka_unit_test(crossed_over),
+        cmocka_unit_test(reads_the_source),
         cmocka_unit_test(without_a_voice),
         cmocka_unit_test(given_pitch),
         cmocka_unit_test(latency_is_exact),
