@@ -100,7 +100,7 @@ static void hide_status(player *p) {
 static void show_status(player *p) {
     double now = base_now();
     if (!p->shows || now - p->drawn < 0.1) return;
-    playback_figures f;
+    audio_playback_figures f;
     live_figures l;
     audio_output_figures(p->output, &f);
     live_get_figures(p->session, &l);
@@ -115,7 +115,7 @@ static void show_status(player *p) {
 }
 
 static void summarize(player *p) {
-    playback_figures f;
+    audio_playback_figures f;
     live_figures l;
     char first[64] = "no sound", slack[48] = "", more[96] = "";
     audio_output_figures(p->output, &f);
