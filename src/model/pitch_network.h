@@ -1,12 +1,12 @@
 /* The pitch network: what a mel says of its voice. A few convolutions over frames turn the features
  * of mel frames (mel/frame_features.h), whatever their convention, into the fundamental frequency,
- * voicing, and aperiodicity by bands. As a stream, frame by frame; gradient/pitch_network.h trains
- * it. */
+ * voicing, and aperiodicity by bands. As a stream, frame by frame
+ * (model/frame_stack.h). */
 #ifndef MODEL_PITCH_NETWORK_H
 #define MODEL_PITCH_NETWORK_H
 
-#include "model/parameters.h"
-#include "model/pitch_shape.h"
+#include "model/frame_stack.h"
+#include "model/pitch_outputs.h"
 
 typedef struct pitch_network pitch_network;
 
@@ -34,8 +34,8 @@ lull_status pitch_network_whole(const model_config *config, const model_paramete
 
 /* ---- what synthesis and training share ---- */
 
-/* PyTorch's weight [out, in, 3] as the operand of a product: row tap·in + i, column o. */
-void pitch_network_arrange(const float *weight, int out, int in, float *operand);
+/* Its convolutions: features of a frame in, PITCH_OUTPUTS numbers out. */
+model_frame_stack_shape pitch_network_shape(const model_config *config);
 
 /* PITCH_OUTPUTS numbers of the network as a pitch: F0 held within 40 to 1000 Hz. */
 void pitch_network_read(const float *outputs, pitch_values *result);

@@ -1,7 +1,8 @@
 /* The table of a network's tensors: see tensors.h. */
 #include "model/tensors.h"
 
-#include "model/pitch_shape.h"
+#include "mel/frame_features.h"
+#include "model/pitch_outputs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,7 +94,7 @@ static const row rows[MODEL_ROLES] = {
          {POSTNET_OUT, POSTNET_IN, 3, 3}},
     [MODEL_PITCH_CONVOLUTION] =
         {"pitch.conv", "", 1, PITCH_LAYERS, MODEL_PITCH, UNIFORM, UNIFORM,
-         {PITCH_OUT, PITCH_IN, PITCH_TAPS}},
+         {PITCH_OUT, PITCH_IN, 3}},
 };
 /* clang-format on */
 
@@ -146,9 +147,9 @@ static int size_of(const model_config *c, int axis, int index) {
     case POSTNET_OUT:
         return index == model_config_postnet_convolutions(c) - 1 ? 1 : c->postnet_channels;
     case PITCH_IN:
-        return pitch_network_in(c, index);
+        return index == 0 ? MEL_FEATURES : c->pitch_channels;
     case PITCH_OUT:
-        return pitch_network_out(c, index);
+        return index == c->pitch_layers - 1 ? PITCH_OUTPUTS : c->pitch_channels;
     default:
         return axis;
     }

@@ -2,25 +2,14 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "base/error.h"
-#include "base/memory.h"
-#include "gradient/pitch_network.h"
 #include "mel/frame_features.h"
-#include "train/part.h"
+#include "model/pitch_network.h"
+#include "train/part_stack.h"
 
 /* Its crops are labelled at this rate, which reaches as far as the bands of its features, and in the
  * mean their frames are about so far apart. */
 enum { RATE = 24000 };
 static const double HOP_SECONDS = 0.010;
-
-typedef struct pitch_part {
-    const train_settings *settings;
-    gradient_pitch_network *engine;
-    double *losses;
-    /* The run at hand. */
-    const train_batch *batch;
-    float scale;
-} pitch_part;
 
 static int rate(const model_config *config) {
     (void)config;
@@ -54,11 +43,6 @@ static lull_status new_crops(const model_config *config, const train_settings *s
     return train_crops_new_pitch(corpus, &pitch, crops, error);
 }
 
-static int margin(const model_config *config) {
-    (void)config;
-    return 0;
-}
-
 static train_batch_sizes sizes(const model_config *config, const train_settings *settings) {
     (void)config;
     const size_t frames = (size_t)settings->crop_frames;
@@ -78,53 +62,16 @@ static lull_status fill(train_crops *crops, const model_config *config,
     return status;
 }
 
-static double crop_loss(void *context, int crop, const float *outputs, float *gradient) {
-    const pitch_part *p = context;
-    const size_t n = p->batch->sizes.target;
-    const double loss = train_pitch_loss(outputs, p->batch->target + (size_t)crop * n,
-                                         p->settings->crop_frames, gradient);
-    for (size_t i = 0; i < n; i++) gradient[i] *= p->scale;
-    return loss;
-}
-
-static void destroy(void *engine) {
-    pitch_part *p = engine;
-    if (p == NULL) return;
-    gradient_pitch_network_free(p->engine);
-    base_free(p->losses);
-    base_free(p);
+static double crop_loss(const train_settings *settings, const float *outputs, const float *target,
+                        size_t n, float *gradient) {
+    (void)n;
+    return train_pitch_loss(outputs, target, settings->crop_frames, gradient);
 }
 
 static lull_status create(const model_config *config, const train_settings *settings,
                           thread_pool *pool, void **engine, lull_error *error) {
-    pitch_part *p = base_alloc(1, sizeof *p);
-    *engine = p;
-    if (p == NULL) return base_no_memory(error);
-    p->settings = settings;
-    p->losses = base_alloc((size_t)settings->batch, sizeof *p->losses);
-    if (!p->losses) return base_no_memory(error);
-    return gradient_pitch_network_new(config, settings->batch, settings->crop_frames, pool,
-                                      &p->engine, error);
-}
-
-static double run(void *engine, const model_parameters *weights, const train_batch *batch,
-                  float scale, float *gradient) {
-    pitch_part *p = engine;
-    double sum = 0.0;
-    p->batch = batch;
-    p->scale = scale;
-    gradient_pitch_network_run(p->engine, weights, batch->crops, batch->mel, crop_loss, p,
-                               p->losses, gradient);
-    for (int i = 0; i < batch->crops; i++) sum += p->losses[i];
-    return sum;
-}
-
-static double flops(const void *engine) {
-    return gradient_pitch_network_flops(((const pitch_part *)engine)->engine);
-}
-
-static size_t bytes(const void *engine) {
-    return gradient_pitch_network_bytes(((const pitch_part *)engine)->engine);
+    const model_frame_stack_shape shape = pitch_network_shape(config);
+    return train_part_stack_new(&shape, config, settings, pool, crop_loss, engine, error);
 }
 
 static void describe(const model_config *config, char *line, size_t size) {
@@ -140,13 +87,13 @@ const train_part train_part_pitch = {
     .least_samples = least_samples,
     .crop_seconds = crop_seconds,
     .new_crops = new_crops,
-    .margin = margin,
+    .margin = train_part_stack_margin,
     .sizes = sizes,
     .fill = fill,
     .create = create,
-    .destroy = destroy,
-    .run = run,
-    .flops = flops,
-    .bytes = bytes,
+    .destroy = train_part_stack_free,
+    .run = train_part_stack_run,
+    .flops = train_part_stack_flops,
+    .bytes = train_part_stack_bytes,
     .describe = describe,
 };

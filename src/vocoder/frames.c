@@ -68,7 +68,7 @@ static lull_status allocate(void *context, lull_error *error) {
 static void clear(void *context) {
     vocoder_frames *f = context;
     frame_queue_free(f->queue);
-    postnet_free(f->postnet);
+    model_frame_stack_free(f->postnet);
     mel_reader_free(f->reader);
     base_free(f->read);
     base_free(f->mended);
@@ -79,7 +79,7 @@ static void clear(void *context) {
 static void reset(void *context) {
     vocoder_frames *f = context;
     frame_queue_reset(f->queue);
-    if (f->postnet) postnet_reset(f->postnet);
+    if (f->postnet) model_frame_stack_reset(f->postnet);
     vocoder_rows_reset(&f->came);
     vocoder_rows_reset(&f->out);
 }
@@ -136,7 +136,8 @@ static bool take(vocoder_frames *f) {
     if (!f->postnet)
         pop(f);
     else
-        while (!postnet_push(f->postnet, pop_to_mend(f), f->reader ? f->mended : frame)) continue;
+        while (!model_frame_stack_push(f->postnet, pop_to_mend(f), f->reader ? f->mended : frame))
+            continue;
     if (!f->postnet || f->reader)
         memcpy(frame, vocoder_rows_at(&f->came, f->out.end), f->out.width * sizeof *frame);
     if (f->reader)

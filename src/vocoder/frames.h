@@ -18,7 +18,7 @@ typedef struct vocoder_frames {
 
     frame_queue *queue;
     vocoder_rows came; /* frames as they were pushed; where pitches are, the pitch behind each */
-    postnet *postnet;
+    model_frame_stack *postnet;
     /* Frames in another convention than the model's: the last look-ahead + 1 of them as the postnet
      * reads them. reader NULL: there are none. */
     mel_reader *reader;

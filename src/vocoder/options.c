@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "model/convention_text.h"
-#include "vocoder/vocoder.h"
 
 #include <math.h>
 #include <string.h>

@@ -16,6 +16,10 @@ enum {
     VOCODER_DEFAULT_MEMORY = 1 << 30 /* bytes */
 };
 
+/* Iterations, window and momentum of the mel consistency where there is no model to say so. */
+enum { VOCODER_NOISE_REFINE = 32, VOCODER_NOISE_REFINE_WINDOW = 6 };
+#define VOCODER_NOISE_REFINE_MOMENTUM 0.9f
+
 /* *resolved gets every value that was left to the model. config NULL: no network. given may be
  * NULL. */
 lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,

@@ -11,7 +11,7 @@
 #include "vocoder/noise.h"
 #include "vocoder/part.h"
 #include "vocoder/rows.h"
-#include "vocoder/vocoder.h"
+#include "vocoder/trace.h"
 
 typedef struct vocoder_step {
     const model_config *config;
