@@ -91,21 +91,6 @@ static lull_status write_out(synthesis_worker *worker, const float *samples, siz
     }
 }
 
-/* Nobody wants the sound of a mel that the limiter had to hold down throughout. */
-static lull_status check_limited(const synthesis_worker *worker, lull_error *error) {
-    const synthesis_settings *settings = worker->settings;
-    if (worker->vocoder == NULL || settings->reading->options.force) return LULL_OK;
-    const uint64_t limited = lull_vocoder_limited(worker->vocoder);
-    const bool enough = worker->produced > (size_t)settings->convention.sample_rate / 2;
-    if (!enough || limited * 20 <= worker->produced) return LULL_OK;
-    return base_fail(error, LULL_MISMATCH,
-                     "%s: %.0f %% of the samples are beyond full scale: is the mel of the '%s' "
-                     "convention? 'lull synth --explain-mel' shows what it looks like, --force "
-                     "keeps the output",
-                     worker->input, 100.0 * (double)limited / (double)worker->produced,
-                     settings->convention.name);
-}
-
 static lull_status emit(synthesis_worker *worker, const float *samples, size_t n,
                         lull_error *error) {
     const synthesis_settings *settings = worker->settings;
@@ -115,7 +100,10 @@ static lull_status emit(synthesis_worker *worker, const float *samples, size_t n
     if (worker->kept != NULL && n <= worker->total - worker->produced)
         memcpy(worker->kept + worker->produced, samples, n * sizeof *samples);
     worker->produced += n;
-    status = check_limited(worker, error);
+    if (worker->vocoder != NULL)
+        status = cli_reading_check_limited(settings->reading, worker->input,
+                                           lull_vocoder_limited(worker->vocoder), worker->produced,
+                                           error);
     if (status != LULL_OK) return status;
     if (!settings->progress(settings->context, n, worker->total))
         return base_fail(error, LULL_FINISHED, "interrupted");
@@ -275,8 +263,10 @@ static lull_status run_input(synthesis_worker *worker, const char *path, bool wh
     status = frame_source_begin(source, -1, error);
     if (status == LULL_OK && frame_source_is_live(source) && !whole) {
         status = run_stream(worker, source, error);
+        if (status == LULL_OK) frame_source_remark(source);
     } else if (status == LULL_OK) {
         status = frame_source_all(source, -1, &frames, &n, error);
+        if (status == LULL_OK) frame_source_remark(source);
         frame_source_free(source); /* its own copy */
         source = NULL;
         if (status == LULL_OK && n == 0) status = base_fail(error, LULL_FINISHED, "interrupted");
