@@ -89,8 +89,8 @@ static lull_status load(loaded *l, const char *path, const plot_options *options
     memset(l, 0, sizeof *l);
     l->source.title = l->title;
     if (mel || cli_is_array(path)) return load_mel(l, path, options, role, error);
-    audio_info info = {0};
-    lull_status status = audio_file_read(path, 0, &l->samples, &l->source.count, &info, error);
+    recording_info info = {0};
+    lull_status status = recording_file_read(path, 0, &l->samples, &l->source.count, &info, error);
     if (status != LULL_OK) return status;
     l->source.samples = l->samples;
     l->source.rate = info.rate;

@@ -25,6 +25,7 @@
  * with what is there) and goes through taps and channels in ascending order. Cutting rows or
  * columns in other tiles changes which register holds it and nothing else. */
 #include "base/bfloat16.h"
+#include "base/vectors.h"
 #include "nn/tables.h"
 
 #include <assert.h>
@@ -82,7 +83,7 @@ static void pack_bf16(int k, int n, const float *b, ptrdiff_t row_stride, ptrdif
                 for (int half = 0; half < 2; half++)
                     *packed++ =
                         first + j < n && i + half < k
-                            ? round_bf16(b[(i + half) * row_stride + (first + j) * column_stride])
+                            ? bf16_round(b[(i + half) * row_stride + (first + j) * column_stride])
                             : 0;
 }
 
@@ -424,18 +425,10 @@ static void from_bf16(const bf16 *in, float *out, size_t n) {
     if (i < n) v_store_n(out + i, v_load_bf16_n(in + i, (int)(n - i)), (int)(n - i));
 }
 
-/* 2^t = 2^whole·2^f, |f| ≤ 1/2, with 2^f = 1 + f·q(f) and q the interpolation of (2^f - 1) / f in
- * the six Chebyshev points of that interval: exact at 0, relative error below 1e-8 before rounding.
- */
+/* 2^t = 2^whole·2^f, |f| ≤ 1/2. */
 INLINE vf power_of_2(vf t) {
     vf whole, f = v_split(t, &whole);
-    vf p = v_fma(v_set1(0.000154531634f), f, v_set1(0.00133908633f));
-    p = v_fma(p, f, v_set1(0.00961808302f));
-    p = v_fma(p, f, v_set1(0.0555035695f));
-    p = v_fma(p, f, v_set1(0.240226507f));
-    p = v_fma(p, f, v_set1(0.693147182f));
-    p = v_fma(p, f, v_set1(1.0f));
-    return v_scale(p, whole);
+    return v_scale(BASE_POWER_OF_2(f, v_set1, v_fma), whole);
 }
 
 /* σ(x) = 1 / (1 + e^-x). */
