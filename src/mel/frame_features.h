@@ -31,6 +31,8 @@ typedef struct mel_features mel_features;
  * LULL_NO_MEMORY. */
 lull_status mel_features_new(const mel_convention *convention, mel_features **features,
                              lull_error *error);
+/* Bytes that mel_features_new takes, at most. */
+uint64_t mel_features_bytes(const mel_convention *convention);
 void mel_features_free(mel_features *features);
 
 /* One frame (bands floats, convention units) → MEL_FEATURES floats: the points from low to high,

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/bandwidth.h"
 #include "model/pitch_network.h"
 
 #include <string.h>
@@ -46,9 +47,8 @@ double model_flops(const model_config *c, int evaluations, bool postnet) {
 }
 
 double model_pitch_flops(const model_config *c, const mel_convention *convention) {
-    double macs = 0;
-    for (int i = 0; c->pitch_channels > 0 && i < c->pitch_layers; i++)
-        macs += (double)PITCH_TAPS * pitch_network_in(c, i) * pitch_network_out(c, i);
+    const frame_network_shape shape = pitch_network_shape(c);
+    const double macs = c->pitch_channels > 0 ? frame_network_macs(&shape) : 0;
     return 2 * macs * convention->sample_rate / convention->hop;
 }
 

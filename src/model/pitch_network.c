@@ -1,48 +1,23 @@
-/* The pitch network as a stream: see pitch_network.h. Every convolution keeps its last three frames
- * of input in a ring. */
+/* The pitch network as a stream: see pitch_network.h. */
 #include "model/pitch_network.h"
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "mel/frame_features.h"
-#include "nn/kernels.h"
 
 #include <math.h>
-#include <string.h>
-
-typedef struct convolution {
-    int in, out, ahead;
-    float *weight, *bias; /* packed; out */
-    float *ring;          /* 3 × in */
-    uint64_t received;    /* frames of input, zeros behind the end included */
-} convolution;
 
 struct pitch_network {
-    const nn_kernels *kernels;
     mel_features *features;
-    int count, look_ahead;
-    convolution *convolutions;
-    float *sums; /* of a frame: channels, or PITCH_OUTPUTS where that is more */
-    uint64_t received, total;
+    frame_network *network;
 };
 
-int pitch_network_in(const model_config *config, int i) {
-    return i == 0 ? MEL_FEATURES : config->pitch_channels;
-}
-
-int pitch_network_out(const model_config *config, int i) {
-    return i == config->pitch_layers - 1 ? PITCH_OUTPUTS : config->pitch_channels;
-}
-
-int pitch_network_ahead(const model_config *config, int i) {
-    return i < config->pitch_look_ahead;
-}
-
-void pitch_network_arrange(const float *weight, int out, int in, float *operand) {
-    for (int o = 0; o < out; o++)
-        for (int i = 0; i < in; i++)
-            for (int tap = 0; tap < PITCH_TAPS; tap++)
-                operand[(tap * in + i) * out + o] = weight[(o * in + i) * PITCH_TAPS + tap];
+frame_network_shape pitch_network_shape(const model_config *config) {
+    return (frame_network_shape){.role = MODEL_PITCH_CONVOLUTION,
+                                 .layers = config->pitch_layers,
+                                 .channels = config->pitch_channels,
+                                 .look_ahead = config->pitch_look_ahead,
+                                 .outputs = PITCH_OUTPUTS};
 }
 
 static float sigmoid(float x) {
@@ -57,136 +32,44 @@ void pitch_network_read(const float *outputs, pitch_values *result) {
         result->aperiodicity[b] = sigmoid(outputs[PITCH_OUT_APERIODICITY + b]);
 }
 
-static lull_status convolution_new(const pitch_network *p, const model_config *config,
-                                   const model_parameters *parameters, int i, lull_error *error) {
-    convolution *c = &p->convolutions[i];
-    c->in = pitch_network_in(config, i);
-    c->out = pitch_network_out(config, i);
-    c->ahead = pitch_network_ahead(config, i);
-    const int k = PITCH_TAPS * c->in;
-    float *operand = base_alloc((size_t)k * (size_t)c->out, sizeof *operand);
-    c->weight = base_alloc(p->kernels->packed_f32(k, c->out), sizeof(float));
-    c->bias = base_alloc((size_t)c->out, sizeof(float));
-    c->ring = base_alloc(PITCH_TAPS * (size_t)c->in, sizeof(float));
-    if (operand && c->weight && c->bias && c->ring) {
-        pitch_network_arrange(model_parameters_weight(parameters, MODEL_PITCH_CONVOLUTION, i),
-                              c->out, c->in, operand);
-        p->kernels->pack_f32(k, c->out, operand, c->out, 1, c->weight);
-        memcpy(c->bias, model_parameters_bias(parameters, MODEL_PITCH_CONVOLUTION, i),
-               (size_t)c->out * sizeof(float));
-    }
-    base_free(operand);
-    return operand && c->weight && c->bias && c->ring ? LULL_OK : base_no_memory(error);
-}
-
 lull_status pitch_network_new(const model_config *config, const model_parameters *parameters,
                               const mel_convention *convention, pitch_network **result,
                               lull_error *error) {
     *result = NULL;
     pitch_network *p = base_alloc(1, sizeof *p);
     if (!p) return base_no_memory(error);
-    p->kernels = nn_kernels_get();
-    p->count = config->pitch_layers;
-    p->look_ahead = config->pitch_look_ahead;
-    const int widest =
-        config->pitch_channels > PITCH_OUTPUTS ? config->pitch_channels : PITCH_OUTPUTS;
-    p->convolutions = base_alloc((size_t)p->count, sizeof *p->convolutions);
-    p->sums = base_alloc((size_t)widest, sizeof *p->sums);
-    lull_status status = p->convolutions && p->sums ? LULL_OK : base_no_memory(error);
+    const frame_network_shape shape = pitch_network_shape(config);
+    lull_status status = frame_network_new(&shape, parameters, &p->network, error);
     if (!status) status = mel_features_new(convention, &p->features, error);
-    for (int i = 0; i < p->count && !status; i++)
-        status = convolution_new(p, config, parameters, i, error);
     if (status) {
         pitch_network_free(p);
         return status;
     }
-    pitch_network_reset(p);
     *result = p;
     return LULL_OK;
 }
 
 void pitch_network_free(pitch_network *p) {
     if (!p) return;
-    for (int i = 0; p->convolutions && i < p->count; i++) {
-        base_free(p->convolutions[i].weight);
-        base_free(p->convolutions[i].bias);
-        base_free(p->convolutions[i].ring);
-    }
-    base_free(p->convolutions);
-    base_free(p->sums);
+    frame_network_free(p->network);
     mel_features_free(p->features);
     base_free(p);
 }
 
 void pitch_network_reset(pitch_network *p) {
-    for (int i = 0; i < p->count; i++) {
-        convolution *c = &p->convolutions[i];
-        memset(c->ring, 0, PITCH_TAPS * (size_t)c->in * sizeof(float));
-        c->received = 0;
-    }
-    p->received = 0;
-    p->total = UINT64_MAX;
+    frame_network_reset(p->network);
 }
 
 int pitch_network_look_ahead(const pitch_network *p) {
-    return p->look_ahead;
-}
-
-/* Frame f of a convolution's input. */
-static float *slot(const convolution *c, uint64_t f) {
-    return c->ring + (f % PITCH_TAPS) * (size_t)c->in;
-}
-
-/* What convolution i makes of frame f, given to the next one; of the last one, left in p->sums. */
-static void convolve(pitch_network *p, int i, uint64_t f) {
-    const convolution *c = &p->convolutions[i];
-    const uint64_t newest = f + (uint64_t)c->ahead;
-    /* Before the first frame the ring is zero. */
-    const float *taps[PITCH_TAPS] = {slot(c, newest + 1), slot(c, newest + 2), slot(c, newest)};
-    p->kernels->product_f32(1, c->out, c->in, PITCH_TAPS, taps, (size_t)c->in, c->weight, c->bias,
-                            false, p->sums, (size_t)c->out);
-    if (i == p->count - 1) return;
-    const convolution *next = &p->convolutions[i + 1];
-    float *out = slot(next, next->received);
-    p->kernels->silu(p->sums, out, (size_t)c->out);
-    if (i == 0) return;
-    const float *in = slot(c, f);
-    for (int j = 0; j < c->out; j++) out[j] += in[j];
-}
-
-/* The newest input of convolution 0 lies in its ring: runs what thereby becomes possible. True when
- * the last convolution made a frame. */
-static bool run(pitch_network *p) {
-    for (int i = 0; i < p->count; i++) {
-        convolution *c = &p->convolutions[i];
-        const uint64_t received = ++c->received;
-        if (received <= (uint64_t)c->ahead) return false;
-        const uint64_t f = received - 1 - (uint64_t)c->ahead;
-        if (f < p->total) {
-            convolve(p, i, f);
-        } else if (i + 1 < p->count) { /* behind the end every convolution sees zeros */
-            const convolution *next = &p->convolutions[i + 1];
-            memset(slot(next, next->received), 0, (size_t)next->in * sizeof(float));
-        } else {
-            return false;
-        }
-    }
-    return true;
+    return frame_network_look_ahead(p->network);
 }
 
 bool pitch_network_push(pitch_network *p, const float *frame, pitch_values *out) {
-    convolution *first = &p->convolutions[0];
-    float *in = slot(first, first->received);
-    if (frame) {
-        mel_features_of_frame(p->features, frame, in);
-        p->received++;
-    } else {
-        p->total = p->received;
-        memset(in, 0, MEL_FEATURES * sizeof *in);
-    }
-    if (!run(p)) return false;
-    pitch_network_read(p->sums, out);
-    return true;
+    float features[MEL_FEATURES];
+    if (frame) mel_features_of_frame(p->features, frame, features);
+    const float *outputs = frame_network_push(p->network, frame ? features : NULL);
+    if (outputs) pitch_network_read(outputs, out);
+    return outputs != NULL;
 }
 
 lull_status pitch_network_whole(const model_config *config, const model_parameters *parameters,

@@ -5,7 +5,7 @@
 #ifndef MODEL_PITCH_NETWORK_H
 #define MODEL_PITCH_NETWORK_H
 
-#include "model/parameters.h"
+#include "model/frame_network.h"
 #include "pitch/pitch.h"
 
 typedef struct pitch_network pitch_network;
@@ -33,22 +33,14 @@ lull_status pitch_network_whole(const model_config *config, const model_paramete
 /* ---- what synthesis and training share ---- */
 
 enum {
-    PITCH_TAPS = 3,                 /* frames that a convolution sees */
     PITCH_OUT_F0 = 0,               /* log2(F0 / 200 Hz) */
     PITCH_OUT_VOICING = 1,          /* logit */
     PITCH_OUT_APERIODICITY = 2,     /* logits, one a band */
     PITCH_OUTPUTS = 2 + PITCH_BANDS /* of a frame */
 };
 
-/* Inputs and outputs of convolution i (0 is the first). Every one but the last ends in a SiLU;
- * those that are neither first nor last are added to their input. */
-int pitch_network_in(const model_config *config, int i);
-int pitch_network_out(const model_config *config, int i);
-/* Whether convolution i sees one frame ahead. */
-int pitch_network_ahead(const model_config *config, int i);
-
-/* PyTorch's weight [out, in, 3] as the operand of a product: row tap·in + i, column o. */
-void pitch_network_arrange(const float *weight, int out, int in, float *operand);
+/* Its convolutions. */
+frame_network_shape pitch_network_shape(const model_config *config);
 
 /* PITCH_OUTPUTS numbers of the network as a pitch: F0 held within 40 to 1000 Hz. */
 void pitch_network_read(const float *outputs, pitch_values *result);

@@ -4,7 +4,7 @@
 #ifndef MODEL_REFERENCE_H
 #define MODEL_REFERENCE_H
 
-#include "model/parameters.h"
+#include "model/frame_network.h"
 
 /* u = network(x, t | mel): x and u are n·hop samples, mel n × bands frames in the convention's
  * units. */
@@ -22,9 +22,9 @@ lull_status model_reference_conditioner(const model_config *config,
 lull_status model_reference_postnet(const model_config *config, const model_parameters *parameters,
                                     const float *mel, size_t n, float *out, lull_error *error);
 
-/* The pitch network (the configuration must have one): n × MEL_FEATURES in, n × PITCH_OUTPUTS out.
- */
-lull_status model_reference_pitch(const model_config *config, const model_parameters *parameters,
-                                  const float *features, size_t n, float *out, lull_error *error);
+/* A network over frames: n × MEL_FEATURES in, n × outputs out. */
+lull_status model_reference_frames(const frame_network_shape *shape,
+                                   const model_parameters *parameters, const float *features,
+                                   size_t n, float *out, lull_error *error);
 
 #endif

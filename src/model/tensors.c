@@ -2,6 +2,7 @@
 #include "model/tensors.h"
 
 #include "model/embedding.h"
+#include "model/bandwidth.h"
 #include "model/pitch_network.h"
 
 #include <stdio.h>
@@ -18,7 +19,8 @@ typedef enum {
     CONDITIONER_LAYERS,
     LAYERS,
     POSTNET_LAYERS,
-    PITCH_LAYERS
+    PITCH_LAYERS,
+    BANDWIDTH_LAYERS
 } times;
 
 /* An axis of a weight: a size of the configuration; below FIRST_SIZE a number that means itself. */
@@ -36,7 +38,9 @@ enum {
     POSTNET_IN,
     POSTNET_OUT,
     PITCH_IN,
-    PITCH_OUT
+    PITCH_OUT,
+    BANDWIDTH_IN,
+    BANDWIDTH_OUT
 };
 
 enum { LAST_ZERO = MODEL_START_ZERO + 1 }; /* the last of the role 0, the others uniform */
@@ -93,7 +97,10 @@ static const row rows[MODEL_ROLES] = {
          {POSTNET_OUT, POSTNET_IN, 3, 3}},
     [MODEL_PITCH_CONVOLUTION] =
         {"pitch.conv", "", 1, PITCH_LAYERS, MODEL_PITCH, UNIFORM, UNIFORM,
-         {PITCH_OUT, PITCH_IN, PITCH_TAPS}},
+         {PITCH_OUT, PITCH_IN, FRAME_NETWORK_TAPS}},
+    [MODEL_BANDWIDTH_CONVOLUTION] =
+        {"bandwidth.conv", "", 1, BANDWIDTH_LAYERS, MODEL_BANDWIDTH, LAST_ZERO, LAST_ZERO,
+         {BANDWIDTH_OUT, BANDWIDTH_IN, FRAME_NETWORK_TAPS}},
 };
 /* clang-format on */
 
@@ -114,11 +121,14 @@ static int count_of(const model_config *c, times times) {
         return model_config_postnet_convolutions(c);
     case PITCH_LAYERS:
         return c->pitch_channels > 0 ? c->pitch_layers : 0;
+    case BANDWIDTH_LAYERS:
+        return c->bandwidth_channels > 0 ? c->bandwidth_layers : 0;
     }
     return 0;
 }
 
 static int size_of(const model_config *c, int axis, int index) {
+    const frame_network_shape pitch = pitch_network_shape(c), bandwidth = bandwidth_shape(c);
     bool diffwave = c->family == MODEL_DIFFWAVE;
     switch (axis) {
     case PATCH:
@@ -144,9 +154,13 @@ static int size_of(const model_config *c, int axis, int index) {
     case POSTNET_OUT:
         return index == model_config_postnet_convolutions(c) - 1 ? 1 : c->postnet_channels;
     case PITCH_IN:
-        return pitch_network_in(c, index);
+        return frame_network_in(&pitch, index);
     case PITCH_OUT:
-        return pitch_network_out(c, index);
+        return frame_network_out(&pitch, index);
+    case BANDWIDTH_IN:
+        return frame_network_in(&bandwidth, index);
+    case BANDWIDTH_OUT:
+        return frame_network_out(&bandwidth, index);
     default:
         return axis;
     }

@@ -17,7 +17,7 @@ static const float *same_tensor(const model_parameters *read, const model_tensor
     return NULL;
 }
 
-/* The weights of a model that lacks the postnet or the pitch network that this one has. */
+/* The weights of a model that lacks the postnet or another small network that this one has. */
 static lull_status read_what_there_is(const model_config *whole, const safetensors *file,
                                       const char *path, model_parameters *weights,
                                       lull_error *error) {
@@ -27,6 +27,8 @@ static lull_status read_what_there_is(const model_config *whole, const safetenso
         config.postnet_channels = config.postnet_layers = config.postnet_look_ahead = 0;
     if (!safetensors_find(file, "pitch.conv1.weight"))
         config.pitch_channels = config.pitch_layers = config.pitch_look_ahead = 0;
+    if (!safetensors_find(file, "bandwidth.conv1.weight"))
+        config.bandwidth_channels = config.bandwidth_layers = 0;
     lull_status status = model_parameters_new(&config, &read, error);
     if (!status) status = model_parameters_read(read, file, "", path, error);
     for (size_t i = 0; i < weights->tensor_count && !status; i++) {

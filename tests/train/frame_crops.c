@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "mel/frame_features.h"
-#include "train/pitch_crops.h"
-#include "train/pitch_pool.h"
+#include "train/frame_crops.h"
+#include "train/convention_pool.h"
 
 enum { FRAMES = 40, RATE = 24000 };
 
@@ -53,10 +53,10 @@ static void tear_down(fixture *f) {
     remove_all(f->folder);
 }
 
-static train_pitch_crops *crops_of(fixture *f, const train_pitch_options *options) {
-    train_pitch_crops *crops;
+static train_frame_crops *crops_of(fixture *f, const train_frame_options *options) {
+    train_frame_crops *crops;
     lull_error error;
-    if (train_pitch_crops_new(f->corpus, options, &crops, &error)) fail_msg("%s", error.message);
+    if (train_frame_crops_new(f->corpus, options, &crops, &error)) fail_msg("%s", error.message);
     return crops;
 }
 
@@ -64,9 +64,9 @@ typedef struct rendered {
     float features[FRAMES * MEL_FEATURES], targets[FRAMES * PITCH_OUTPUTS];
 } rendered;
 
-static void render(train_pitch_crops *crops, uint64_t index, rendered *r) {
+static void render(train_frame_crops *crops, uint64_t index, rendered *r) {
     lull_error error;
-    if (train_pitch_crops_render(crops, index, r->features, r->targets, &error))
+    if (train_frame_crops_render(crops, index, r->features, r->targets, &error))
         fail_msg("%s", error.message);
 }
 
@@ -74,10 +74,10 @@ static void function_of_seed_and_index(void **state) {
     (void)state;
     fixture f;
     set_up(&f, RATE);
-    train_pitch_options options = {7, FRAMES, 6, 0.7, 0.2, 0.5};
-    train_pitch_crops *one = crops_of(&f, &options), *two = crops_of(&f, &options);
+    train_frame_options options = {TRAIN_FRAME_PITCH, 7, FRAMES, 6, 0.7, 0.2, 0.5};
+    train_frame_crops *one = crops_of(&f, &options), *two = crops_of(&f, &options);
     options.seed = 8;
-    train_pitch_crops *other = crops_of(&f, &options);
+    train_frame_crops *other = crops_of(&f, &options);
     static rendered a, b;
     int same = 0;
     for (uint64_t i = 0; i < 12; i++) {
@@ -90,10 +90,10 @@ static void function_of_seed_and_index(void **state) {
         for (int j = 0; j < FRAMES * MEL_FEATURES; j++) assert_true(fabsf(a.features[j]) < 12);
     }
     assert_true(same < 2);
-    assert_true(train_pitch_crops_bytes(one) > 0);
-    train_pitch_crops_free(one);
-    train_pitch_crops_free(two);
-    train_pitch_crops_free(other);
+    assert_true(train_frame_crops_bytes(one) > 0);
+    train_frame_crops_free(one);
+    train_frame_crops_free(two);
+    train_frame_crops_free(other);
     tear_down(&f);
 }
 
@@ -111,8 +111,8 @@ static void targets_are_of_the_features(void **state) {
     (void)state;
     fixture f;
     set_up(&f, RATE);
-    const train_pitch_options options = {3, FRAMES, 20, 0, 0, 0};
-    train_pitch_crops *crops = crops_of(&f, &options);
+    const train_frame_options options = {TRAIN_FRAME_PITCH, 3, FRAMES, 20, 0, 0, 0};
+    train_frame_crops *crops = crops_of(&f, &options);
     static rendered r;
     int frames = 0, agree = 0, voiced = 0, right = 0, periodic = 0;
     for (uint64_t i = 0; i < 60; i++) {
@@ -132,7 +132,7 @@ static void targets_are_of_the_features(void **state) {
                   frames, agree, voiced, right, periodic);
     assert_true(right > voiced * 95 / 100 && periodic > voiced * 9 / 10);
     assert_true(voiced > frames / 6 && agree > frames * 85 / 100);
-    train_pitch_crops_free(crops);
+    train_frame_crops_free(crops);
     tear_down(&f);
 }
 
@@ -142,8 +142,8 @@ static void speed_and_bandwidth(void **state) {
     (void)state;
     fixture f;
     set_up(&f, 16000);
-    const train_pitch_options options = {3, FRAMES, 0, 0, 0.25, 0};
-    train_pitch_crops *crops = crops_of(&f, &options);
+    const train_frame_options options = {TRAIN_FRAME_PITCH, 3, FRAMES, 0, 0, 0.25, 0};
+    train_frame_crops *crops = crops_of(&f, &options);
     static rendered r;
     float lowest = 9, highest = -9;
     for (uint64_t i = 0; i < 60; i++) {
@@ -160,7 +160,7 @@ static void speed_and_bandwidth(void **state) {
     const double middle = log2(PITCH / 200), reach = 0.25 / M_LN2;
     assert_true(lowest < middle - 0.4 * reach && lowest > middle - reach - 0.02);
     assert_true(highest > middle + 0.4 * reach && highest < middle + reach + 0.02);
-    train_pitch_crops_free(crops);
+    train_frame_crops_free(crops);
     tear_down(&f);
 }
 
@@ -170,7 +170,7 @@ static void pool_is_valid_and_wide(void **state) {
     for (int i = 0; i < 300; i++) {
         mel_convention c, other;
         lull_error error;
-        train_pitch_pool_draw(5, i, &c);
+        train_convention_pool_draw(5, i, &c);
         if (mel_convention_check(&c, &error)) fail_msg("%d: %s", i, error.message);
         const double window = (double)c.window / c.sample_rate, hop = (double)c.hop / c.sample_rate;
         assert_true(window > 0.0199 && window < 0.0851);
@@ -179,9 +179,9 @@ static void pool_is_valid_and_wide(void **state) {
         centred += c.centred;
         powers += c.power == 2;
         htk += c.scale == MEL_SCALE_HTK;
-        train_pitch_pool_draw(6, i, &other);
+        train_convention_pool_draw(6, i, &other);
         different += other.window != c.window;
-        train_pitch_pool_draw(5, i, &other);
+        train_convention_pool_draw(5, i, &other);
         assert_memory_equal(&other, &c, sizeof c);
     }
     assert_true(centred > 100 && centred < 200 && powers > 40 && htk > 80 && different > 280);

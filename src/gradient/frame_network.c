@@ -1,4 +1,4 @@
-/* The pitch network's gradient: see pitch_network.h.
+/* The gradient of networks over frames: see frame_network.h.
  *
  * A crop's inputs x of a convolution and gradients d by its sums have zero frames around them, so
  * that, for every frame f of the crop,
@@ -6,13 +6,13 @@
  *     s[f] = bias + Σ_tap W[tap]·x[f + offset(tap)],   dx[f] = Σ_tap Wᵀ[tap]·d[f − offset(tap)],
  *
  * offset(tap) = tap − 2 + ahead: one product over all frames each. */
-#include "gradient/pitch_network.h"
+#include "gradient/frame_network.h"
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "gradient/internal.h"
 #include "mel/frame_features.h"
-#include "model/pitch_network.h"
+#include "model/frame_network.h"
 #include "nn/kernels.h"
 
 #include <string.h>
@@ -35,13 +35,13 @@ typedef struct crop_arrays {
     void *scratch;
 } crop_arrays;
 
-struct gradient_pitch_network {
+struct gradient_frame_network {
     const nn_kernels *kernels;
-    model_config config;
+    frame_network_shape net;
     model_parameters *shape;
     thread_pool *pool;
     int crops, frames, channels, count;
-    size_t first, size; /* of the pitch network in the flat arrays */
+    size_t first, size; /* of the network in the flat arrays */
     operand *operands;
     float *arranged; /* one convolution's weights on their way */
     crop_arrays *work;
@@ -55,49 +55,49 @@ struct gradient_pitch_network {
     bool backward;
 };
 
-static void *take(gradient_pitch_network *e, size_t count, size_t size, bool *ok) {
+static void *take(gradient_frame_network *e, size_t count, size_t size, bool *ok) {
     void *memory = base_alloc(count, size);
     if (!memory) *ok = false;
     e->bytes += count * size;
     return memory;
 }
 
-static int inputs(const gradient_pitch_network *e, int i) {
-    return pitch_network_in(&e->config, i);
+static int inputs(const gradient_frame_network *e, int i) {
+    return frame_network_in(&e->net, i);
 }
 
-static int outputs(const gradient_pitch_network *e, int i) {
-    return pitch_network_out(&e->config, i);
+static int outputs(const gradient_frame_network *e, int i) {
+    return frame_network_out(&e->net, i);
 }
 
 /* Values of an array with `width` of them in every frame, the zeros around the crop included. */
-static size_t padded(const gradient_pitch_network *e, int width) {
+static size_t padded(const gradient_frame_network *e, int width) {
     return (size_t)(e->frames + 2 * AROUND) * (size_t)width;
 }
 
-static size_t weight_offset(const gradient_pitch_network *e, int i) {
-    return model_parameters_weight_tensor(e->shape, MODEL_PITCH_CONVOLUTION, i)->offset;
+static size_t weight_offset(const gradient_frame_network *e, int i) {
+    return model_parameters_weight_tensor(e->shape, e->net.role, i)->offset;
 }
 
-static size_t bias_offset(const gradient_pitch_network *e, int i) {
-    return model_parameters_bias_tensor(e->shape, MODEL_PITCH_CONVOLUTION, i)->offset;
+static size_t bias_offset(const gradient_frame_network *e, int i) {
+    return model_parameters_bias_tensor(e->shape, e->net.role, i)->offset;
 }
 
 /* Weights of the largest convolution, and the widest row of sums. */
-static size_t most_weights(const gradient_pitch_network *e) {
+static size_t most_weights(const gradient_frame_network *e) {
     size_t most = 0;
     for (int i = 0; i < e->count; i++) {
-        const size_t weights = PITCH_TAPS * (size_t)inputs(e, i) * (size_t)outputs(e, i);
+        const size_t weights = FRAME_NETWORK_TAPS * (size_t)inputs(e, i) * (size_t)outputs(e, i);
         if (weights > most) most = weights;
     }
     return most;
 }
 
-static int widest(const gradient_pitch_network *e) {
-    return e->channels > PITCH_OUTPUTS ? e->channels : PITCH_OUTPUTS;
+static int widest(const gradient_frame_network *e) {
+    return e->channels > e->net.outputs ? e->channels : e->net.outputs;
 }
 
-static void crop_arrays_new(gradient_pitch_network *e, crop_arrays *w, bool *ok) {
+static void crop_arrays_new(gradient_frame_network *e, crop_arrays *w, bool *ok) {
     const size_t frames = (size_t)e->frames, wide = (size_t)widest(e);
     size_t scratch = 0;
     w->x = take(e, (size_t)e->count, sizeof *w->x, ok);
@@ -109,8 +109,8 @@ static void crop_arrays_new(gradient_pitch_network *e, crop_arrays *w, bool *ok)
         if (w->sums && i < e->count - 1)
             w->sums[i] = take(e, frames * (size_t)e->channels, sizeof(float), ok);
     }
-    w->out = take(e, frames * PITCH_OUTPUTS, sizeof(float), ok);
-    w->dout = take(e, frames * PITCH_OUTPUTS, sizeof(float), ok);
+    w->out = take(e, frames * (size_t)e->net.outputs, sizeof(float), ok);
+    w->dout = take(e, frames * (size_t)e->net.outputs, sizeof(float), ok);
     w->d = take(e, padded(e, (int)wide), sizeof(float), ok);
     w->dx = take(e, frames * wide, sizeof(float), ok);
     w->back = take(e, frames * wide, sizeof(float), ok);
@@ -118,7 +118,7 @@ static void crop_arrays_new(gradient_pitch_network *e, crop_arrays *w, bool *ok)
     w->scratch = take(e, scratch, 1, ok);
 }
 
-static void crop_arrays_free(const gradient_pitch_network *e, crop_arrays *w) {
+static void crop_arrays_free(const gradient_frame_network *e, crop_arrays *w) {
     for (int i = 0; i < e->count; i++) {
         if (w->x) base_free(w->x[i]);
         if (w->sums) base_free(w->sums[i]);
@@ -127,15 +127,15 @@ static void crop_arrays_free(const gradient_pitch_network *e, crop_arrays *w) {
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) base_free(owned[i]);
 }
 
-static void new_arrays(gradient_pitch_network *e, bool *ok) {
+static void new_arrays(gradient_frame_network *e, bool *ok) {
     e->arranged = take(e, most_weights(e), sizeof(float), ok);
     e->operands = take(e, (size_t)e->count, sizeof *e->operands, ok);
     for (int i = 0; e->operands && i < e->count; i++) {
         const int in = inputs(e, i), out = outputs(e, i);
         e->operands[i].forward =
-            take(e, e->kernels->packed_f32(PITCH_TAPS * in, out), sizeof(float), ok);
+            take(e, e->kernels->packed_f32(FRAME_NETWORK_TAPS * in, out), sizeof(float), ok);
         e->operands[i].backward =
-            take(e, e->kernels->packed_f32(PITCH_TAPS * out, in), sizeof(float), ok);
+            take(e, e->kernels->packed_f32(FRAME_NETWORK_TAPS * out, in), sizeof(float), ok);
     }
     const int workers = thread_pool_size(e->pool);
     e->work = take(e, (size_t)workers, sizeof *e->work, ok);
@@ -143,19 +143,20 @@ static void new_arrays(gradient_pitch_network *e, bool *ok) {
     e->gradients = take(e, (size_t)e->crops * e->size, sizeof(float), ok);
 }
 
-lull_status gradient_pitch_network_new(const model_config *config, int crops, int frames,
-                                       thread_pool *pool, gradient_pitch_network **engine,
+lull_status gradient_frame_network_new(const model_config *config,
+ const frame_network_shape *shape, int crops, int frames,
+                                       thread_pool *pool, gradient_frame_network **engine,
                                        lull_error *error) {
     *engine = NULL;
-    gradient_pitch_network *e = base_alloc(1, sizeof *e);
+    gradient_frame_network *e = base_alloc(1, sizeof *e);
     if (!e) return base_no_memory(error);
     e->kernels = nn_kernels_get();
-    e->config = *config;
+    e->net = *shape;
     e->pool = pool;
     e->crops = crops;
     e->frames = frames;
-    e->channels = config->pitch_channels;
-    e->count = config->pitch_layers;
+    e->channels = shape->channels;
+    e->count = shape->layers;
     lull_status status = model_parameters_new(config, &e->shape, error);
     if (!status) {
         bool ok = true;
@@ -166,14 +167,14 @@ lull_status gradient_pitch_network_new(const model_config *config, int crops, in
         if (!ok) status = base_no_memory(error);
     }
     if (status) {
-        gradient_pitch_network_free(e);
+        gradient_frame_network_free(e);
         return status;
     }
     *engine = e;
     return LULL_OK;
 }
 
-void gradient_pitch_network_free(gradient_pitch_network *e) {
+void gradient_frame_network_free(gradient_frame_network *e) {
     if (!e) return;
     for (int i = 0; e->operands && i < e->count; i++) {
         base_free(e->operands[i].forward);
@@ -194,27 +195,27 @@ void gradient_pitch_network_free(gradient_pitch_network *e) {
 static void arrange_backward(const float *weight, int out, int in, float *operand) {
     for (int o = 0; o < out; o++)
         for (int i = 0; i < in; i++)
-            for (int tap = 0; tap < PITCH_TAPS; tap++)
-                operand[(tap * out + o) * in + i] = weight[(o * in + i) * PITCH_TAPS + tap];
+            for (int tap = 0; tap < FRAME_NETWORK_TAPS; tap++)
+                operand[(tap * out + o) * in + i] = weight[(o * in + i) * FRAME_NETWORK_TAPS + tap];
 }
 
-static void pack(gradient_pitch_network *e, const model_parameters *parameters, bool backward) {
+static void pack(gradient_frame_network *e, const model_parameters *parameters, bool backward) {
     for (int i = 0; i < e->count; i++) {
         const int in = inputs(e, i), out = outputs(e, i);
         const float *weight = parameters->data + weight_offset(e, i);
-        pitch_network_arrange(weight, out, in, e->arranged);
-        e->kernels->pack_f32(PITCH_TAPS * in, out, e->arranged, out, 1, e->operands[i].forward);
+        frame_network_arrange(weight, out, in, e->arranged);
+        e->kernels->pack_f32(FRAME_NETWORK_TAPS * in, out, e->arranged, out, 1, e->operands[i].forward);
         e->operands[i].bias = parameters->data + bias_offset(e, i);
         if (!backward || i == 0) continue;
         arrange_backward(weight, out, in, e->arranged);
-        e->kernels->pack_f32(PITCH_TAPS * out, in, e->arranged, in, 1, e->operands[i].backward);
+        e->kernels->pack_f32(FRAME_NETWORK_TAPS * out, in, e->arranged, in, 1, e->operands[i].backward);
     }
 }
 
 /* ---- one crop ---- */
 
-static int offset_of(const gradient_pitch_network *e, int i, int tap) {
-    return tap - 2 + pitch_network_ahead(&e->config, i);
+static int offset_of(const gradient_frame_network *e, int i, int tap) {
+    return tap - 2 + (i < e->net.look_ahead);
 }
 
 /* Frame 0 of the crop moved by `frames`, in an array with zeros around it. */
@@ -222,20 +223,20 @@ static float *moved(float *array, int frames, int width) {
     return array + (AROUND + frames) * width;
 }
 
-static bool is_residual(const gradient_pitch_network *e, int i) {
+static bool is_residual(const gradient_frame_network *e, int i) {
     return i > 0 && i < e->count - 1;
 }
 
-static void forward(const gradient_pitch_network *e, crop_arrays *w, const float *features) {
+static void forward(const gradient_frame_network *e, crop_arrays *w, const float *features) {
     const size_t values = (size_t)e->frames * (size_t)e->channels;
     memcpy(moved(w->x[0], 0, MEL_FEATURES), features,
            (size_t)e->frames * MEL_FEATURES * sizeof *features);
     for (int i = 0; i < e->count; i++) {
         const int in = inputs(e, i), out = outputs(e, i);
         const bool last = i == e->count - 1;
-        const float *taps[PITCH_TAPS];
-        for (int k = 0; k < PITCH_TAPS; k++) taps[k] = moved(w->x[i], offset_of(e, i, k), in);
-        e->kernels->product_f32(e->frames, out, in, PITCH_TAPS, taps, (size_t)in,
+        const float *taps[FRAME_NETWORK_TAPS];
+        for (int k = 0; k < FRAME_NETWORK_TAPS; k++) taps[k] = moved(w->x[i], offset_of(e, i, k), in);
+        e->kernels->product_f32(e->frames, out, in, FRAME_NETWORK_TAPS, taps, (size_t)in,
                                 e->operands[i].forward, e->operands[i].bias, false,
                                 last ? w->out : w->sums[i], (size_t)out);
         if (last) return;
@@ -246,15 +247,15 @@ static void forward(const gradient_pitch_network *e, crop_arrays *w, const float
     }
 }
 
-/* Gradient of convolution i's weights and bias from w->d, into `gradient` (of the pitch network).
+/* Gradient of convolution i's weights and bias from w->d, into `gradient` (of the network).
  */
-static void weight_gradient(const gradient_pitch_network *e, crop_arrays *w, int i,
+static void weight_gradient(const gradient_frame_network *e, crop_arrays *w, int i,
                             float *gradient) {
     const int in = inputs(e, i), out = outputs(e, i);
     const float *d = moved(w->d, 0, out);
     const size_t tap = (size_t)in * (size_t)out;
-    memset(w->weights, 0, PITCH_TAPS * tap * sizeof(float));
-    for (int k = 0; k < PITCH_TAPS; k++)
+    memset(w->weights, 0, FRAME_NETWORK_TAPS * tap * sizeof(float));
+    for (int k = 0; k < FRAME_NETWORK_TAPS; k++)
         e->kernels->outer_f32(e->frames, in, out, moved(w->x[i], offset_of(e, i, k), in),
                               (size_t)in, d, (size_t)out, w->weights + (size_t)k * tap, (size_t)out,
                               w->scratch);
@@ -262,22 +263,22 @@ static void weight_gradient(const gradient_pitch_network *e, crop_arrays *w, int
     float *bias = gradient + bias_offset(e, i) - e->first;
     for (int o = 0; o < out; o++)
         for (int c = 0; c < in; c++)
-            for (int k = 0; k < PITCH_TAPS; k++)
-                weight[(o * in + c) * PITCH_TAPS + k] = w->weights[(k * in + c) * out + o];
+            for (int k = 0; k < FRAME_NETWORK_TAPS; k++)
+                weight[(o * in + c) * FRAME_NETWORK_TAPS + k] = w->weights[(k * in + c) * out + o];
     memset(bias, 0, (size_t)out * sizeof *bias);
     gradient_add_columns(bias, d, e->frames, out, (size_t)out);
 }
 
 /* w->back = the gradient by convolution i's input, from w->d. */
-static void input_gradient(const gradient_pitch_network *e, crop_arrays *w, int i) {
+static void input_gradient(const gradient_frame_network *e, crop_arrays *w, int i) {
     const int in = inputs(e, i), out = outputs(e, i);
-    const float *taps[PITCH_TAPS];
-    for (int k = 0; k < PITCH_TAPS; k++) taps[k] = moved(w->d, -offset_of(e, i, k), out);
-    e->kernels->product_f32(e->frames, in, out, PITCH_TAPS, taps, (size_t)out,
+    const float *taps[FRAME_NETWORK_TAPS];
+    for (int k = 0; k < FRAME_NETWORK_TAPS; k++) taps[k] = moved(w->d, -offset_of(e, i, k), out);
+    e->kernels->product_f32(e->frames, in, out, FRAME_NETWORK_TAPS, taps, (size_t)out,
                             e->operands[i].backward, NULL, false, w->back, (size_t)in);
 }
 
-static void backward(const gradient_pitch_network *e, crop_arrays *w, float *gradient) {
+static void backward(const gradient_frame_network *e, crop_arrays *w, float *gradient) {
     const size_t values = (size_t)e->frames * (size_t)e->channels;
     for (int i = e->count - 1; i >= 0; i--) {
         const bool last = i == e->count - 1;
@@ -285,7 +286,7 @@ static void backward(const gradient_pitch_network *e, crop_arrays *w, float *gra
         float *d = moved(w->d, 0, out);
         memset(w->d, 0, padded(e, out) * sizeof(float));
         if (last) {
-            memcpy(d, w->dout, (size_t)e->frames * PITCH_OUTPUTS * sizeof *d);
+            memcpy(d, w->dout, (size_t)e->frames * (size_t)e->net.outputs * sizeof *d);
         } else {
             memcpy(d, w->dx, values * sizeof *d);
             gradient_silu_backward(w->sums[i], d, values);
@@ -299,14 +300,14 @@ static void backward(const gradient_pitch_network *e, crop_arrays *w, float *gra
 }
 
 static void crop_task(void *context, int crop, int worker) {
-    gradient_pitch_network *e = context;
+    gradient_frame_network *e = context;
     crop_arrays *w = &e->work[worker];
     forward(e, w, e->features + (size_t)crop * (size_t)e->frames * MEL_FEATURES);
     e->losses[crop] = e->loss(e->context, crop, w->out, w->dout);
     if (e->backward) backward(e, w, e->gradients + (size_t)crop * e->size);
 }
 
-void gradient_pitch_network_run(gradient_pitch_network *e, const model_parameters *parameters,
+void gradient_frame_network_run(gradient_frame_network *e, const model_parameters *parameters,
                                 int crops, const float *features, gradient_engine_loss loss,
                                 void *context, double *losses, float *gradient) {
     pack(e, parameters, gradient != NULL);
@@ -323,13 +324,13 @@ void gradient_pitch_network_run(gradient_pitch_network *e, const model_parameter
             gradient[e->first + i] += e->gradients[(size_t)crop * e->size + i];
 }
 
-double gradient_pitch_network_flops(const gradient_pitch_network *e) {
+double gradient_frame_network_flops(const gradient_frame_network *e) {
     double products = 0; /* multiplications of a forward pass in one frame */
     for (int i = 0; i < e->count; i++)
-        products += (double)PITCH_TAPS * inputs(e, i) * outputs(e, i);
+        products += (double)FRAME_NETWORK_TAPS * inputs(e, i) * outputs(e, i);
     return 6 * products * e->frames;
 }
 
-size_t gradient_pitch_network_bytes(const gradient_pitch_network *e) {
+size_t gradient_frame_network_bytes(const gradient_frame_network *e) {
     return e->bytes;
 }

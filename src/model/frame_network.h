@@ -1,0 +1,47 @@
+/* Networks over mel frames: a few convolutions turn the features of frames (mel/frame_features.h),
+ * whatever their convention, into numbers for each frame: the voice's pitch
+ * (model/pitch_network.h), the envelope above the mel (model/bandwidth.h). As a stream, frame by
+ * frame; gradient/frame_network.h trains them. */
+#ifndef MODEL_FRAME_NETWORK_H
+#define MODEL_FRAME_NETWORK_H
+
+#include "model/parameters.h"
+
+/* `layers` convolutions of 3 frames, `channels` between them; the first look_ahead of them see
+ * frames t−1 … t+1, the others t−2 … t. Every one but the last ends in a SiLU; those that are
+ * neither first nor last are added to their input. */
+typedef struct frame_network_shape {
+    model_role role; /* of its weights */
+    int layers, channels, look_ahead, outputs;
+} frame_network_shape;
+
+enum { FRAME_NETWORK_TAPS = 3 };
+
+/* Inputs and outputs of convolution i (0 is the first). */
+int frame_network_in(const frame_network_shape *shape, int i);
+int frame_network_out(const frame_network_shape *shape, int i);
+
+/* Multiplications for one frame. */
+double frame_network_macs(const frame_network_shape *shape);
+
+typedef struct frame_network frame_network;
+
+/* The parameters must have such a network. Nothing is borrowed after the call. */
+lull_status frame_network_new(const frame_network_shape *shape, const model_parameters *parameters,
+                              frame_network **result, lull_error *error);
+/* Bytes that frame_network_new takes, at most. */
+uint64_t frame_network_bytes(const frame_network_shape *shape);
+void frame_network_free(frame_network *n);
+void frame_network_reset(frame_network *n);
+
+/* Frames by which the output runs behind the input. */
+int frame_network_look_ahead(const frame_network *n);
+
+/* One frame's MEL_FEATURES in; NULL behind the last, as often as frames are still to come. The
+ * outputs of a frame where one came out, until the next push; or NULL. */
+const float *frame_network_push(frame_network *n, const float *features);
+
+/* PyTorch's weight [out, in, 3] as the operand of a product: row tap·in + i, column o. */
+void frame_network_arrange(const float *weight, int out, int in, float *operand);
+
+#endif
