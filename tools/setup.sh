@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what lull is built from: sh tools/setup.sh [test] [fuzz] [package] [cross]
+# Installs what lull is built from: sh tools/setup.sh [test] [fuzz] [package] [cross] [compilers]
 # With "test" also what only its tests use, with "fuzz" what the fuzzers (tools/fuzz.sh) are built with. Debian 12 and its relatives; run by root, or by someone who may
 # sudo. Installs what is missing and nothing else, and says nothing when nothing is.
 set -eu
@@ -13,6 +13,8 @@ test="g++ python3 python3-numpy python3-scipy python3-mesonpy python3-pip python
 # Debian packages (tools/package.sh); other systems and C libraries (tools/cross.sh).
 package="debhelper lintian libopenmpi-dev"
 cross="gcc-mingw-w64-x86-64-posix wine64 musl-tools"
+# Compilers beside the system's own (.ci/run).
+compilers="gcc-11 clang"
 fuzz="clang libclang-rt-14-dev"
 
 wanted=$build
@@ -22,8 +24,9 @@ for part in "$@"; do
     fuzz) wanted="$wanted $fuzz" ;;
     package) wanted="$wanted $package" ;;
     cross) wanted="$wanted $cross" ;;
+    compilers) wanted="$wanted $compilers" ;;
     *)
-        echo "usage: sh tools/setup.sh [test] [fuzz] [package] [cross]" >&2
+        echo "usage: sh tools/setup.sh [test] [fuzz] [package] [cross] [compilers]" >&2
         exit 2
         ;;
     esac

@@ -47,6 +47,8 @@ int os_sync_folder_of(const char *path);
 int os_rename(const char *from, const char *to);
 int os_remove(const char *path);
 
+/* Whether the path itself is a symbolic link, wherever that leads. */
+bool os_is_link(const char *path);
 /* What a symbolic link says, ended by '\0'; -1 when `path` is none or the room too small. */
 int os_read_link(const char *path, char *said, size_t room);
 

@@ -137,6 +137,11 @@ int os_remove(const char *path) {
     return unlink(path);
 }
 
+bool os_is_link(const char *path) {
+    char first;
+    return readlink(path, &first, 1) >= 0;
+}
+
 int os_read_link(const char *path, char *said, size_t room) {
     ssize_t n = readlink(path, said, room);
     if (n < 0 || (size_t)n >= room) return -1;

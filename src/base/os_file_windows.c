@@ -123,6 +123,12 @@ int os_remove(const char *path) {
     return widen(path, wide) ? _wunlink(wide) : -1;
 }
 
+bool os_is_link(const char *path) {
+    wchar_t wide[PATH_ROOM];
+    const DWORD facts = widen(path, wide) ? GetFileAttributesW(wide) : INVALID_FILE_ATTRIBUTES;
+    return facts != INVALID_FILE_ATTRIBUTES && (facts & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
+}
+
 /* Links are followed by whoever opens them; what they say is not asked here. */
 int os_read_link(const char *path, char *said, size_t room) {
     (void)path, (void)said, (void)room;

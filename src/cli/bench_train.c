@@ -92,7 +92,7 @@ static lull_status measure(const model_config *config, const bench_settings *set
         status = gradient_engine_new(config, settings->batch, settings->crop_frames,
                                      settings->precision == 1, pool, &engine, error);
     if (status != LULL_OK) goto done;
-    gradient_engine_batch batch = {settings->batch, memory.x, memory.t, memory.mel};
+    gradient_engine_batch batch = {settings->batch, memory.x, memory.t, memory.mel, memory.x};
     double started = 0, now = 0;
     int steps = -WARM_UP_STEPS;
     do {

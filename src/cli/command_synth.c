@@ -9,6 +9,7 @@
 #include "cli/convention_options.h"
 #include "cli/options.h"
 #include "cli/own.h"
+#include "cli/paths.h"
 #include "cli/remarks.h"
 #include "cli/share_jobs.h"
 #include "cli/stop.h"
@@ -21,7 +22,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_WORKERS = 64, INTERRUPTED = 130 };
@@ -70,11 +70,6 @@ static bool report_progress(void *context, size_t fresh, size_t total) {
     return !cli_stop_asked;
 }
 
-static bool exists(const char *path) {
-    struct stat facts;
-    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
-}
-
 /* Says how a job went. Called with the lock held. */
 static void account(batch *b, const cli_job *job, lull_status status, const lull_error *error,
                     size_t samples, uint64_t limited, double spent) {
@@ -102,7 +97,7 @@ static const cli_job *take_job(batch *b) {
     pthread_mutex_lock(&b->lock);
     while (job == NULL && b->next < b->jobs->count && !cli_stop_asked) {
         const cli_job *candidate = &b->jobs->list[b->next++];
-        if (b->options->skip_existing && exists(candidate->output)) {
+        if (b->options->skip_existing && cli_is_file(candidate->output)) {
             b->skipped++;
             b->finished++;
             b->parts += 1.0;

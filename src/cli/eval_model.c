@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/progress.h"
 #include "cli/own.h"
+#include "cli/paths.h"
 #include "cli/tree.h"
 #include "recording/audio_file.h"
 #include "mel/front_end.h"

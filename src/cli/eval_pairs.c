@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "cli/paths.h"
 #include "cli/tree.h"
 #include "recording/audio_file.h"
 #include "recording/resample.h"

@@ -2,29 +2,18 @@
 #include "cli/jobs.h"
 
 #include "base/error.h"
+#include "base/folder.h"
 #include "base/memory.h"
+#include "base/os_file.h"
 #include "cli/own.h"
-#include "cli/tree.h"
+#include "cli/paths.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-static const char *const recording_endings[] = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3",
-                                                ".aif", ".aiff", ".au",  ".w64", NULL};
-
-bool cli_is_recording(const char *path) {
-    const char *dot = strrchr(path, '.');
-    for (int i = 0; dot != NULL && recording_endings[i] != NULL; i++)
-        if (strcasecmp(dot, recording_endings[i]) == 0) return true;
-    return false;
-}
 
 static bool is_array(const char *path) {
     const char *dot = strrchr(path, '.');
@@ -44,28 +33,26 @@ static lull_status add_input(cli_jobs *jobs, const char *path, lull_error *error
 
 /* What a folder stands for: no folders in it, and no pipes or devices, which might never end. What
  * cannot be looked at is wanted: opening it says why. */
-static bool is_file(const char *path) {
-    struct stat facts;
-    return stat(path, &facts) != 0 || S_ISREG(facts.st_mode);
+static bool may_be_file(const char *path) {
+    os_facts facts;
+    return os_facts_of(path, &facts) != 0 || facts.kind == OS_FILE;
 }
 
 static lull_status add_folder(cli_jobs *jobs, const char *folder, bool arrays, lull_error *error) {
-    struct dirent **entries = NULL;
-    lull_status status = LULL_OK;
-    size_t before = jobs->count;
-    int count = scandir(folder, &entries, NULL, alphasort);
-    if (count < 0) return base_fail(error, LULL_IO, "%s: %s", folder, strerror(errno));
-    for (int i = 0; i < count; i++) {
+    base_folder entries;
+    const size_t before = jobs->count;
+    lull_status status = base_folder_list(folder, &entries, error);
+    for (size_t i = 0; i < entries.count && status == LULL_OK; i++) {
         char path[PATH_MAX];
-        const char *name = entries[i]->d_name;
-        bool wanted = name[0] != '.' && (cli_is_recording(name) || (arrays && is_array(name)));
+        const char *name = entries.names[i];
         const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
+        const bool wanted =
+            name[0] != '.' && (cli_is_recording(name) || (arrays && is_array(name)));
         if (wanted && snprintf(path, sizeof path, "%s%s%s", folder, slash, name) < PATH_MAX &&
-            is_file(path) && status == LULL_OK)
+            may_be_file(path))
             status = add_input(jobs, path, error);
-        free(entries[i]); /* scandir's own allocation */
     }
-    free(entries);
+    base_folder_free(&entries);
     if (status == LULL_OK && jobs->count == before)
         return base_fail(error, LULL_IO, "%s: no %s in this folder", folder,
                          arrays ? ".npy files or recordings" : "recordings");
@@ -76,10 +63,8 @@ static lull_status add_folder(cli_jobs *jobs, const char *folder, bool arrays, l
 static lull_status name_output(cli_job *job, const char *folder, const char *ending,
                                lull_error *error) {
     char path[PATH_MAX];
-    const char *base = strrchr(job->input, '/');
-    base = base != NULL ? base + 1 : job->input;
-    const char *dot = strrchr(base, '.');
-    int stem = dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base);
+    const char *base = cli_name_of(job->input);
+    const int stem = (int)cli_stem(base);
     const char *mark =
         folder == NULL && cli_is_recording(base) && cli_is_recording(ending) ? "-lull" : "";
     const char *slash = folder == NULL || folder[strlen(folder) - 1] == '/' ? "" : "/";
@@ -96,9 +81,9 @@ static int by_output(const void *a, const void *b) {
 }
 
 static bool same_file(const char *a, const char *b) {
-    struct stat first, second;
-    if (stat(a, &first) != 0 || stat(b, &second) != 0) return false;
-    return S_ISREG(first.st_mode) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+    os_facts first, second;
+    if (os_facts_of(a, &first) != 0 || os_facts_of(b, &second) != 0) return false;
+    return first.kind == OS_FILE && first.device == second.device && first.number == second.number;
 }
 
 /* chosen: the names were made here. */
@@ -177,10 +162,8 @@ lull_status cli_jobs_make(char **operands, int count, const char *output, const 
 lull_status cli_jobs_trace(cli_jobs *jobs, const char *folder, lull_error *error) {
     for (size_t i = 0; i < jobs->count; i++) {
         char path[PATH_MAX];
-        const char *base = strrchr(jobs->list[i].output, '/');
-        base = base != NULL ? base + 1 : jobs->list[i].output;
-        const char *dot = strrchr(base, '.');
-        int stem = dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base);
+        const char *base = cli_name_of(jobs->list[i].output);
+        const int stem = (int)cli_stem(base);
         if (snprintf(path, sizeof path, "%s/%.*s", folder, stem, base) >= (int)sizeof path)
             return base_fail(error, LULL_INVALID, "%s: the name is too long", folder);
         jobs->list[i].trace = base_strdup(path);

@@ -35,7 +35,4 @@ lull_status cli_jobs_trace(cli_jobs *jobs, const char *folder, lull_error *error
 
 void cli_jobs_free(cli_jobs *jobs);
 
-/* Does the name end as recordings do? */
-bool cli_is_recording(const char *path);
-
 #endif

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/input.h"
+#include "cli/paths.h"
 #include "recording/audio_file.h"
 #include "io/npy.h"
 
@@ -46,11 +46,6 @@ void cli_divide(const double *costs, size_t count, int ranks, double *load, int 
         owner[i] = least;
         load[least] += costs[i];
     }
-}
-
-static bool exists(const char *path) {
-    struct stat facts;
-    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
 static lull_status add(cli_jobs *jobs, const char *input, const char *output, const char *trace,
@@ -103,7 +98,7 @@ static lull_status divide(const cli_jobs *all, const mel_convention *convention,
     }
     for (size_t i = 0; i < all->count; i++) {
         const cli_job *job = &all->list[i];
-        if (skip_existing && exists(job->output))
+        if (skip_existing && cli_is_file(job->output))
             ++*skipped;
         else
             files[count++] = (priced){job, cost_of(job, convention), i};
@@ -145,9 +140,9 @@ static lull_status copy_all(const cli_jobs *all, cli_jobs *mine, lull_error *err
     return status;
 }
 
-lull_status cli_jobs_share(ranks *ranks, const cli_jobs *all,
-                           const mel_convention *convention, bool skip_existing, cli_jobs *mine,
-                           size_t *total, size_t *skipped, lull_error *error) {
+lull_status cli_jobs_share(ranks *ranks, const cli_jobs *all, const mel_convention *convention,
+                           bool skip_existing, cli_jobs *mine, size_t *total, size_t *skipped,
+                           lull_error *error) {
     text list = {0};
     lull_status status = LULL_OK;
     uint64_t counts[2] = {0};
@@ -157,8 +152,7 @@ lull_status cli_jobs_share(ranks *ranks, const cli_jobs *all,
     *total = all->count;
     if (ranks == NULL) return copy_all(all, mine, error);
     if (first)
-        status =
-            divide(all, convention, ranks_count(ranks), skip_existing, &list, skipped, error);
+        status = divide(all, convention, ranks_count(ranks), skip_existing, &list, skipped, error);
     counts[0] = all->count;
     counts[1] = *skipped;
     status = ranks_agree(ranks, status, error);

@@ -11,9 +11,9 @@
  * headers. With `skip_existing` those whose output exists are left out, and counted in *skipped.
  * *total: files of all ranks, skipped ones included. Collective; with ranks NULL everything is this
  * one's, in its order, nothing skipped. */
-lull_status cli_jobs_share(ranks *ranks, const cli_jobs *all,
-                           const mel_convention *convention, bool skip_existing, cli_jobs *mine,
-                           size_t *total, size_t *skipped, lull_error *error);
+lull_status cli_jobs_share(ranks *ranks, const cli_jobs *all, const mel_convention *convention,
+                           bool skip_existing, cli_jobs *mine, size_t *total, size_t *skipped,
+                           lull_error *error);
 
 /* Whose turn it is: owner[i] for costs that are sorted, the greatest first. */
 void cli_divide(const double *costs, size_t count, int ranks, double *load, int *owner);

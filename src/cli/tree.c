@@ -1,29 +1,17 @@
 /* The recordings in a folder and its subfolders: see tree.h. */
 #include "cli/tree.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/folder.h"
 #include "base/memory.h"
-#include "cli/jobs.h"
+#include "base/os_file.h"
+#include "cli/paths.h"
 
 enum { DEEPEST = 32 };
-
-bool cli_is_folder(const char *path) {
-    struct stat facts;
-    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
-}
-
-size_t cli_stem(const char *name) {
-    const char *dot = strrchr(name, '.'), *slash = strrchr(name, '/');
-    return dot && dot != name && (!slash || dot > slash + 1) ? (size_t)(dot - name) : strlen(name);
-}
 
 static lull_status add(cli_tree *tree, const char *name, lull_error *error) {
     if (!base_grow((void **)&tree->names, &tree->capacity, tree->count + 1, sizeof *tree->names))
@@ -34,36 +22,41 @@ static lull_status add(cli_tree *tree, const char *name, lull_error *error) {
     return LULL_OK;
 }
 
+static lull_status scan(const char *folder, const char *prefix, int depth, cli_tree *tree,
+                        lull_error *error);
+
+/* name: prefix + the entry's own; it has room for a slash behind it. */
+static lull_status scan_entry(const char *folder, const char *path, char *name, int depth,
+                              cli_tree *tree, lull_error *error) {
+    os_facts facts;
+    if (os_facts_of(path, &facts) != 0) return LULL_OK; /* gone, or a dangling link */
+    if (facts.kind == OS_FOLDER) {
+        if (os_is_link(path)) return LULL_OK;
+        strcat(name, "/");
+        return scan(folder, name, depth + 1, tree, error);
+    }
+    /* A pipe might never end. */
+    return facts.kind == OS_FILE && cli_is_recording(path) ? add(tree, name, error) : LULL_OK;
+}
+
 /* prefix: "" or "sub/". */
 static lull_status scan(const char *folder, const char *prefix, int depth, cli_tree *tree,
                         lull_error *error) {
     char path[PATH_MAX], name[PATH_MAX];
-    struct dirent **entries = NULL;
-    lull_status status = LULL_OK;
     if (depth > DEEPEST)
         return base_fail(error, LULL_INVALID, "%s/%s: folders nested more than %d deep", folder,
                          prefix, DEEPEST);
     if (snprintf(path, sizeof path, "%s/%s", folder, prefix) >= PATH_MAX) return LULL_OK;
-    int count = scandir(path, &entries, NULL, alphasort);
-    if (count < 0) return base_fail(error, LULL_IO, "%s: %s", path, strerror(errno));
-    for (int i = 0; i < count; i++) {
-        const char *entry = entries[i]->d_name;
-        struct stat facts;
-        if (status == LULL_OK && entry[0] != '.' &&
+    base_folder entries;
+    lull_status status = base_folder_list(path, &entries, error);
+    for (size_t i = 0; i < entries.count && status == LULL_OK; i++) {
+        const char *entry = entries.names[i];
+        if (entry[0] != '.' &&
             snprintf(path, sizeof path, "%s/%s%s", folder, prefix, entry) < PATH_MAX &&
-            snprintf(name, sizeof name - 1, "%s%s", prefix, entry) < PATH_MAX - 1 &&
-            lstat(path, &facts) == 0) {
-            if (S_ISDIR(facts.st_mode)) {
-                snprintf(name + strlen(name), 2, "/"); /* the room was left above */
-                status = scan(folder, name, depth + 1, tree, error);
-            } else if (cli_is_recording(entry) && stat(path, &facts) == 0 &&
-                       S_ISREG(facts.st_mode)) { /* a pipe might never end */
-                status = add(tree, name, error);
-            }
-        }
-        free(entries[i]); /* scandir's own allocation */
+            snprintf(name, sizeof name, "%s%s", prefix, entry) < PATH_MAX - 1)
+            status = scan_entry(folder, path, name, depth, tree, error);
     }
-    free(entries);
+    base_folder_free(&entries);
     return status;
 }
 

@@ -16,8 +16,4 @@ void cli_tree_free(cli_tree *tree);
 /* The recording of `tree` whose name without its ending is that of `name`, or NULL. */
 const char *cli_tree_match(const cli_tree *tree, const char *name);
 
-bool cli_is_folder(const char *path);
-/* Length of a name without its ending. */
-size_t cli_stem(const char *name);
-
 #endif

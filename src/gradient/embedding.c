@@ -30,7 +30,7 @@ static void linear_backward(int n, int outputs, int inputs, const float *in, con
 
 void gradient_embedding_forward(gradient_engine *e) {
     int crops = e->batch->crops, hidden = e->config.embedding_hidden,
-        inputs = model_embedding_inputs(&e->config);
+        inputs = model_config_embedding_inputs(&e->config);
     int all = e->config.layers * e->c;
     for (int i = 0; i < crops; i++)
         model_embedding_input(&e->config, e->batch->t[i],
@@ -51,7 +51,7 @@ void gradient_embedding_forward(gradient_engine *e) {
 
 void gradient_embedding_backward(gradient_engine *e) {
     int crops = e->batch->crops, hidden = e->config.embedding_hidden,
-        inputs = model_embedding_inputs(&e->config);
+        inputs = model_config_embedding_inputs(&e->config);
     int all = e->config.layers * e->c;
     size_t wide = (size_t)crops * (size_t)hidden;
     memset(e->dact2, 0, wide * sizeof(float));

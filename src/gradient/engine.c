@@ -55,7 +55,7 @@ static size_t scratch_bytes(const gradient_engine *e) {
     const nn_kernels *nn = e->nn;
     size_t bytes = nn->outer_scratch(e->c2, e->c, e->rows);
     bytes = largest(bytes, nn->outer_scratch(e->c, e->c, e->rows));
-    bytes = largest(bytes, nn->outer_scratch(e->c, e->config.patch, e->rows));
+    bytes = largest(bytes, nn->outer_scratch(e->c, model_config_input(&e->config), e->rows));
     bytes = largest(bytes, nn->outer_scratch(e->config.patch, e->c, e->rows));
     bytes = largest(bytes, nn->outer_scratch(e->c2, e->config.mel.bands, e->rows));
     if (e->config.family == MODEL_LULL) {
@@ -70,7 +70,8 @@ static size_t scratch_bytes(const gradient_engine *e) {
 static size_t gather_floats(const gradient_engine *e) {
     const model_config *config = &e->config;
     size_t c = (size_t)e->c, c2 = (size_t)e->c2, bands = (size_t)config->mel.bands;
-    size_t floats = largest(c * c2 * (size_t)config->kernel, c * (size_t)config->patch);
+    size_t floats =
+        largest(c * c2 * (size_t)config->kernel, c * (size_t)model_config_input(config));
     if (config->family == MODEL_DIFFWAVE) return largest(floats, bands * c2);
     size_t width = (size_t)config->conditioner_channels;
     floats = largest(floats, largest(bands, width) * width * (size_t)config->conditioner_kernel);
@@ -119,6 +120,8 @@ static void workspace_new(gradient_engine *e, workspace *w, bool *ok) {
     w->dskip_sum = take(e, c, sizeof(float), ok);
     w->hidden = take(e, rows * c, sizeof(float), ok);
     w->dhidden = take(e, rows * c, sizeof(float), ok);
+    if (config->source)
+        w->input = take(e, rows * (size_t)model_config_input(config), sizeof(float), ok);
     w->u = take(e, rows * (size_t)config->patch, sizeof(float), ok);
     w->du = take(e, rows * (size_t)config->patch, sizeof(float), ok);
     w->tile = take(e, largest(TILE * c2, PAIRS * (size_t)config->mel.bands), sizeof(float), ok);
@@ -186,7 +189,7 @@ static void weights_new(gradient_engine *e, bool *ok) {
         if (config->family == MODEL_DIFFWAVE)
             e->layers[i].conditioner = pair_new(e, config->mel.bands, c2, 1, e->bf16, ok);
     }
-    e->input = pair_new(e, config->patch, c, 1, false, ok);
+    e->input = pair_new(e, model_config_input(config), c, 1, false, ok);
     e->output = pair_new(e, c, config->patch, 1, false, ok);
     e->skip = pair_new(e, c, c, 1, e->bf16, ok);
     if (config->family == MODEL_LULL) {
@@ -209,7 +212,7 @@ static void embedding_new(gradient_engine *e, bool *ok) {
     size_t crops = (size_t)e->crops, hidden = (size_t)e->config.embedding_hidden;
     size_t steps = (size_t)e->config.layers * (size_t)e->c;
     e->embedding_input =
-        take(e, crops * (size_t)model_embedding_inputs(&e->config), sizeof(float), ok);
+        take(e, crops * (size_t)model_config_embedding_inputs(&e->config), sizeof(float), ok);
     float **wide[] = {&e->pre1, &e->act1, &e->pre2, &e->act2, &e->dact2, &e->dact1};
     for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
         *wide[i] = take(e, crops * hidden, sizeof(float), ok);
@@ -321,7 +324,7 @@ double gradient_engine_flops(const gradient_engine *e) {
     const model_config *config = &e->config;
     double c = e->c, layer = c * 2 * c * (config->kernel + 1);
     if (config->family == MODEL_DIFFWAVE) layer += 2 * c * config->mel.bands;
-    double row = layer * config->layers + c * c + 2 * c * config->patch;
+    double row = layer * config->layers + c * c + c * (config->patch + model_config_input(config));
     double frame = 0;
     if (config->family == MODEL_LULL) {
         double width = config->conditioner_channels;
@@ -338,13 +341,13 @@ static void crop_forward(gradient_engine *e, workspace *w, int crop, const float
                          const float *mel) {
     const model_config *config = &e->config;
     const nn_kernels *nn = e->nn;
-    int c = e->c, rows = e->rows, patch = config->patch;
+    int c = e->c, rows = e->rows, patch = config->patch, input = model_config_input(config);
     size_t values = (size_t)rows * (size_t)c;
     if (config->family == MODEL_LULL)
         gradient_conditioner_forward(e, w, mel);
     else
         gradient_upsampler_forward(e, w, mel);
-    nn->product_f32(rows, c, patch, 1, &x_in, (size_t)patch, e->input.forward,
+    nn->product_f32(rows, c, input, 1, &x_in, (size_t)input, e->input.forward,
                     gradient_bias(e, MODEL_INPUT_PROJECTION, 0), false, w->x, (size_t)c);
     if (config->input_relu)
         for (size_t i = 0; i < values; i++) w->x[i] = w->x[i] > 0 ? w->x[i] : 0;
@@ -366,10 +369,10 @@ static void crop_forward(gradient_engine *e, workspace *w, int crop, const float
 /* w->x holds the gradient by now. Where the DiffWave input projection was above zero (its ReLU) is
  * computed again from the input. */
 static void input_backward(gradient_engine *e, workspace *w, const float *x_in, float *gradient) {
-    int c = e->c, rows = e->rows, patch = e->config.patch;
+    int c = e->c, rows = e->rows, input = model_config_input(&e->config);
     float *dx = w->x;
     if (e->config.input_relu) {
-        e->nn->product_f32(rows, c, patch, 1, &x_in, (size_t)patch, e->input.forward,
+        e->nn->product_f32(rows, c, input, 1, &x_in, (size_t)input, e->input.forward,
                            gradient_bias(e, MODEL_INPUT_PROJECTION, 0), false, w->hidden,
                            (size_t)c);
         for (size_t i = 0; i < (size_t)rows * (size_t)c; i++)
@@ -377,8 +380,8 @@ static void input_backward(gradient_engine *e, workspace *w, const float *x_in, 
     }
     gradient_add_columns(gradient_bias_in(e, gradient, MODEL_INPUT_PROJECTION, 0), dx, rows, c,
                          (size_t)c);
-    e->nn->outer_f32(rows, c, patch, dx, (size_t)c, x_in, (size_t)patch,
-                     gradient_weight_in(e, gradient, MODEL_INPUT_PROJECTION, 0), (size_t)patch,
+    e->nn->outer_f32(rows, c, input, dx, (size_t)c, x_in, (size_t)input,
+                     gradient_weight_in(e, gradient, MODEL_INPUT_PROJECTION, 0), (size_t)input,
                      w->scratch);
 }
 
@@ -509,6 +512,15 @@ static void clear_group(const gradient_engine *e, const group_sums *group) {
     }
 }
 
+/* Rows of the network's input: a patch of x, then the same patch of the source. */
+static void lay_input(const gradient_engine *e, const float *x, const float *source, float *input) {
+    size_t patch = (size_t)e->config.patch;
+    for (size_t r = 0; r < (size_t)e->rows; r++, input += 2 * patch) {
+        memcpy(input, x + r * patch, patch * sizeof *input);
+        memcpy(input + patch, source + r * patch, patch * sizeof *input);
+    }
+}
+
 /* Crops group·GROUP_CROPS …, summed into the group's gradient. */
 static void group_task(void *context, int group, int worker) {
     gradient_engine *e = context;
@@ -524,6 +536,10 @@ static void group_task(void *context, int group, int worker) {
     for (int crop = first; crop < end; crop++) {
         const float *x = batch->x + (size_t)crop * samples,
                     *mel = batch->mel + (size_t)crop * mel_size;
+        if (e->config.source) {
+            lay_input(e, x, batch->source + (size_t)crop * samples, w->input);
+            x = w->input;
+        }
         crop_forward(e, w, crop, x, mel);
         e->losses[crop] = e->loss(e->loss_context, crop, w->u, w->du);
         if (!e->backward) continue;

@@ -25,9 +25,10 @@ typedef double (*gradient_engine_loss)(void *context, int crop, const float *u, 
 
 typedef struct gradient_engine_batch {
     int crops;
-    const float *x;   /* crops × (crop_frames·hop): network input */
-    const double *t;  /* crops: network time */
-    const float *mel; /* crops × (crop_frames + 2·margin) × bands, convention units */
+    const float *x;      /* crops × (crop_frames·hop): network input */
+    const double *t;     /* crops: network time */
+    const float *mel;    /* crops × (crop_frames + 2·margin) × bands, convention units */
+    const float *source; /* crops × (crop_frames·hop): where the network takes it, else not read */
 } gradient_engine_batch;
 
 /* parameters, gradient: flat arrays laid out as model_parameters->data; gradient is overwritten

@@ -37,7 +37,8 @@ typedef struct crop_arrays {
 
 struct gradient_frame_network {
     const nn_kernels *kernels;
-    frame_network_shape net;
+    frame_shape net;
+    model_role role;
     model_parameters *shape;
     thread_pool *pool;
     int crops, frames, channels, count;
@@ -63,11 +64,11 @@ static void *take(gradient_frame_network *e, size_t count, size_t size, bool *ok
 }
 
 static int inputs(const gradient_frame_network *e, int i) {
-    return frame_network_in(&e->net, i);
+    return frame_shape_in(&e->net, i);
 }
 
 static int outputs(const gradient_frame_network *e, int i) {
-    return frame_network_out(&e->net, i);
+    return frame_shape_out(&e->net, i);
 }
 
 /* Values of an array with `width` of them in every frame, the zeros around the crop included. */
@@ -76,18 +77,18 @@ static size_t padded(const gradient_frame_network *e, int width) {
 }
 
 static size_t weight_offset(const gradient_frame_network *e, int i) {
-    return model_parameters_weight_tensor(e->shape, e->net.role, i)->offset;
+    return model_parameters_weight_tensor(e->shape, e->role, i)->offset;
 }
 
 static size_t bias_offset(const gradient_frame_network *e, int i) {
-    return model_parameters_bias_tensor(e->shape, e->net.role, i)->offset;
+    return model_parameters_bias_tensor(e->shape, e->role, i)->offset;
 }
 
 /* Weights of the largest convolution, and the widest row of sums. */
 static size_t most_weights(const gradient_frame_network *e) {
     size_t most = 0;
     for (int i = 0; i < e->count; i++) {
-        const size_t weights = FRAME_NETWORK_TAPS * (size_t)inputs(e, i) * (size_t)outputs(e, i);
+        const size_t weights = FRAME_TAPS * (size_t)inputs(e, i) * (size_t)outputs(e, i);
         if (weights > most) most = weights;
     }
     return most;
@@ -133,9 +134,9 @@ static void new_arrays(gradient_frame_network *e, bool *ok) {
     for (int i = 0; e->operands && i < e->count; i++) {
         const int in = inputs(e, i), out = outputs(e, i);
         e->operands[i].forward =
-            take(e, e->kernels->packed_f32(FRAME_NETWORK_TAPS * in, out), sizeof(float), ok);
+            take(e, e->kernels->packed_f32(FRAME_TAPS * in, out), sizeof(float), ok);
         e->operands[i].backward =
-            take(e, e->kernels->packed_f32(FRAME_NETWORK_TAPS * out, in), sizeof(float), ok);
+            take(e, e->kernels->packed_f32(FRAME_TAPS * out, in), sizeof(float), ok);
     }
     const int workers = thread_pool_size(e->pool);
     e->work = take(e, (size_t)workers, sizeof *e->work, ok);
@@ -143,15 +144,15 @@ static void new_arrays(gradient_frame_network *e, bool *ok) {
     e->gradients = take(e, (size_t)e->crops * e->size, sizeof(float), ok);
 }
 
-lull_status gradient_frame_network_new(const model_config *config,
- const frame_network_shape *shape, int crops, int frames,
-                                       thread_pool *pool, gradient_frame_network **engine,
-                                       lull_error *error) {
+lull_status gradient_frame_network_new(const model_config *config, const frame_shape *shape,
+                                       model_role role, int crops, int frames, thread_pool *pool,
+                                       gradient_frame_network **engine, lull_error *error) {
     *engine = NULL;
     gradient_frame_network *e = base_alloc(1, sizeof *e);
     if (!e) return base_no_memory(error);
     e->kernels = nn_kernels_get();
     e->net = *shape;
+    e->role = role;
     e->pool = pool;
     e->crops = crops;
     e->frames = frames;
@@ -195,8 +196,8 @@ void gradient_frame_network_free(gradient_frame_network *e) {
 static void arrange_backward(const float *weight, int out, int in, float *operand) {
     for (int o = 0; o < out; o++)
         for (int i = 0; i < in; i++)
-            for (int tap = 0; tap < FRAME_NETWORK_TAPS; tap++)
-                operand[(tap * out + o) * in + i] = weight[(o * in + i) * FRAME_NETWORK_TAPS + tap];
+            for (int tap = 0; tap < FRAME_TAPS; tap++)
+                operand[(tap * out + o) * in + i] = weight[(o * in + i) * FRAME_TAPS + tap];
 }
 
 static void pack(gradient_frame_network *e, const model_parameters *parameters, bool backward) {
@@ -204,11 +205,11 @@ static void pack(gradient_frame_network *e, const model_parameters *parameters, 
         const int in = inputs(e, i), out = outputs(e, i);
         const float *weight = parameters->data + weight_offset(e, i);
         frame_network_arrange(weight, out, in, e->arranged);
-        e->kernels->pack_f32(FRAME_NETWORK_TAPS * in, out, e->arranged, out, 1, e->operands[i].forward);
+        e->kernels->pack_f32(FRAME_TAPS * in, out, e->arranged, out, 1, e->operands[i].forward);
         e->operands[i].bias = parameters->data + bias_offset(e, i);
         if (!backward || i == 0) continue;
         arrange_backward(weight, out, in, e->arranged);
-        e->kernels->pack_f32(FRAME_NETWORK_TAPS * out, in, e->arranged, in, 1, e->operands[i].backward);
+        e->kernels->pack_f32(FRAME_TAPS * out, in, e->arranged, in, 1, e->operands[i].backward);
     }
 }
 
@@ -234,9 +235,9 @@ static void forward(const gradient_frame_network *e, crop_arrays *w, const float
     for (int i = 0; i < e->count; i++) {
         const int in = inputs(e, i), out = outputs(e, i);
         const bool last = i == e->count - 1;
-        const float *taps[FRAME_NETWORK_TAPS];
-        for (int k = 0; k < FRAME_NETWORK_TAPS; k++) taps[k] = moved(w->x[i], offset_of(e, i, k), in);
-        e->kernels->product_f32(e->frames, out, in, FRAME_NETWORK_TAPS, taps, (size_t)in,
+        const float *taps[FRAME_TAPS];
+        for (int k = 0; k < FRAME_TAPS; k++) taps[k] = moved(w->x[i], offset_of(e, i, k), in);
+        e->kernels->product_f32(e->frames, out, in, FRAME_TAPS, taps, (size_t)in,
                                 e->operands[i].forward, e->operands[i].bias, false,
                                 last ? w->out : w->sums[i], (size_t)out);
         if (last) return;
@@ -254,8 +255,8 @@ static void weight_gradient(const gradient_frame_network *e, crop_arrays *w, int
     const int in = inputs(e, i), out = outputs(e, i);
     const float *d = moved(w->d, 0, out);
     const size_t tap = (size_t)in * (size_t)out;
-    memset(w->weights, 0, FRAME_NETWORK_TAPS * tap * sizeof(float));
-    for (int k = 0; k < FRAME_NETWORK_TAPS; k++)
+    memset(w->weights, 0, FRAME_TAPS * tap * sizeof(float));
+    for (int k = 0; k < FRAME_TAPS; k++)
         e->kernels->outer_f32(e->frames, in, out, moved(w->x[i], offset_of(e, i, k), in),
                               (size_t)in, d, (size_t)out, w->weights + (size_t)k * tap, (size_t)out,
                               w->scratch);
@@ -263,8 +264,8 @@ static void weight_gradient(const gradient_frame_network *e, crop_arrays *w, int
     float *bias = gradient + bias_offset(e, i) - e->first;
     for (int o = 0; o < out; o++)
         for (int c = 0; c < in; c++)
-            for (int k = 0; k < FRAME_NETWORK_TAPS; k++)
-                weight[(o * in + c) * FRAME_NETWORK_TAPS + k] = w->weights[(k * in + c) * out + o];
+            for (int k = 0; k < FRAME_TAPS; k++)
+                weight[(o * in + c) * FRAME_TAPS + k] = w->weights[(k * in + c) * out + o];
     memset(bias, 0, (size_t)out * sizeof *bias);
     gradient_add_columns(bias, d, e->frames, out, (size_t)out);
 }
@@ -272,9 +273,9 @@ static void weight_gradient(const gradient_frame_network *e, crop_arrays *w, int
 /* w->back = the gradient by convolution i's input, from w->d. */
 static void input_gradient(const gradient_frame_network *e, crop_arrays *w, int i) {
     const int in = inputs(e, i), out = outputs(e, i);
-    const float *taps[FRAME_NETWORK_TAPS];
-    for (int k = 0; k < FRAME_NETWORK_TAPS; k++) taps[k] = moved(w->d, -offset_of(e, i, k), out);
-    e->kernels->product_f32(e->frames, in, out, FRAME_NETWORK_TAPS, taps, (size_t)out,
+    const float *taps[FRAME_TAPS];
+    for (int k = 0; k < FRAME_TAPS; k++) taps[k] = moved(w->d, -offset_of(e, i, k), out);
+    e->kernels->product_f32(e->frames, in, out, FRAME_TAPS, taps, (size_t)out,
                             e->operands[i].backward, NULL, false, w->back, (size_t)in);
 }
 
@@ -327,7 +328,7 @@ void gradient_frame_network_run(gradient_frame_network *e, const model_parameter
 double gradient_frame_network_flops(const gradient_frame_network *e) {
     double products = 0; /* multiplications of a forward pass in one frame */
     for (int i = 0; i < e->count; i++)
-        products += (double)FRAME_NETWORK_TAPS * inputs(e, i) * outputs(e, i);
+        products += (double)FRAME_TAPS * inputs(e, i) * outputs(e, i);
     return 6 * products * e->frames;
 }
 

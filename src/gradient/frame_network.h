@@ -6,16 +6,16 @@
 
 #include "base/thread_pool.h"
 #include "gradient/engine.h"
-#include "model/frame_network.h"
+#include "model/frame_shape.h"
+#include "model/parameters.h"
 
 typedef struct gradient_frame_network gradient_frame_network;
 
-/* For batches of at most `crops` crops of `frames` mel frames. shape: of one of the configuration's
- * networks. The pool is borrowed. */
-lull_status gradient_frame_network_new(const model_config *config,
-                                       const frame_network_shape *shape, int crops, int frames,
-                                       thread_pool *pool, gradient_frame_network **engine,
-                                       lull_error *error);
+/* For batches of at most `crops` crops of `frames` mel frames. shape and role: of
+ * one of the configuration's networks. The pool is borrowed. */
+lull_status gradient_frame_network_new(const model_config *config, const frame_shape *shape,
+                                       model_role role, int crops, int frames, thread_pool *pool,
+                                       gradient_frame_network **engine, lull_error *error);
 void gradient_frame_network_free(gradient_frame_network *engine);
 
 /* features: crops × frames × MEL_FEATURES. The loss gets the frames × outputs that the network

@@ -47,7 +47,8 @@ typedef struct workspace {
     void *skip_act;
     void *dhidden_act;
     float *x, *skip, *hidden, *dhidden, *dz, *u, *du; /* rows × C, …, rows × patch */
-    float *tile;                                      /* TILE × 2C */
+    float *input;    /* rows × 2·patch: x and the source, where the network takes it */
+    float *tile;     /* TILE × 2C */
     float *cond[16]; /* conditioner, after each convolution (pre-SiLU in cond_pre) */
     float *cond_pre[16];
     float *dcond, *dcond2;

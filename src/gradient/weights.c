@@ -68,8 +68,9 @@ void gradient_pack_task(void *context, int i, int worker) {
         for (int j = 0; j < c2; j++) layer->bias[j] = bias[j] + cond_bias[j];
         return;
     }
-    pack_pair(e, &e->input, false, config->patch, c, 1,
-              gradient_weight(e, MODEL_INPUT_PROJECTION, 0), 1, config->patch, 0, gather);
+    int input = model_config_input(config);
+    pack_pair(e, &e->input, false, input, c, 1, gradient_weight(e, MODEL_INPUT_PROJECTION, 0), 1,
+              input, 0, gather);
     pack_pair(e, &e->skip, e->bf16, c, c, 1, gradient_weight(e, MODEL_SKIP_PROJECTION, 0), 1, c, 0,
               gather);
     pack_pair(e, &e->output, false, c, config->patch, 1,

@@ -57,6 +57,6 @@ void mel_analysis_frame(mel_analysis *analysis, const float *segment, float *fra
     stft->kernels->magnitude(stft->spectrum, (float)analysis->convention.magnitude_epsilon,
                              analysis->magnitude, stft->bins);
     mel_filterbank_raise(&analysis->convention, analysis->magnitude, stft->bins);
-    mel_filterbank_apply(analysis->filterbank, analysis->magnitude, analysis->linear);
+    stft->kernels->bands(analysis->filterbank, analysis->magnitude, analysis->linear);
     mel_compress(&analysis->convention, analysis->linear, frame);
 }

@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "mel/kernels.h"
 
 #include <math.h>
 
@@ -162,8 +161,4 @@ void mel_filterbank_to_nodes(const mel_filterbank *filterbank, float *values) {
     if (nodes < filterbank->bands)
         for (int j = 0; j < nodes; j++) values[j] = values[filterbank->node[j]];
     values[nodes] = values[nodes - 1];
-}
-
-void mel_filterbank_apply(const mel_filterbank *filterbank, const float *magnitude, float *mel) {
-    mel_kernels_get()->bands(filterbank, magnitude, mel);
 }

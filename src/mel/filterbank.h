@@ -38,7 +38,4 @@ void mel_filterbank_to_nodes(const mel_filterbank *filterbank, float *values);
 /* What the filters of the convention sum: the magnitudes themselves, or in place their squares. */
 void mel_filterbank_raise(const mel_convention *convention, float *magnitude, int bins);
 
-/* magnitude: bins floats, followed by 31 readable finite ones. mel: bands floats. */
-void mel_filterbank_apply(const mel_filterbank *filterbank, const float *magnitude, float *mel);
-
 #endif

@@ -9,7 +9,8 @@
 #include <string.h>
 
 static const double TOP = 12000;
-static const double FADE = 500; /* Hz below the top over which the gains end, where it is not Nyquist */
+static const double FADE =
+    500; /* Hz below the top over which the gains end, where it is not Nyquist */
 
 /* A bin between two of the points from the edge on. */
 typedef struct place {
@@ -24,14 +25,6 @@ struct bandwidth {
     int bins, edge; /* edge: the highest point that the convention shows */
     place *places;  /* [bins] */
 };
-
-frame_network_shape bandwidth_shape(const model_config *config) {
-    return (frame_network_shape){.role = MODEL_BANDWIDTH_CONVOLUTION,
-                                 .layers = config->bandwidth_layers,
-                                 .channels = config->bandwidth_channels,
-                                 .look_ahead = 0,
-                                 .outputs = BANDWIDTH_POINTS};
-}
 
 bool bandwidth_is_open(const mel_convention *convention) {
     return convention->fmax + 300 < fmin(TOP, convention->sample_rate / 2.0);
@@ -74,7 +67,7 @@ static void fill_places(bandwidth *b, const mel_convention *c) {
 }
 
 uint64_t bandwidth_bytes(const model_config *config, const mel_convention *convention) {
-    const frame_network_shape shape = bandwidth_shape(config);
+    const frame_shape shape = frame_shape_bandwidth(config);
     uint64_t sum = base_memory_add(frame_network_bytes(&shape), 1, sizeof(bandwidth));
     sum += mel_features_bytes(convention);
     return base_memory_add(sum, (uint64_t)convention->n_fft / 2 + 1, sizeof(place));
@@ -85,12 +78,14 @@ lull_status bandwidth_new(const model_config *config, const model_parameters *pa
     *result = NULL;
     bandwidth *b = base_alloc(1, sizeof *b);
     if (!b) return base_no_memory(error);
-    const frame_network_shape shape = bandwidth_shape(config);
+    const frame_shape shape = frame_shape_bandwidth(config);
     b->bins = convention->n_fft / 2 + 1;
     b->places = base_alloc((size_t)b->bins, sizeof *b->places);
     lull_status status = b->places ? LULL_OK : base_no_memory(error);
     if (!status) status = mel_features_new(convention, &b->features, error);
-    if (!status) status = frame_network_new(&shape, parameters, &b->network, error);
+    if (!status)
+        status =
+            frame_network_new(&shape, MODEL_BANDWIDTH_CONVOLUTION, parameters, &b->network, error);
     if (status) {
         bandwidth_free(b);
         return status;

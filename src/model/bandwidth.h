@@ -6,15 +6,7 @@
 #ifndef MODEL_BANDWIDTH_H
 #define MODEL_BANDWIDTH_H
 
-#include "mel/frame_features.h"
 #include "model/frame_network.h"
-
-enum {
-    BANDWIDTH_FIRST = 105, /* point of the features: 6.5 kHz */
-    BANDWIDTH_POINTS = MEL_FEATURE_POINTS - BANDWIDTH_FIRST
-};
-
-frame_network_shape bandwidth_shape(const model_config *config);
 
 /* Whether a convention leaves something open: fmax, and 300 Hz more, lie below both 12 kHz and half
  * the rate. */

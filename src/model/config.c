@@ -92,6 +92,8 @@ static const member denoiser_members[] = {
                "residual layers, one dilated convolution each"),
     MEMBER_INT(model_config, kernel, "kernel", 1, 31, "3", "taps of a convolution; odd"),
     MEMBER_BOOL(model_config, input_relu, "input_relu", "false", "rectifies what goes in"),
+    MEMBER_BOOL(model_config, source, "source", "false",
+                "reads the pitch source beside the signal"),
     MEMBER_BOOL(model_config, whitened, "whitened", "true",
                 "works on the whitened waveform, which the mel colours afterwards"),
     MEMBER_NUMBER(model_config, tilt_hz, "tilt_hz", 0, MEL_MOST_RATE / 2, "500",
@@ -442,6 +444,8 @@ lull_status model_config_set(model_config *config, const char *assignment, lull_
 
 static lull_status check_network(const model_config *c, const char *name, lull_error *error) {
 #define REFUSE(...) return base_fail(error, LULL_INVALID, __VA_ARGS__)
+    if (c->source && !c->whitened)
+        REFUSE("%s: the pitch source is white; a network that takes it must be whitened", name);
     if (c->patch < 1 || c->mel.hop % c->patch)
         REFUSE("%s: a patch of %d samples does not divide the hop of %d; choose a divisor", name,
                c->patch, c->mel.hop);
@@ -573,6 +577,10 @@ char *model_config_print(const model_config *config) {
 
 /* ---- what follows from it ---- */
 
+int model_config_embedding_inputs(const model_config *config) {
+    return 2 * config->embedding_frequencies;
+}
+
 int model_config_postnet_convolutions(const model_config *config) {
     return config->postnet_channels > 0 ? config->postnet_layers + 2 : 0;
 }
@@ -581,6 +589,10 @@ int model_config_network_look_ahead(const model_config *config) {
     int sum = 0;
     for (int i = 0; i < config->layers; i++) sum += config->look_ahead[i];
     return sum;
+}
+
+int model_config_input(const model_config *config) {
+    return config->source ? 2 * config->patch : config->patch;
 }
 
 int model_config_frames_per_hop(const model_config *config) {

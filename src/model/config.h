@@ -36,6 +36,8 @@ typedef struct model_config {
                                          t + (k−(K−1))·dilation + look_ahead. DiffWave:
                                          dilation·(K−1)/2 */
     bool input_relu;                  /* DiffWave: true */
+    bool source; /* the input has the pitch source (vocoder/source.h) beside the signal: a row is
+                    the patch of x, then that of the source */
 
     /* Step embedding. lull: sin(t·ω), cos(t·ω), `frequencies` ω geometric from…to. DiffWave: the
      * table of its training steps (64 frequencies 10^(4j/63)), interpolated. Then two linear layers
@@ -119,11 +121,16 @@ char *model_convention_print(const mel_convention *convention);
 /* The settings of synthesis for a use: its own, with a postnet where there is one. */
 model_settings model_config_settings(const model_config *config, lull_use use);
 
+/* Floats that encode a network time: 2 × frequencies. */
+int model_config_embedding_inputs(const model_config *config);
+
 /* Convolutions of the postnet, 0 without one. */
 int model_config_postnet_convolutions(const model_config *config);
 
 /* Network frames of look-ahead of one evaluation, and mel frames of the conditioner's. */
 int model_config_network_look_ahead(const model_config *config);
 int model_config_frames_per_hop(const model_config *config); /* hop / patch */
+/* Values of a network frame's input: patch, or 2·patch with the source. */
+int model_config_input(const model_config *config);
 
 #endif

@@ -4,10 +4,11 @@
  * in place, `delay` frames behind the newest. A layer goes through its block in tiles that stay in
  * the first-level cache: dilated product, conditioning and gate, output product, the next layer's
  * input. */
-#include "model/denoiser_internal.h"
+#include "model/denoiser.h"
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/denoiser_internal.h"
 #include "model/embedding.h"
 
 #include <math.h>
@@ -123,7 +124,7 @@ uint64_t denoiser_stream_bytes(const model_config *config, bool bf16, int max_bl
     sum = base_memory_add(sum, layers * c, sizeof(float));
     /* The step's embedding, while it is made. */
     uint64_t hidden = (uint64_t)config->embedding_hidden;
-    uint64_t inputs = (uint64_t)model_embedding_inputs(config);
+    uint64_t inputs = (uint64_t)model_config_embedding_inputs(config);
     sum = base_memory_add(sum, 2 * hidden + inputs + 32, sizeof(float));
     sum = base_memory_add(sum, TILE * 2 * c, sizeof(float));
     sum = base_memory_add(sum, TILE * stride, sizeof(float));
@@ -340,8 +341,9 @@ static void project_input(denoiser_stream *stream, const float *x, int n) {
     size_t c = (size_t)w->config.channels;
     float *state = window_row(&stream->state, (int64_t)stream->fed);
     const float *a[1] = {x};
-    w->kernels->product_f32(n, (int)c, w->config.patch, 1, a, (size_t)w->config.patch, w->input,
-                            w->input_bias, false, state, 2 * c);
+    int width = model_config_input(&w->config);
+    w->kernels->product_f32(n, (int)c, width, 1, a, (size_t)width, w->input, w->input_bias, false,
+                            state, 2 * c);
     for (int r = 0; r < n; r++, state += 2 * c) {
         for (size_t i = 0; w->config.input_relu && i < c; i++)
             state[i] = state[i] > 0 ? state[i] : 0;

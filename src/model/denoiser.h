@@ -5,14 +5,7 @@
 #ifndef MODEL_DENOISER_H
 #define MODEL_DENOISER_H
 
-#include "model/denoiser_shelf.h"
-#include "model/parameters.h"
-
-/* ---- weights, packed for this CPU ---- */
-lull_status denoiser_weights_new(const model_config *config, const model_parameters *parameters,
-                                 bool bf16, denoiser_weights **weights, lull_error *error);
-void denoiser_weights_free(denoiser_weights *weights);
-size_t denoiser_weights_bytes(const denoiser_weights *weights);
+#include "model/denoiser_weights.h"
 
 /* ---- conditioner: mel frames in, conditioning rows out ----
  * lull: row f = every layer's conditioner projection at mel frame f: layers × 2C floats.
@@ -54,7 +47,8 @@ lull_status denoiser_stream_new(const denoiser_weights *weights, double t, int m
                                 lull_error *error);
 int denoiser_stream_look_ahead(
     const denoiser_stream *stream); /* network frames by which u runs behind x */
-/* x: n × patch samples. conditioning(context, frame index) gives what the layer at hand needs to
+/* x: n rows of model_config_input values: a patch of the signal and, where the network has it,
+ * the same patch of the source. conditioning(context, frame index) gives what the layer at hand needs to
  * know about a network frame: see denoiser_rows. Writes the u of the frames that thereby became
  * complete (n, less at the start): returns their number. After the last frame, call with x = NULL
  * and n = frames wanted to flush (zeros beyond the end, as in training). */

@@ -1,9 +1,10 @@
 /* The denoiser's conditioner as a stream of mel frames: lull's convolutions at the mel rate and the
  * projection for all layers at once, or DiffWave's upsampling to one row a sample. */
-#include "model/denoiser_internal.h"
+#include "model/denoiser.h"
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/denoiser_internal.h"
 #include "model/upsampler.h"
 
 #include <string.h>

@@ -8,7 +8,7 @@
 #ifndef MODEL_DENOISER_INTERNAL_H
 #define MODEL_DENOISER_INTERNAL_H
 
-#include "model/denoiser.h"
+#include "model/parameters.h"
 #include "nn/kernels.h"
 
 /* A product's second operand, in the precision of the weights that it belongs to. */

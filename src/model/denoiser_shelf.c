@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "model/denoiser.h"
 
 #include <pthread.h>
 

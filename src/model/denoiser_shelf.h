@@ -3,9 +3,8 @@
 #ifndef MODEL_DENOISER_SHELF_H
 #define MODEL_DENOISER_SHELF_H
 
-#include "model/parameters.h"
+#include "model/denoiser_weights.h"
 
-typedef struct denoiser_weights denoiser_weights;
 typedef struct denoiser_shelf denoiser_shelf;
 
 lull_status denoiser_shelf_new(denoiser_shelf **shelf, lull_error *error);

@@ -1,8 +1,9 @@
 /* Packing the weights of a model for the streaming denoiser. */
-#include "model/denoiser_internal.h"
+#include "model/denoiser_weights.h"
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/denoiser_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -130,10 +131,10 @@ static bool pack_head(denoiser_weights *w, float *scratch) {
 }
 
 static bool pack_input(denoiser_weights *w, float *scratch) {
-    int c = w->config.channels, patch = w->config.patch;
-    lay_out(model_parameters_weight(w->parameters, MODEL_INPUT_PROJECTION, 0), c, patch, 1, patch,
+    int c = w->config.channels, width = model_config_input(&w->config);
+    lay_out(model_parameters_weight(w->parameters, MODEL_INPUT_PROJECTION, 0), c, width, 1, width,
             1, scratch);
-    w->input = pack_f32(w, patch, c, scratch);
+    w->input = pack_f32(w, width, c, scratch);
     w->input_bias =
         copy_scaled(w, model_parameters_bias(w->parameters, MODEL_INPUT_PROJECTION, 0), c, 1);
     return w->input && w->input_bias;
@@ -175,7 +176,8 @@ static size_t scratch_size(const denoiser_weights *w) {
     size_t c = (size_t)config->channels, stride = (size_t)w->stride, mel = (size_t)w->mel_stride;
     size_t wide = (size_t)config->conditioner_channels, in = wide > mel ? wide : mel;
     size_t sizes[] = {(size_t)config->kernel * stride * 2 * c, mel * 2 * c,
-                      c * (size_t)config->patch, (size_t)config->conditioner_kernel * in * wide,
+                      c * (size_t)model_config_input(config),
+                      (size_t)config->conditioner_kernel * in * wide,
                       in * (size_t)config->layers * 2 * c};
     size_t most = c * c;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)

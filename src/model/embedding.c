@@ -5,10 +5,6 @@
 
 #include <math.h>
 
-int model_embedding_inputs(const model_config *config) {
-    return 2 * config->embedding_frequencies;
-}
-
 /* DiffWave's table is float32 all the way: at step 49 the fastest angles are near 490000 radians,
  * where a float32 is 0.03 apart. Networks were trained with those angles, so they are the
  * definition. */
@@ -57,7 +53,7 @@ static void layer(const model_parameters *parameters, int index, int out, int in
 
 bool model_embedding(const model_config *config, const model_parameters *parameters, double t,
                      float *embedding) {
-    int inputs = model_embedding_inputs(config), hidden = config->embedding_hidden;
+    int inputs = model_config_embedding_inputs(config), hidden = config->embedding_hidden;
     float *input = base_alloc((size_t)inputs + (size_t)hidden, sizeof *input);
     if (!input) return false;
     float *between = input + inputs;

@@ -5,12 +5,9 @@
 
 #include "model/parameters.h"
 
-/* Floats in the encoding: 2 × frequencies. */
-int model_embedding_inputs(const model_config *config);
-
 /* lull: [sin(t·ω) | cos(t·ω)], ω geometric from embedding_from to embedding_to. DiffWave: its table
  * at step t (ω_j = 10^(4j/63); Kong et al. 2021, §3.2), a fractional t interpolated linearly
- * between two rows. */
+ * between two rows. Writes model_config_embedding_inputs floats. */
 void model_embedding_input(const model_config *config, double t, float *out);
 
 /* The whole embedding: embedding_hidden floats that every layer projects. False: out of memory. */

@@ -5,32 +5,17 @@
 #ifndef MODEL_FRAME_NETWORK_H
 #define MODEL_FRAME_NETWORK_H
 
+#include "model/frame_shape.h"
 #include "model/parameters.h"
-
-/* `layers` convolutions of 3 frames, `channels` between them; the first look_ahead of them see
- * frames t−1 … t+1, the others t−2 … t. Every one but the last ends in a SiLU; those that are
- * neither first nor last are added to their input. */
-typedef struct frame_network_shape {
-    model_role role; /* of its weights */
-    int layers, channels, look_ahead, outputs;
-} frame_network_shape;
-
-enum { FRAME_NETWORK_TAPS = 3 };
-
-/* Inputs and outputs of convolution i (0 is the first). */
-int frame_network_in(const frame_network_shape *shape, int i);
-int frame_network_out(const frame_network_shape *shape, int i);
-
-/* Multiplications for one frame. */
-double frame_network_macs(const frame_network_shape *shape);
 
 typedef struct frame_network frame_network;
 
-/* The parameters must have such a network. Nothing is borrowed after the call. */
-lull_status frame_network_new(const frame_network_shape *shape, const model_parameters *parameters,
-                              frame_network **result, lull_error *error);
+/* role: of its weights, which the parameters must have. Nothing is borrowed after the call. */
+lull_status frame_network_new(const frame_shape *shape, model_role role,
+                              const model_parameters *parameters, frame_network **result,
+                              lull_error *error);
 /* Bytes that frame_network_new takes, at most. */
-uint64_t frame_network_bytes(const frame_network_shape *shape);
+uint64_t frame_network_bytes(const frame_shape *shape);
 void frame_network_free(frame_network *n);
 void frame_network_reset(frame_network *n);
 

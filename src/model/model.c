@@ -3,8 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "model/bandwidth.h"
-#include "model/pitch_network.h"
+#include "model/frame_shape.h"
 
 #include <string.h>
 
@@ -18,7 +17,7 @@ static double macs_per_frame(const model_config *c) {
         layer += 2 * channels * c->mel.bands;
     else
         layer += 2 * 2 * channels; /* interpolation between two rows */
-    return c->layers * layer + 2 * channels * c->patch + channels * channels;
+    return c->layers * layer + channels * (c->patch + model_config_input(c)) + channels * channels;
 }
 
 /* Multiply-adds of what a mel frame needs once, whatever the number of steps. */
@@ -47,8 +46,8 @@ double model_flops(const model_config *c, int evaluations, bool postnet) {
 }
 
 double model_pitch_flops(const model_config *c, const mel_convention *convention) {
-    const frame_network_shape shape = pitch_network_shape(c);
-    const double macs = c->pitch_channels > 0 ? frame_network_macs(&shape) : 0;
+    const frame_shape shape = frame_shape_pitch(c);
+    const double macs = c->pitch_channels > 0 ? frame_shape_macs(&shape) : 0;
     return 2 * macs * convention->sample_rate / convention->hop;
 }
 

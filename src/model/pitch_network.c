@@ -12,14 +12,6 @@ struct pitch_network {
     frame_network *network;
 };
 
-frame_network_shape pitch_network_shape(const model_config *config) {
-    return (frame_network_shape){.role = MODEL_PITCH_CONVOLUTION,
-                                 .layers = config->pitch_layers,
-                                 .channels = config->pitch_channels,
-                                 .look_ahead = config->pitch_look_ahead,
-                                 .outputs = PITCH_OUTPUTS};
-}
-
 static float sigmoid(float x) {
     return 1 / (1 + expf(-x));
 }
@@ -38,8 +30,9 @@ lull_status pitch_network_new(const model_config *config, const model_parameters
     *result = NULL;
     pitch_network *p = base_alloc(1, sizeof *p);
     if (!p) return base_no_memory(error);
-    const frame_network_shape shape = pitch_network_shape(config);
-    lull_status status = frame_network_new(&shape, parameters, &p->network, error);
+    const frame_shape shape = frame_shape_pitch(config);
+    lull_status status =
+        frame_network_new(&shape, MODEL_PITCH_CONVOLUTION, parameters, &p->network, error);
     if (!status) status = mel_features_new(convention, &p->features, error);
     if (status) {
         pitch_network_free(p);

@@ -1,12 +1,11 @@
 /* The pitch network: what a mel says of its voice. A few convolutions over frames turn the features
  * of mel frames (mel/frame_features.h), whatever their convention, into the fundamental frequency,
- * voicing, and aperiodicity by bands. As a stream, frame by frame; gradient/pitch_network.h trains
+ * voicing, and aperiodicity by bands. As a stream, frame by frame; gradient/frame_network.h trains
  * it. */
 #ifndef MODEL_PITCH_NETWORK_H
 #define MODEL_PITCH_NETWORK_H
 
 #include "model/frame_network.h"
-#include "pitch/pitch.h"
 
 typedef struct pitch_network pitch_network;
 
@@ -29,18 +28,6 @@ bool pitch_network_push(pitch_network *p, const float *frame, pitch_values *out)
 lull_status pitch_network_whole(const model_config *config, const model_parameters *parameters,
                                 const mel_convention *convention, const float *frames, size_t n,
                                 pitch_values *out, lull_error *error);
-
-/* ---- what synthesis and training share ---- */
-
-enum {
-    PITCH_OUT_F0 = 0,               /* log2(F0 / 200 Hz) */
-    PITCH_OUT_VOICING = 1,          /* logit */
-    PITCH_OUT_APERIODICITY = 2,     /* logits, one a band */
-    PITCH_OUTPUTS = 2 + PITCH_BANDS /* of a frame */
-};
-
-/* Its convolutions. */
-frame_network_shape pitch_network_shape(const model_config *config);
 
 /* PITCH_OUTPUTS numbers of the network as a pitch: F0 held within 40 to 1000 Hz. */
 void pitch_network_read(const float *outputs, pitch_values *result);

@@ -54,7 +54,7 @@ static void step_embedding(const model_config *config, const model_parameters *p
                            float *embedding) {
     enum { MOST = 4096 };
     float input[2048], between[MOST];
-    int inputs = model_embedding_inputs(config), hidden = config->embedding_hidden;
+    int inputs = model_config_embedding_inputs(config), hidden = config->embedding_hidden;
     model_embedding_input(config, t, input);
     linear(model_parameters_weight(parameters, MODEL_EMBEDDING_PROJECTION, 0),
            model_parameters_bias(parameters, MODEL_EMBEDDING_PROJECTION, 0), hidden, inputs, input,
@@ -207,8 +207,8 @@ static void network(const model_config *c, const model_parameters *parameters, c
     int channels = c->channels, patch = c->patch;
     size_t frames = n * (size_t)model_config_frames_per_hop(c), width = (size_t)channels;
     convolution(model_parameters_weight(parameters, MODEL_INPUT_PROJECTION, 0),
-                model_parameters_bias(parameters, MODEL_INPUT_PROJECTION, 0), channels, patch, 1, 1,
-                0, x, frames, b->x);
+                model_parameters_bias(parameters, MODEL_INPUT_PROJECTION, 0), channels,
+                model_config_input(c), 1, 1, 0, x, frames, b->x);
     for (size_t i = 0; c->input_relu && i < frames * width; i++) b->x[i] = fmaxf(0, b->x[i]);
     step_embedding(c, parameters, t, b->embedding);
     for (int layer = 0; layer < c->layers; layer++) {
@@ -332,7 +332,7 @@ static void convolution_of_frames(const float *weight, const float *bias, int ou
         }
 }
 
-lull_status model_reference_frames(const frame_network_shape *shape,
+lull_status model_reference_frames(const frame_shape *shape, model_role role,
                                    const model_parameters *parameters, const float *features,
                                    size_t n, float *out, lull_error *error) {
     const int channels = shape->channels;
@@ -341,11 +341,10 @@ lull_status model_reference_frames(const frame_network_shape *shape,
     lull_status status = h && y ? LULL_OK : base_no_memory(error);
     for (int l = 0; l < shape->layers && !status; l++) {
         const bool first = l == 0, last = l == shape->layers - 1;
-        convolution_of_frames(model_parameters_weight(parameters, shape->role, l),
-                              model_parameters_bias(parameters, shape->role, l),
+        convolution_of_frames(model_parameters_weight(parameters, role, l),
+                              model_parameters_bias(parameters, role, l),
                               last ? shape->outputs : channels, first ? MEL_FEATURES : channels,
-                              l < shape->look_ahead, first ? features : h, n,
-                              last ? out : y);
+                              l < shape->look_ahead, first ? features : h, n, last ? out : y);
         for (size_t i = 0; i < values && !last; i++) {
             const float active = y[i] / (1 + expf(-y[i]));
             h[i] = first ? active : h[i] + active;

@@ -4,7 +4,8 @@
 #ifndef MODEL_REFERENCE_H
 #define MODEL_REFERENCE_H
 
-#include "model/frame_network.h"
+#include "model/frame_shape.h"
+#include "model/parameters.h"
 
 /* u = network(x, t | mel): x and u are n·hop samples, mel n × bands frames in the convention's
  * units. */
@@ -22,8 +23,8 @@ lull_status model_reference_conditioner(const model_config *config,
 lull_status model_reference_postnet(const model_config *config, const model_parameters *parameters,
                                     const float *mel, size_t n, float *out, lull_error *error);
 
-/* A network over frames: n × MEL_FEATURES in, n × outputs out. */
-lull_status model_reference_frames(const frame_network_shape *shape,
+/* A network over frames, with the weights of a role: n × MEL_FEATURES in, n × outputs out. */
+lull_status model_reference_frames(const frame_shape *shape, model_role role,
                                    const model_parameters *parameters, const float *features,
                                    size_t n, float *out, lull_error *error);
 

@@ -1,9 +1,7 @@
 /* The table of a network's tensors: see tensors.h. */
 #include "model/tensors.h"
 
-#include "model/embedding.h"
-#include "model/bandwidth.h"
-#include "model/pitch_network.h"
+#include "model/frame_shape.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +25,7 @@ typedef enum {
 enum {
     FIRST_SIZE = 1000,
     PATCH = FIRST_SIZE,
+    INPUT, /* of a network frame */
     CHANNELS,
     TWO_CHANNELS,
     KERNEL,
@@ -64,7 +63,7 @@ typedef struct row {
 static const row rows[MODEL_ROLES] = {
     [MODEL_INPUT_PROJECTION] =
         {"input_projection", NULL, 0, ONCE, MODEL_DENOISER, NORMAL, NORMAL,
-         {CHANNELS, PATCH, 1}},
+         {CHANNELS, INPUT, 1}},
     [MODEL_EMBEDDING_PROJECTION] =
         {"diffusion_embedding.projection", "", 1, EMBEDDINGS, MODEL_DENOISER, UNIFORM, UNIFORM,
          {EMBEDDING_HIDDEN, EMBEDDING_IN}},
@@ -97,10 +96,10 @@ static const row rows[MODEL_ROLES] = {
          {POSTNET_OUT, POSTNET_IN, 3, 3}},
     [MODEL_PITCH_CONVOLUTION] =
         {"pitch.conv", "", 1, PITCH_LAYERS, MODEL_PITCH, UNIFORM, UNIFORM,
-         {PITCH_OUT, PITCH_IN, FRAME_NETWORK_TAPS}},
+         {PITCH_OUT, PITCH_IN, FRAME_TAPS}},
     [MODEL_BANDWIDTH_CONVOLUTION] =
         {"bandwidth.conv", "", 1, BANDWIDTH_LAYERS, MODEL_BANDWIDTH, LAST_ZERO, LAST_ZERO,
-         {BANDWIDTH_OUT, BANDWIDTH_IN, FRAME_NETWORK_TAPS}},
+         {BANDWIDTH_OUT, BANDWIDTH_IN, FRAME_TAPS}},
 };
 /* clang-format on */
 
@@ -128,11 +127,13 @@ static int count_of(const model_config *c, times times) {
 }
 
 static int size_of(const model_config *c, int axis, int index) {
-    const frame_network_shape pitch = pitch_network_shape(c), bandwidth = bandwidth_shape(c);
+    const frame_shape pitch = frame_shape_pitch(c), bandwidth = frame_shape_bandwidth(c);
     bool diffwave = c->family == MODEL_DIFFWAVE;
     switch (axis) {
     case PATCH:
         return c->patch;
+    case INPUT:
+        return model_config_input(c);
     case CHANNELS:
         return c->channels;
     case TWO_CHANNELS:
@@ -140,7 +141,7 @@ static int size_of(const model_config *c, int axis, int index) {
     case KERNEL:
         return c->kernel;
     case EMBEDDING_IN:
-        return index == 0 ? model_embedding_inputs(c) : c->embedding_hidden;
+        return index == 0 ? model_config_embedding_inputs(c) : c->embedding_hidden;
     case EMBEDDING_HIDDEN:
         return c->embedding_hidden;
     case CONDITION:
@@ -154,13 +155,13 @@ static int size_of(const model_config *c, int axis, int index) {
     case POSTNET_OUT:
         return index == model_config_postnet_convolutions(c) - 1 ? 1 : c->postnet_channels;
     case PITCH_IN:
-        return frame_network_in(&pitch, index);
+        return frame_shape_in(&pitch, index);
     case PITCH_OUT:
-        return frame_network_out(&pitch, index);
+        return frame_shape_out(&pitch, index);
     case BANDWIDTH_IN:
-        return frame_network_in(&bandwidth, index);
+        return frame_shape_in(&bandwidth, index);
     case BANDWIDTH_OUT:
-        return frame_network_out(&bandwidth, index);
+        return frame_shape_out(&bandwidth, index);
     default:
         return axis;
     }

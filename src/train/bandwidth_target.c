@@ -33,7 +33,8 @@ lull_status train_bandwidth_target_new(const mel_convention *seen, int rate,
     c->sample_rate = rate;
     c->window = 2 * (int)lrint((double)seen->window * rate / seen->sample_rate / 2);
     for (c->n_fft = 256; c->n_fft < c->window;) c->n_fft *= 2;
-    c->hop = c->window / 4; /* of no consequence, as what follows: frames lie where they are asked for */
+    c->hop =
+        c->window / 4; /* of no consequence, as what follows: frames lie where they are asked for */
     c->centred = true;
     c->bands = MEL_FEATURE_POINTS;
     c->fmax = fmin(12000, rate / 2.0);
@@ -75,8 +76,8 @@ lull_status train_bandwidth_target_at(train_bandwidth_target *t, train_corpus *c
     float features[MEL_FEATURES];
     const int size = t->convention.n_fft;
     const double highest = shown_to(&corpus->recordings[recording]);
-    lull_status status = train_corpus_read(corpus, recording, centre - size / 2, (size_t)size,
-                                           t->segment, error);
+    lull_status status =
+        train_corpus_read(corpus, recording, centre - size / 2, (size_t)size, t->segment, error);
     if (status) return status;
     for (int i = 0; i < size; i++) t->segment[i] *= (float)level;
     mel_analysis_frame(t->analysis, t->segment, t->mel);

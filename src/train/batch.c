@@ -16,7 +16,8 @@ lull_status train_batch_new(train_batch_sizes sizes, int crops, train_batch **re
     batch->x = base_alloc(n * sizes.x, sizeof(float));
     batch->target = base_alloc(n * sizes.target, sizeof(float));
     batch->mel = base_alloc(n * sizes.mel, sizeof(float));
-    if (!batch->t || !batch->x || !batch->target || !batch->mel) {
+    batch->source = base_alloc(n * sizes.source, sizeof(float));
+    if (!batch->t || !batch->x || !batch->target || !batch->mel || !batch->source) {
         train_batch_free(batch);
         return base_no_memory(error);
     }
@@ -30,11 +31,12 @@ void train_batch_free(train_batch *batch) {
     base_free(batch->x);
     base_free(batch->target);
     base_free(batch->mel);
+    base_free(batch->source);
     base_free(batch);
 }
 
 size_t train_batch_bytes(train_batch_sizes sizes, int crops) {
-    return (size_t)crops * (sizes.x + sizes.target + sizes.mel) * sizeof(float);
+    return (size_t)crops * (sizes.x + sizes.target + sizes.mel + sizes.source) * sizeof(float);
 }
 
 train_batch train_batch_slice(const train_batch *batch, int first, int count) {
@@ -45,5 +47,6 @@ train_batch train_batch_slice(const train_batch *batch, int first, int count) {
     slice.x = batch->x + (size_t)first * batch->sizes.x;
     slice.target = batch->target + (size_t)first * batch->sizes.target;
     slice.mel = batch->mel + (size_t)first * batch->sizes.mel;
+    slice.source = batch->source + (size_t)first * batch->sizes.source;
     return slice;
 }

@@ -12,6 +12,7 @@ typedef struct train_batch_sizes {
     size_t x;      /* the denoiser's input: a·x0 + s·ε, samples */
     size_t target; /* what the network should say */
     size_t mel;    /* what it sees of the recording */
+    size_t source; /* the pitch source beside x, samples */
 } train_batch_sizes;
 
 typedef struct train_batch {
@@ -20,7 +21,7 @@ typedef struct train_batch {
     int crops;
     train_batch_sizes sizes;
     double *t; /* network time of each crop */
-    float *x, *target, *mel;
+    float *x, *target, *mel, *source;
 } train_batch;
 
 lull_status train_batch_new(train_batch_sizes sizes, int crops, train_batch **batch,

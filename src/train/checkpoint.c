@@ -1,7 +1,6 @@
 /* Checkpoints: see checkpoint.h. */
 #include "train/checkpoint.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "io/json.h"
 
@@ -149,15 +149,14 @@ static long long *list(const char *run, size_t *count) {
     long long *steps = NULL;
     size_t capacity = 0;
     *count = 0;
-    DIR *directory = opendir(folder);
-    if (directory == NULL) return NULL;
-    struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL) {
-        long long step = step_of(entry->d_name);
+    base_folder entries;
+    base_folder_list(folder, &entries, NULL); /* of a run that has none yet there is no folder */
+    for (size_t i = 0; i < entries.count; i++) {
+        long long step = step_of(entries.names[i]);
         if (step < 0 || !base_grow((void **)&steps, &capacity, *count + 1, sizeof *steps)) continue;
         steps[(*count)++] = step;
     }
-    closedir(directory);
+    base_folder_free(&entries);
     if (steps != NULL) qsort(steps, *count, sizeof *steps, newest_first);
     return steps;
 }

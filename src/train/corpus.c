@@ -2,7 +2,6 @@
 #include "train/corpus.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -10,16 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/os_file.h"
+#include "base/folder.h"
 #include "base/memory.h"
+#include "base/os_file.h"
 #include "recording/audio_file.h"
 #include "io/json.h"
 #include "recording/resample.h"
-#include "train/pairs.h"
 
 enum { MAX_DEPTH = 32, CHUNK_SECONDS = 30, PATH_SIZE = 4096 };
 
@@ -159,35 +157,30 @@ static lull_status scan(walk *w, const char *folder, const char *prefix, int dep
 static lull_status scan_entry(walk *w, const char *path, const char *name, int depth,
                               lull_error *error) {
     os_facts about;
-    struct stat own;
-    if (os_facts_of(path, &about) != 0 || lstat(path, &own) != 0)
-        return LULL_OK; /* gone, or a dangling link */
+    if (os_facts_of(path, &about) != 0) return LULL_OK; /* gone, or a dangling link */
     if (about.kind == OS_FILE) return add_file(w->list, path, name, &about, error);
     if (about.kind != OS_FOLDER || depth >= MAX_DEPTH) return LULL_OK;
-    return S_ISLNK(own.st_mode) ? add_file(&w->links, path, name, &about, error)
-                                : scan(w, path, name, depth + 1, error);
+    return os_is_link(path) ? add_file(&w->links, path, name, &about, error)
+                            : scan(w, path, name, depth + 1, error);
 }
 
 static lull_status scan(walk *w, const char *folder, const char *prefix, int depth,
                         lull_error *error) {
     os_facts own;
+    base_folder entries;
     bool is_new = false;
-    DIR *directory = opendir(folder);
-    if (directory == NULL || os_facts_of(folder, &own) != 0) {
-        int reason = errno;
-        if (directory != NULL) closedir(directory);
-        return base_fail(error, LULL_IO, "%s: cannot be listed: %s", folder, strerror(reason));
-    }
-    lull_status status = see(w, &own, &is_new, error);
-    struct dirent *entry;
-    while (!status && is_new && (entry = readdir(directory)) != NULL) {
-        if (entry->d_name[0] == '.') continue;
+    lull_status status = base_folder_list(folder, &entries, error);
+    if (!status && os_facts_of(folder, &own) != 0)
+        status = base_fail(error, LULL_IO, "%s: cannot be listed: %s", folder, strerror(errno));
+    if (!status) status = see(w, &own, &is_new, error);
+    for (size_t i = 0; !status && is_new && i < entries.count; i++) {
         char path[PATH_SIZE], name[PATH_SIZE];
-        int a = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        int b = snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "/" : "", entry->d_name);
+        if (entries.names[i][0] == '.') continue;
+        int a = snprintf(path, sizeof path, "%s/%s", folder, entries.names[i]);
+        int b = snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "/" : "", entries.names[i]);
         if (a < PATH_SIZE && b < PATH_SIZE) status = scan_entry(w, path, name, depth, error);
     }
-    closedir(directory);
+    base_folder_free(&entries);
     return status;
 }
 

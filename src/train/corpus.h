@@ -7,7 +7,12 @@
 
 #include "base/thread_pool.h"
 
-typedef struct train_pair train_pair; /* pairs.h */
+/* An acoustic model's mel of a recording, in the frames of the recording's own analysis (pairs.h). */
+typedef struct train_pair {
+    float *mel;    /* frames × bands */
+    int64_t first; /* frame of the recording that the mel's first one is: the offset */
+    size_t frames;
+} train_pair;
 
 typedef struct train_recording {
     char *path;       /* to open it */

@@ -10,6 +10,7 @@
 #include "mel/analysis.h"
 #include "mel/overlap.h"
 #include "mel/whiten.h"
+#include "train/crop_source.h"
 #include "train/pairs.h"
 
 /* Streams of random numbers under a run's seed; each is indexed by the crop's number. */
@@ -19,6 +20,7 @@ struct train_crops {
     const model_config *config;
     train_corpus *corpus;
     train_crops_options options;
+    train_crop_source *source; /* NULL: the network takes none */
     mel_envelope *envelope;
     mel_frame_filter *filter;
     mel_overlap *overlap; /* of a crop */
@@ -59,6 +61,8 @@ lull_status train_crops_new(const model_config *config, train_corpus *corpus,
     if (!crops->audio || !crops->frames || !crops->noise || !crops->scratch || !crops->gain ||
         !crops->segment)
         status = base_no_memory(error);
+    if (!status && config->source)
+        status = train_crop_source_new(config, corpus, options->frames, &crops->source, error);
     if (!status) status = mel_envelope_new(mel, config->tilt_hz, &crops->envelope, error);
     if (!status) status = mel_frame_filter_new(mel, &crops->filter, error);
     if (!status) status = mel_analysis_new(mel, &crops->analysis, error);
@@ -77,6 +81,7 @@ lull_status train_crops_new(const model_config *config, train_corpus *corpus,
 void train_crops_free(train_crops *crops) {
     if (crops == NULL) return;
     train_frame_crops_free(crops->of_frames);
+    train_crop_source_free(crops->source);
     mel_envelope_free(crops->envelope);
     mel_overlap_free(crops->overlap);
     mel_frame_filter_free(crops->filter);
@@ -274,6 +279,12 @@ lull_status train_crops_render(train_crops *crops, const train_crop *crop, float
         memcpy(signal, crops->audio + (begin - crops->audio_first),
                (size_t)(crops->options.frames * hop) * sizeof *signal);
     return LULL_OK;
+}
+
+lull_status train_crops_source(train_crops *crops, const train_crop *crop, const float *signal,
+                               float *source, lull_error *error) {
+    return train_crop_source_render(crops->source, crop->recording, crop->first_frame, signal,
+                                    crops->options.seed, crop->index, source, error);
 }
 
 lull_status train_crops_mels(train_crops *crops, const train_crop *crop, float *exact,

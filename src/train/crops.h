@@ -53,6 +53,11 @@ void train_crops_choose(const train_crops *crops, uint64_t index, train_crop *cr
 lull_status train_crops_render(train_crops *crops, const train_crop *crop, float *signal,
                                float *mel, lull_error *error);
 
+/* For a network that takes the pitch source: the crop's, as train_crop_source_render has it.
+ * signal: what train_crops_render gave. */
+lull_status train_crops_source(train_crops *crops, const train_crop *crop, const float *signal,
+                               float *source, lull_error *error);
+
 /* For the postnet: the crop's mel, frames × bands, as the recording has it and degraded. */
 lull_status train_crops_mels(train_crops *crops, const train_crop *crop, float *exact,
                              float *degraded, lull_error *error);

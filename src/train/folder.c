@@ -1,7 +1,6 @@
 /* The folder of a run: see folder.h. */
 #include "train/folder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/folder.h"
 #include "train/checkpoint.h"
 
 void train_folder_file(const char *run, const char *name, char path[TRAIN_FOLDER_PATH]) {
@@ -26,11 +26,11 @@ static lull_status make(const char *path, lull_error *error) {
 
 /* What a killed run was about to write: ".NAME.XXXXXX" beside NAME. */
 static void remove_unfinished(const char *folder) {
-    DIR *directory = opendir(folder);
-    struct dirent *entry;
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+    base_folder entries;
+    base_folder_list(folder, &entries, NULL);
+    for (size_t k = 0; k < entries.count; k++) {
         static const char *const endings[] = {".json", ".png", ".safetensors", ".txt", ".wav"};
-        const char *name = entry->d_name;
+        const char *name = entries.names[k];
         size_t length = strlen(name);
         if (name[0] != '.' || length < 9 || name[length - 7] != '.') continue;
         for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
@@ -41,7 +41,7 @@ static void remove_unfinished(const char *folder) {
             unlink(path);
         }
     }
-    if (directory != NULL) closedir(directory);
+    base_folder_free(&entries);
 }
 
 /* ---- the lock ----------------------------------------------------------------------------- */

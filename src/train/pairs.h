@@ -18,13 +18,6 @@ typedef struct train_pairs {
 lull_status train_pairs_read(const char *path, train_pairs *pairs, lull_error *error);
 void train_pairs_free(train_pairs *pairs);
 
-/* The mel of a recording in the frames of the recording's own analysis. */
-struct train_pair {
-    float *mel;    /* frames × bands */
-    int64_t first; /* frame of the recording that the mel's first one is: the offset */
-    size_t frames;
-};
-
 /* Frames by which a mel is looked for before and after its recording's own place. */
 enum { TRAIN_PAIRS_REACH = 24 };
 

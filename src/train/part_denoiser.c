@@ -57,7 +57,10 @@ static void mix(const model_config *config, double t, float *x, float *target, s
 static train_batch_sizes sizes(const model_config *config, const train_settings *settings) {
     size_t frames = (size_t)(settings->crop_frames + 2 * gradient_engine_margin(config));
     size_t samples = train_part_crop_samples(config, settings);
-    return (train_batch_sizes){samples, samples, frames * (size_t)config->mel.bands};
+    return (train_batch_sizes){.x = samples,
+                               .target = samples,
+                               .mel = frames * (size_t)config->mel.bands,
+                               .source = config->source ? samples : 0};
 }
 
 static lull_status fill(train_crops *crops, const model_config *config,
@@ -75,6 +78,10 @@ static lull_status fill(train_crops *crops, const model_config *config,
         double q = (place->offset + i + random_uniform(settings->seed, STREAM_TIME, index)) /
                    place->strata;
         batch->t[i] = train_time(&config->schedule, (train_density)settings->density, q);
+        if (config->source)
+            status =
+                train_crops_source(crops, &crop, x, batch->source + (size_t)i * samples, error);
+        if (status) return status;
         random_normal(settings->seed, STREAM_NOISE, index * samples, target, samples);
         mix(config, batch->t[i], x, target, samples);
     }
@@ -157,7 +164,8 @@ static lull_status create(const model_config *config, const train_settings *sett
 static double run(void *engine, const model_parameters *weights, const train_batch *batch,
                   float scale, float *gradient) {
     denoiser_part *p = engine;
-    const gradient_engine_batch given = {batch->crops, batch->x, batch->t, batch->mel};
+    const gradient_engine_batch given = {batch->crops, batch->x, batch->t, batch->mel,
+                                         batch->source};
     double sum = 0.0;
     p->batch = batch;
     p->scale = scale;

@@ -19,13 +19,16 @@ static const double HOP_SECONDS = 0.010;
 /* What the two differ in. */
 typedef struct frames_kind {
     train_frame_target target;
-    frame_network_shape (*shape)(const model_config *config);
+    frame_shape (*shape)(const model_config *config);
+    model_role role;
     double (*loss)(const float *outputs, const float *targets, int frames, float *gradient);
 } frames_kind;
 
 static const frames_kind *kind_of(const train_settings *settings) {
-    static const frames_kind pitch = {TRAIN_FRAME_PITCH, pitch_network_shape, train_pitch_loss};
-    static const frames_kind above = {TRAIN_FRAME_BANDWIDTH, bandwidth_shape, train_bandwidth_loss};
+    static const frames_kind pitch = {TRAIN_FRAME_PITCH, frame_shape_pitch, MODEL_PITCH_CONVOLUTION,
+                                      train_pitch_loss};
+    static const frames_kind above = {TRAIN_FRAME_BANDWIDTH, frame_shape_bandwidth,
+                                      MODEL_BANDWIDTH_CONVOLUTION, train_bandwidth_loss};
     return settings->part == TRAIN_BANDWIDTH ? &above : &pitch;
 }
 
@@ -81,7 +84,7 @@ static train_batch_sizes sizes(const model_config *config, const train_settings 
     (void)config;
     const size_t frames = (size_t)settings->crop_frames;
     const size_t outputs = (size_t)train_frame_outputs(kind_of(settings)->target);
-    return (train_batch_sizes){0, frames * outputs, frames * MEL_FEATURES};
+    return (train_batch_sizes){.target = frames * outputs, .mel = frames * MEL_FEATURES};
 }
 
 static lull_status fill(train_crops *crops, const model_config *config,
@@ -101,7 +104,7 @@ static double crop_loss(void *context, int crop, const float *outputs, float *gr
     const frames_part *p = context;
     const size_t n = p->batch->sizes.target;
     const double loss = p->kind->loss(outputs, p->batch->target + (size_t)crop * n,
-                                         p->settings->crop_frames, gradient);
+                                      p->settings->crop_frames, gradient);
     for (size_t i = 0; i < n; i++) gradient[i] *= p->scale;
     return loss;
 }
@@ -123,9 +126,9 @@ static lull_status create(const model_config *config, const train_settings *sett
     p->kind = kind_of(settings);
     p->losses = base_alloc((size_t)settings->batch, sizeof *p->losses);
     if (!p->losses) return base_no_memory(error);
-    const frame_network_shape shape = p->kind->shape(config);
-    return gradient_frame_network_new(config, &shape, settings->batch, settings->crop_frames, pool,
-                                      &p->engine, error);
+    const frame_shape shape = p->kind->shape(config);
+    return gradient_frame_network_new(config, &shape, p->kind->role, settings->batch,
+                                      settings->crop_frames, pool, &p->engine, error);
 }
 
 static double run(void *engine, const model_parameters *weights, const train_batch *batch,

@@ -23,7 +23,7 @@ static int margin(const model_config *config) {
 
 static train_batch_sizes sizes(const model_config *config, const train_settings *settings) {
     size_t points = (size_t)settings->crop_frames * (size_t)config->mel.bands;
-    return (train_batch_sizes){0, points, points};
+    return (train_batch_sizes){.target = points, .mel = points};
 }
 
 static lull_status fill(train_crops *crops, const model_config *config,

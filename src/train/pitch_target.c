@@ -44,8 +44,7 @@ static size_t label_count(const train_recording *recording, int rate) {
     return (size_t)((double)recording->samples / rate / LABEL_SECONDS) + 1;
 }
 
-lull_status train_pitch_target_measure(train_pitch_target *p, size_t recording,
-                                       lull_error *error) {
+lull_status train_pitch_target_measure(train_pitch_target *p, size_t recording, lull_error *error) {
     if (p->labels[recording]) return LULL_OK;
     const train_recording *r = &p->corpus->recordings[recording];
     const size_t n = label_count(r, p->corpus->rate);

@@ -62,9 +62,10 @@ static const member run[] = {
     TEXT(valid, NULL, "recordings to validate on; none: part of the corpus, by file name"),
     NUMBER(valid_share, 0, 0.5, "0.03", "that part"),
     TEXT(init, NULL, "model whose weights it starts from"),
-    NAME(part, parts, "denoiser",
-         "the denoiser; for --init's model a postnet, which mends mels that acoustic models blur; "
-         "for it, or alone, a pitch network; for it a network that continues mels above their fmax"),
+    NAME(
+        part, parts, "denoiser",
+        "the denoiser; for --init's model a postnet, which mends mels that acoustic models blur; "
+        "for it, or alone, a pitch network; for it a network that continues mels above their fmax"),
     UINT64(max_steps, NULL, "end after this many steps"),
     NUMBER(max_hours, 0, 1e6, NULL, "end after this time (no limit at all: 12)"),
     UINT64(eval_every, "1000", "steps between evaluations"),
@@ -107,9 +108,9 @@ void train_settings_pitch(train_settings *settings) {
 
 void train_settings_bandwidth(train_settings *settings) {
     static const char *const wanted[] = {
-        "part",    "bandwidth", "batch",   "16",   "crop_frames", "64",    "rate",
-        "2e-3",    "optimizer", "adamw",   "warm_up", "100",         "average", "0.998",
-        "degrade", "0.33",      "speed", "0", "samples", "0",       NULL};
+        "part",    "bandwidth", "batch", "16",      "crop_frames", "64",      "rate",
+        "2e-3",    "optimizer", "adamw", "warm_up", "100",         "average", "0.998",
+        "degrade", "0.33",      "speed", "0",       "samples",     "0",       NULL};
     for (const char *const *at = wanted; *at; at += 2)
         members_set(train_settings_members, settings, at[0], at[1], NULL);
 }

@@ -7,17 +7,33 @@
 #include "base/memory.h"
 #include "model/model.h"
 
-/* Values of tensor `to` among those that were read, or NULL. */
-static const float *same_tensor(const model_parameters *read, const model_tensor *to) {
+/* Tensor `to` among those that were read, or NULL. */
+static const model_tensor *same_tensor(const model_parameters *read, const model_tensor *to) {
     for (size_t i = 0; i < read->tensor_count; i++) {
         const model_tensor *from = &read->tensors[i];
         if (from->role == to->role && from->index == to->index && from->bias == to->bias)
-            return read->data + from->offset;
+            return from;
     }
     return NULL;
 }
 
-/* The weights of a model that lacks the postnet or another small network that this one has. */
+/* A tensor into one whose rows may be longer: what is new in them is zero. */
+static void widen(const model_tensor *from, const float *values, const model_tensor *to,
+                  float *out) {
+    size_t rows = from->shape[0], old = from->count / rows, all = to->count / rows;
+    for (size_t row = 0; row < rows; row++, values += old, out += all) {
+        memcpy(out, values, old * sizeof *out);
+        memset(out + old, 0, (all - old) * sizeof *out);
+    }
+}
+
+static bool lacks_source(const model_config *whole, const safetensors *file) {
+    const safetensors_tensor *input = safetensors_find(file, "input_projection.weight");
+    return input && input->dimensions > 1 && input->shape[1] == (size_t)whole->patch;
+}
+
+/* The weights of a model that lacks the postnet, another small network or the source that this
+ * one has. */
 static lull_status read_what_there_is(const model_config *whole, const safetensors *file,
                                       const char *path, model_parameters *weights,
                                       lull_error *error) {
@@ -29,12 +45,13 @@ static lull_status read_what_there_is(const model_config *whole, const safetenso
         config.pitch_channels = config.pitch_layers = config.pitch_look_ahead = 0;
     if (!safetensors_find(file, "bandwidth.conv1.weight"))
         config.bandwidth_channels = config.bandwidth_layers = 0;
+    if (config.source && lacks_source(&config, file)) config.source = false;
     lull_status status = model_parameters_new(&config, &read, error);
     if (!status) status = model_parameters_read(read, file, "", path, error);
     for (size_t i = 0; i < weights->tensor_count && !status; i++) {
         const model_tensor *to = &weights->tensors[i];
-        const float *values = same_tensor(read, to);
-        if (values) memcpy(weights->data + to->offset, values, to->count * sizeof *values);
+        const model_tensor *from = same_tensor(read, to);
+        if (from) widen(from, read->data + from->offset, to, weights->data + to->offset);
     }
     model_parameters_free(read);
     return status;

@@ -27,6 +27,11 @@ static bool in_bf16(const vocoder_path *p) {
 
 static lull_status init_network(vocoder_path *p, lull_error *error) {
     const model_config *config = &p->model->config;
+    if (config->source)
+        return base_fail(error, LULL_INVALID,
+                         "%s: the network wants the pitch source beside the "
+                         "signal, which this engine cannot give it",
+                         config->name);
     lull_status status =
         diffusion_plan_new(p->options.sampler, config->objective, &config->schedule,
                            p->options.steps, p->options.eta, &p->plan, error);

@@ -10,7 +10,7 @@ SOURCE = os.path.join(os.environ["LULL_SOURCE"], "src")
 # Functions, fields and paths that one system has and another has not, or has with another meaning.
 ELSEWHERE = ["qsort_r", "/proc/", "accept4", "prctl", "st_mtim", "sched_getaffinity", "CPU_COUNT", "sysconf", "dlopen",
              "dlsym", "SOCK_CLOEXEC", "SOCK_NONBLOCK", "aligned_alloc", "posix_memalign", "mmap", "readlink",
-             "pipe2", "memfd_create", "epoll_create", "eventfd", "sigaction", "sys/syscall.h", "_WIN32", "__APPLE__",
+             "pipe2", "opendir", "readdir", "scandir", "memfd_create", "epoll_create", "eventfd", "sigaction", "sys/syscall.h", "_WIN32", "__APPLE__",
              "__linux__"]
 
 

@@ -22,8 +22,7 @@ static void run(lull_vocoder *vocoder, const model_config *config) {
     size_t bands = (size_t)config->mel.bands, accepted, produced, all = 0;
     float *frame = calloc(bands, sizeof *frame), samples[256];
     expect(frame);
-    for (size_t b = 0; b < bands; b++)
-        frame[b] = mel_convention_clips(&config->mel) ? 0.5f : -4.0f;
+    for (size_t b = 0; b < bands; b++) frame[b] = mel_convention_clips(&config->mel) ? 0.5f : -4.0f;
     lull_error error = {0};
     for (int f = 0; f < FRAMES; f++)
         expect(!lull_vocoder_push(vocoder, frame, 1, &accepted, &error) && accepted == 1);
@@ -59,7 +58,7 @@ static void synthesize(const model_config *config) {
         model_parameters_initialize(model->parameters, 1);
         lull_options options;
         lull_options_init(&options);
-    options.unchecked = 1; /* any frame for any convention */
+        options.unchecked = 1; /* any frame for any convention */
         options.precision = LULL_PRECISION_F32;
         options.queue_frames = 8;
         options.refine = config->uses[LULL_LIVE].refine > 2 ? 2 : config->uses[LULL_LIVE].refine;

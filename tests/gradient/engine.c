@@ -91,11 +91,11 @@ static double *upsample(const double *in, int n, int bands, const double *w, dou
 }
 
 /* u of one crop. */
-static double *forward(const network *net, const double *x_in, double t, const double *mel,
-                       int margin) {
+static double *forward(const network *net, const double *x_in, const float *source, double t,
+                       const double *mel, int margin) {
     const model_config *g = net->config;
     int c = g->channels, rows = FRAMES * g->mel.hop / g->patch, hidden = g->embedding_hidden;
-    int inputs = model_embedding_inputs(g);
+    int inputs = model_config_embedding_inputs(g);
     float *encoding = calloc((size_t)inputs, sizeof(float));
     model_embedding_input(g, t, encoding);
     double *e1 = zeros((size_t)hidden), *e2 = zeros((size_t)hidden);
@@ -130,9 +130,11 @@ static double *forward(const network *net, const double *x_in, double t, const d
     for (int r = 0; r < rows; r++)
         for (int o = 0; o < c; o++) {
             double sum = bias_of(net, MODEL_INPUT_PROJECTION, 0)[o];
-            for (int i = 0; i < g->patch; i++)
-                sum += weight_of(net, MODEL_INPUT_PROJECTION, 0)[o * g->patch + i] *
-                       x_in[r * g->patch + i];
+            int input = model_config_input(g);
+            for (int i = 0; i < input; i++)
+                sum +=
+                    weight_of(net, MODEL_INPUT_PROJECTION, 0)[o * input + i] *
+                    (i < g->patch ? x_in[r * g->patch + i] : source[r * g->patch + i - g->patch]);
             x[r * c + o] = g->input_relu && sum < 0 ? 0 : sum;
         }
     for (int l = 0; l < g->layers; l++) {
@@ -204,7 +206,7 @@ typedef struct problem {
     model_config config;
     model_parameters *parameters;
     int margin, samples, mel_size;
-    float *x, *mel, *target;
+    float *x, *mel, *target, *source;
     double t[CROPS];
 } problem;
 
@@ -226,7 +228,7 @@ static double double_loss(const problem *p, const double *weights) {
         double *x = zeros((size_t)p->samples), *mel = zeros((size_t)p->mel_size);
         for (int i = 0; i < p->samples; i++) x[i] = p->x[crop * p->samples + i];
         for (int i = 0; i < p->mel_size; i++) mel[i] = p->mel[crop * p->mel_size + i];
-        double *u = forward(&net, x, p->t[crop], mel, p->margin);
+        double *u = forward(&net, x, p->source + crop * p->samples, p->t[crop], mel, p->margin);
         for (int i = 0; i < p->samples; i++)
             total += 0.5 * pow(u[i] - p->target[crop * p->samples + i], 2);
         free(x), free(mel), free(u);
@@ -258,8 +260,9 @@ static void small_config(model_config *config, model_family family, int channels
     }
 }
 
-static void problem_new(problem *p, model_family family, int channels) {
+static void problem_new(problem *p, model_family family, int channels, bool source) {
     small_config(&p->config, family, channels);
+    p->config.source = source;
     assert_int_equal(model_parameters_new(&p->config, &p->parameters, NULL), LULL_OK);
     random_normal(1, 0, 0, p->parameters->data, p->parameters->size);
     for (size_t i = 0; i < p->parameters->size; i++) p->parameters->data[i] *= 0.3f;
@@ -269,6 +272,8 @@ static void problem_new(problem *p, model_family family, int channels) {
     p->x = calloc((size_t)(CROPS * p->samples), sizeof(float));
     p->target = calloc((size_t)(CROPS * p->samples), sizeof(float));
     p->mel = calloc((size_t)(CROPS * p->mel_size), sizeof(float));
+    p->source = calloc((size_t)(CROPS * p->samples), sizeof(float));
+    random_normal(5, 0, 0, p->source, (size_t)(CROPS * p->samples));
     random_normal(2, 0, 0, p->x, (size_t)(CROPS * p->samples));
     random_normal(3, 0, 0, p->target, (size_t)(CROPS * p->samples));
     random_normal(4, 0, 0, p->mel, (size_t)(CROPS * p->mel_size));
@@ -278,7 +283,7 @@ static void problem_new(problem *p, model_family family, int channels) {
 
 static void problem_free(problem *p) {
     model_parameters_free(p->parameters);
-    free(p->x), free(p->target), free(p->mel);
+    free(p->x), free(p->target), free(p->mel), free(p->source);
 }
 
 static float *run(const problem *p, bool bf16_wanted, int threads, double *total) {
@@ -289,7 +294,7 @@ static float *run(const problem *p, bool bf16_wanted, int threads, double *total
     assert_int_equal(thread_pool_new(threads, &pool, NULL), LULL_OK);
     assert_int_equal(
         gradient_engine_new(&p->config, CROPS, FRAMES, bf16_wanted, pool, &engine, NULL), LULL_OK);
-    gradient_engine_batch batch = {CROPS, p->x, p->t, p->mel};
+    gradient_engine_batch batch = {CROPS, p->x, p->t, p->mel, p->source};
     /* Twice: what the first run left behind must not matter. */
     gradient_engine_run(engine, p->parameters, &batch, squared_loss, (void *)p, losses, gradient);
     gradient_engine_run(engine, p->parameters, &batch, squared_loss, (void *)p, losses, gradient);
@@ -300,9 +305,9 @@ static float *run(const problem *p, bool bf16_wanted, int threads, double *total
     return gradient;
 }
 
-static void check(model_family family, int channels, bool bf16_wanted) {
+static void check(model_family family, int channels, bool bf16_wanted, bool source) {
     problem p;
-    problem_new(&p, family, channels);
+    problem_new(&p, family, channels, source);
     double total;
     float *gradient = run(&p, bf16_wanted, 2, &total);
     size_t size = p.parameters->size;
@@ -338,28 +343,38 @@ static void check(model_family family, int channels, bool bf16_wanted) {
 
 static void lull_f32(void **state) {
     (void)state;
-    check(MODEL_LULL, 5, false);
+    check(MODEL_LULL, 5, false, false);
 }
 
 static void diffwave_f32(void **state) {
     (void)state;
-    check(MODEL_DIFFWAVE, 3, false);
+    check(MODEL_DIFFWAVE, 3, false, false);
 }
 
 static void lull_bf16(void **state) {
     (void)state;
-    check(MODEL_LULL, 6, true);
+    check(MODEL_LULL, 6, true, false);
 }
 
 static void diffwave_bf16(void **state) {
     (void)state;
-    check(MODEL_DIFFWAVE, 4, true);
+    check(MODEL_DIFFWAVE, 4, true, false);
+}
+
+static void source_f32(void **state) {
+    (void)state;
+    check(MODEL_LULL, 7, false, true);
+}
+
+static void source_bf16(void **state) {
+    (void)state;
+    check(MODEL_LULL, 6, true, true);
 }
 
 static void threads_do_not_matter(void **state) {
     (void)state;
     problem p;
-    problem_new(&p, MODEL_LULL, 6);
+    problem_new(&p, MODEL_LULL, 6, true);
     for (int bf16_wanted = 0; bf16_wanted < 2; bf16_wanted++) {
         double one, three;
         float *a = run(&p, bf16_wanted, 1, &one), *b = run(&p, bf16_wanted, 3, &three);
@@ -376,6 +391,8 @@ int main(void) {
         cmocka_unit_test(diffwave_f32),
         cmocka_unit_test(lull_bf16),
         cmocka_unit_test(diffwave_bf16),
+        cmocka_unit_test(source_f32),
+        cmocka_unit_test(source_bf16),
         cmocka_unit_test(threads_do_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,7 +220,7 @@ static void bands_are_triangles(void **state) {
     assert_ok(mel_filterbank_new(&c, &f, &error), error);
     float magnitude[513 + 31], mel[80];
     random_normal(1, 0, 0, magnitude, 513 + 31);
-    mel_filterbank_apply(f, magnitude, mel);
+    mel_kernels_get()->bands(f, magnitude, mel);
     for (int b = 0; b < 80; b++) {
         const double low = 2595 * log10(1 + 20 / 700.0), high = 2595 * log10(1 + 11025 / 700.0);
         double edge[3], sum = 0;

@@ -76,11 +76,12 @@ static void run_stream(const denoiser_weights *weights, const model_config *conf
     c.rows.rows = ring;
 
     size_t fed = 0, got = 0, patch = (size_t)config->patch;
+    size_t width = (size_t)model_config_input(config);
     for (int i = 0; got < total; i++) {
         int n = blocks[i % block_count];
         if (fed < total && (size_t)n > total - fed) n = (int)(total - fed);
         fill_rows(&c, stream, n);
-        int real = denoiser_stream_run(stream, fed < total ? in->x + fed * patch : NULL, n, &c.rows,
+        int real = denoiser_stream_run(stream, fed < total ? in->x + fed * width : NULL, n, &c.rows,
                                        u + got * patch);
         fed += (size_t)n;
         got += (size_t)real;
@@ -145,9 +146,10 @@ static void check_config(const char *what, const model_config *config, double t,
          (size_t)config->patch * (size_t)config->channels, 0.3f, 0);
 
     size_t samples = frames * (size_t)config->mel.hop, bands = (size_t)config->mel.bands;
-    float *x = base_alloc(samples, sizeof *x), *mel = base_alloc(frames * bands, sizeof *mel);
+    size_t values = samples / (size_t)config->patch * (size_t)model_config_input(config);
+    float *x = base_alloc(values, sizeof *x), *mel = base_alloc(frames * bands, sizeof *mel);
     float *u = base_alloc(samples, sizeof *u), *should = base_alloc(samples, sizeof *should);
-    fill(1, x, samples, 1, 0);
+    fill(1, x, values, 1, 0);
     fill(2, mel, frames * bands, 2, config->family == MODEL_LULL ? -4 : 0);
     signal in = {x, mel, frames};
     assert_int_equal(model_reference_run(config, parameters, x, t, mel, frames, should, &error),
@@ -202,6 +204,8 @@ static void lull_family(void **state) {
     config.conditioner_look_ahead = 1;
     config.conditioner_layers = 3;
     check_config("5 taps", &config, 0, 7);
+    config.source = true;
+    check_config("with the source", &config, 0.4, 7);
 }
 
 static void diffwave_family(void **state) {

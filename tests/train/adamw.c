@@ -92,7 +92,7 @@ static double loss_of(void *context, int crop, const float *u, float *du) {
 }
 
 static double run(golden_case *g) {
-    const gradient_engine_batch batch = {CROPS, g->x, g->t, g->mel};
+    const gradient_engine_batch batch = {CROPS, g->x, g->t, g->mel, NULL};
     double losses[CROPS];
     gradient_engine_run(g->engine, g->weights, &batch, loss_of, g, losses, g->gradient);
     return (losses[0] + losses[1]) / CROPS;

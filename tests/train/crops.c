@@ -208,8 +208,8 @@ static void batches(void **state) {
             train_reader *reader;
             lull_error error;
             assert_int_equal(train_crops_new(&f.config, f.corpus, &options, &crops, NULL), LULL_OK);
-            assert_int_equal(train_reader_new(crops, &f.config, &settings, 5, 4 * 12, rank,
-                                              ranks, &reader, NULL),
+            assert_int_equal(train_reader_new(crops, &f.config, &settings, 5, 4 * 12, rank, ranks,
+                                              &reader, NULL),
                              LULL_OK);
             for (int part = 0; part < settings.accumulate; part++) {
                 const train_batch *batch;
@@ -250,6 +250,67 @@ static void batches(void **state) {
     tear_down(&f);
 }
 
+/* The part of a signal at `hertz`, as a complex number, over all of it. */
+static void part_at(const float *x, int n, double hertz, double *re, double *im) {
+    *re = *im = 0.0;
+    for (int i = 0; i < n; i++) {
+        double angle = 2.0 * M_PI * hertz * i / 16000.0;
+        *re += x[i] * (1.0 - cos(2.0 * M_PI * i / n)) * cos(angle);
+        *im -= x[i] * (1.0 - cos(2.0 * M_PI * i / n)) * sin(angle);
+    }
+}
+
+/* The source of a crop has the recording's pitch, its fundamental lies on the recording's. */
+static void sources(void **state) {
+    (void)state;
+    enum { COUNT = 48000, SAMPLES = FRAMES * HOP };
+    const double f0 = 137.3;
+    fixture f;
+    tiny_config(&f.config);
+    f.config.source = true;
+    make_temporary(f.folder);
+    float *voice = calloc(COUNT, sizeof *voice);
+    for (int i = 0; i < COUNT; i++)
+        for (int h = 1; h <= 20; h++)
+            voice[i] += (float)(0.1 / h * cos(2.0 * M_PI * f0 * h * i / 16000.0 + 1.3 * h * h));
+    char path[TEST_PATH];
+    join(path, f.folder, "a.wav");
+    write_wav(path, 16000, 1, voice, COUNT);
+    free(voice);
+    thread_pool *pool;
+    assert_int_equal(thread_pool_new(1, &pool, NULL), LULL_OK);
+    const train_corpus_options corpus = {
+        .rate = 16000, .least_samples = SAMPLES, .side = TRAIN_SIDE_ALL, .cache_bytes = 1 << 30};
+    assert_int_equal(train_corpus_open(f.folder, &corpus, pool, &f.corpus, NULL), LULL_OK);
+    thread_pool_free(pool);
+    train_crops *crops;
+    const train_crops_options options = {11, FRAMES, MARGIN, 6.0, 0.0};
+    assert_int_equal(train_crops_new(&f.config, f.corpus, &options, &crops, NULL), LULL_OK);
+    float *signal = calloc(SAMPLES, sizeof *signal);
+    float *input = calloc(SAMPLES, sizeof *input), *again = calloc(SAMPLES, sizeof *again);
+    float *mel = calloc((FRAMES + 2 * MARGIN) * BANDS, sizeof *mel);
+    for (uint64_t i = 0; i < 6; i++) {
+        train_crop crop;
+        train_crops_choose(crops, i, &crop);
+        assert_int_equal(train_crops_render(crops, &crop, signal, mel, NULL), LULL_OK);
+        assert_int_equal(train_crops_source(crops, &crop, signal, input, NULL), LULL_OK);
+        assert_int_equal(train_crops_source(crops, &crop, signal, again, NULL), LULL_OK);
+        assert_memory_equal(input, again, SAMPLES * sizeof *input);
+        double re[2], im[2], power = 0.0;
+        part_at(signal, SAMPLES, f0, &re[0], &im[0]);
+        part_at(input, SAMPLES, f0, &re[1], &im[1]);
+        double turn = atan2(im[1], re[1]) - atan2(im[0], re[0]);
+        turn -= 2.0 * M_PI * round(turn / (2.0 * M_PI));
+        if (!(fabs(turn) < 0.2)) fail_msg("crop %d: turned by %g", (int)i, turn);
+        assert_true(hypot(re[1], im[1]) > 0.3 * hypot(re[0], im[0]));
+        for (int k = 0; k < SAMPLES; k++) power += (double)input[k] * input[k] / SAMPLES;
+        assert_true(power > 0.8 && power < 1.25);
+    }
+    free(signal), free(input), free(again), free(mel);
+    train_crops_free(crops);
+    tear_down(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choice),
@@ -257,6 +318,7 @@ int main(void) {
         cmocka_unit_test(gain_and_degradation),
         cmocka_unit_test(times),
         cmocka_unit_test(batches),
+        cmocka_unit_test(sources),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

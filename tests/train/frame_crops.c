@@ -1,11 +1,14 @@
-/* Crops for the pitch network: what they are a function of, that features and targets tell of the
- * same sound at the same time, the pool of conventions, and the loss. */
+/* Crops for networks over frames: what they are a function of, that features and targets tell of the
+ * same sound at the same time, the pool of conventions, and the losses. */
 #include "helpers.h"
 
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "mel/frame_features.h"
+#include "base/random.h"
+#include "train/bandwidth_target.h"
 #include "train/frame_crops.h"
+#include "train/pitch_target.h"
 #include "train/convention_pool.h"
 
 enum { FRAMES = 40, RATE = 24000 };
@@ -164,6 +167,116 @@ static void speed_and_bandwidth(void **state) {
     tear_down(&f);
 }
 
+/* Two seconds of white noise, and of noise that is ten times fainter above 9 kHz. */
+static void write_noise(const char *folder, const char *name, int rate, bool falls) {
+    const size_t count = (size_t)(2 * rate), taps = 127;
+    float *noise = malloc((count + taps) * sizeof *noise),
+          *samples = malloc(count * sizeof *samples);
+    char path[TEST_PATH];
+    assert_true(noise && samples);
+    random_normal(11, 0, 0, noise, count + taps);
+    for (size_t i = 0; i < count; i++) {
+        double low = 0;
+        for (size_t k = 0; falls && k < taps; k++) {
+            const double at = (double)k - 63, cut = 2 * 9000.0 / rate;
+            const double sinc = at == 0 ? cut : sin(M_PI * cut * at) / (M_PI * at);
+            low += noise[i + k] * sinc * (0.54 + 0.46 * cos(M_PI * at / 64));
+        }
+        const double all = noise[i + 63];
+        samples[i] = (float)(0.05 * (falls ? 0.9 * low + 0.1 * all : all));
+    }
+    join(path, folder, name);
+    write_wav(path, rate, 1, samples, count);
+    free(noise);
+    free(samples);
+}
+
+static void set_up_noise(fixture *f, int rate, bool falls) {
+    thread_pool *pool;
+    lull_error error;
+    make_temporary(f->folder);
+    write_noise(f->folder, "a.wav", rate, falls);
+    assert_int_equal(thread_pool_new(1, &pool, NULL), LULL_OK);
+    const train_corpus_options options = {
+        .rate = RATE, .least_samples = 1000, .side = TRAIN_SIDE_ALL, .cache_bytes = 1 << 30};
+    if (train_corpus_open(f->folder, &options, pool, &f->corpus, &error))
+        fail_msg("%s", error.message);
+    thread_pool_free(pool);
+}
+
+/* What lies above the mel is measured where the mel is, whatever its convention: as loud as what
+ * is below, or 20 dB fainter from 9 kHz on. */
+static void above_the_mel(void **state) {
+    (void)state;
+    static float features[FRAMES * MEL_FEATURES], targets[FRAMES * BANDWIDTH_POINTS];
+    const double tenth = log(0.1) * MEL_FEATURE_SCALE;
+    for (int falls = 0; falls < 2; falls++) {
+        fixture f;
+        set_up_noise(&f, RATE, falls);
+        const train_frame_options options = {TRAIN_FRAME_BANDWIDTH, 3, FRAMES, 8, 0.5, 0, 0};
+        train_frame_crops *crops = crops_of(&f, &options);
+        double below = 0, above = 0;
+        int n_below = 0, n_above = 0, unknown = 0;
+        lull_error error;
+        for (uint64_t i = 0; i < 30; i++) {
+            if (train_frame_crops_render(crops, i, features, targets, &error))
+                fail_msg("%s", error.message);
+            /* Away from the ends of the recording, where windows see silence. */
+            for (int t = 10; t < FRAMES - 10; t++)
+                for (int p = 0; p < BANDWIDTH_POINTS; p++) {
+                    const double hz = mel_feature_hz(BANDWIDTH_FIRST + p);
+                    const float value = targets[t * BANDWIDTH_POINTS + p];
+                    if (hz < 7000) assert_true(isnan(value)); /* every mel shows it */
+                    unknown += isnan(value);
+                    if (isnan(value) || features[t * MEL_FEATURES + 60] < 0) continue;
+                    if (hz < 8500) below += value, n_below++;
+                    if (hz > 9600 && hz < 11500) above += value, n_above++;
+                }
+        }
+        assert_true(n_below > 100 && n_above > 1000 && unknown > 1000);
+        print_message("    %s: %.3f below 8.5 kHz, %.3f above 9.6\n", falls ? "falls" : "flat",
+                      below / n_below, above / n_above);
+        assert_true(fabs(below / n_below) < 0.08);
+        assert_true(fabs(above / n_above - (falls ? tenth : 0)) < 0.1);
+        train_frame_crops_free(crops);
+        tear_down(&f);
+    }
+}
+
+static void nothing_above_the_mel(void **state) {
+    (void)state;
+    fixture f;
+    set_up_noise(&f, 16000, false);
+    const train_frame_options options = {TRAIN_FRAME_BANDWIDTH, 3, FRAMES, 8, 0, 0, 0};
+    train_frame_crops *crops;
+    lull_error error;
+    assert_int_equal(train_frame_crops_new(f.corpus, &options, &crops, &error), LULL_INVALID);
+    assert_non_null(strstr(error.message, "22050 Hz"));
+    tear_down(&f);
+}
+
+static void gradient_of_the_bandwidth_loss(void **state) {
+    (void)state;
+    enum { N = 3 };
+    float outputs[N * BANDWIDTH_POINTS], targets[N * BANDWIDTH_POINTS],
+        gradient[N * BANDWIDTH_POINTS], none[N * BANDWIDTH_POINTS];
+    random_normal(1, 0, 0, outputs, N * BANDWIDTH_POINTS);
+    random_normal(2, 0, 0, targets, N * BANDWIDTH_POINTS);
+    for (int i = 0; i < BANDWIDTH_POINTS; i++) targets[BANDWIDTH_POINTS + i] = NAN; /* a frame */
+    targets[4] = NAN;
+    const double loss = train_bandwidth_loss(outputs, targets, N, gradient);
+    assert_true(loss > 0 && gradient[4] == 0 && gradient[BANDWIDTH_POINTS + 4] == 0);
+    for (int i = 0; i < N * BANDWIDTH_POINTS; i++) {
+        const float kept = outputs[i], step = 1e-3f;
+        outputs[i] = kept + step;
+        const double above = train_bandwidth_loss(outputs, targets, N, none);
+        outputs[i] = kept - step;
+        const double below = train_bandwidth_loss(outputs, targets, N, none);
+        outputs[i] = kept;
+        assert_true(fabs((above - below) / (2 * step) - gradient[i]) < 1e-3);
+    }
+}
+
 static void pool_is_valid_and_wide(void **state) {
     (void)state;
     int centred = 0, powers = 0, htk = 0, different = 0;
@@ -224,6 +337,9 @@ int main(void) {
         cmocka_unit_test(speed_and_bandwidth),
         cmocka_unit_test(pool_is_valid_and_wide),
         cmocka_unit_test(gradient_of_the_loss),
+        cmocka_unit_test(above_the_mel),
+        cmocka_unit_test(nothing_above_the_mel),
+        cmocka_unit_test(gradient_of_the_bandwidth_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
