@@ -1,6 +1,6 @@
 /* Copy-synthesis with liblull: a recording's mel spectrogram, made into speech again.
  *
- *     cc copy_synthesis.c $(pkg-config --cflags --libs lull) -o copy_synthesis
+ *     cc copy_synthesis.c $(pkg-config --cflags --libs lull) -lm -o copy_synthesis
  *     ./copy_synthesis MODEL.safetensors IN.wav OUT.wav
  *
  * IN.wav: mono, 16 bits, at the model's sample rate. The output has the same length, up to the

@@ -201,6 +201,15 @@ typedef enum lull_use {
     LULL_OFFLINE      /* files: a long refinement window, the best quality */
 } lull_use;
 
+/* What stands behind the network's signal, or in its place where there is no network. */
+typedef enum lull_source {
+    LULL_SOURCE_DEFAULT = 0, /* what the model file says; without a model pitch where there is a
+                                pitch_model */
+    LULL_SOURCE_NOISE,       /* white noise alone */
+    LULL_SOURCE_PITCH        /* harmonics and noise by bands, as a pitch network hears the voice in
+                                the mel: above the crossover the signal is the source's */
+} lull_source;
+
 /* How to synthesize. Start from lull_options_init and change what matters.
  *
  * Later versions append fields: a program that was built with fewer of them goes on working, what
@@ -234,10 +243,19 @@ typedef struct lull_options {
                         of the model's convention. Default 0 */
     lull_pool *pool; /* borrowed; its threads take the place of `threads`. NULL = none */
     const char
-        *convention; /* of the frames that will come (above; read at creation alone). Colouring
+        *convention;    /* of the frames that will come (above; read at creation alone). Colouring
                                and mel consistency then work in it, at its rate and hop, and the
                                networks read the frames as their own. NULL = the model's own. DiffWave
                                models read their own alone (LULL_MISMATCH) */
+    lull_source source; /* default LULL_SOURCE_DEFAULT. LULL_SOURCE_PITCH with nothing that has a
+                           pitch network, or with a DiffWave model: LULL_UNSUPPORTED */
+    float crossover;    /* Hz, with a network and the pitch source: the signal is the network's
+                           below, the source's above; from half the rate on the network's alone.
+                           0 = the model's default */
+    float transpose;    /* semitones by which the source's pitch is moved, −24…24. Default 0 */
+    int reserved;       /* 0 */
+    const lull_model *pitch_model; /* borrowed, for as long as the vocoder lives: whose pitch
+                                      network is asked. NULL = the model's own */
 } lull_options;
 
 /* Sets the defaults; `size` is sizeof(lull_options) where the caller was built. What this library
@@ -288,6 +306,14 @@ LULL_API lull_status lull_vocoder_new(const lull_model *model, const lull_option
  * look like; options.unchecked switches this off), LULL_INVALID (a NULL). */
 LULL_API lull_status lull_vocoder_push(lull_vocoder *vocoder, const float *frames, size_t n,
                                        size_t *accepted, lull_error *error);
+
+/* The same with the pitch at the middle of every frame: n numbers, Hz, 0 where there is no voice,
+ * NaN where the pitch is not known (as lull_vocoder_push has it). Only the pitch source makes use
+ * of it. Errors besides: LULL_INVALID for pitches that are below 0 or above 5000 Hz (nothing is
+ * taken). */
+LULL_API lull_status lull_vocoder_push_pitch(lull_vocoder *vocoder, const float *frames,
+                                             const float *pitches, size_t n, size_t *accepted,
+                                             lull_error *error);
 
 /* Synthesizes and takes up to n samples, nominally in [-1, 1]. *produced < n means that more frames
  * (or finish) are needed, or that the work reached options.pull_work. The samples do not depend on

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The checks that are too slow for every change: sh tools/sanitize.sh [address|thread|valgrind|tidy|cppcheck|analyzer…]
+# The checks that are too slow for every change: sh tools/sanitize.sh [address|thread|valgrind|tidy|cppcheck|analyzer|types…]
 # (all of them when none is named). Each ends in a line "NAME: fine" or "NAME: FAILED"; the exit status is 0 when all were
 # fine. What is suppressed is explained here, beside each check.
 set -u
@@ -93,7 +93,14 @@ check_analyzer() {
     return $status
 }
 
-for name in ${*:-address thread valgrind tidy cppcheck analyzer}; do
+# The types of the Python package, as a caller's checker sees them. pyright comes from the index that pip is configured for,
+# into a folder of its own, and brings a Node.js where there is none.
+check_types() {
+    [ -x build-types/bin/pyright ] || { python3 -m venv build-types && build-types/bin/pip install -q pyright numpy; } || return 1
+    build-types/bin/pyright --pythonpath build-types/bin/python src/python
+}
+
+for name in ${*:-address thread valgrind tidy cppcheck analyzer types}; do
     "check_$name"
     verdict "$name" $?
 done

@@ -39,6 +39,7 @@ typedef struct play_options {
 typedef struct player {
     const play_options *options;
     lull_model *model;
+    lull_model *pitch; /* of --pitch; NULL: none of its own */
     const lull_model_info *info;
     lull_vocoder *vocoder;
     frame_source *source;
@@ -206,6 +207,7 @@ static lull_status prepare(player *p, const char *input, lull_error *error) {
     mel_convention base;
     lull_status status =
         cli_choose_model(asked->synthesis.model, asked->convention, input, &p->model, &base, error);
+    if (!status) status = cli_open_pitch(&asked->synthesis, p->model, &options, &p->pitch, error);
     if (!status)
         status = cli_reading_init(
             &p->reading, &asked->input, &base,
@@ -255,6 +257,7 @@ done:
     frame_source_free(p.source);
     cli_reading_clear(&p.reading);
     lull_model_close(p.model);
+    lull_model_close(p.pitch);
     return code;
 }
 
@@ -275,6 +278,7 @@ int command_play(int argc, char **argv) {
                    "of --tee (default pcm16)"),
         CLI_FLAG('R', "reconnect", &asked.reconnect, "wait for a device that disappears"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
+        CLI_PITCH_OPTION(asked.synthesis),
         CLI_TEXT('c', "convention", "NAME", &asked.convention, "of the mel: " CLI_CONVENTION_HELP),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_MORE,

@@ -39,7 +39,7 @@ typedef struct server {
     serve_limits limits;
     cli_reading reading;
     lull_model_info plain; /* of what is served, at the mel's rate and hop */
-    lull_pool *pool; /* the threads that all streams are synthesized on */
+    lull_pool *pool;       /* the threads that all streams are synthesized on */
     listener listeners[MOST_LISTENERS];
     int listener_count;
     int wake[2];          /* the second end closed: all streams end */
@@ -189,7 +189,7 @@ static lull_status listen_everywhere(server *s, lull_error *error) {
     return status;
 }
 
-static lull_status prepare(server *s, lull_model **model, lull_error *error) {
+static lull_status prepare(server *s, lull_model **model, lull_model **pitch, lull_error *error) {
     const serve_options *o = s->options;
     lull_vocoder *trial = NULL;
     mel_convention base;
@@ -219,6 +219,8 @@ static lull_status prepare(server *s, lull_model **model, lull_error *error) {
     status = lull_pool_new(o->synthesis.threads, &s->pool, error);
     if (status) return status;
     cli_synthesis_options(&o->synthesis, &s->limits.options);
+    status = cli_open_pitch(&o->synthesis, *model, &s->limits.options, pitch, error);
+    if (status) return status;
     s->limits.options.threads = 1;
     s->limits.options.pool = s->pool;
     /* Options that no client could use are the server's fault: say so now. */
@@ -231,11 +233,11 @@ static int run(const serve_options *options) {
     server s = {
         .options = options, .lock = PTHREAD_MUTEX_INITIALIZER, .left = PTHREAD_COND_INITIALIZER};
     lull_error error = {LULL_OK, ""};
-    lull_model *model = NULL;
+    lull_model *model = NULL, *pitch = NULL;
     if (cli_stop_descriptor() < 0 || pipe(s.wake) != 0)
         return cli_failf("no pipe: %s", strerror(errno));
     cli_stop_catch(0, false);
-    lull_status status = prepare(&s, &model, &error);
+    lull_status status = prepare(&s, &model, &pitch, &error);
     if (!status) {
         const lull_model_info *info = s.limits.info;
         for (int i = 0; i < s.listener_count && !options->quiet; i++)
@@ -247,6 +249,7 @@ static int run(const serve_options *options) {
     cli_reading_clear(&s.reading);
     lull_pool_free(s.pool);
     lull_model_close(model);
+    lull_model_close(pitch);
     return status ? cli_fail(&error) : CLI_OK;
 }
 
@@ -278,6 +281,7 @@ int command_serve(int argc, char **argv) {
         CLI_NUMBER(0, "send-timeout", "S", &asked.send_seconds, 0.1, 1e6,
                    "for a client to take a message (default 30)"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
+        CLI_PITCH_OPTION(asked.synthesis),
         CLI_TEXT(0, "convention", "NAME", &asked.convention,
                  "of what clients send: " CLI_CONVENTION_HELP),
         CLI_FLAG(0, "verbose", &asked.verbose, "a line for every client"),

@@ -271,7 +271,7 @@ static bool has_mels(const cli_jobs *jobs) {
 static int synthesize(const synth_options *options, const cli_jobs *all, ranks *ranks,
                       const char *orders) {
     lull_error error = {LULL_OK, ""};
-    lull_model *model = NULL;
+    lull_model *model = NULL, *pitch = NULL;
     cli_jobs mine = {NULL, 0, 0};
     batch b = {.jobs = &mine, .options = options, .ranks = ranks};
     cli_reading reading = {0};
@@ -292,6 +292,8 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
     if (options->synthesis.threads == 0) settings.options.threads = default_threads(all);
     lull_status status =
         find_model(options, all->count > 0 ? all->list[0].input : NULL, &model, &base, &error);
+    if (status == LULL_OK && options->griffin_lim == 0)
+        status = cli_open_pitch(&options->synthesis, model, &settings.options, &pitch, &error);
     if (status == LULL_OK) status = check_trace(options, model, &base, &error);
     if (status == LULL_OK)
         status = cli_reading_init(&reading, &input, &base,
@@ -324,6 +326,7 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
     npy_free(&settings.noise);
     cli_reading_clear(&reading);
     lull_model_close(model);
+    lull_model_close(pitch);
     return code;
 }
 
@@ -385,7 +388,8 @@ static lull_status check_job(const synth_options *asked, const cli_job *job, lul
         if (status == LULL_OK) status = cli_may_write(picture, asked->input.force, error);
     }
     const char *trace = job->trace != NULL ? job->trace : asked->trace;
-    return status == LULL_OK && trace != NULL ? check_page(trace, asked->input.force, error) : status;
+    return status == LULL_OK && trace != NULL ? check_page(trace, asked->input.force, error)
+                                              : status;
 }
 
 static lull_status make_jobs(const synth_options *asked, char **operands, int count, cli_jobs *jobs,
@@ -431,13 +435,13 @@ int command_synth(int argc, char **argv) {
         CLI_TEXT('o', "output", "PATH", &asked.output,
                  "file (.wav, .flac, .ogg, .opus, .mp3), folder, or - (default: NAME.wav here)"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
+        CLI_PITCH_OPTION(asked.synthesis),
         CLI_INT('j', "jobs", "N", &asked.jobs, 1, MAX_WORKERS, "files at a time"),
         CLI_CHOICE('f', "format", "F", &asked.format, cli_format_choices,
                    "pcm16, pcm24, float (default pcm16; on - float)"),
         CLI_FLAG('w', "wav", &asked.wav, "with -o -: WAV, not raw samples"),
         CLI_INPUT_OPTIONS(asked.input),
-        CLI_TEXT('c', "convention", "NAME", &asked.convention,
-                 "of the mel: " CLI_CONVENTION_HELP),
+        CLI_TEXT('c', "convention", "NAME", &asked.convention, "of the mel: " CLI_CONVENTION_HELP),
         CLI_INT(0, "rate", "HZ", &asked.rate, 1000, 384000,
                 "resample the output (default: the mel's rate)"),
         CLI_FLAG(0, "explain-mel", &asked.explain, "print what the mel looks like and why"),

@@ -139,8 +139,5 @@ lull_status cli_new_vocoder(const lull_model *model, const mel_convention *targe
     /* cli_reading has looked at the frames, or was told not to. */
     lull_options unchecked = *options;
     unchecked.unchecked = 1;
-    if (model == NULL) return vocoder_new_noise(target, &unchecked, vocoder, error);
-    return mel_convention_difference(target, &model->config.mel) == NULL
-               ? lull_vocoder_new(model, &unchecked, vocoder, error)
-               : vocoder_new_reading(model, target, &unchecked, vocoder, error);
+    return vocoder_new_reading(model, target, &unchecked, vocoder, error);
 }

@@ -27,7 +27,7 @@ static const char *const SYSTEM_NAMES[SYSTEMS] = {"lull", "noise", "griffin-lim"
 
 typedef struct copier {
     const eval_options *options;
-    lull_model *model;
+    lull_model *model, *pitch;
     lull_vocoder *vocoders[2]; /* LULL, NOISE (may be NULL) */
     eval_table *table;
 } copier;
@@ -170,6 +170,8 @@ static lull_status copier_open(copier *c, lull_error *error) {
     lull_options options;
     cli_synthesis_options(&c->options->synthesis, &options);
     lull_status status = cli_open_model(c->options->synthesis.model, &c->model, error);
+    if (status == LULL_OK)
+        status = cli_open_pitch(&c->options->synthesis, c->model, &options, &c->pitch, error);
     if (status == LULL_OK) status = lull_vocoder_new(c->model, &options, &c->vocoders[LULL], error);
     if (status != LULL_OK || !c->options->noise) return status;
     /* The noise gets what the model gets. */
@@ -179,7 +181,8 @@ static lull_status copier_open(copier *c, lull_error *error) {
     if (options.refine_window < 0) options.refine_window = settings.refine_window;
     if (options.refine_momentum < 0) options.refine_momentum = (float)settings.refine_momentum;
     options.postnet = 0; /* a network, too */
-    return vocoder_new_noise(&config->mel, &options, &c->vocoders[NOISE], error);
+    options.source = LULL_SOURCE_NOISE;
+    return vocoder_new_reading(NULL, &config->mel, &options, &c->vocoders[NOISE], error);
 }
 
 lull_status eval_model(const eval_options *options, eval_table *table, lull_error *error) {
@@ -207,6 +210,7 @@ lull_status eval_model(const eval_options *options, eval_table *table, lull_erro
     lull_vocoder_free(c.vocoders[LULL]);
     lull_vocoder_free(c.vocoders[NOISE]);
     lull_model_close(c.model);
+    lull_model_close(c.pitch);
     cli_tree_free(&tree);
     return status;
 }

@@ -20,7 +20,7 @@ typedef struct cli_jobs {
  *
  * - output NULL: NAME + ending in the current folder, NAME the input's without its folder and
  *   ending; a recording becomes NAME-lull + ending when the ending is a recording's, so that it
- * does not name itself.
+ *   does not name itself.
  * - output a folder: the same in that folder, which is made where it is missing (asked for by
  *   several inputs, or by a / at its end).
  * - anything else: the file itself, or "-" for stdout; one input only.

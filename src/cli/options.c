@@ -1,6 +1,8 @@
 /* Parsing of command lines, help texts, and the lines that the program says on stderr. */
 #include "cli/options.h"
 
+#include "model/model.h"
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/place.h"
@@ -17,6 +19,7 @@
 
 enum { HELP_COLUMN = 28, SCREEN_WIDTH = 79, HELP_ALL = 999, LONG_BASE, MAX_OPTIONS = 64 };
 
+const char *const cli_source_choices[] = {"auto", "noise", "pitch", NULL};
 const char *const cli_postnet_choices[] = {"auto", "on", "off", NULL};
 const char *const cli_precision_choices[] = {"auto", "f32", "bf16", NULL};
 
@@ -397,4 +400,23 @@ void cli_synthesis_options(const cli_synthesis *synthesis, lull_options *options
                                           : synthesis->use;
     options->threads = synthesis->threads;
     options->precision = (lull_precision)synthesis->precision;
+    options->source = (lull_source)synthesis->source;
+    options->crossover = (float)synthesis->crossover;
+    options->transpose = (float)synthesis->transpose;
+}
+
+lull_status cli_open_pitch(const cli_synthesis *synthesis, const lull_model *model,
+                           lull_options *options, lull_model **pitch, lull_error *error) {
+    *pitch = NULL;
+    bool own = model != NULL && model->config.pitch_channels > 0;
+    bool asked = synthesis->source == LULL_SOURCE_PITCH && !own;
+    if (synthesis->source == LULL_SOURCE_NOISE || (synthesis->pitch == NULL && !asked))
+        return LULL_OK;
+    char path[PATH_MAX];
+    lull_status status = LULL_OK;
+    if (synthesis->pitch == NULL && !cli_installed_model(0, path, sizeof path))
+        return base_fail(error, LULL_IO, "no pitch network found; give one with --pitch FILE");
+    status = lull_model_open(synthesis->pitch != NULL ? synthesis->pitch : path, pitch, error);
+    if (status == LULL_OK) options->pitch_model = *pitch;
+    return status;
 }

@@ -111,10 +111,15 @@ typedef struct cli_synthesis {
     uint64_t seed;
     int steps, sampler, refine, refine_window, postnet, precision, threads;
     double eta, refine_momentum;
+    const char *pitch; /* a model with a pitch network, or NULL */
+    int source;        /* cli_source_choices */
+    double crossover, transpose;
     bool live, low_latency, offline; /* what the user said; none: `use` */
     lull_use use;                    /* the command's own default */
 } cli_synthesis;
 
+/* "auto", "noise", "pitch", in the order of lull_source. */
+extern const char *const cli_source_choices[];
 /* "auto", "on", "off" */
 extern const char *const cli_postnet_choices[];
 /* "auto", "f32", "bf16", in the order of lull_precision. */
@@ -141,6 +146,12 @@ extern const char *const cli_precision_choices[];
                  &(s).refine_momentum),                                                            \
         CLI_CHOICE(0, "postnet", NULL, &(s).postnet, cli_postnet_choices,                          \
                    "mend the mel first (default: as the model says)"),                             \
+        CLI_CHOICE(0, "source", NULL, &(s).source, cli_source_choices,                             \
+                   "noise, or pitch: the voice's own (default: as the model says)"),               \
+        CLI_NUMBER(0, "crossover", "HZ", &(s).crossover, 1, 1e6,                                   \
+                   "below it the network, above it the source"),                                   \
+        CLI_NUMBER(0, "transpose", "ST", &(s).transpose, -24, 24,                                  \
+                   "move the source's pitch by semitones"),                                        \
         CLI_FLAG('l', "low-latency", &(s).low_latency, "settings for the shortest delay"),         \
         CLI_FLAG(0, "live", &(s).live, "settings for streams"),                                    \
         CLI_FLAG(0, "offline", &(s).offline, "settings for files"),                                \
@@ -148,7 +159,18 @@ extern const char *const cli_precision_choices[];
                    "auto, f32 or bf16"),                                                           \
         CLI_INT('t', "threads", "N", &(s).threads, 1, 64, "threads (same output for any number)")
 
+/* For those that open what it names (cli_open_pitch). */
+#define CLI_PITCH_OPTION(s)                                                                        \
+    CLI_TEXT(0, "pitch", "MODEL", &(s).pitch,                                                      \
+             "whose pitch network tells the pitch (default: the model's own)")
+
 /* The lull_options that they say. */
 void cli_synthesis_options(const cli_synthesis *synthesis, lull_options *options);
+
+/* The model whose pitch network is asked, where it is not `model` (or NULL) itself: that of --pitch,
+ * else, where the pitch source was asked for, the shipped one; set in the options too. *pitch is the
+ * caller's, NULL: none. */
+lull_status cli_open_pitch(const cli_synthesis *synthesis, const lull_model *model,
+                           lull_options *options, lull_model **pitch, lull_error *error);
 
 #endif

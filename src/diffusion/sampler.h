@@ -2,8 +2,8 @@
  * one network evaluation each, with the coefficients of the step. The engine (src/vocoder) runs
  * plans; this folder makes them. Stage k, with u = network(x, t):
  *
- *     x'     = x_x·x + x_u·u + x_carry·carry + x_noise·ε_k        (then clamped to ±clamp when
- * clamp > 0) carry' = carry_x·x + carry_u·u                               (Heun only)
+ *     x'     = x_x·x + x_u·u + x_carry·carry + x_noise·ε_k    (then clamped to ±clamp when clamp > 0)
+ *     carry' = carry_x·x + carry_u·u                            (Heun only)
  */
 #ifndef DIFFUSION_SAMPLER_H
 #define DIFFUSION_SAMPLER_H
@@ -31,10 +31,12 @@ typedef struct diffusion_plan {
  * the reason.
  *
  *   DDPM   ancestral: on betas every training step whatever `steps` says; on continuous schedules
- * `steps` steps. FAST   DiffWave's six steps (`steps` must be 6), clamped to ±1 after each. DDIM
- * eta 0 keeps the noise that the network sees, deterministic. On betas σ is eta times the ancestral
- * one (Song et al. 2021, eq. 16); on continuous schedules σ = eta·s': eta 1 forgets all of the old
- * noise. HEUN   2·steps − 1 stages: the last step is Euler's.
+ *          `steps` steps.
+ *   FAST   DiffWave's six steps (`steps` must be 6), clamped to ±1 after each.
+ *   DDIM   eta 0 keeps the noise that the network sees, deterministic. On betas σ is eta times the
+ *          ancestral one (Song et al. 2021, eq. 16); on continuous schedules σ = eta·s': eta 1
+ *          forgets all of the old noise.
+ *   HEUN   2·steps − 1 stages: the last step is Euler's.
  */
 lull_status diffusion_plan_new(lull_sampler sampler, diffusion_objective objective,
                                const diffusion_schedule *schedule, int steps, double eta,

@@ -1,7 +1,9 @@
 /* The conditioner of our family and DiffWave's upsampler, forward and backward. */
+#include "gradient/conditioner.h"
+
 #include <string.h>
 
-#include "gradient/internal.h"
+#include "gradient/passes.h"
 #include "model/upsampler.h"
 
 int gradient_cond_rows(const gradient_engine *e, int i) {
@@ -18,7 +20,7 @@ static void conv_taps(const float **taps, const float *in, int width, int kernel
     for (int k = 0; k < kernel; k++) taps[k] = in + (ptrdiff_t)k * width;
 }
 
-void gradient_conditioner_forward(gradient_engine *e, workspace *w, const float *mel) {
+void gradient_conditioner_forward(gradient_engine *e, gradient_workspace *w, const float *mel) {
     const model_config *config = &e->config;
     int width = config->conditioner_channels, bands = config->mel.bands,
         n = config->conditioner_layers;
@@ -43,7 +45,7 @@ void gradient_conditioner_forward(gradient_engine *e, workspace *w, const float 
                        e->cond_projection.forward, NULL, false, w->cond_rows, (size_t)all);
 }
 
-void gradient_conditioner_backward(gradient_engine *e, workspace *w, float *gradient) {
+void gradient_conditioner_backward(gradient_engine *e, gradient_workspace *w, float *gradient) {
     const model_config *config = &e->config;
     const nn_kernels *nn = e->nn;
     int width = config->conditioner_channels, n = config->conditioner_layers,
@@ -87,7 +89,7 @@ void gradient_conditioner_backward(gradient_engine *e, workspace *w, float *grad
 }
 
 /* DiffWave: two upsampling stages; w->up is n·256 × bands. */
-void gradient_upsampler_forward(gradient_engine *e, workspace *w, const float *mel) {
+void gradient_upsampler_forward(gradient_engine *e, gradient_workspace *w, const float *mel) {
     int bands = e->config.mel.bands, n = e->crop_frames;
     model_upsampler_forward(mel, n, bands, gradient_weight(e, MODEL_UPSAMPLER_CONVOLUTION, 0),
                             *gradient_bias(e, MODEL_UPSAMPLER_CONVOLUTION, 0), w->up_mid);
@@ -97,7 +99,7 @@ void gradient_upsampler_forward(gradient_engine *e, workspace *w, const float *m
     gradient_store(e, w->up, w->up_act, (size_t)e->rows * (size_t)bands);
 }
 
-void gradient_upsampler_backward(gradient_engine *e, workspace *w, const float *mel,
+void gradient_upsampler_backward(gradient_engine *e, gradient_workspace *w, const float *mel,
                                  float *gradient) {
     int bands = e->config.mel.bands, n = e->crop_frames;
     const float *second = gradient_weight(e, MODEL_UPSAMPLER_CONVOLUTION, 1);

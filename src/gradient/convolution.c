@@ -4,19 +4,24 @@
  *
  * In pairs of rows: F(2, 3), minimal filtering (Winograd 1980; Lavin & Gray 2016, section 4.1).
  * Rows r and r + d, d the dilation, share inputs: with x0 … x3 the inputs from the first tap of r
- * on, d rows apart, and W0, W1, W2 the taps, p[r]     = x0·W0 + x1·W1 + x2·W2 = m1 + m2 + m3,   m1
- * = (x0 − x2)·W0 p[r + d] = x1·W0 + x2·W1 + x3·W2 = m2 − m3 + m4,   m2 = (x1 + x2)·(W0 + W1 + W2)/2
- *                                                        m3 = (x2 − x1)·(W0 − W1 + W2)/2
- *                                                        m4 = (x3 − x1)·W2
+ * on, d rows apart, and W0, W1, W2 the taps,
+ *
+ *     p[r]     = x0·W0 + x1·W1 + x2·W2 = m1 + m2 + m3,    m1 = (x0 − x2)·W0
+ *     p[r + d] = x1·W0 + x2·W1 + x3·W2 = m2 − m3 + m4,    m2 = (x1 + x2)·(W0 + W1 + W2)/2
+ *                                                         m3 = (x2 − x1)·(W0 − W1 + W2)/2
+ *                                                         m4 = (x3 − x1)·W2
+ *
  * are four products in place of six. Each m has its factors X (of the inputs) and V (of the taps);
  * gradients go the same way back: with D1 = dp[r], D2 = dp[r] + dp[r + d], D3 = dp[r] − dp[r + d],
  * D4 = dp[r + d], V's is Dᵀ·X and X's is D·Vᵀ. Rounding is that of sums of two terms more; bfloat16
  * would round the X and V again, which does lose something.
  *
  * Pair q is rows r = 2d·(q / d) + q mod d and r + d. */
+#include "gradient/convolution.h"
+
 #include <string.h>
 
-#include "gradient/internal.h"
+#include "gradient/passes.h"
 
 bool gradient_can_pair(const gradient_engine *e, int layer) {
     int d = e->config.dilation[layer];
@@ -28,7 +33,7 @@ int gradient_tap_offset(const model_config *config, int layer, int k) {
     return (k - (config->kernel - 1)) * config->dilation[layer] + config->look_ahead[layer];
 }
 
-void *gradient_y_row(const gradient_engine *e, workspace *w, int layer, int row) {
+void *gradient_y_row(const gradient_engine *e, gradient_workspace *w, int layer, int row) {
     return gradient_act_at(e, w->y[layer], (size_t)(e->pad_left + row) * (size_t)e->c);
 }
 
@@ -42,10 +47,10 @@ static float *pair_at(const gradient_engine *e, float *matrices, int matrix, int
     return matrices + ((size_t)matrix * (size_t)(e->rows / 2) + (size_t)pair) * (size_t)width;
 }
 
-bool gradient_next_tile(gradient_engine *e, workspace *w, int layer, int *from,
-                        convolution_tile *tile) {
+bool gradient_next_tile(gradient_engine *e, gradient_workspace *w, int layer, int *from,
+                        gradient_tile *tile) {
     bool paired = e->layers[layer].paired;
-    int all = paired ? e->rows / 2 : e->rows, most = paired ? PAIRS : TILE;
+    int all = paired ? e->rows / 2 : e->rows, most = paired ? GRADIENT_PAIRS : GRADIENT_TILE;
     int n = all - *from < most ? all - *from : most;
     if (n <= 0) return false;
     tile->first = *from;
@@ -68,10 +73,10 @@ bool gradient_next_tile(gradient_engine *e, workspace *w, int layer, int *from,
 
 /* ---- forward ------------------------------------------------------------------------------ */
 
-static void plain_forward(gradient_engine *e, workspace *w, int layer,
-                          const convolution_tile *tile) {
+static void plain_forward(gradient_engine *e, gradient_workspace *w, int layer,
+                          const gradient_tile *tile) {
     const model_config *config = &e->config;
-    const layer_weights *weights = &e->layers[layer];
+    const gradient_layer_weights *weights = &e->layers[layer];
     int c = e->c, c2 = e->c2;
     const void *taps[64];
     for (int k = 0; k < config->kernel; k++)
@@ -86,8 +91,8 @@ static void plain_forward(gradient_engine *e, workspace *w, int layer,
 }
 
 /* The tile's rows of DiffWave's conditioner, one after another. */
-static const float *gather_conditioner(gradient_engine *e, workspace *w,
-                                       const convolution_tile *tile) {
+static const float *gather_conditioner(gradient_engine *e, gradient_workspace *w,
+                                       const gradient_tile *tile) {
     size_t bands = (size_t)e->config.mel.bands;
     for (int i = 0; i < tile->rows; i++)
         memcpy(w->up_tile + (size_t)i * bands, w->up + (size_t)tile->row[i] * bands,
@@ -95,12 +100,13 @@ static const float *gather_conditioner(gradient_engine *e, workspace *w,
     return w->up_tile;
 }
 
-static void paired_forward(gradient_engine *e, workspace *w, int layer,
-                           const convolution_tile *tile) {
-    const layer_weights *weights = &e->layers[layer];
+static void paired_forward(gradient_engine *e, gradient_workspace *w, int layer,
+                           const gradient_tile *tile) {
+    const gradient_layer_weights *weights = &e->layers[layer];
     int c = e->c, c2 = e->c2, n = tile->rows / 2, d = e->config.dilation[layer];
-    float *p0 = w->tile, *p1 = p0 + (size_t)n * (size_t)c2, *x[MATRICES];
-    for (int m = 0; m < MATRICES; m++) x[m] = pair_at(e, w->pair_input[layer], m, tile->first, c);
+    float *p0 = w->tile, *p1 = p0 + (size_t)n * (size_t)c2, *x[GRADIENT_MATRICES];
+    for (int m = 0; m < GRADIENT_MATRICES; m++)
+        x[m] = pair_at(e, w->pair_input[layer], m, tile->first, c);
     double start = gradient_clock_start(e);
     for (int i = 0; i < n; i++) {
         const float *y =
@@ -126,8 +132,8 @@ static void paired_forward(gradient_engine *e, workspace *w, int layer,
                      weights->conditioner.forward, NULL, true, w->tile, (size_t)c2);
 }
 
-void gradient_convolution_forward(gradient_engine *e, workspace *w, int layer,
-                                  const convolution_tile *tile) {
+void gradient_convolution_forward(gradient_engine *e, gradient_workspace *w, int layer,
+                                  const gradient_tile *tile) {
     if (e->layers[layer].paired)
         paired_forward(e, w, layer, tile);
     else
@@ -141,8 +147,8 @@ static float *conditioner_gradient(const gradient_engine *e, int layer, float *g
 }
 
 /* Half a tile, rows that lie one after another in dp. */
-static void paired_conditioner(gradient_engine *e, workspace *w, int layer,
-                               const convolution_tile *tile, int half, float *gradient) {
+static void paired_conditioner(gradient_engine *e, gradient_workspace *w, int layer,
+                               const gradient_tile *tile, int half, float *gradient) {
     int n = tile->rows / 2, bands = e->config.mel.bands;
     const void *dp = tile->dp[half * n];
     gradient_outer(e, w, n, e->c2, bands, dp, (size_t)e->c2,
@@ -155,19 +161,19 @@ static void paired_conditioner(gradient_engine *e, workspace *w, int layer,
                              w->tile + (size_t)i * (size_t)bands, 1, bands, (size_t)bands);
 }
 
-void gradient_convolution_tile_done(gradient_engine *e, workspace *w, int layer,
-                                    const convolution_tile *tile, float *gradient) {
+void gradient_convolution_tile_done(gradient_engine *e, gradient_workspace *w, int layer,
+                                    const gradient_tile *tile, float *gradient) {
     if (!e->layers[layer].paired) return;
     int c = e->c, c2 = e->c2, n = tile->rows / 2;
-    float *d[MATRICES], *dx[MATRICES];
-    for (int m = 0; m < MATRICES; m++) {
+    float *d[GRADIENT_MATRICES], *dx[GRADIENT_MATRICES];
+    for (int m = 0; m < GRADIENT_MATRICES; m++) {
         d[m] = pair_at(e, w->pair_dp, m, tile->first, c2);
         dx[m] = pair_at(e, w->pair_dy, m, tile->first, c);
     }
     double start = gradient_clock_start(e);
     e->nn->sum_difference((size_t)n * (size_t)c2, d[0], d[3], d[1], d[2]);
     gradient_clock_stop(e, start, &w->times.pairs);
-    for (int m = 0; m < MATRICES; m++)
+    for (int m = 0; m < GRADIENT_MATRICES; m++)
         gradient_product(e, w, n, c, c2, 1, (const void *const *)&d[m], (size_t)c2,
                          e->layers[layer].dilated[m].backward, NULL, false, dx[m], (size_t)c);
     start = gradient_clock_start(e);
@@ -182,7 +188,8 @@ typedef struct residual_sums {
     float scale, *dy, *dres; /* dy: of the step embedding; dres: of the layer before, or NULL */
 } residual_sums;
 
-static residual_sums begin_sums(gradient_engine *e, workspace *w, int layer, float *gradient) {
+static residual_sums begin_sums(gradient_engine *e, gradient_workspace *w, int layer,
+                                float *gradient) {
     residual_sums sums = {1, w->step_gradient + (size_t)layer * (size_t)e->c, NULL};
     memset(sums.dy, 0, (size_t)e->c * sizeof(float));
     if (layer > 0) {
@@ -192,15 +199,15 @@ static residual_sums begin_sums(gradient_engine *e, workspace *w, int layer, flo
     return sums;
 }
 
-static void end_row(gradient_engine *e, workspace *w, int row, const float *dy, const float *dy2,
-                    const residual_sums *sums) {
+static void end_row(gradient_engine *e, gradient_workspace *w, int row, const float *dy,
+                    const float *dy2, const residual_sums *sums) {
     size_t at = (size_t)row * (size_t)e->c;
     e->nn->residual_backward(e->c, dy, dy2, sums->scale, w->x + at,
                              e->bf16 ? gradient_act_at(e, w->dres, at) : NULL, sums->dy,
                              sums->dres);
 }
 
-static void plain_backward(gradient_engine *e, workspace *w, int layer, float *dw,
+static void plain_backward(gradient_engine *e, gradient_workspace *w, int layer, float *dw,
                            float *gradient) {
     const model_config *config = &e->config;
     size_t c = (size_t)e->c, c2 = (size_t)e->c2, bands = (size_t)config->mel.bands;
@@ -216,8 +223,8 @@ static void plain_backward(gradient_engine *e, workspace *w, int layer, float *d
                          e->layers[layer].conditioner.backward, NULL, true, w->dup, bands);
     }
     residual_sums sums = begin_sums(e, w, layer, gradient);
-    for (int from = 0; from < e->rows; from += TILE) {
-        int n = e->rows - from < TILE ? e->rows - from : TILE;
+    for (int from = 0; from < e->rows; from += GRADIENT_TILE) {
+        int n = e->rows - from < GRADIENT_TILE ? e->rows - from : GRADIENT_TILE;
         const void *taps[64];
         for (int k = 0; k < config->kernel; k++) {
             int row = e->pad_right + from - gradient_tap_offset(config, layer, k);
@@ -231,12 +238,12 @@ static void plain_backward(gradient_engine *e, workspace *w, int layer, float *d
 
 /* Row s of dy is x0 or x1 of one pair and x2 or x3 of the one 2d rows before; pair_gradients has
  * brought together what each adds. At the ends one of the two is missing. */
-static void paired_backward(gradient_engine *e, workspace *w, int layer, float *dw, float *fourth,
-                            float *gradient) {
+static void paired_backward(gradient_engine *e, gradient_workspace *w, int layer, float *dw,
+                            float *fourth, float *gradient) {
     int c = e->c, c2 = e->c2, pairs = e->rows / 2, d = e->config.dilation[layer];
     size_t matrix = (size_t)c2 * (size_t)c;
-    float *sums_at[MATRICES] = {dw, dw + matrix, fourth, dw + 2 * matrix};
-    for (int m = 0; m < MATRICES; m++)
+    float *sums_at[GRADIENT_MATRICES] = {dw, dw + matrix, fourth, dw + 2 * matrix};
+    for (int m = 0; m < GRADIENT_MATRICES; m++)
         gradient_outer(e, w, pairs, c2, c, pair_at(e, w->pair_dp, m, 0, c2), (size_t)c2,
                        pair_at(e, w->pair_input[layer], m, 0, c), (size_t)c, sums_at[m], (size_t)c);
     residual_sums sums = begin_sums(e, w, layer, gradient);
@@ -250,8 +257,8 @@ static void paired_backward(gradient_engine *e, workspace *w, int layer, float *
     }
 }
 
-void gradient_convolution_backward(gradient_engine *e, workspace *w, int layer,
-                                   const group_sums *group) {
+void gradient_convolution_backward(gradient_engine *e, gradient_workspace *w, int layer,
+                                   const gradient_sums *group) {
     size_t matrix = (size_t)e->c2 * (size_t)e->c;
     float *dw = gradient_weight_in(e, group->gradient, MODEL_DILATED_CONVOLUTION, layer);
     if (e->layers[layer].paired)

@@ -1,9 +1,12 @@
 /* The residual layers, forward and backward, but for their dilated convolutions
  * (convolution.c). */
+#include "gradient/layers.h"
+
 #include <math.h>
 #include <string.h>
 
-#include "gradient/internal.h"
+#include "gradient/convolution.h"
+#include "gradient/passes.h"
 
 /* Where row r of the network lies between conditioner rows: row `*low` of cond_rows (which begins
  * at frame −1) with weight 1 − *weight, the next with *weight. */
@@ -21,7 +24,7 @@ static const float *step_of(const gradient_engine *e, int crop, int layer) {
 }
 
 /* The others' input is written by the layer before. */
-void gradient_first_input(gradient_engine *e, workspace *w, int crop) {
+void gradient_first_input(gradient_engine *e, gradient_workspace *w, int crop) {
     size_t c = (size_t)e->c;
     const float *d = step_of(e, crop, 0);
     for (int r = 0; r < e->rows; r++) {
@@ -32,8 +35,8 @@ void gradient_first_input(gradient_engine *e, workspace *w, int crop) {
     }
 }
 
-static void gate_forward(gradient_engine *e, workspace *w, int layer,
-                         const convolution_tile *tile) {
+static void gate_forward(gradient_engine *e, gradient_workspace *w, int layer,
+                         const gradient_tile *tile) {
     size_t c = (size_t)e->c, c2 = (size_t)e->c2, all = (size_t)e->config.layers * c2;
     for (int i = 0; i < tile->rows; i++) {
         size_t index = (size_t)layer * (size_t)e->rows + (size_t)tile->row[i];
@@ -53,12 +56,12 @@ static void gate_forward(gradient_engine *e, workspace *w, int layer,
 }
 
 /* [r | s] of all rows, x and skip, and the next layer's input. */
-static void output_forward(gradient_engine *e, workspace *w, int crop, int layer) {
+static void output_forward(gradient_engine *e, gradient_workspace *w, int crop, int layer) {
     size_t c = (size_t)e->c, c2 = (size_t)e->c2;
     const float *bias = gradient_bias(e, MODEL_RESIDUAL_PROJECTION, layer);
     const float *step = layer + 1 < e->config.layers ? step_of(e, crop, layer + 1) : NULL;
-    for (int from = 0; from < e->rows; from += TILE) {
-        int n = e->rows - from < TILE ? e->rows - from : TILE;
+    for (int from = 0; from < e->rows; from += GRADIENT_TILE) {
+        int n = e->rows - from < GRADIENT_TILE ? e->rows - from : GRADIENT_TILE;
         const void *z =
             gradient_act_at(e, w->z, ((size_t)layer * (size_t)e->rows + (size_t)from) * c);
         gradient_product(e, w, n, e->c2, e->c, 1, &z, c, e->layers[layer].output.forward, bias,
@@ -72,8 +75,8 @@ static void output_forward(gradient_engine *e, workspace *w, int crop, int layer
     }
 }
 
-void gradient_layer_forward(gradient_engine *e, workspace *w, int crop, int layer) {
-    convolution_tile tile;
+void gradient_layer_forward(gradient_engine *e, gradient_workspace *w, int crop, int layer) {
+    gradient_tile tile;
     int from = 0;
     while (gradient_next_tile(e, w, layer, &from, &tile)) {
         gradient_convolution_forward(e, w, layer, &tile);
@@ -85,10 +88,10 @@ void gradient_layer_forward(gradient_engine *e, workspace *w, int crop, int laye
 }
 
 /* dz of all rows and the output projection's gradient. */
-static void output_backward(gradient_engine *e, workspace *w, int layer, float *gradient) {
+static void output_backward(gradient_engine *e, gradient_workspace *w, int layer, float *gradient) {
     size_t c = (size_t)e->c;
-    for (int from = 0; from < e->rows; from += TILE) {
-        int n = e->rows - from < TILE ? e->rows - from : TILE;
+    for (int from = 0; from < e->rows; from += GRADIENT_TILE) {
+        int n = e->rows - from < GRADIENT_TILE ? e->rows - from : GRADIENT_TILE;
         size_t at = (size_t)from * c;
         const void *dout[2] = {gradient_act_at(e, w->dres, at), gradient_act_at(e, w->dskip, at)};
         gradient_product(e, w, n, e->c, e->c, 2, dout, c, e->layers[layer].output.backward, NULL,
@@ -105,8 +108,8 @@ static void output_backward(gradient_engine *e, workspace *w, int layer, float *
 
 /* dp of a tile; on the way its sums: for DiffWave the bias's, else those of the conditioner's rows.
  */
-static void gate_backward(gradient_engine *e, workspace *w, int layer, const convolution_tile *tile,
-                          float *dbias) {
+static void gate_backward(gradient_engine *e, gradient_workspace *w, int layer,
+                          const gradient_tile *tile, float *dbias) {
     size_t c = (size_t)e->c, c2 = (size_t)e->c2, all = (size_t)e->config.layers * c2;
     for (int i = 0; i < tile->rows; i++) {
         size_t row = (size_t)tile->row[i], index = (size_t)layer * (size_t)e->rows + row;
@@ -125,12 +128,13 @@ static void gate_backward(gradient_engine *e, workspace *w, int layer, const con
     }
 }
 
-void gradient_layer_backward(gradient_engine *e, workspace *w, int layer, const group_sums *group) {
+void gradient_layer_backward(gradient_engine *e, gradient_workspace *w, int layer,
+                             const gradient_sums *group) {
     size_t c2 = (size_t)e->c2;
     float *dbias = gradient_bias_in(e, group->gradient, MODEL_DILATED_CONVOLUTION, layer);
     float *dbias_cond = gradient_bias_in(e, group->gradient, MODEL_CONDITION_PROJECTION, layer);
     output_backward(e, w, layer, group->gradient);
-    convolution_tile tile;
+    gradient_tile tile;
     int from = 0;
     while (gradient_next_tile(e, w, layer, &from, &tile)) {
         double start = gradient_clock_start(e);

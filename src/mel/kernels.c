@@ -3,7 +3,7 @@
 #include "mel/kernels.h"
 
 #include "base/cpu.h"
-#include "mel/shuffle.h"
+#include "base/vectors.h"
 
 #include <math.h>
 #include <stdint.h>

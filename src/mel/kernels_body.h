@@ -40,25 +40,26 @@ typedef float NAME(lanes) __attribute__((vector_size(4 * WIDTH), aligned(4), may
     { 1, -1, 1, -1 }
 #endif
 
-/* 2^x for |x| ≤ 127: x = n + r, |r| ≤ 1/2, 2^r = 1 + r·q(r) with q fitted to a relative error of
- * 1.1e-7, then n added to the exponent in the float's bits. */
+#define SET(c) (c)
+#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+
+/* 2^x for |x| ≤ 127: x = n + r, |r| ≤ 1/2, 2^r by its polynomial, then n added to the exponent in the
+ * float's bits. */
 HELPER float NAME(fast_power_of_2)(float x) {
     /* Adding 1.5·2²³ rounds to the nearest integer, and leaves it in the lowest bits. */
     const float shifter = 12582912.0f, shifted = x + shifter;
     const float r = x - (shifted - shifter);
-    float p = 0.0013264506f;
-    p = p * r + 0.009671444f;
-    p = p * r + 0.055507336f;
-    p = p * r + 0.24022244f;
-    p = p * r + 0.693147f;
-    p = p * r + 1.0f;
+    const float p = BASE_POWER_OF_2(r, SET, MULTIPLY_ADD);
     uint32_t whole, bits;
     memcpy(&whole, &shifted, sizeof whole);
     memcpy(&bits, &p, sizeof bits);
     bits += whole << 23;
-    memcpy(&p, &bits, sizeof p);
-    return p;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
 }
+#undef SET
+#undef MULTIPLY_ADD
 
 /* ln x for positive normal x: x = 2^n·m, √½ ≤ m < √2; ln m = 2·artanh s, s = (m−1)/(m+1), to s⁹. */
 HELPER float NAME(fast_log)(float x) {

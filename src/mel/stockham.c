@@ -4,7 +4,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "mel/shuffle.h"
+#include "base/vectors.h"
 
 #include <math.h>
 #include <string.h>

@@ -21,10 +21,22 @@ typedef struct place {
 
 struct bandwidth {
     mel_features *features;
-    frame_network *network;
+    model_frame_stack *stack;
     int bins, edge; /* edge: the highest point that the convention shows */
     place *places;  /* [bins] */
 };
+
+model_frame_stack_shape bandwidth_shape(const model_config *config) {
+    return (model_frame_stack_shape){.role = MODEL_BANDWIDTH_CONVOLUTION,
+                                     .count = config->bandwidth_layers,
+                                     .bands = 1,
+                                     .across = 1,
+                                     .first = MEL_FEATURES,
+                                     .inner = config->bandwidth_channels,
+                                     .last = BANDWIDTH_POINTS,
+                                     .silu = true,
+                                     .scale = 1};
+}
 
 bool bandwidth_is_open(const mel_convention *convention) {
     return convention->fmax + 300 < fmin(TOP, convention->sample_rate / 2.0);
@@ -67,8 +79,8 @@ static void fill_places(bandwidth *b, const mel_convention *c) {
 }
 
 uint64_t bandwidth_bytes(const model_config *config, const mel_convention *convention) {
-    const frame_shape shape = frame_shape_bandwidth(config);
-    uint64_t sum = base_memory_add(frame_network_bytes(&shape), 1, sizeof(bandwidth));
+    const model_frame_stack_shape shape = bandwidth_shape(config);
+    uint64_t sum = base_memory_add(model_frame_stack_bytes(&shape), 1, sizeof(bandwidth));
     sum += mel_features_bytes(convention);
     return base_memory_add(sum, (uint64_t)convention->n_fft / 2 + 1, sizeof(place));
 }
@@ -78,14 +90,12 @@ lull_status bandwidth_new(const model_config *config, const model_parameters *pa
     *result = NULL;
     bandwidth *b = base_alloc(1, sizeof *b);
     if (!b) return base_no_memory(error);
-    const frame_shape shape = frame_shape_bandwidth(config);
+    const model_frame_stack_shape shape = bandwidth_shape(config);
     b->bins = convention->n_fft / 2 + 1;
     b->places = base_alloc((size_t)b->bins, sizeof *b->places);
     lull_status status = b->places ? LULL_OK : base_no_memory(error);
     if (!status) status = mel_features_new(convention, &b->features, error);
-    if (!status)
-        status =
-            frame_network_new(&shape, MODEL_BANDWIDTH_CONVOLUTION, parameters, &b->network, error);
+    if (!status) status = model_frame_stack_new(&shape, parameters, &b->stack, error);
     if (status) {
         bandwidth_free(b);
         return status;
@@ -99,19 +109,19 @@ lull_status bandwidth_new(const model_config *config, const model_parameters *pa
 void bandwidth_free(bandwidth *b) {
     if (!b) return;
     mel_features_free(b->features);
-    frame_network_free(b->network);
+    model_frame_stack_free(b->stack);
     base_free(b->places);
     base_free(b);
 }
 
 void bandwidth_reset(bandwidth *b) {
-    frame_network_reset(b->network);
+    model_frame_stack_reset(b->stack);
 }
 
 void bandwidth_gain(bandwidth *b, const float *frame, float *gain) {
-    float features[MEL_FEATURES], x[MEL_FEATURE_POINTS];
+    float features[MEL_FEATURES], x[MEL_FEATURE_POINTS], above[BANDWIDTH_POINTS];
     mel_features_of_frame(b->features, frame, features);
-    const float *above = frame_network_push(b->network, features);
+    model_frame_stack_push(b->stack, features, above);
     for (int p = b->edge; p < MEL_FEATURE_POINTS; p++) {
         const bool guessed = p > b->edge && p >= BANDWIDTH_FIRST;
         const float value = features[b->edge] + (guessed ? above[p - BANDWIDTH_FIRST] : 0);

@@ -6,7 +6,11 @@
 #ifndef MODEL_BANDWIDTH_H
 #define MODEL_BANDWIDTH_H
 
-#include "model/frame_network.h"
+#include "model/bandwidth_outputs.h"
+#include "model/frame_stack.h"
+
+/* Its convolutions: features of a frame in, BANDWIDTH_POINTS numbers out. */
+model_frame_stack_shape bandwidth_shape(const model_config *config);
 
 /* Whether a convention leaves something open: fmax, and 300 Hz more, lie below both 12 kHz and half
  * the rate. */

@@ -153,11 +153,19 @@ static const member postnet_use_members[] = {
     {0},
 };
 
+static const member source_members[] = {
+    MEMBER_BOOL(model_config, voiced, "pitch", "true", "a source with the voice's pitch"),
+    MEMBER_NUMBER(model_config, crossover_hz, "crossover_hz", 0, 48000, "2500",
+                  "above it the signal is the source's"),
+    {0},
+};
+
 static const member synthesis_members[] = {
     MEMBER_NAME(model_config, sampler, "sampler", diffusion_sampler_names, "ddim", "of the steps"),
     MEMBER_NUMBER(model_config, eta, "eta", 0, 1, "1", "ddim: 0 deterministic to 1 fresh noise"),
     MEMBER_GROUP(model_config, USE(LIVE), NULL, model_settings_members, NULL, NULL),
     MEMBER_PART("postnet", postnet_use_members, has_postnet, "what it is used for"),
+    MEMBER_PART("source", source_members, has_pitch, "of what the network does not know"),
     MEMBER_GROUP(model_config, USE(LOW_LATENCY), "low_latency", model_settings_members, NULL,
                  "for streams of low latency"),
     MEMBER_GROUP(model_config, USE(OFFLINE), "offline", model_settings_members, NULL, "for files"),

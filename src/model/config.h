@@ -77,6 +77,8 @@ typedef struct model_config {
     lull_sampler sampler;
     double eta;
     model_settings uses[LULL_OFFLINE + 1]; /* by lull_use */
+    bool voiced;         /* the pitch source is the default, where there is a pitch network */
+    double crossover_hz; /* above it the signal is the source's */
 } model_config;
 
 /* The shipped recipe (family lull), the `diffwave` base preset (30×64, cycle 10), and a pitch network

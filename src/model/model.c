@@ -3,7 +3,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "model/frame_shape.h"
+#include "model/pitch_network.h"
+#include "model/postnet.h"
 
 #include <string.h>
 
@@ -30,25 +31,24 @@ static double macs_per_mel_frame(const model_config *c) {
     return sum + c->layers * 2.0 * c->channels * wide;
 }
 
-static double postnet_macs_per_mel_frame(const model_config *c) {
-    double wide = c->postnet_channels;
-    return 9 * (c->postnet_layers * wide * wide + 2 * wide) * c->mel.bands;
-}
-
 double model_network_flops(const model_config *config) {
     return 2.0 * config->mel.sample_rate / config->patch * macs_per_frame(config);
 }
 
 double model_flops(const model_config *c, int evaluations, bool postnet) {
     double mel_frames = (double)c->mel.sample_rate / c->mel.hop;
-    double once = macs_per_mel_frame(c) + (postnet ? postnet_macs_per_mel_frame(c) : 0);
+    double once = macs_per_mel_frame(c);
+    if (postnet) {
+        const model_frame_stack_shape shape = postnet_shape(c);
+        once += model_frame_stack_products(&shape);
+    }
     return evaluations * model_network_flops(c) + 2 * mel_frames * once;
 }
 
 double model_pitch_flops(const model_config *c, const mel_convention *convention) {
-    const frame_shape shape = frame_shape_pitch(c);
-    const double macs = c->pitch_channels > 0 ? frame_shape_macs(&shape) : 0;
-    return 2 * macs * convention->sample_rate / convention->hop;
+    if (c->pitch_channels == 0) return 0;
+    const model_frame_stack_shape shape = pitch_network_shape(c);
+    return 2 * model_frame_stack_products(&shape) * convention->sample_rate / convention->hop;
 }
 
 static const char *const family_names[] = {"lull", "diffwave", "pitch"};

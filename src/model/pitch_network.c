@@ -1,4 +1,4 @@
-/* The pitch network as a stream: see pitch_network.h. */
+/* The pitch network: see pitch_network.h. */
 #include "model/pitch_network.h"
 
 #include "base/error.h"
@@ -9,8 +9,22 @@
 
 struct pitch_network {
     mel_features *features;
-    frame_network *network;
+    model_frame_stack *stack;
+    int look_ahead;
 };
+
+model_frame_stack_shape pitch_network_shape(const model_config *config) {
+    return (model_frame_stack_shape){.role = MODEL_PITCH_CONVOLUTION,
+                                     .count = config->pitch_layers,
+                                     .bands = 1,
+                                     .across = 1,
+                                     .first = MEL_FEATURES,
+                                     .inner = config->pitch_channels,
+                                     .last = PITCH_OUTPUTS,
+                                     .look_ahead = config->pitch_look_ahead,
+                                     .silu = true,
+                                     .scale = 1};
+}
 
 static float sigmoid(float x) {
     return 1 / (1 + expf(-x));
@@ -24,16 +38,22 @@ void pitch_network_read(const float *outputs, pitch_values *result) {
         result->aperiodicity[b] = sigmoid(outputs[PITCH_OUT_APERIODICITY + b]);
 }
 
+uint64_t pitch_network_bytes(const model_config *config, const mel_convention *convention) {
+    const model_frame_stack_shape shape = pitch_network_shape(config);
+    const uint64_t own = base_memory_add(mel_features_bytes(convention), 1, sizeof(pitch_network));
+    return base_memory_add(own, model_frame_stack_bytes(&shape), 1);
+}
+
 lull_status pitch_network_new(const model_config *config, const model_parameters *parameters,
                               const mel_convention *convention, pitch_network **result,
                               lull_error *error) {
     *result = NULL;
+    const model_frame_stack_shape shape = pitch_network_shape(config);
     pitch_network *p = base_alloc(1, sizeof *p);
     if (!p) return base_no_memory(error);
-    const frame_shape shape = frame_shape_pitch(config);
-    lull_status status =
-        frame_network_new(&shape, MODEL_PITCH_CONVOLUTION, parameters, &p->network, error);
-    if (!status) status = mel_features_new(convention, &p->features, error);
+    p->look_ahead = config->pitch_look_ahead;
+    lull_status status = mel_features_new(convention, &p->features, error);
+    if (!status) status = model_frame_stack_new(&shape, parameters, &p->stack, error);
     if (status) {
         pitch_network_free(p);
         return status;
@@ -44,25 +64,25 @@ lull_status pitch_network_new(const model_config *config, const model_parameters
 
 void pitch_network_free(pitch_network *p) {
     if (!p) return;
-    frame_network_free(p->network);
+    model_frame_stack_free(p->stack);
     mel_features_free(p->features);
     base_free(p);
 }
 
 void pitch_network_reset(pitch_network *p) {
-    frame_network_reset(p->network);
+    model_frame_stack_reset(p->stack);
 }
 
 int pitch_network_look_ahead(const pitch_network *p) {
-    return frame_network_look_ahead(p->network);
+    return p->look_ahead;
 }
 
 bool pitch_network_push(pitch_network *p, const float *frame, pitch_values *out) {
-    float features[MEL_FEATURES];
+    float features[MEL_FEATURES], outputs[PITCH_OUTPUTS];
     if (frame) mel_features_of_frame(p->features, frame, features);
-    const float *outputs = frame_network_push(p->network, frame ? features : NULL);
-    if (outputs) pitch_network_read(outputs, out);
-    return outputs != NULL;
+    if (!model_frame_stack_push(p->stack, frame ? features : NULL, outputs)) return false;
+    pitch_network_read(outputs, out);
+    return true;
 }
 
 lull_status pitch_network_whole(const model_config *config, const model_parameters *parameters,

@@ -1,11 +1,12 @@
 /* The pitch network: what a mel says of its voice. A few convolutions over frames turn the features
  * of mel frames (mel/frame_features.h), whatever their convention, into the fundamental frequency,
- * voicing, and aperiodicity by bands. As a stream, frame by frame; gradient/frame_network.h trains
- * it. */
+ * voicing, and aperiodicity by bands. As a stream, frame by frame
+ * (model/frame_stack.h). */
 #ifndef MODEL_PITCH_NETWORK_H
 #define MODEL_PITCH_NETWORK_H
 
-#include "model/frame_network.h"
+#include "model/frame_stack.h"
+#include "model/pitch_outputs.h"
 
 typedef struct pitch_network pitch_network;
 
@@ -14,6 +15,8 @@ typedef struct pitch_network pitch_network;
 lull_status pitch_network_new(const model_config *config, const model_parameters *parameters,
                               const mel_convention *convention, pitch_network **result,
                               lull_error *error);
+/* Bytes that pitch_network_new takes, at most. */
+uint64_t pitch_network_bytes(const model_config *config, const mel_convention *convention);
 void pitch_network_free(pitch_network *p);
 void pitch_network_reset(pitch_network *p);
 
@@ -28,6 +31,11 @@ bool pitch_network_push(pitch_network *p, const float *frame, pitch_values *out)
 lull_status pitch_network_whole(const model_config *config, const model_parameters *parameters,
                                 const mel_convention *convention, const float *frames, size_t n,
                                 pitch_values *out, lull_error *error);
+
+/* ---- what synthesis and training share ---- */
+
+/* Its convolutions: features of a frame in, PITCH_OUTPUTS numbers out. */
+model_frame_stack_shape pitch_network_shape(const model_config *config);
 
 /* PITCH_OUTPUTS numbers of the network as a pitch: F0 held within 40 to 1000 Hz. */
 void pitch_network_read(const float *outputs, pitch_values *result);

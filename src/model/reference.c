@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "mel/frame_features.h"
 #include "model/embedding.h"
+#include "pitch/pitch.h"
 
 #include <math.h>
 #include <string.h>
@@ -313,7 +314,7 @@ lull_status model_reference_postnet(const model_config *config, const model_para
     return status;
 }
 
-/* ---- networks over frames ---- */
+/* ---- pitch network ---- */
 
 /* A convolution over three frames, weights [out, in, frame], arrays (frame, channel): frames
  * t−2 … t or, with ahead = 1, t−1 … t+1; zeros around. */
@@ -332,19 +333,19 @@ static void convolution_of_frames(const float *weight, const float *bias, int ou
         }
 }
 
-lull_status model_reference_frames(const frame_shape *shape, model_role role,
-                                   const model_parameters *parameters, const float *features,
-                                   size_t n, float *out, lull_error *error) {
-    const int channels = shape->channels;
+lull_status model_reference_pitch(const model_config *config, const model_parameters *parameters,
+                                  const float *features, size_t n, float *out, lull_error *error) {
+    const int channels = config->pitch_channels;
     size_t values = n * (size_t)channels;
     float *h = base_alloc(values, sizeof *h), *y = base_alloc(values, sizeof *y);
     lull_status status = h && y ? LULL_OK : base_no_memory(error);
-    for (int l = 0; l < shape->layers && !status; l++) {
-        const bool first = l == 0, last = l == shape->layers - 1;
-        convolution_of_frames(model_parameters_weight(parameters, role, l),
-                              model_parameters_bias(parameters, role, l),
-                              last ? shape->outputs : channels, first ? MEL_FEATURES : channels,
-                              l < shape->look_ahead, first ? features : h, n, last ? out : y);
+    for (int l = 0; l < config->pitch_layers && !status; l++) {
+        const bool first = l == 0, last = l == config->pitch_layers - 1;
+        convolution_of_frames(model_parameters_weight(parameters, MODEL_PITCH_CONVOLUTION, l),
+                              model_parameters_bias(parameters, MODEL_PITCH_CONVOLUTION, l),
+                              last ? 2 + PITCH_BANDS : channels, first ? MEL_FEATURES : channels,
+                              l < config->pitch_look_ahead, first ? features : h, n,
+                              last ? out : y);
         for (size_t i = 0; i < values && !last; i++) {
             const float active = y[i] / (1 + expf(-y[i]));
             h[i] = first ? active : h[i] + active;

@@ -4,11 +4,10 @@
 #ifndef MODEL_REFERENCE_H
 #define MODEL_REFERENCE_H
 
-#include "model/frame_shape.h"
 #include "model/parameters.h"
 
 /* u = network(x, t | mel): x and u are n·hop samples, mel n × bands frames in the convention's
- * units. */
+ * units. With network.source x is rows of 2·patch: a patch of the signal, the same of the source. */
 lull_status model_reference_run(const model_config *config, const model_parameters *parameters,
                                 const float *x, double t, const float *mel, size_t n, float *u,
                                 lull_error *error);
@@ -23,9 +22,9 @@ lull_status model_reference_conditioner(const model_config *config,
 lull_status model_reference_postnet(const model_config *config, const model_parameters *parameters,
                                     const float *mel, size_t n, float *out, lull_error *error);
 
-/* A network over frames, with the weights of a role: n × MEL_FEATURES in, n × outputs out. */
-lull_status model_reference_frames(const frame_shape *shape, model_role role,
-                                   const model_parameters *parameters, const float *features,
-                                   size_t n, float *out, lull_error *error);
+/* The pitch network (the configuration must have one): n × MEL_FEATURES in, n × PITCH_OUTPUTS out.
+ */
+lull_status model_reference_pitch(const model_config *config, const model_parameters *parameters,
+                                  const float *features, size_t n, float *out, lull_error *error);
 
 #endif

@@ -1,7 +1,9 @@
 /* The table of a network's tensors: see tensors.h. */
 #include "model/tensors.h"
 
-#include "model/frame_shape.h"
+#include "mel/frame_features.h"
+#include "model/bandwidth_outputs.h"
+#include "model/pitch_outputs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,10 +98,10 @@ static const row rows[MODEL_ROLES] = {
          {POSTNET_OUT, POSTNET_IN, 3, 3}},
     [MODEL_PITCH_CONVOLUTION] =
         {"pitch.conv", "", 1, PITCH_LAYERS, MODEL_PITCH, UNIFORM, UNIFORM,
-         {PITCH_OUT, PITCH_IN, FRAME_TAPS}},
+         {PITCH_OUT, PITCH_IN, 3}},
     [MODEL_BANDWIDTH_CONVOLUTION] =
         {"bandwidth.conv", "", 1, BANDWIDTH_LAYERS, MODEL_BANDWIDTH, LAST_ZERO, LAST_ZERO,
-         {BANDWIDTH_OUT, BANDWIDTH_IN, FRAME_TAPS}},
+         {BANDWIDTH_OUT, BANDWIDTH_IN, 3}},
 };
 /* clang-format on */
 
@@ -127,7 +129,6 @@ static int count_of(const model_config *c, times times) {
 }
 
 static int size_of(const model_config *c, int axis, int index) {
-    const frame_shape pitch = frame_shape_pitch(c), bandwidth = frame_shape_bandwidth(c);
     bool diffwave = c->family == MODEL_DIFFWAVE;
     switch (axis) {
     case PATCH:
@@ -155,13 +156,13 @@ static int size_of(const model_config *c, int axis, int index) {
     case POSTNET_OUT:
         return index == model_config_postnet_convolutions(c) - 1 ? 1 : c->postnet_channels;
     case PITCH_IN:
-        return frame_shape_in(&pitch, index);
+        return index == 0 ? MEL_FEATURES : c->pitch_channels;
     case PITCH_OUT:
-        return frame_shape_out(&pitch, index);
+        return index == c->pitch_layers - 1 ? PITCH_OUTPUTS : c->pitch_channels;
     case BANDWIDTH_IN:
-        return frame_shape_in(&bandwidth, index);
+        return index == 0 ? MEL_FEATURES : c->bandwidth_channels;
     case BANDWIDTH_OUT:
-        return frame_shape_out(&bandwidth, index);
+        return index == c->bandwidth_layers - 1 ? BANDWIDTH_POINTS : c->bandwidth_channels;
     default:
         return axis;
     }

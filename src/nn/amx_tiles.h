@@ -17,6 +17,7 @@
 #ifndef NN_AMX_TILES_H
 #define NN_AMX_TILES_H
 
+#include "base/vectors.h"
 #include "nn/kernels.h"
 
 #include <assert.h>
@@ -206,10 +207,8 @@ static void turn_block(int rows, int columns, const bf16 *a, size_t lda, bf16 *o
     for (int bit = 0; bit < 4; bit++) {
         for (int i = 0; i < TILE_SIDE / 2; i++) {
             tile_words u = x[i], v = x[i + TILE_SIDE / 2];
-            y[2 * i] = __builtin_shufflevector(u, v, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6,
-                                               22, 7, 23);
-            y[2 * i + 1] = __builtin_shufflevector(u, v, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
-                                                   29, 14, 30, 15, 31);
+            y[2 * i] = ZIP_LOW_16(u, v);
+            y[2 * i + 1] = ZIP_HIGH_16(u, v);
         }
         memcpy(x, y, sizeof x);
     }

@@ -76,7 +76,7 @@ typedef struct nn_kernels {
     void (*residual_backward)(int channels, const float *dy, const float *dy2, float scale,
                               float *dx, bf16 *dx_bf16, float *dy_sum, float *dx_sum);
 
-    /* Minimal filtering F(2, 3), for which model/gradient_convolution.c has the formulas. Its
+    /* Minimal filtering F(2, 3), for which gradient/convolution.c has the formulas. Its
      * inputs: x0 = y0 − y2, x1 = y1 + y2, x2 = y2 − y1, x3 = y3 − y1. */
     void (*pair_inputs)(size_t n, const float *y0, const float *y1, const float *y2,
                         const float *y3, float *x0, float *x1, float *x2, float *x3);

@@ -4,27 +4,28 @@
  *
  * A file defines before the inclusion
  * - NN_TABLE, NN_NAME, NN_BF16_NATIVE: the table's symbol, its name, whether v_dot is one
- * instruction;
+ *   instruction;
  * - V_LANES: floats of a vector (a packed panel is two vectors wide);
  * - vf, vi: a vector of floats, a vector of pairs of bf16s;
  * - TILE_F32, FOR_TILE_F32(X): rows of the largest register tile, X(1) … X(TILE_F32);
  * - TILE_BF16, FOR_TILE_BF16(X): the same for bf16;
- * - v_zero, v_set1, v_load, v_store, and v_load_n, v_store_n for the first n lanes, 0 ≤ n ≤
- * V_LANES;
+ * - v_zero, v_set1, v_load, v_store, and v_load_n, v_store_n for the first n lanes,
+ *   0 ≤ n ≤ V_LANES;
  * - v_add, v_sub, v_mul, v_div, v_fma (a·b + c), v_min, v_max;
  * - v_split (whole and returned fraction of x, |fraction| ≤ 1/2), v_scale (x·2^whole); they may
- * limit what lies near the ends of the exponents;
+ *   limit what lies near the ends of the exponents;
  * - v_load_bf16, v_load_bf16_n, v_store_bf16, v_store_bf16_n, and v_store_bf16_fast, for which a
  *   denormal may become 0;
  * - v_pair (one pair to all lanes), v_pairs (V_LANES pairs), v_store_pairs;
  * - v_interleave_n (pairs out of n columns of two rows), v_interleave_panel (of PANEL columns,
- * stored);
+ *   stored);
  * - v_dot (acc + a.low·b.low + a.high·b.high).
  *
  * Order of additions: every element of an output has one accumulator that starts with the bias (or
  * with what is there) and goes through taps and channels in ascending order. Cutting rows or
  * columns in other tiles changes which register holds it and nothing else. */
 #include "base/bfloat16.h"
+#include "base/vectors.h"
 #include "nn/tables.h"
 
 #include <assert.h>
@@ -424,18 +425,10 @@ static void from_bf16(const bf16 *in, float *out, size_t n) {
     if (i < n) v_store_n(out + i, v_load_bf16_n(in + i, (int)(n - i)), (int)(n - i));
 }
 
-/* 2^t = 2^whole·2^f, |f| ≤ 1/2, with 2^f = 1 + f·q(f) and q the interpolation of (2^f - 1) / f in
- * the six Chebyshev points of that interval: exact at 0, relative error below 1e-8 before rounding.
- */
+/* 2^t = 2^whole·2^f, |f| ≤ 1/2. */
 INLINE vf power_of_2(vf t) {
     vf whole, f = v_split(t, &whole);
-    vf p = v_fma(v_set1(0.000154531634f), f, v_set1(0.00133908633f));
-    p = v_fma(p, f, v_set1(0.00961808302f));
-    p = v_fma(p, f, v_set1(0.0555035695f));
-    p = v_fma(p, f, v_set1(0.240226507f));
-    p = v_fma(p, f, v_set1(0.693147182f));
-    p = v_fma(p, f, v_set1(1.0f));
-    return v_scale(p, whole);
+    return v_scale(BASE_POWER_OF_2(f, v_set1, v_fma), whole);
 }
 
 /* σ(x) = 1 / (1 + e^-x). */

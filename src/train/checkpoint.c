@@ -142,23 +142,27 @@ static int newest_first(const void *a, const void *b) {
     return (left < right) - (left > right);
 }
 
-/* Steps of the checkpoints there are, newest first; base_free. */
-static long long *list(const char *run, size_t *count) {
+/* Steps of the checkpoints there are, newest first; *steps is base_free'd after a failure, too. */
+static lull_status list(const char *run, long long **steps, size_t *count, lull_error *error) {
     char folder[PATH_SIZE];
-    snprintf(folder, sizeof folder, "%s/checkpoints", run);
-    long long *steps = NULL;
     size_t capacity = 0;
-    *count = 0;
     base_folder entries;
-    base_folder_list(folder, &entries, NULL); /* of a run that has none yet there is no folder */
-    for (size_t i = 0; i < entries.count; i++) {
+    snprintf(folder, sizeof folder, "%s/checkpoints", run);
+    *steps = NULL;
+    *count = 0;
+    lull_status status = base_folder_list(folder, &entries, error);
+    if (status == LULL_IO) status = LULL_OK; /* of a run that has none yet there is no folder */
+    for (size_t i = 0; i < entries.count && !status; i++) {
         long long step = step_of(entries.names[i]);
-        if (step < 0 || !base_grow((void **)&steps, &capacity, *count + 1, sizeof *steps)) continue;
-        steps[(*count)++] = step;
+        if (step < 0) continue;
+        if (base_grow((void **)steps, &capacity, *count + 1, sizeof **steps))
+            (*steps)[(*count)++] = step;
+        else
+            status = base_no_memory(error);
     }
     base_folder_free(&entries);
-    if (steps != NULL) qsort(steps, *count, sizeof *steps, newest_first);
-    return steps;
+    if (*count > 0) qsort(*steps, *count, sizeof **steps, newest_first);
+    return status;
 }
 
 static void path_of(const char *run, long long step, char *path) {
@@ -168,18 +172,22 @@ static void path_of(const char *run, long long step, char *path) {
 void train_checkpoint_prune(const char *run, int keep) {
     size_t count;
     char path[PATH_SIZE];
-    long long *steps = list(run, &count);
-    for (size_t i = (size_t)keep; i < count; i++) {
+    long long *steps;
+    const lull_status status = list(run, &steps, &count, NULL);
+    for (size_t i = (size_t)keep; i < count && !status; i++) {
         path_of(run, steps[i], path);
         unlink(path);
     }
     base_free(steps);
 }
 
-bool train_checkpoint_exists(const char *run) {
+lull_status train_checkpoint_exists(const char *run, bool *exists, lull_error *error) {
     size_t count;
-    base_free(list(run, &count));
-    return count > 0;
+    long long *steps;
+    const lull_status status = list(run, &steps, &count, error);
+    base_free(steps);
+    *exists = count > 0;
+    return status;
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -200,9 +208,13 @@ lull_status train_checkpoint_read(const char *run, train_state *state, bool *fou
                                   lull_error *error) {
     size_t count;
     lull_error problem = {0};
-    lull_status status = LULL_OK;
-    long long *steps = list(run, &count);
+    long long *steps;
+    lull_status status = list(run, &steps, &count, error);
     *found = false;
+    if (status) {
+        base_free(steps);
+        return status;
+    }
     for (size_t i = 0; i < count && !*found; i++) {
         char path[PATH_SIZE], line[PATH_SIZE + LULL_MESSAGE_SIZE];
         path_of(run, steps[i], path);

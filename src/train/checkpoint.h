@@ -34,7 +34,7 @@ bool train_state_finite(const train_state *state);
 /* Writes RUN/checkpoints/NNNNNNN.safetensors whole or not at all. */
 lull_status train_checkpoint_write(const char *run, const model_config *config,
                                    const train_state *state, lull_error *error);
-/* Removes all but the newest `keep`. */
+/* Removes all but the newest `keep`, or none where memory is out. */
 void train_checkpoint_prune(const char *run, int keep);
 /* Reads the newest one that is whole. *found: false when there is none. `warn` (may be NULL) is
  * told of damaged ones that were passed over. */
@@ -42,6 +42,6 @@ lull_status train_checkpoint_read(const char *run, train_state *state, bool *fou
                                   void (*warn)(void *context, const char *line), void *context,
                                   lull_error *error);
 /* Whether there is any. */
-bool train_checkpoint_exists(const char *run);
+lull_status train_checkpoint_exists(const char *run, bool *exists, lull_error *error);
 
 #endif

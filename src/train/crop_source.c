@@ -8,68 +8,100 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "pitch/label.h"
+#include "train/closures.h"
+#include "train/minimum_phase.h"
 #include "vocoder/source.h"
 
 /* Of random numbers under a run's seed (crops.c has those below), indexed by the crop. */
 enum { STREAM_SOURCE = 0x4c000021 };
 
-/* Seconds of the window through which the fundamental is heard: its zeros keep out the second
- * partial from 50 Hz on. */
-static const double WINDOW = 0.04;
+/* Seconds of the window through which harmonics are seen: some three periods of a low voice. */
+static const double WINDOW = 0.03;
 
 struct train_crop_source {
     const model_config *config;
     train_corpus *corpus;
+    const mel_envelope *envelope;
     int frames;
     pitch_values **labels; /* of every recording, NULL before its first crop */
     size_t *label_count;
     source *source;
-    pitch_values *voices; /* frames + 2: one more on each side */
-    double *turn;         /* frames + 2 */
-    double *middle;       /* re, im of the demodulated fundamental: 2 × frames */
-    double *phase;        /* of the source without turns at the crop's samples, in cycles */
-    float *noise, *out;   /* (frames + 2) × hop */
+    train_closures *closures;
+    mel_fft *transform;
+    pitch_values *voices;      /* frames + 2: one more on each side */
+    double *turn;              /* frames + 2 */
+    double *phase;             /* of the source without turns at the crop's samples, in cycles */
+    train_closure_frame *seen; /* frames */
+    float *log_envelope,
+        *tract; /* bins: of a frame's envelope ln, and the phase that comes with it */
+    float *window, *cosine, *sine, *turning[2]; /* half a window and its middle; a window */
+    float *noise, *out;                         /* (frames + 3) × hop */
 };
 
-lull_status train_crop_source_new(const model_config *config, train_corpus *corpus, int frames,
+static int64_t half_window(const train_crop_source *s) {
+    return (int64_t)(WINDOW / 2 * s->config->mel.sample_rate);
+}
+
+static lull_status allocate(train_crop_source *s, lull_error *error) {
+    const mel_convention *mel = &s->config->mel;
+    size_t n = (size_t)s->frames + 2, samples = (n + 1) * (size_t)mel->hop;
+    size_t bins = (size_t)mel_envelope_bins(s->envelope), half = (size_t)half_window(s) + 1;
+    s->labels = base_alloc(s->corpus->count, sizeof *s->labels);
+    s->label_count = base_alloc(s->corpus->count, sizeof *s->label_count);
+    s->voices = base_alloc(n, sizeof *s->voices);
+    s->turn = base_alloc(n, sizeof *s->turn);
+    s->phase = base_alloc(samples, sizeof *s->phase);
+    s->seen = base_alloc(n, sizeof *s->seen);
+    if (!s->labels || !s->label_count || !s->voices || !s->turn || !s->phase || !s->seen)
+        return base_no_memory(error);
+    struct {
+        float **to;
+        size_t count;
+    } wanted[] = {{&s->log_envelope, bins},   {&s->tract, bins},    {&s->window, half},
+                  {&s->cosine, 2 * half},     {&s->sine, 2 * half}, {&s->turning[0], 2 * half},
+                  {&s->turning[1], 2 * half}, {&s->noise, samples}, {&s->out, samples}};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        *wanted[i].to = base_alloc(wanted[i].count, sizeof(float));
+        if (!*wanted[i].to) return base_no_memory(error);
+    }
+    for (size_t i = 0; i < half; i++)
+        s->window[i] = (float)(0.5 + 0.5 * cos(M_PI * (double)i / (double)half));
+    return LULL_OK;
+}
+
+lull_status train_crop_source_new(const model_config *config, train_corpus *corpus,
+                                  const mel_envelope *envelope, int frames,
                                   train_crop_source **result, lull_error *error) {
     const mel_convention *mel = &config->mel;
     *result = NULL;
     train_crop_source *s = base_alloc(1, sizeof *s);
     if (!s) return base_no_memory(error);
-    size_t n = (size_t)frames + 2, samples = (n + 1) * (size_t)mel->hop;
     s->config = config;
     s->corpus = corpus;
+    s->envelope = envelope;
     s->frames = frames;
-    s->labels = base_alloc(corpus->count, sizeof *s->labels);
-    s->label_count = base_alloc(corpus->count, sizeof *s->label_count);
-    s->voices = base_alloc(n, sizeof *s->voices);
-    s->turn = base_alloc(n, sizeof *s->turn);
-    s->middle = base_alloc(2 * n, sizeof *s->middle);
-    s->phase = base_alloc(samples, sizeof *s->phase);
-    s->noise = base_alloc(samples, sizeof *s->noise);
-    s->out = base_alloc(samples, sizeof *s->out);
-    lull_status status = LULL_OK;
-    if (!s->labels || !s->label_count || !s->voices || !s->turn || !s->middle || !s->phase ||
-        !s->noise || !s->out)
-        status = base_no_memory(error);
+    lull_status status = allocate(s, error);
+    if (!status) status = train_closures_new(frames, &s->closures, error);
+    if (!status) status = mel_fft_new(mel->n_fft, MEL_FFT_EXACT, &s->transform, error);
     if (!status)
         status = source_new(mel->sample_rate, mel->hop, mel_convention_first_centre(mel),
                             SOURCE_PHASES_ZERO, 0, &s->source, error);
-    if (status) {
+    if (status)
         train_crop_source_free(s);
-        return status;
-    }
-    *result = s;
-    return LULL_OK;
+    else
+        *result = s;
+    return status;
 }
 
 void train_crop_source_free(train_crop_source *s) {
     if (!s) return;
     for (size_t i = 0; s->labels && i < s->corpus->count; i++) base_free(s->labels[i]);
     source_free(s->source);
-    void *owned[] = {s->labels, s->label_count, s->voices, s->turn,
-                     s->middle, s->phase,       s->noise,  s->out};
+    train_closures_free(s->closures);
+    mel_fft_free(s->transform);
+    void *owned[] = {s->labels,       s->label_count, s->voices, s->turn,  s->phase,
+                     s->seen,         s->window,      s->cosine, s->sine,  s->turning[0],
+                     s->log_envelope, s->turning[1],  s->tract,  s->noise, s->out};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) base_free(owned[i]);
     base_free(s);
 }
@@ -107,9 +139,10 @@ static void take_voices(train_crop_source *s, size_t recording, int64_t first_fr
     }
 }
 
-/* ---- the fundamental's phase ---- */
+/* ---- the harmonics' phases ---- */
 
-/* The phase that the source has without turns, at every sample of the crop: as the source itself goes. */
+/* The phase that the source has without turns, at every sample of the crop: as the source itself
+ * goes. */
 static void find_phase(train_crop_source *s) {
     const mel_convention *mel = &s->config->mel;
     int centre = mel_convention_first_centre(mel);
@@ -126,53 +159,63 @@ static void find_phase(train_crop_source *s) {
     }
 }
 
-/* The crop's first partial about the middles of its frames, against the source's: re, im. */
-static void demodulate(train_crop_source *s, const float *signal) {
-    const mel_convention *mel = &s->config->mel;
-    int64_t half = (int64_t)(WINDOW / 2 * mel->sample_rate),
-            centre = mel_convention_first_centre(mel);
-    int64_t count = (int64_t)s->frames * mel->hop;
-    for (int f = 0; f < s->frames; f++) {
-        int64_t middle = f * (int64_t)mel->hop + centre;
-        double re = 0, im = 0;
-        for (int64_t i = -half; i <= half; i++) {
-            if (middle + i < 0 || middle + i >= count) continue;
-            double y = signal[middle + i] * (1 + cos(M_PI * (double)i / ((double)half + 1)));
-            double angle = 2 * M_PI * s->phase[middle + i];
-            re += y * cos(angle);
-            im -= y * sin(angle);
-        }
-        s->middle[2 * f] = re;
-        s->middle[2 * f + 1] = im;
+/* y·e^{−ihφ} summed, and the phase h·φ turned on to the next harmonic. */
+static void add_up(const float *restrict base_re, const float *restrict base_im, float *restrict re,
+                   float *restrict im, int64_t n, float *sum) {
+    float real = 0, imaginary = 0;
+    for (int64_t i = 0; i < n; i++) {
+        float x = re[i] * base_re[i] + im[i] * base_im[i];
+        im[i] = im[i] * base_re[i] - re[i] * base_im[i];
+        re[i] = x;
+        real += re[i];
+        imaginary += im[i];
+    }
+    sum[0] = real;
+    sum[1] = imaginary;
+}
+
+/* Takes the phase off that the tract gives each harmonic. */
+static void undo_tract(train_crop_source *s, const float *frame, double f0,
+                       train_closure_frame *seen) {
+    mel_envelope_log(s->envelope, frame, s->log_envelope);
+    train_minimum_phase(s->transform, s->log_envelope, s->tract);
+    for (int h = 1; h <= seen->harmonics; h++) {
+        double bin = h * f0 * s->transform->size / s->config->mel.sample_rate;
+        int low = (int)bin;
+        double angle = s->tract[low] + (bin - low) * (s->tract[low + 1] - s->tract[low]);
+        float c = (float)cos(angle), i = (float)sin(angle), *part = &seen->part[2 * h - 2];
+        float re = part[0] * c + part[1] * i;
+        part[1] = part[1] * c - part[0] * i;
+        part[0] = re;
     }
 }
 
-/* Turns in cycles, continuous, smoothed by their neighbours as strong as those are; held where
- * nothing is voiced. */
-static void find_turns(train_crop_source *s) {
-    double last = 0;
-    bool known = false;
-    for (int f = 0; f < s->frames; f++) {
-        double re = 0, im = 0;
-        for (int g = f - 1; g <= f + 1; g++) {
-            if (g < 0 || g >= s->frames || !(s->voices[g + 1].voicing > 0)) continue;
-            double weight = g == f ? 2 : 1;
-            re += weight * s->middle[2 * g];
-            im += weight * s->middle[2 * g + 1];
-        }
-        if (s->voices[f + 1].voicing > 0 && (re != 0 || im != 0)) {
-            double turn = atan2(im, re) / (2 * M_PI);
-            last = turn + round(last - turn);
-            if (!known)
-                for (int g = 0; g <= f; g++) s->turn[g] = last;
-            known = true;
-        }
-        s->turn[f + 1] = last;
+/* The crop's harmonics about the middle of frame f, against the source's. */
+static void see_frame(train_crop_source *s, const float *signal, const float *mel_frame, int f) {
+    const mel_convention *mel = &s->config->mel;
+    train_closure_frame *seen = &s->seen[f];
+    const pitch_values *voice = &s->voices[f + 1];
+    double highest = TRAIN_CLOSURE_HIGHEST < mel->sample_rate / 2 - voice->f0
+                         ? TRAIN_CLOSURE_HIGHEST
+                         : mel->sample_rate / 2 - (double)voice->f0;
+    seen->harmonics = 0;
+    if (!(voice->voicing > 0) || !(voice->f0 > 0)) return;
+    int harmonics = (int)(highest / (double)voice->f0);
+    seen->harmonics = harmonics < TRAIN_CLOSURE_HARMONICS ? harmonics : TRAIN_CLOSURE_HARMONICS;
+    int64_t half = half_window(s), count = (int64_t)s->frames * mel->hop, n = 0;
+    int64_t middle = f * (int64_t)mel->hop + mel_convention_first_centre(mel);
+    for (int64_t i = -half; i <= half; i++) {
+        if (middle + i < 0 || middle + i >= count) continue;
+        double angle = 2 * M_PI * s->phase[middle + i];
+        s->cosine[n] = (float)cos(angle);
+        s->sine[n] = (float)sin(angle);
+        s->turning[0][n] = signal[middle + i] * s->window[i < 0 ? -i : i];
+        s->turning[1][n] = 0;
+        n++;
     }
-    if (!known)
-        for (int f = 0; f < s->frames + 2; f++) s->turn[f] = 0;
-    s->turn[0] = s->turn[1];
-    s->turn[s->frames + 1] = s->turn[s->frames];
+    for (int h = 1; h <= seen->harmonics; h++)
+        add_up(s->cosine, s->sine, s->turning[0], s->turning[1], n, &seen->part[2 * h - 2]);
+    undo_tract(s, mel_frame, (double)voice->f0, seen);
 }
 
 /* ---- rendering ---- */
@@ -190,15 +233,20 @@ static void run_source(train_crop_source *s, uint64_t seed, uint64_t index, floa
     memcpy(to, s->out + hop, (size_t)s->frames * hop * sizeof *to);
 }
 
-lull_status train_crop_source_render(train_crop_source *s, size_t recording, int64_t first_frame,
-                                     const float *signal, uint64_t seed, uint64_t index, float *to,
+lull_status train_crop_source_render(train_crop_source *s, const train_crop_place *place,
+                                     const float *mel, float *signal, float *to,
                                      lull_error *error) {
-    lull_status status = label(s, recording, error);
+    lull_status status = label(s, place->recording, error);
     if (status) return status;
-    take_voices(s, recording, first_frame);
+    take_voices(s, place->recording, place->first_frame);
     find_phase(s);
-    demodulate(s, signal);
-    find_turns(s);
-    run_source(s, seed, index, to);
+    for (int f = 0; f < s->frames; f++)
+        see_frame(s, signal, mel + (size_t)f * (size_t)s->config->mel.bands, f);
+    int sign = train_closures_find(s->closures, s->seen, s->turn + 1);
+    s->turn[0] = s->turn[1];
+    s->turn[s->frames + 1] = s->turn[s->frames];
+    size_t samples = (size_t)s->frames * (size_t)s->config->mel.hop;
+    for (size_t i = 0; sign < 0 && i < samples; i++) signal[i] = -signal[i];
+    run_source(s, place->seed, place->index, to);
     return LULL_OK;
 }

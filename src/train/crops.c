@@ -61,9 +61,10 @@ lull_status train_crops_new(const model_config *config, train_corpus *corpus,
     if (!crops->audio || !crops->frames || !crops->noise || !crops->scratch || !crops->gain ||
         !crops->segment)
         status = base_no_memory(error);
-    if (!status && config->source)
-        status = train_crop_source_new(config, corpus, options->frames, &crops->source, error);
     if (!status) status = mel_envelope_new(mel, config->tilt_hz, &crops->envelope, error);
+    if (!status && config->source)
+        status = train_crop_source_new(config, corpus, crops->envelope, options->frames,
+                                       &crops->source, error);
     if (!status) status = mel_frame_filter_new(mel, &crops->filter, error);
     if (!status) status = mel_analysis_new(mel, &crops->analysis, error);
     if (!status)
@@ -281,10 +282,12 @@ lull_status train_crops_render(train_crops *crops, const train_crop *crop, float
     return LULL_OK;
 }
 
-lull_status train_crops_source(train_crops *crops, const train_crop *crop, const float *signal,
-                               float *source, lull_error *error) {
-    return train_crop_source_render(crops->source, crop->recording, crop->first_frame, signal,
-                                    crops->options.seed, crop->index, source, error);
+lull_status train_crops_source(train_crops *crops, const train_crop *crop, const float *mel,
+                               float *signal, float *source, lull_error *error) {
+    const train_crop_place place = {crop->recording, crop->first_frame, crops->options.seed,
+                                    crop->index};
+    const float *own = mel + (size_t)crops->options.margin * (size_t)crops->config->mel.bands;
+    return train_crop_source_render(crops->source, &place, own, signal, source, error);
 }
 
 lull_status train_crops_mels(train_crops *crops, const train_crop *crop, float *exact,

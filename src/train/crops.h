@@ -54,9 +54,9 @@ lull_status train_crops_render(train_crops *crops, const train_crop *crop, float
                                float *mel, lull_error *error);
 
 /* For a network that takes the pitch source: the crop's, as train_crop_source_render has it.
- * signal: what train_crops_render gave. */
-lull_status train_crops_source(train_crops *crops, const train_crop *crop, const float *signal,
-                               float *source, lull_error *error);
+ * signal, mel: what train_crops_render gave; the signal may come back negated. */
+lull_status train_crops_source(train_crops *crops, const train_crop *crop, const float *mel,
+                               float *signal, float *source, lull_error *error);
 
 /* For the postnet: the crop's mel, frames × bands, as the recording has it and degraded. */
 lull_status train_crops_mels(train_crops *crops, const train_crop *crop, float *exact,

@@ -25,9 +25,9 @@ static lull_status make(const char *path, lull_error *error) {
 }
 
 /* What a killed run was about to write: ".NAME.XXXXXX" beside NAME. */
-static void remove_unfinished(const char *folder) {
+static lull_status remove_unfinished(const char *folder, lull_error *error) {
     base_folder entries;
-    base_folder_list(folder, &entries, NULL);
+    const lull_status status = base_folder_list(folder, &entries, error);
     for (size_t k = 0; k < entries.count; k++) {
         static const char *const endings[] = {".json", ".png", ".safetensors", ".txt", ".wav"};
         const char *name = entries.names[k];
@@ -42,6 +42,7 @@ static void remove_unfinished(const char *folder) {
         }
     }
     base_folder_free(&entries);
+    return status;
 }
 
 /* ---- the lock ----------------------------------------------------------------------------- */
@@ -109,25 +110,24 @@ void train_folder_close(train_folder *folder) {
 lull_status train_folder_open(const char *path, bool resume, train_folder *folder,
                               lull_error *error) {
     char checkpoints[TRAIN_FOLDER_PATH], samples[TRAIN_FOLDER_PATH], log[TRAIN_FOLDER_PATH];
+    bool exists = false;
     *folder = (train_folder){path, -1};
     train_folder_file(path, "checkpoints", checkpoints);
     train_folder_file(path, "samples", samples);
     train_folder_file(path, "log.jsonl", log);
     lull_status status = make(path, error);
     if (!status) status = lock(folder, error);
-    if (!status && !resume && (train_checkpoint_exists(path) || access(log, F_OK) == 0))
+    if (!status && !resume) status = train_checkpoint_exists(path, &exists, error);
+    if (!status && !resume && (exists || access(log, F_OK) == 0))
         status = base_fail(
             error, LULL_INVALID,
             "%s already holds a run: continue it with --resume %s, or name another folder", path,
             path);
     if (!status) status = make(checkpoints, error);
     if (!status) status = make(samples, error);
-    if (status) {
-        train_folder_close(folder);
-        return status;
-    }
-    remove_unfinished(path);
-    remove_unfinished(samples);
-    remove_unfinished(checkpoints);
-    return LULL_OK;
+    if (!status) status = remove_unfinished(path, error);
+    if (!status) status = remove_unfinished(samples, error);
+    if (!status) status = remove_unfinished(checkpoints, error);
+    if (status) train_folder_close(folder);
+    return status;
 }

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "nn/openblas.h"
+#include "gradient/openblas.h"
 
 enum { ITERATIONS = 5 };
 
@@ -67,17 +67,17 @@ void train_muon_orthogonalize(float *matrix, int rows, int columns, float *scrat
     for (size_t i = 0; i < count; i++) matrix[i] *= scale;
     for (int i = 0; i < ITERATIONS; i++) {
         bool tall = rows > columns;
-        nn_openblas_product(tall, !tall, small, small, tall ? rows : columns, 1.0f, x, columns, x,
+        gradient_openblas_product(tall, !tall, small, small, tall ? rows : columns, 1.0f, x, columns, x,
                             columns, 0.0f, gram, small);
         memcpy(polynomial, gram, square * sizeof *gram);
-        nn_openblas_product(false, false, small, small, small, C, gram, small, gram, small, B,
+        gradient_openblas_product(false, false, small, small, small, C, gram, small, gram, small, B,
                             polynomial, small);
         memcpy(y, x, count * sizeof *x);
         if (tall)
-            nn_openblas_product(false, false, rows, columns, columns, 1.0f, x, columns, polynomial,
+            gradient_openblas_product(false, false, rows, columns, columns, 1.0f, x, columns, polynomial,
                                 small, A, y, columns);
         else
-            nn_openblas_product(false, false, rows, columns, rows, 1.0f, polynomial, small, x,
+            gradient_openblas_product(false, false, rows, columns, rows, 1.0f, polynomial, small, x,
                                 columns, A, y, columns);
         float *old = x;
         x = y;
@@ -89,7 +89,7 @@ void train_muon_orthogonalize(float *matrix, int rows, int columns, float *scrat
 lull_status train_muon_new(const model_parameters *shape, thread_pool *pool, train_muon **result,
                            lull_error *error) {
     *result = NULL;
-    lull_status status = nn_openblas_open(error);
+    lull_status status = gradient_openblas_open(error);
     if (status) return status;
     train_muon *muon = base_alloc(1, sizeof *muon);
     if (muon == NULL) return base_no_memory(error);

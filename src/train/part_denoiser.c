@@ -72,16 +72,15 @@ static lull_status fill(train_crops *crops, const model_config *config,
         float *x = batch->x + (size_t)i * samples, *target = batch->target + (size_t)i * samples;
         train_crop crop;
         train_crops_choose(crops, index, &crop);
-        lull_status status =
-            train_crops_render(crops, &crop, x, batch->mel + (size_t)i * batch->sizes.mel, error);
+        float *mel = batch->mel + (size_t)i * batch->sizes.mel;
+        lull_status status = train_crops_render(crops, &crop, x, mel, error);
+        if (!status && config->source)
+            status = train_crops_source(crops, &crop, mel, x,
+                                        batch->source + (size_t)i * batch->sizes.source, error);
         if (status) return status;
         double q = (place->offset + i + random_uniform(settings->seed, STREAM_TIME, index)) /
                    place->strata;
         batch->t[i] = train_time(&config->schedule, (train_density)settings->density, q);
-        if (config->source)
-            status =
-                train_crops_source(crops, &crop, x, batch->source + (size_t)i * samples, error);
-        if (status) return status;
         random_normal(settings->seed, STREAM_NOISE, index * samples, target, samples);
         mix(config, batch->t[i], x, target, samples);
     }

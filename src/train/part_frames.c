@@ -1,46 +1,21 @@
 /* Training the networks over frames, of the pitch and of the bandwidth: crops seen in many mel
- * conventions, and what is true of their voice or of the sound above them. */
+ * conventions, and what is true of their voice, or of the sound above them. */
 #include <math.h>
 #include <stdio.h>
 
-#include "base/error.h"
-#include "base/memory.h"
-#include "gradient/frame_network.h"
 #include "mel/frame_features.h"
 #include "train/bandwidth_target.h"
-#include "train/part.h"
+#include "train/part_stack.h"
 #include "train/pitch_target.h"
 
-/* Its crops are labelled at this rate, which reaches as far as the bands of its features, and in the
- * mean their frames are about so far apart. */
+/* Their targets are measured at this rate, which reaches as far as the features, and in the mean
+ * their frames are about so far apart. */
 enum { RATE = 24000 };
 static const double HOP_SECONDS = 0.010;
 
-/* What the two differ in. */
-typedef struct frames_kind {
-    train_frame_target target;
-    frame_shape (*shape)(const model_config *config);
-    model_role role;
-    double (*loss)(const float *outputs, const float *targets, int frames, float *gradient);
-} frames_kind;
-
-static const frames_kind *kind_of(const train_settings *settings) {
-    static const frames_kind pitch = {TRAIN_FRAME_PITCH, frame_shape_pitch, MODEL_PITCH_CONVOLUTION,
-                                      train_pitch_loss};
-    static const frames_kind above = {TRAIN_FRAME_BANDWIDTH, frame_shape_bandwidth,
-                                      MODEL_BANDWIDTH_CONVOLUTION, train_bandwidth_loss};
-    return settings->part == TRAIN_BANDWIDTH ? &above : &pitch;
+static train_frame_target target_of(const train_settings *settings) {
+    return settings->part == TRAIN_BANDWIDTH ? TRAIN_FRAME_BANDWIDTH : TRAIN_FRAME_PITCH;
 }
-
-typedef struct frames_part {
-    const train_settings *settings;
-    const frames_kind *kind;
-    gradient_frame_network *engine;
-    double *losses;
-    /* The run at hand. */
-    const train_batch *batch;
-    float scale;
-} frames_part;
 
 static int rate(const model_config *config) {
     (void)config;
@@ -64,7 +39,7 @@ static lull_status new_crops(const model_config *config, const train_settings *s
                              train_crops **crops, lull_error *error) {
     (void)config;
     const train_frame_options of_frames = {
-        .target = kind_of(settings)->target,
+        .target = target_of(settings),
         .seed = options->seed,
         .frames = options->frames,
         .drawn = settings->conventions,
@@ -75,15 +50,10 @@ static lull_status new_crops(const model_config *config, const train_settings *s
     return train_crops_new_frames(corpus, &of_frames, crops, error);
 }
 
-static int margin(const model_config *config) {
-    (void)config;
-    return 0;
-}
-
 static train_batch_sizes sizes(const model_config *config, const train_settings *settings) {
     (void)config;
     const size_t frames = (size_t)settings->crop_frames;
-    const size_t outputs = (size_t)train_frame_outputs(kind_of(settings)->target);
+    const size_t outputs = (size_t)train_frame_outputs(target_of(settings));
     return (train_batch_sizes){.target = frames * outputs, .mel = frames * MEL_FEATURES};
 }
 
@@ -100,55 +70,25 @@ static lull_status fill(train_crops *crops, const model_config *config,
     return status;
 }
 
-static double crop_loss(void *context, int crop, const float *outputs, float *gradient) {
-    const frames_part *p = context;
-    const size_t n = p->batch->sizes.target;
-    const double loss = p->kind->loss(outputs, p->batch->target + (size_t)crop * n,
-                                      p->settings->crop_frames, gradient);
-    for (size_t i = 0; i < n; i++) gradient[i] *= p->scale;
-    return loss;
+static double pitch_loss(const train_settings *settings, const float *outputs, const float *target,
+                         size_t n, float *gradient) {
+    (void)n;
+    return train_pitch_loss(outputs, target, settings->crop_frames, gradient);
 }
 
-static void destroy(void *engine) {
-    frames_part *p = engine;
-    if (p == NULL) return;
-    gradient_frame_network_free(p->engine);
-    base_free(p->losses);
-    base_free(p);
+static double bandwidth_loss(const train_settings *settings, const float *outputs,
+                             const float *target, size_t n, float *gradient) {
+    (void)n;
+    return train_bandwidth_loss(outputs, target, settings->crop_frames, gradient);
 }
 
 static lull_status create(const model_config *config, const train_settings *settings,
                           thread_pool *pool, void **engine, lull_error *error) {
-    frames_part *p = base_alloc(1, sizeof *p);
-    *engine = p;
-    if (p == NULL) return base_no_memory(error);
-    p->settings = settings;
-    p->kind = kind_of(settings);
-    p->losses = base_alloc((size_t)settings->batch, sizeof *p->losses);
-    if (!p->losses) return base_no_memory(error);
-    const frame_shape shape = p->kind->shape(config);
-    return gradient_frame_network_new(config, &shape, p->kind->role, settings->batch,
-                                      settings->crop_frames, pool, &p->engine, error);
-}
-
-static double run(void *engine, const model_parameters *weights, const train_batch *batch,
-                  float scale, float *gradient) {
-    frames_part *p = engine;
-    double sum = 0.0;
-    p->batch = batch;
-    p->scale = scale;
-    gradient_frame_network_run(p->engine, weights, batch->crops, batch->mel, crop_loss, p,
-                               p->losses, gradient);
-    for (int i = 0; i < batch->crops; i++) sum += p->losses[i];
-    return sum;
-}
-
-static double flops(const void *engine) {
-    return gradient_frame_network_flops(((const frames_part *)engine)->engine);
-}
-
-static size_t bytes(const void *engine) {
-    return gradient_frame_network_bytes(((const frames_part *)engine)->engine);
+    const bool above = target_of(settings) == TRAIN_FRAME_BANDWIDTH;
+    const model_frame_stack_shape shape =
+        above ? bandwidth_shape(config) : pitch_network_shape(config);
+    return train_part_stack_new(&shape, config, settings, pool, above ? bandwidth_loss : pitch_loss,
+                                engine, error);
 }
 
 static void describe_pitch(const model_config *config, char *line, size_t size) {
@@ -168,8 +108,9 @@ static void describe_bandwidth(const model_config *config, char *line, size_t si
 #define OF_FRAMES(which, describes)                                                                \
     {                                                                                              \
         .part = which, .rate = rate, .least_samples = least_samples, .crop_seconds = crop_seconds, \
-        .new_crops = new_crops, .margin = margin, .sizes = sizes, .fill = fill, .create = create,  \
-        .destroy = destroy, .run = run, .flops = flops, .bytes = bytes, .describe = describes      \
+        .new_crops = new_crops, .margin = train_part_stack_margin, .sizes = sizes, .fill = fill,   \
+        .create = create, .destroy = train_part_stack_free, .run = train_part_stack_run,           \
+        .flops = train_part_stack_flops, .bytes = train_part_stack_bytes, .describe = describes    \
     }
 
 const train_part train_part_pitch = OF_FRAMES(MODEL_PITCH, describe_pitch);

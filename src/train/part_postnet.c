@@ -2,24 +2,8 @@
  * were. */
 #include <stdio.h>
 
-#include "base/error.h"
-#include "base/memory.h"
-#include "gradient/postnet.h"
-#include "train/part.h"
-
-typedef struct postnet_part {
-    const train_settings *settings;
-    gradient_postnet *engine;
-    double *losses;
-    /* The run at hand. */
-    const train_batch *batch;
-    float scale;
-} postnet_part;
-
-static int margin(const model_config *config) {
-    (void)config;
-    return 0;
-}
+#include "model/postnet.h"
+#include "train/part_stack.h"
 
 static train_batch_sizes sizes(const model_config *config, const train_settings *settings) {
     size_t points = (size_t)settings->crop_frames * (size_t)config->mel.bands;
@@ -42,53 +26,10 @@ static lull_status fill(train_crops *crops, const model_config *config,
     return status;
 }
 
-static double crop_loss(void *context, int crop, const float *mended, float *gradient) {
-    const postnet_part *p = context;
-    size_t n = p->batch->sizes.target;
-    double loss =
-        train_part_loss(p->settings, mended, p->batch->target + (size_t)crop * n, n, gradient);
-    for (size_t i = 0; i < n; i++) gradient[i] *= p->scale;
-    return loss;
-}
-
-static void destroy(void *engine) {
-    postnet_part *p = engine;
-    if (p == NULL) return;
-    gradient_postnet_free(p->engine);
-    base_free(p->losses);
-    base_free(p);
-}
-
 static lull_status create(const model_config *config, const train_settings *settings,
                           thread_pool *pool, void **engine, lull_error *error) {
-    postnet_part *p = base_alloc(1, sizeof *p);
-    *engine = p;
-    if (p == NULL) return base_no_memory(error);
-    p->settings = settings;
-    p->losses = base_alloc((size_t)settings->batch, sizeof *p->losses);
-    if (!p->losses) return base_no_memory(error);
-    return gradient_postnet_new(config, settings->batch, settings->crop_frames, pool, &p->engine,
-                                error);
-}
-
-static double run(void *engine, const model_parameters *weights, const train_batch *batch,
-                  float scale, float *gradient) {
-    postnet_part *p = engine;
-    double sum = 0.0;
-    p->batch = batch;
-    p->scale = scale;
-    gradient_postnet_run(p->engine, weights, batch->crops, batch->mel, crop_loss, p, p->losses,
-                         gradient);
-    for (int i = 0; i < batch->crops; i++) sum += p->losses[i];
-    return sum;
-}
-
-static double flops(const void *engine) {
-    return gradient_postnet_flops(((const postnet_part *)engine)->engine);
-}
-
-static size_t bytes(const void *engine) {
-    return gradient_postnet_bytes(((const postnet_part *)engine)->engine);
+    const model_frame_stack_shape shape = postnet_shape(config);
+    return train_part_stack_new(&shape, config, settings, pool, train_part_loss, engine, error);
 }
 
 static void describe(const model_config *config, char *line, size_t size) {
@@ -104,13 +45,13 @@ const train_part train_part_postnet = {
     .least_samples = train_part_crop_samples,
     .crop_seconds = train_part_crop_seconds,
     .new_crops = train_part_crops,
-    .margin = margin,
+    .margin = train_part_stack_margin,
     .sizes = sizes,
     .fill = fill,
     .create = create,
-    .destroy = destroy,
-    .run = run,
-    .flops = flops,
-    .bytes = bytes,
+    .destroy = train_part_stack_free,
+    .run = train_part_stack_run,
+    .flops = train_part_stack_flops,
+    .bytes = train_part_stack_bytes,
     .describe = describe,
 };

@@ -119,7 +119,6 @@ static bool run(void *context) {
 }
 
 const vocoder_part_kind vocoder_conditioner_part = {.name = "conditioner",
-                                                    .side = true,
                                                     .bytes = bytes,
                                                     .allocate = allocate,
                                                     .plan = plan,

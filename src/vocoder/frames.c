@@ -12,7 +12,7 @@ int vocoder_frames_look_ahead(const vocoder_frames *f) {
 
 void vocoder_frames_init(vocoder_frames *f, const mel_convention *convention,
                          const model_config *config, const model_parameters *parameters,
-                         size_t queued, size_t capacity) {
+                         bool pitched, size_t queued, size_t capacity) {
     f->config = config;
     f->parameters = parameters;
     f->convention = convention;
@@ -22,6 +22,9 @@ void vocoder_frames_init(vocoder_frames *f, const mel_convention *convention,
     /* The first frame leaves the queue together with those that the postnet looks ahead. */
     size_t least = (size_t)vocoder_frames_look_ahead(f) + 1;
     f->queue_capacity = queued < least ? least : queued;
+    f->came.width = f->out.width + pitched;
+    f->came.capacity = capacity + least;
+    vocoder_rows_read_by(&f->came, &f->out.end);
 }
 
 /* Whether the postnet reads them as frames of another convention. */
@@ -31,15 +34,14 @@ static bool are_read(const vocoder_frames *f) {
 
 static uint64_t bytes(const void *context) {
     const vocoder_frames *f = context;
-    uint64_t sum = frame_queue_bytes(f->queue_capacity, (int)f->out.width);
+    uint64_t sum = frame_queue_bytes(f->queue_capacity, (int)f->came.width);
     if (f->config) sum += postnet_bytes(f->config);
     if (are_read(f)) {
         uint64_t kept = (uint64_t)vocoder_frames_look_ahead(f) + 2;
-        uint64_t bands = f->out.width + (uint64_t)f->config->mel.bands;
-        sum = base_memory_add(sum, kept * bands, sizeof *f->came);
+        sum = base_memory_add(sum, kept * (uint64_t)f->config->mel.bands, sizeof *f->read);
         sum += mel_reader_bytes(f->convention, &f->config->mel);
     }
-    return base_memory_add(sum, f->out.width, sizeof *f->fresh) + vocoder_rows_bytes(&f->out);
+    return sum + vocoder_rows_bytes(&f->came) + vocoder_rows_bytes(&f->out);
 }
 
 static lull_status allocate_reader(vocoder_frames *f, lull_error *error) {
@@ -48,46 +50,44 @@ static lull_status allocate_reader(vocoder_frames *f, lull_error *error) {
     if (status) return status;
     f->bands = (size_t)f->config->mel.bands;
     f->kept = (size_t)vocoder_frames_look_ahead(f) + 1;
-    f->came = base_alloc(f->kept * f->out.width, sizeof *f->came);
     f->read = base_alloc(f->kept * f->bands, sizeof *f->read);
     f->mended = base_alloc(f->bands, sizeof *f->mended);
-    return f->came && f->read && f->mended ? LULL_OK : base_no_memory(error);
+    return f->read && f->mended ? LULL_OK : base_no_memory(error);
 }
 
 static lull_status allocate(void *context, lull_error *error) {
     vocoder_frames *f = context;
-    lull_status status = frame_queue_new(f->queue_capacity, (int)f->out.width, &f->queue, error);
+    lull_status status = frame_queue_new(f->queue_capacity, (int)f->came.width, &f->queue, error);
     if (!status && f->config) status = postnet_new(f->config, f->parameters, &f->postnet, error);
     if (!status && are_read(f)) status = allocate_reader(f, error);
     if (status) return status;
-    f->fresh = base_alloc(f->out.width, sizeof *f->fresh);
-    return f->fresh && vocoder_rows_allocate(&f->out) ? LULL_OK : base_no_memory(error);
+    bool made = vocoder_rows_allocate(&f->came) && vocoder_rows_allocate(&f->out);
+    return made ? LULL_OK : base_no_memory(error);
 }
 
 static void clear(void *context) {
     vocoder_frames *f = context;
     frame_queue_free(f->queue);
-    postnet_free(f->postnet);
+    model_frame_stack_free(f->postnet);
     mel_reader_free(f->reader);
-    base_free(f->came);
     base_free(f->read);
     base_free(f->mended);
-    base_free(f->fresh);
+    base_free(f->came.data);
     base_free(f->out.data);
 }
 
 static void reset(void *context) {
     vocoder_frames *f = context;
     frame_queue_reset(f->queue);
-    if (f->postnet) postnet_reset(f->postnet);
-    f->pushed = 0;
+    if (f->postnet) model_frame_stack_reset(f->postnet);
+    vocoder_rows_reset(&f->came);
     vocoder_rows_reset(&f->out);
 }
 
 static void reach(const void *context, vocoder_reach *to) {
     const vocoder_frames *f = context;
     uint64_t ahead = (uint64_t)vocoder_frames_look_ahead(f);
-    to->frames = to->frames > ahead ? to->frames - ahead : 0;
+    to->frames = to->came > ahead ? to->came - ahead : 0;
     to->samples = to->frames * (uint64_t)f->hop;
 }
 
@@ -97,46 +97,53 @@ static size_t plan(void *context, size_t most) {
     if (f->out.ended) return 0;
     /* Whether more can follow is asked before how much is there, so that the two fit together. */
     bool finished = frame_queue_finished(f->queue);
-    uint64_t pushed = frame_queue_pushed(f->queue);
-    uint64_t behind = f->out.end + (finished ? 0 : (uint64_t)vocoder_frames_look_ahead(f));
+    uint64_t pushed = frame_queue_pushed(f->queue), ahead = (uint64_t)vocoder_frames_look_ahead(f);
+    uint64_t behind = f->out.end + (finished ? 0 : ahead);
     uint64_t waiting = pushed > behind ? pushed - behind : 0;
-    if (finished && waiting == 0) f->out.ended = true;
+    if (finished && waiting == 0) f->out.ended = f->came.ended = true;
     uint64_t room = vocoder_rows_room(&f->out);
+    if (waiting > room) waiting = room;
+    /* What comes in for them is looked ahead, and some of it is there already. */
+    room = vocoder_rows_room(&f->came) + (f->came.end - f->out.end);
+    room = room > ahead ? room - ahead : 0;
     if (waiting > room) waiting = room;
     if (waiting > most / (size_t)f->hop) waiting = most / (size_t)f->hop;
     f->todo = (int)waiting;
     return (size_t)f->todo * (size_t)f->hop;
 }
 
-/* The same for frames that the postnet reads as another convention's: what it changes is read back.
- */
-static void mend_read(vocoder_frames *f, float *frame) {
-    size_t width = f->out.width, slot = (size_t)((f->out.end - 1) % f->kept);
-    for (bool out = false; !out;) {
-        size_t at = (size_t)(f->pushed % f->kept);
-        float *came = f->came + at * width, *read = f->read + at * f->bands;
-        bool more = frame_queue_pop(f->queue, came);
-        if (more) mel_reader_run(f->reader, came, read);
-        out = postnet_push(f->postnet, more ? read : NULL, f->mended);
-        f->pushed += more;
-    }
-    memcpy(frame, f->came + slot * width, width * sizeof *frame);
-    mel_reader_apply(f->reader, f->read + slot * f->bands, f->mended, frame);
+/* The next frame out of the queue, NULL behind the last one. */
+static const float *pop(vocoder_frames *f) {
+    float *frame = vocoder_rows_at(&f->came, f->came.end);
+    if (!frame_queue_pop(f->queue, frame)) return NULL;
+    f->came.end++;
+    return frame;
+}
+
+/* The same as the postnet reads it. */
+static const float *pop_to_mend(vocoder_frames *f) {
+    const float *frame = pop(f);
+    if (!frame || !f->reader) return frame;
+    float *read = f->read + (size_t)((f->came.end - 1) % f->kept) * f->bands;
+    mel_reader_run(f->reader, frame, read);
+    return read;
 }
 
 /* The next frame, out of the queue and through the postnet. What was planned is there: behind the
  * last frame of the queue its end has come. */
 static bool take(vocoder_frames *f) {
-    float *frame = vocoder_rows_at(&f->out, f->out.end++);
-    if (!f->postnet) {
-        frame_queue_pop(f->queue, frame);
-        return true;
-    }
-    if (f->reader) mend_read(f, frame);
-    for (bool out = f->reader != NULL; !out;) {
-        bool more = frame_queue_pop(f->queue, f->fresh);
-        out = postnet_push(f->postnet, more ? f->fresh : NULL, frame);
-    }
+    float *frame = vocoder_rows_at(&f->out, f->out.end);
+    if (!f->postnet)
+        pop(f);
+    else
+        while (!model_frame_stack_push(f->postnet, pop_to_mend(f), f->reader ? f->mended : frame))
+            continue;
+    if (!f->postnet || f->reader)
+        memcpy(frame, vocoder_rows_at(&f->came, f->out.end), f->out.width * sizeof *frame);
+    if (f->reader)
+        mel_reader_apply(f->reader, f->read + (size_t)(f->out.end % f->kept) * f->bands, f->mended,
+                         frame);
+    f->out.end++;
     bool finite = true;
     for (size_t b = 0; b < f->out.width; b++) finite = finite && isfinite(frame[b]);
     return finite;

@@ -1,5 +1,5 @@
 /* The first part: takes mel frames out of the queue, sends them through the postnet where there is
- * one, and keeps them for the parts that read mels. */
+ * one, and keeps both kinds for the parts that read them. */
 #ifndef VOCODER_FRAMES_H
 #define VOCODER_FRAMES_H
 
@@ -17,14 +17,13 @@ typedef struct vocoder_frames {
     int hop;
 
     frame_queue *queue;
-    postnet *postnet;
-    float *fresh;
-    /* Frames in another convention than the model's: the last look-ahead + 1 of them, as they came
-     * and as the postnet read them. reader NULL: there are none. */
+    vocoder_rows came; /* frames as they were pushed; where pitches are, the pitch behind each */
+    model_frame_stack *postnet;
+    /* Frames in another convention than the model's: the last look-ahead + 1 of them as the postnet
+     * reads them. reader NULL: there are none. */
     mel_reader *reader;
-    float *came, *read, *mended;
+    float *read, *mended;
     size_t bands, kept;
-    uint64_t pushed;
     vocoder_rows out; /* mel frames */
 
     int todo; /* of this tick: frames */
@@ -32,11 +31,12 @@ typedef struct vocoder_frames {
 
 extern const vocoder_part_kind vocoder_frames_part;
 
-/* convention: of the frames, borrowed. config and parameters: of the postnet, NULL when there is none. queued: frames that push may run
- * ahead of pull; more where the postnet has to see more. capacity: of the ring of frames. */
+/* convention: of the frames, borrowed. config and parameters: of the postnet, NULL when there is
+ * none. pitched: behind every frame in the queue stands its pitch. queued: frames that push may run
+ * ahead of pull; more where the postnet has to see more. capacity: of the rings of frames. */
 void vocoder_frames_init(vocoder_frames *f, const mel_convention *convention,
                          const model_config *config, const model_parameters *parameters,
-                         size_t queued, size_t capacity);
+                         bool pitched, size_t queued, size_t capacity);
 
 /* Frames by which the postnet runs behind the queue. */
 int vocoder_frames_look_ahead(const vocoder_frames *f);

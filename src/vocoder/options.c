@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "model/convention_text.h"
-#include "vocoder/vocoder.h"
 
 #include <math.h>
 #include <string.h>
@@ -61,6 +60,9 @@ static lull_status check(const lull_options *o, lull_error *error) {
         status = check_range("queue_frames", (double)o->queue_frames, 0, VOCODER_MAX_QUEUE, error);
     if (!status) status = check_range("pull_work", o->pull_work, 0, VOCODER_MAX_PULL_WORK, error);
     if (!status) status = check_range("unchecked", o->unchecked, 0, 1, error);
+    if (!status) status = check_range("source", (int)o->source, 0, LULL_SOURCE_PITCH, error);
+    if (!status) status = check_range("crossover", o->crossover, 0, 1e6, error);
+    if (!status) status = check_range("transpose", o->transpose, -24, 24, error);
     return status;
 }
 
@@ -97,6 +99,31 @@ static void fill_from_model(const model_config *c, lull_options *o) {
     if (o->postnet < 0) o->postnet = settings.postnet;
 }
 
+/* Which source, and whether there is what it needs. */
+static lull_status resolve_source(const model_config *config, lull_options *o, lull_error *error) {
+    const model_config *pitch = o->pitch_model ? &o->pitch_model->config : config;
+    bool can = pitch && pitch->pitch_channels > 0 && (!config || config->whitened);
+    if (o->source == LULL_SOURCE_DEFAULT) {
+        bool wanted = config && config->pitch_channels > 0 && !config->source
+                          ? config->voiced
+                          : o->pitch_model != NULL || (config && config->source);
+        o->source = can && wanted ? LULL_SOURCE_PITCH : LULL_SOURCE_NOISE;
+    }
+    if (o->crossover == 0)
+        o->crossover = config && config->crossover_hz > 0 ? (float)config->crossover_hz
+                                                          : VOCODER_DEFAULT_CROSSOVER;
+    if (o->source != LULL_SOURCE_PITCH || can) return LULL_OK;
+    if (config && !config->whitened)
+        return base_fail(error, LULL_UNSUPPORTED,
+                         "%s works on plain samples; the pitch source stands beside models that "
+                         "work on the whitened waveform",
+                         config->name);
+    return base_fail(error, LULL_UNSUPPORTED,
+                     "%s has no pitch network, which the pitch source asks: give one as "
+                     "pitch_model; 'lull train --part pitch' makes one",
+                     pitch ? pitch->name : "no model is given, so it");
+}
+
 lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,
                                     lull_options *resolved, lull_error *error) {
     lull_status status = copy_given(given, resolved, error);
@@ -107,6 +134,8 @@ lull_status vocoder_resolve_options(const lull_options *given, const model_confi
         return base_fail(error, LULL_UNSUPPORTED,
                          "the model has no postnet; 'lull train --part postnet' adds one");
     if (resolved->postnet < 0) resolved->postnet = 0;
+    status = resolve_source(config, resolved, error);
+    if (status) return status;
     if (resolved->refine < 0) resolved->refine = VOCODER_NOISE_REFINE;
     if (resolved->refine_window < 0) resolved->refine_window = VOCODER_NOISE_REFINE_WINDOW;
     if (resolved->refine_momentum < 0) resolved->refine_momentum = VOCODER_NOISE_REFINE_MOMENTUM;

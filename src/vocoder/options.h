@@ -9,11 +9,16 @@ enum {
     VOCODER_MAX_REFINE = MODEL_MAX_REFINE,
     VOCODER_MAX_WINDOW = MODEL_MAX_WINDOW,
     VOCODER_MAX_THREADS = 64,
+    VOCODER_DEFAULT_CROSSOVER = 2500, /* Hz */
     VOCODER_DEFAULT_QUEUE = 1024,
     VOCODER_MAX_QUEUE = 1 << 24,
     VOCODER_MAX_PULL_WORK = 1 << 30,
     VOCODER_DEFAULT_MEMORY = 1 << 30 /* bytes */
 };
+
+/* Iterations, window and momentum of the mel consistency where there is no model to say so. */
+enum { VOCODER_NOISE_REFINE = 32, VOCODER_NOISE_REFINE_WINDOW = 6 };
+#define VOCODER_NOISE_REFINE_MOMENTUM 0.9f
 
 /* *resolved gets every value that was left to the model. config NULL: no network. given may be
  * NULL. */

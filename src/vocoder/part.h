@@ -18,18 +18,19 @@
 /* What n pushed frames have made possible before the utterance ends, as it is known where the path
  * has come to. */
 typedef struct vocoder_reach {
-    uint64_t frames;  /* out of the queue and through the postnet */
+    uint64_t came;    /* out of the queue */
+    uint64_t frames;  /* and through the postnet */
+    uint64_t voices;  /* of frames */
+    uint64_t source;  /* samples of the pitch source */
     uint64_t rows;    /* of conditioning */
     uint64_t samples; /* of the signal: of those that the frames span, then of each line in turn */
-    uint64_t waited;  /* samples that this part held back only because a side part (below) had not
-                         come farther */
+    uint64_t waited;  /* samples that this part held back only because another one had not come
+                         farther: … */
+    const struct vocoder_part_kind *on; /* … this one, whose latency they are */
 } vocoder_reach;
 
 typedef struct vocoder_part_kind {
     const char *name; /* as the latency names it */
-    /* On a side path: makes what a later part needs beside the signal. What that one waits for it
-     * is counted as this one's latency. */
-    bool side;
     /* Bytes that allocate takes, at most. NULL: none. */
     uint64_t (*bytes)(const void *context);
     lull_status (*allocate)(void *context, lull_error *error);

@@ -15,7 +15,7 @@ enum {
 };
 
 /* Parts beside the steps. */
-enum { OTHER_PARTS = 4 };
+enum { OTHER_PARTS = 7 };
 
 static size_t block_samples(const vocoder_path *p) {
     return p->model ? (size_t)p->block * (size_t)p->model->config.patch : NO_NETWORK_BLOCK;
@@ -27,11 +27,6 @@ static bool in_bf16(const vocoder_path *p) {
 
 static lull_status init_network(vocoder_path *p, lull_error *error) {
     const model_config *config = &p->model->config;
-    if (config->source)
-        return base_fail(error, LULL_INVALID,
-                         "%s: the network wants the pitch source beside the "
-                         "signal, which this engine cannot give it",
-                         config->name);
     lull_status status =
         diffusion_plan_new(p->options.sampler, config->objective, &config->schedule,
                            p->options.steps, p->options.eta, &p->plan, error);
@@ -60,12 +55,37 @@ static size_t span(const vocoder_path *p) {
     return (size_t)p->steps * between + 2 * block_samples(p) + (size_t)p->convention.n_fft;
 }
 
+/* Whether the network reads the source, or noise in its place. */
+static bool beside_network(const vocoder_path *p) {
+    return p->model && p->model->config.source;
+}
+
+static bool crosses_below(const vocoder_path *p) {
+    return p->options.crossover < (float)p->convention.sample_rate / 2;
+}
+
+/* Whose pitch network is asked; NULL: the source is noise. */
+static const lull_model *pitch_model(const vocoder_path *p) {
+    if (p->options.source != LULL_SOURCE_PITCH) return NULL;
+    if (p->model && !crosses_below(p) && !beside_network(p)) return NULL;
+    return p->options.pitch_model ? p->options.pitch_model : p->model;
+}
+
+static bool has_crossover(const vocoder_path *p) {
+    return p->steps > 0 && crosses_below(p) && pitch_model(p);
+}
+
 /* The parts that work with mel frames. */
 static void init_frame_parts(vocoder_path *p) {
     const model_config *mended = p->options.postnet > 0 ? &p->model->config : NULL;
+    const lull_model *pitch = pitch_model(p);
     size_t capacity = span(p) / (size_t)p->convention.hop + 8;
+    if (pitch) capacity += (size_t)pitch->config.pitch_look_ahead + 2;
     vocoder_frames_init(&p->frames, &p->convention, mended, mended ? p->model->parameters : NULL,
-                        p->options.queue_frames, capacity);
+                        pitch != NULL, p->options.queue_frames, capacity);
+    if (pitch)
+        vocoder_voices_init(&p->voices, &pitch->config, pitch->parameters, &p->convention,
+                            p->options.transpose, &p->frames.came, capacity);
     if (p->model)
         vocoder_conditioner_init(&p->conditioner, &p->model->config, in_bf16(p), &p->convention,
                                  &p->frames.out, capacity);
@@ -83,6 +103,13 @@ static lull_status init_lines(vocoder_path *p, lull_error *error) {
         p->lines[k].capacity = kept + LINE_BLOCKS * block_samples(p);
         if (carry) p->carries[k].capacity = p->lines[k].capacity;
     }
+    if (has_crossover(p)) {
+        p->crossed.capacity = p->lines[p->steps].capacity;
+        p->lines[p->steps].capacity +=
+            2 * (size_t)vocoder_crossover_half(p->convention.sample_rate);
+    }
+    /* It has to hold what the network keeps back. */
+    if (p->steps && pitch_model(p)) p->source.capacity = span(p) + p->lines[p->steps].capacity;
     return LULL_OK;
 }
 
@@ -91,6 +118,10 @@ static void init_output(vocoder_path *p) {
     vocoder_output_init(&p->output, &p->convention, config ? config->whitened : true,
                         config ? config->tilt_hz : 0, p->options.refine, p->options.refine_window,
                         p->options.refine_momentum, &p->frames.out, block_samples(p));
+}
+
+static line *output_line(vocoder_path *p) {
+    return has_crossover(p) ? &p->crossed : &p->lines[p->steps];
 }
 
 /* Who reads what from whom. */
@@ -102,6 +133,15 @@ static void connect(vocoder_path *p) {
                                .hop = p->convention.hop,
                                .patch = p->model ? p->model->config.patch : 1,
                                .most = block_samples(p)};
+    const lull_model *pitch = pitch_model(p);
+    if (pitch)
+        vocoder_voiced_init(&p->voiced, &p->convention, &p->noise,
+                            p->steps ? p->plan->noise_rows : 0, &p->voices.out,
+                            p->steps ? &p->source : &p->lines[0], p->steps == 0, block_samples(p));
+    if (has_crossover(p))
+        vocoder_crossover_init(&p->crossover, p->options.crossover, p->convention.sample_rate,
+                               p->convention.hop, &p->frames.out, &p->lines[p->steps], &p->source,
+                               &p->crossed, block_samples(p));
     for (int k = 0; k < p->steps; k++) {
         vocoder_step *s = &p->step[k];
         s->in = &p->lines[k];
@@ -111,10 +151,14 @@ static void connect(vocoder_path *p) {
         s->frames = &p->frames.out;
         s->conditioning = &p->conditioner.out;
         s->noise = &p->noise;
+        if (!beside_network(p)) continue;
+        s->beside = pitch ? &p->source : NULL;
+        s->beside_row = p->plan->noise_rows;
+        s->releases = !has_crossover(p) && k == p->steps - 1;
     }
     /* The last step is behind all others. */
     if (p->steps) vocoder_rows_read_by(&p->conditioner.out, &p->step[p->steps - 1].oldest_row);
-    p->output.in = &p->lines[p->steps];
+    p->output.in = output_line(p);
 }
 
 static void add(vocoder_path *p, const vocoder_part_kind *kind, void *context, int unit) {
@@ -126,10 +170,15 @@ static lull_status init_parts(vocoder_path *p, lull_error *error) {
     if (!p->part) return base_no_memory(error);
     int hop = p->convention.hop;
     add(p, &vocoder_frames_part, &p->frames, hop);
-    add(p, &vocoder_start_part, &p->start, 1);
+    if (pitch_model(p)) {
+        add(p, &vocoder_voices_part, &p->voices, hop);
+        add(p, &vocoder_voiced_part, &p->voiced, hop);
+    }
+    if (p->steps || !pitch_model(p)) add(p, &vocoder_start_part, &p->start, 1);
     if (p->steps) add(p, &vocoder_conditioner_part, &p->conditioner, hop);
     for (int k = 0; k < p->steps; k++)
         add(p, &vocoder_step_part, &p->step[k], p->model->config.patch);
+    if (has_crossover(p)) add(p, &vocoder_crossover_part, &p->crossover, 1);
     add(p, &vocoder_output_part, &p->output, hop);
     return LULL_OK;
 }
@@ -140,16 +189,15 @@ static void measure_latency(vocoder_path *p) {
     uint64_t hop = (uint64_t)p->convention.hop;
     uint64_t frames = (uint64_t)p->steps * step_delay(p) / hop +
                       (uint64_t)p->convention.n_fft / hop + VOCODER_MAX_WINDOW + 128;
-    vocoder_reach reach = {.frames = frames, .samples = frames * hop};
-    vocoder_part *side = NULL;
+    vocoder_reach reach = {.came = frames, .samples = frames * hop};
     for (int i = 0; i < p->parts; i++) {
         vocoder_part *part = &p->part[i];
         uint64_t before = reach.samples;
         reach.waited = 0;
         if (part->kind->reach) part->kind->reach(part->context, &reach);
         part->latency = (size_t)(before - reach.samples - reach.waited);
-        if (part->kind->side) side = part;
-        if (side) side->latency += (size_t)reach.waited;
+        for (int j = 0; j < i && reach.waited; j++)
+            if (p->part[j].kind == reach.on) p->part[j].latency += (size_t)reach.waited;
     }
 }
 
@@ -169,16 +217,22 @@ static lull_status check_size(const vocoder_path *p, lull_error *error) {
                      p->steps, step_delay(p));
 }
 
+int vocoder_path_noise_rows(const vocoder_path *p) {
+    if (!p->plan) return 1;
+    return p->plan->noise_rows + (has_crossover(p) || beside_network(p) ? 1 : 0);
+}
+
 lull_status vocoder_path_init(vocoder_path *p, const lull_model *model,
                               const mel_convention *convention, const lull_options *options,
                               lull_error *error) {
     p->model = model;
     p->convention = *convention;
     if (model && model->config.family == MODEL_PITCH_ALONE)
-        return base_fail(error, LULL_UNSUPPORTED,
-                         "%s is a pitch network alone and makes no speech by itself: choose a model "
-                         "with a denoiser",
-                         model->config.name);
+        return base_fail(
+            error, LULL_UNSUPPORTED,
+            "%s is a pitch network alone and makes no speech by itself: choose a model "
+            "with a denoiser",
+            model->config.name);
     lull_status status =
         vocoder_resolve_options(options, model ? &model->config : NULL, &p->options, error);
     if (!status && model) status = init_network(p, error);
@@ -204,6 +258,7 @@ uint64_t vocoder_path_bytes(const vocoder_path *p) {
     sum = base_memory_add(sum, (uint64_t)p->steps + OTHER_PARTS, sizeof *p->part);
     for (int k = 0; k <= p->steps; k++)
         sum += line_bytes(&p->lines[k]) * (p->carries ? 2 : 1) + 2 * sizeof *p->lines;
+    sum += line_bytes(&p->source) + line_bytes(&p->crossed);
     for (int i = 0; i < p->parts; i++)
         if (p->part[i].kind->bytes) {
             uint64_t bytes = p->part[i].kind->bytes(p->part[i].context);
@@ -241,6 +296,7 @@ lull_status vocoder_path_allocate(vocoder_path *p, lull_error *error) {
     for (int k = 0; k <= p->steps; k++)
         if (!line_allocate(&p->lines[k]) || (p->carries && !line_allocate(&p->carries[k])))
             return base_no_memory(error);
+    if (!line_allocate(&p->source) || !line_allocate(&p->crossed)) return base_no_memory(error);
     vocoder_path_reset(p, p->options.seed);
     return LULL_OK;
 }
@@ -250,6 +306,8 @@ void vocoder_path_clear(vocoder_path *p) {
         if (p->part[i].kind->clear) p->part[i].kind->clear(p->part[i].context);
     for (int k = 0; p->lines && k <= p->steps; k++) base_free(p->lines[k].data);
     for (int k = 0; p->carries && k <= p->steps; k++) base_free(p->carries[k].data);
+    base_free(p->source.data);
+    base_free(p->crossed.data);
     base_free(p->lines);
     base_free(p->carries);
     base_free(p->step);
@@ -260,8 +318,9 @@ void vocoder_path_clear(vocoder_path *p) {
 void vocoder_path_reset(vocoder_path *p, uint64_t seed) {
     for (int i = 0; i < p->parts; i++)
         if (p->part[i].kind->reset) p->part[i].kind->reset(p->part[i].context);
-    for (int k = 0; k < p->steps; k++) line_reset(&p->lines[k], 0);
-    line_reset(&p->lines[p->steps], -vocoder_output_lead(&p->output));
+    for (int k = 0; k <= p->steps; k++) line_reset(&p->lines[k], 0);
+    line_reset(&p->source, 0);
+    line_reset(output_line(p), -vocoder_output_lead(&p->output));
     for (int k = 0; p->carries && k <= p->steps; k++) line_reset(&p->carries[k], 0);
     p->options.seed = p->noise.seed = seed;
 }

@@ -1,19 +1,26 @@
 /* The path of sound: the table of parts between the queue and the samples, and the lines and rings
  * between them.
  *
- *     queue → frames ┬─────────────────────────────────────────────┐
- *                    ├→ conditioner ⇒ rows                         │
- *                    │                 ↓      ↓                    ↓
- *                    └→ start ──────→ step → step → … ─────────→ output
+ *     queue → frames ┬──────────────────────────────────────────────────────┐
+ *                    ├→ conditioner ⇒ rows                                  │
+ *                    │                 ↓      ↓                             ↓
+ *                    ├→ start ──────→ step → step → … → crossover ──────→ output
+ *                    └→ voices → source ─┴──────┴──────────┘
+ *
+ * Without a pitch there is no crossover, without a network the source alone or noise. A network
+ * that has learned to read the source beside the signal gets it at every step.
  */
 #ifndef VOCODER_PATH_H
 #define VOCODER_PATH_H
 
 #include "vocoder/conditioner.h"
+#include "vocoder/crossover.h"
 #include "vocoder/frames.h"
 #include "vocoder/output.h"
 #include "vocoder/start.h"
 #include "vocoder/step.h"
+#include "vocoder/voiced.h"
+#include "vocoder/voices.h"
 
 typedef struct vocoder_path {
     const lull_model *model; /* NULL: no network */
@@ -29,12 +36,16 @@ typedef struct vocoder_path {
 
     vocoder_frames frames;
     vocoder_conditioner conditioner;
+    vocoder_voices voices;
+    vocoder_voiced voiced;
     vocoder_start start;
     vocoder_step *step;
     int steps, block; /* block: network frames at most at a time */
+    vocoder_crossover crossover;
     vocoder_output output;
-    line *lines, *carries; /* lines[k] is step k's input, the last one the output's; carries NULL:
-                              none */
+    line *lines, *carries; /* lines[k] is step k's input, lines[steps] what the last one makes;
+                              carries NULL: none */
+    line source, crossed;  /* the source beside a network, and what the crossover makes */
 } vocoder_path;
 
 /* Fills an empty path of the options as they were given: its parts, their sizes and latency. After
@@ -48,6 +59,10 @@ uint64_t vocoder_path_bytes(const vocoder_path *path);
 lull_status vocoder_path_allocate(vocoder_path *path, lull_error *error);
 void vocoder_path_clear(vocoder_path *path);
 void vocoder_path_reset(vocoder_path *path, uint64_t seed);
+
+/* Draws of noise that an utterance takes: the start, each step that draws, the source beside a
+ * network. */
+int vocoder_path_noise_rows(const vocoder_path *path);
 
 /* Samples that all parts together keep back. */
 size_t vocoder_path_latency(const vocoder_path *path);

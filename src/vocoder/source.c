@@ -137,6 +137,14 @@ lull_status source_new(int rate, int hop, int first_centre, source_phases phases
     return LULL_OK;
 }
 
+uint64_t source_bytes(int rate, int hop) {
+    const uint64_t taps = 2 * (uint64_t)(FILTER_REACH * rate + 0.5) + 1;
+    const uint64_t most = (uint64_t)(rate / 2 / LOWEST_F0 + 1);
+    uint64_t sum = base_memory_add(0, 1, sizeof(source));
+    sum = base_memory_add(sum, (PITCH_BANDS + 3) * taps + RESPONSE * PITCH_BANDS, sizeof(float));
+    return base_memory_add(sum, 8 * (uint64_t)hop + (PARTS + 3) * most + 512, sizeof(float));
+}
+
 void source_free(source *s) {
     if (!s) return;
     float *owned[] = {s->cosine,     s->sine,  s->band_taps, s->band_response, s->kernel[0],

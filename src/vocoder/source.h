@@ -22,6 +22,8 @@ typedef struct source source;
 lull_status source_new(int rate, int hop, int first_centre, source_phases phases, int noise_row,
                        source **result, lull_error *error);
 void source_free(source *s);
+/* Bytes that source_new takes, at most. */
+uint64_t source_bytes(int rate, int hop);
 void source_reset(source *s);
 
 /* The next frame's voice. Writes the samples from the middle of the frame before to the middle of

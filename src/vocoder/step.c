@@ -2,6 +2,8 @@
 #include "vocoder/step.h"
 
 #include "base/error.h"
+#include "vocoder/conditioner.h"
+#include "vocoder/voices.h"
 
 #include <string.h>
 
@@ -31,6 +33,7 @@ static uint64_t bytes(const void *context) {
     const vocoder_step *s = context;
     uint64_t sum = denoiser_stream_bytes(s->config, s->bf16, s->block);
     sum = base_memory_add(sum, block_samples(s), sizeof *s->u);
+    if (s->config->source) sum = base_memory_add(sum, 2 * block_samples(s), sizeof *s->input);
     return base_memory_add(sum, block_samples(s), sizeof *s->draw);
 }
 
@@ -38,7 +41,8 @@ static lull_status allocate(void *context, lull_error *error) {
     vocoder_step *s = context;
     s->u = base_alloc(block_samples(s), sizeof *s->u);
     s->draw = base_alloc(block_samples(s), sizeof *s->draw);
-    if (!s->u || !s->draw) return base_no_memory(error);
+    if (s->config->source) s->input = base_alloc(2 * block_samples(s), sizeof *s->input);
+    if (!s->u || !s->draw || (s->config->source && !s->input)) return base_no_memory(error);
     return denoiser_stream_new(s->weights, s->stage->t, s->block, &s->grid, &s->stream, error);
 }
 
@@ -47,6 +51,7 @@ static void clear(void *context) {
     denoiser_stream_free(s->stream);
     base_free(s->u);
     base_free(s->draw);
+    base_free(s->input);
 }
 
 static void reset(void *context) {
@@ -64,12 +69,21 @@ static void reach(const void *context, vocoder_reach *to) {
     uint64_t patch = (uint64_t)s->patch, most = to->samples / patch, fed = most;
     uint64_t ahead = (uint64_t)model_config_network_look_ahead(s->config);
     while (fed > 0 && denoiser_rows_needed(s->config, &s->grid, fed) > to->rows) fed--;
+    to->on = &vocoder_conditioner_part;
+    if (s->beside && fed > to->source / patch) {
+        fed = to->source / patch;
+        to->on = &vocoder_voices_part;
+    }
     to->waited = (most - fed) * patch;
     to->samples = fed > ahead ? (fed - ahead) * patch : 0;
 }
 
+static int64_t least64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
 static int least(int64_t a, int64_t b) {
-    return (int)(a < b ? a : b);
+    return (int)least64(a, b);
 }
 
 /* The signal's length in network frames, the last of which may reach beyond it; UINT64_MAX until
@@ -78,6 +92,18 @@ static uint64_t total_frames(const vocoder_step *s) {
     uint64_t total = vocoder_rows_total(s->frames);
     uint64_t patch = (uint64_t)s->patch;
     return total == UINT64_MAX ? total : (total * (uint64_t)s->hop + patch - 1) / patch;
+}
+
+/* Samples of the whole signal; INT64_MAX until known. */
+static int64_t total_samples(const vocoder_step *s) {
+    uint64_t total = vocoder_rows_total(s->frames);
+    return total == UINT64_MAX ? INT64_MAX : (int64_t)(total * (uint64_t)s->hop);
+}
+
+/* Network frames that the source has come to; behind its end all. */
+static int64_t frames_beside(const vocoder_step *s) {
+    if (!s->beside || s->beside->end >= total_samples(s)) return INT64_MAX;
+    return s->beside->end / s->patch;
 }
 
 static size_t plan(void *context, size_t most) {
@@ -91,7 +117,9 @@ static size_t plan(void *context, size_t most) {
     int room = least((int64_t)line_room(s->out) / s->patch, s->block);
     if ((size_t)room > most / (size_t)s->patch) room = (int)(most / (size_t)s->patch);
 
-    int n = least(s->in->end / s->patch - (int64_t)s->fed, room);
+    int64_t there = least64(s->in->end / s->patch, frames_beside(s));
+    int n = least(there - (int64_t)s->fed, room);
+    s->end_beside = s->beside ? s->beside->end : 0;
     while (n > 0 && !rows->ended && denoiser_stream_rows_needed(s->stream, n) > rows->end) n--;
     uint64_t total = total_frames(s);
     if (n > 0) {
@@ -137,9 +165,39 @@ static void take_step(vocoder_step *s, size_t n) {
     if (s->carry_out && s->last) s->carry_out->first = s->carry_out->end; /* nobody reads it */
 }
 
+/* The source from sample `at` on, zeros behind its end. */
+static void read_beside(const vocoder_step *s, int64_t at, float *to, size_t n) {
+    if (!s->beside) {
+        noise_draw(s->noise, s->beside_row, (uint64_t)at, to, n);
+        return;
+    }
+    int64_t left = s->end_beside - at;
+    size_t there = left < (int64_t)n ? left > 0 ? (size_t)left : 0 : n;
+    memcpy(to, line_at(s->beside, at), there * sizeof *to);
+    memset(to + there, 0, (n - there) * sizeof *to);
+}
+
+/* Rows of the network's input: a patch of the signal, then the same patch of the source. */
+static const float *lay_beside(vocoder_step *s, const float *x) {
+    size_t patch = (size_t)s->patch;
+    int64_t at = (int64_t)s->fed * s->patch;
+    float *to = s->input;
+    read_beside(s, at, s->draw, (size_t)s->todo * patch);
+    for (int i = 0; i < s->todo; i++, to += 2 * patch) {
+        memcpy(to, x + (size_t)i * patch, patch * sizeof *to);
+        memcpy(to + patch, s->draw + (size_t)i * patch, patch * sizeof *to);
+    }
+    if (s->releases && s->beside) {
+        int64_t read = at + (int64_t)s->todo * s->patch;
+        s->beside->first = read < s->end_beside ? read : s->end_beside;
+    }
+    return s->input;
+}
+
 static bool run(void *context) {
     vocoder_step *s = context;
     const float *x = s->flush ? NULL : line_at(s->in, (int64_t)s->fed * s->patch);
+    if (x && s->input) x = lay_beside(s, x);
     int real = denoiser_stream_run(s->stream, x, s->todo, &s->rows, s->u);
     size_t n = (size_t)real * (size_t)s->patch;
     bool finite = all_finite(s->u, n);

@@ -11,7 +11,7 @@
 #include "vocoder/noise.h"
 #include "vocoder/part.h"
 #include "vocoder/rows.h"
-#include "vocoder/vocoder.h"
+#include "vocoder/trace.h"
 
 typedef struct vocoder_step {
     const model_config *config;
@@ -25,8 +25,13 @@ typedef struct vocoder_step {
     line *carry_in, *carry_out; /* NULL when the sampler carries nothing */
     const vocoder_rows *frames, *conditioning;
     const noise_source *noise;
+    /* Where the network reads the pitch source beside the signal. */
+    line *beside;     /* NULL: in its place … */
+    int beside_row;   /* … this draw of the noise */
+    bool releases;    /* nobody else needs of it what this step has read */
     float x0_x, x0_u; /* x̂0 of the trace */
     float *u, *draw;  /* block·patch */
+    float *input;     /* block·2·patch, where the network reads the source */
     const vocoder_trace *trace;
 
     uint64_t fed, done;  /* network frames into the network, through the step */
@@ -35,6 +40,7 @@ typedef struct vocoder_step {
 
     int todo; /* of this tick: network frames */
     bool flush;
+    int64_t end_beside; /* as this tick sees it */
     denoiser_rows rows; /* the conditioning, as this tick sees it */
 } vocoder_step;
 

@@ -91,13 +91,6 @@ lull_status lull_vocoder_new(const lull_model *model, const lull_options *option
     return status ? status : new_vocoder(model, &convention, options, vocoder, error);
 }
 
-lull_status vocoder_new_noise(const mel_convention *convention, const lull_options *options,
-                              lull_vocoder **vocoder, lull_error *error) {
-    *vocoder = NULL;
-    lull_status status = mel_convention_check(convention, error);
-    return status ? status : new_vocoder(NULL, convention, options, vocoder, error);
-}
-
 lull_status vocoder_new_reading(const lull_model *model, const mel_convention *convention,
                                 const lull_options *options, lull_vocoder **vocoder,
                                 lull_error *error) {
@@ -154,8 +147,23 @@ static lull_status check_finite(const lull_vocoder *v, const float *frames, size
     return LULL_OK;
 }
 
-lull_status lull_vocoder_push(lull_vocoder *v, const float *frames, size_t n, size_t *accepted,
-                              lull_error *error) {
+/* n frames into the queue, each with its pitch behind it where the queue has room for one. Returns
+ * how many it took. */
+static size_t enqueue(lull_vocoder *v, const float *frames, const float *pitches, size_t n) {
+    const vocoder_frames *to = &v->path.frames;
+    size_t bands = to->out.width, done = 0;
+    if (to->came.width == bands) return frame_queue_push(to->queue, frames, n);
+    float row[MEL_MAX_BANDS + 1];
+    for (; done < n; done++) {
+        memcpy(row, frames + done * bands, bands * sizeof *row);
+        row[bands] = pitches ? pitches[done] : NAN;
+        if (!frame_queue_push(to->queue, row, 1)) break;
+    }
+    return done;
+}
+
+static lull_status push(lull_vocoder *v, const float *frames, const float *pitches, size_t n,
+                        size_t *accepted, lull_error *error) {
     if (accepted) *accepted = 0;
     if (!v || !accepted || (!frames && n))
         return base_fail(error, LULL_INVALID,
@@ -179,9 +187,28 @@ lull_status lull_vocoder_push(lull_vocoder *v, const float *frames, size_t n, si
     n = acceptable(v, n);
     status = check_convention(v, frames, n, error);
     if (status) return status;
-    *accepted = frame_queue_push(v->path.frames.queue, frames, n);
+    *accepted = enqueue(v, frames, pitches, n);
     bell_ring(v->bell);
     return LULL_OK;
+}
+
+lull_status lull_vocoder_push(lull_vocoder *v, const float *frames, size_t n, size_t *accepted,
+                              lull_error *error) {
+    return push(v, frames, NULL, n, accepted, error);
+}
+
+lull_status lull_vocoder_push_pitch(lull_vocoder *v, const float *frames, const float *pitches,
+                                    size_t n, size_t *accepted, lull_error *error) {
+    if (accepted) *accepted = 0;
+    if (!pitches && n)
+        return base_fail(error, LULL_INVALID, "lull_vocoder_push_pitch: pitches is NULL");
+    for (size_t i = 0; i < n; i++)
+        if (pitches[i] < 0 || pitches[i] > 5000)
+            return base_fail(error, LULL_INVALID,
+                             "the pitch of frame %zu is %g Hz; 0 (no voice) to 5000 are possible, "
+                             "NaN where it is not known",
+                             i, (double)pitches[i]);
+    return push(v, frames, pitches, n, accepted, error);
 }
 
 lull_status lull_vocoder_finish(lull_vocoder *v) {
@@ -404,7 +431,7 @@ uint64_t lull_vocoder_limited(const lull_vocoder *v) {
 /* ---- for the program ---- */
 
 int vocoder_noise_rows(const lull_vocoder *v) {
-    return v->path.plan ? v->path.plan->noise_rows : 1;
+    return vocoder_path_noise_rows(&v->path);
 }
 
 const diffusion_plan *vocoder_plan(const lull_vocoder *v) {
@@ -420,8 +447,8 @@ lull_status vocoder_set_noise(lull_vocoder *v, const float *rows, size_t row_cou
     if (rows && row_count != (size_t)vocoder_noise_rows(v))
         return base_fail(
             error, LULL_MISMATCH,
-            "the given noise has %zu rows; these steps draw %d (the start, then one for each "
-            "step that draws)",
+            "the given noise has %zu rows; these steps draw %d (the start, one for each step that "
+            "draws, one for the pitch source)",
             row_count, vocoder_noise_rows(v));
     v->path.noise.rows = rows;
     v->path.noise.row_count = row_count;
@@ -463,7 +490,8 @@ vocoder_stats vocoder_get_stats(const lull_vocoder *v) {
             stats.network += part->seconds;
         else if (part->kind == &vocoder_output_part)
             stats.consistency += part->seconds;
-        else if (part->kind == &vocoder_start_part)
+        else if (part->kind == &vocoder_start_part || part->kind == &vocoder_voices_part ||
+                 part->kind == &vocoder_voiced_part || part->kind == &vocoder_crossover_part)
             stats.start += part->seconds;
         else
             stats.conditioner += part->seconds;

@@ -4,24 +4,20 @@
 #define VOCODER_VOCODER_H
 
 #include "mel/convention.h"
+#include "vocoder/trace.h"
 
-/* Iterations, window and momentum of the mel consistency where there is no model to say so. */
-enum { VOCODER_NOISE_REFINE = 32, VOCODER_NOISE_REFINE_WINDOW = 6 };
-#define VOCODER_NOISE_REFINE_MOMENTUM 0.9f
-
-/* A vocoder without a network: noise coloured by the mel, then mel consistency. The classical
- * baseline. steps, sampler, eta, use and precision of the options are not used. */
-lull_status vocoder_new_noise(const mel_convention *convention, const lull_options *options,
-                              lull_vocoder **vocoder, lull_error *error);
-
-/* A vocoder for mels of another convention than its model's: colouring and mel consistency work in
- * the mels' own, at their own rate and hop; the networks read them as their own (mel/reader.h).
- * DiffWave models are refused (LULL_MISMATCH): their upsampler is made for one hop. */
+/* A vocoder for mels of any convention: colouring and mel consistency work in the mels' own, at
+ * their own rate and hop; the networks read them as the model's (mel/reader.h). model NULL: no
+ * network, but noise or the pitch source (options.source) coloured by the mel, then mel
+ * consistency, the classical baseline; steps, sampler, eta, use and precision are then not used.
+ * DiffWave models read their own convention alone (LULL_MISMATCH): their upsampler is made for one
+ * hop. */
 lull_status vocoder_new_reading(const lull_model *model, const mel_convention *convention,
                                 const lull_options *options, lull_vocoder **vocoder,
                                 lull_error *error);
 
-/* Draws of noise that an utterance takes: the start and one for each step that draws. */
+/* Draws of noise that an utterance takes: the start, one for each step that draws, and one for the
+ * pitch source beside a network. */
 int vocoder_noise_rows(const lull_vocoder *vocoder);
 
 /* Takes noise from an array (row_count × samples, row 0 the start, then the draws in their order)
@@ -31,15 +27,6 @@ int vocoder_noise_rows(const lull_vocoder *vocoder);
 lull_status vocoder_set_noise(lull_vocoder *vocoder, const float *rows, size_t row_count,
                               size_t samples, lull_error *error);
 
-/* The signal inside: `stage` 0…stages−1 is the input of that network evaluation, x0 the speech
- * (whitened where the model is) that the network believes in there; stage = stages is the signal
- * after the last one (x0 = x). Called for consecutive pieces of every stage, for one stage from one
- * thread at a time. */
-typedef struct vocoder_trace {
-    void (*piece)(void *context, int stage, double t, uint64_t first, const float *x,
-                  const float *x0, size_t n);
-    void *context;
-} vocoder_trace;
 void vocoder_set_trace(lull_vocoder *vocoder, const vocoder_trace *trace); /* NULL: none */
 int vocoder_stages(const lull_vocoder *vocoder);
 /* The sampler's steps and the options that it was made of, the model's defaults filled in. Owned by

@@ -1,4 +1,5 @@
-"""What differs between operating systems is behind src/base/os_*.h: nothing else calls it."""
+"""What can be seen of the architecture in the text of the sources: what differs between operating systems is behind
+src/base/os_*.h; folders and files need each other in one direction; names of files are those of files."""
 
 import os
 import re
@@ -47,6 +48,71 @@ class Flow(unittest.TestCase):
                     with open(os.path.join(where, name)) as file:
                         used = re.findall(r'^#include "(\w+)/', file.read(), re.M)
                     found += [(folder + "/" + name, other) for other in used if other not in order[:at + 1]]
+        self.assertEqual(found, [])
+
+
+def circles(graph):
+    """Sets of nodes that reach each other: Tarjan's strongly connected components of more than one."""
+    number, lowest, stack, found = {}, {}, [], []
+
+    def visit(node):
+        number[node] = lowest[node] = len(number)
+        stack.append(node)
+        for other in graph.get(node, ()):
+            if other not in number:
+                visit(other)
+                lowest[node] = min(lowest[node], lowest[other])
+            elif other in stack:
+                lowest[node] = min(lowest[node], number[other])
+        if lowest[node] == number[node]:
+            at = stack.index(node)
+            if len(stack) - at > 1:
+                found.append(sorted(stack[at:]))
+            del stack[at:]
+
+    for node in graph:
+        if node not in number:
+            visit(node)
+    return found
+
+
+class Circles(unittest.TestCase):
+    def test_the_test_finds_them(self):
+        self.assertEqual(circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}), [["b", "c"]])
+        self.assertEqual(circles({"a": {"b", "c"}, "b": {"c"}}), [])
+
+    def test_no_file_needs_itself(self):
+        """NAME.c and NAME.h are one: what either includes of its folder, the two need."""
+        found = []
+        for folder in sorted(os.listdir(SOURCE)):
+            graph = {}
+            for name in os.listdir(os.path.join(SOURCE, folder)):
+                if not name.endswith((".c", ".h")):
+                    continue
+                with open(os.path.join(SOURCE, folder, name)) as file:
+                    used = re.findall(r'^#include "%s/(\w+)\.h"' % folder, file.read(), re.M)
+                graph.setdefault(name[:-2], set()).update(set(used) - {name[:-2]})
+            found += [(folder, circle) for circle in circles(graph)]
+        self.assertEqual(found, [])
+
+
+class Named(unittest.TestCase):
+    def test_files_that_text_names_are_there(self):
+        root = os.path.join(SOURCE, "..")
+        folders = [name for name in os.listdir(SOURCE) if os.path.isdir(os.path.join(SOURCE, name))]
+        texts = [os.path.join(root, name) for name in os.listdir(root) if name.endswith(".md")]
+        for top in (SOURCE, os.path.join(root, "docs")):
+            for where, _, names in os.walk(top):
+                texts += [os.path.join(where, name) for name in names if name.endswith((".c", ".h", ".md"))]
+        pattern = re.compile(r"(?<![\w/.-])(?:src/)?((?:%s)/[a-z]\w*\.[ch])\b" % "|".join(folders))
+        found = []
+        for path in texts:
+            if os.path.basename(path) == "CHANGELOG.md":
+                continue
+            with open(path) as file:
+                for name in pattern.findall(file.read()):
+                    if "NAME" not in name and not os.path.exists(os.path.join(SOURCE, name)):
+                        found.append((os.path.relpath(path, root), name))
         self.assertEqual(found, [])
 
 

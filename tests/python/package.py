@@ -1,5 +1,7 @@
 """The Python package as its users have it: a wheel built from a copy of the source, installed into an empty environment
-outside the source tree, against the program bit for bit. Skipped (77) where pip or meson-python is missing."""
+outside the source tree, against the program bit for bit. $LULL_WHEEL names one that is there already (of
+tools/wheel.sh; the program is then one with -Dfft=plain).
+Skipped (77) where pip or meson-python is missing."""
 import os
 import shutil
 import subprocess
@@ -11,7 +13,7 @@ import unittest
 SOURCE, PROGRAM = os.environ["LULL_SOURCE"], os.environ["LULL_PROGRAM"]
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
 NEEDS = "import mesonpy, pip, venv, numpy, ensurepip"
-KEPT = ("src", "include", "models", "third_party", "tools", "meson.build", "meson_options.txt", "pyproject.toml", "README.md")
+KEPT = ("src", "include", "models", "third_party", "tools", "meson.build", "meson_options.txt", "pyproject.toml", "README.md", "LICENSE")
 
 
 def run(*command, **more):
@@ -25,7 +27,14 @@ class Package(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp()
-        source, cls.env = os.path.join(cls.folder, "source"), os.path.join(cls.folder, "env")
+        cls.env = os.path.join(cls.folder, "env")
+        cls.wheel = os.path.abspath(os.environ["LULL_WHEEL"]) if "LULL_WHEEL" in os.environ else cls.build()
+        run(PYTHON, "-m", "venv", "--system-site-packages", cls.env)
+        run(os.path.join(cls.env, "bin", "pip"), "install", "-q", "--no-deps", "--no-index", cls.wheel)
+
+    @classmethod
+    def build(cls):
+        source = os.path.join(cls.folder, "source")
         os.mkdir(source)
         for name in KEPT:
             path = os.path.join(SOURCE, name)
@@ -34,10 +43,9 @@ class Package(unittest.TestCase):
         wheels, fft = os.path.join(cls.folder, "wheels"), os.environ.get("LULL_FFT")
         settings = [f"--config-settings=setup-args=-Dfft={fft}"] if fft else []
         run(PYTHON, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "--no-index", *settings, "-w", wheels, source)
-        (cls.wheel,) = [os.path.join(wheels, name) for name in os.listdir(wheels)]
         shutil.rmtree(source)
-        run(PYTHON, "-m", "venv", "--system-site-packages", cls.env)
-        run(os.path.join(cls.env, "bin", "pip"), "install", "-q", "--no-deps", "--no-index", cls.wheel)
+        (wheel,) = [os.path.join(wheels, name) for name in os.listdir(wheels)]
+        return wheel
 
     @classmethod
     def tearDownClass(cls):
@@ -82,6 +90,58 @@ class Package(unittest.TestCase):
             t.start()
             assert (n.concatenate(list(s)) == whole).all() and s.ended
             t.join()
+        """)
+
+    def test_the_interpreter_ends_whatever_is_still_open(self):
+        for ends in range(3):
+            self.python("""
+                import threading
+                v = l.Vocoder(use="live", refine=1, threads=2)
+                s, g = v.stream(), v.stream([m, m])
+                next(g)
+                s.push(m)
+                class Circle: pass
+                c = Circle()
+                c.self, c.v, c.s, c.g = c, v, s, g  # freed in any order
+                feeds = v.stream()
+                def work(s):
+                    while True: s.pull(timeout=-1)
+                def whole():
+                    while True: l.Vocoder(use="live", refine=1)(m)
+                for f, a in ((work, (feeds,)), (whole, ())): threading.Thread(target=f, args=a, daemon=True).start()
+                feeds.push(m)
+                del v, s, g
+            """)
+
+    def test_circles_are_freed_in_any_order(self):
+        self.python("""
+            import gc
+            class Circle: pass
+            def circle():
+                c = Circle()
+                c.self, c.v = c, l.Vocoder(use="live", refine=1, threads=2)
+                c.s, c.g = c.v.stream(), c.v.stream([m, m])
+                next(c.g)
+            gc.disable()
+            size = lambda: int(open("/proc/self/statm").read().split()[1])
+            for i in range(12):
+                circle()
+                gc.collect()
+                if i == 3: before = size()
+            assert size() - before < 3000, (before, size())  # pages
+        """)
+
+    def test_a_signal_ends_a_wait(self):
+        self.python("""
+            import signal
+            s = l.Vocoder(refine=1).stream()
+            assert not len(s.pull(timeout=.01))
+            signal.setitimer(signal.ITIMER_REAL, .2)
+            def stop(*_): raise KeyboardInterrupt
+            signal.signal(signal.SIGALRM, stop)
+            try: s.pull(timeout=-1)
+            except KeyboardInterrupt: print("ended")
+            else: raise AssertionError
         """)
 
     def test_any_shape_and_kind_of_array(self):
@@ -154,7 +214,7 @@ class Package(unittest.TestCase):
 
     def test_nothing_but_what_the_wheel_holds(self):
         names = run(PYTHON, "-m", "zipfile", "-l", self.wheel)
-        for name in ("liblull.so", "py.typed", "models/lull-speech-22k.safetensors", "vocoder.py"):
+        for name in ("liblull.so", "py.typed", "models/lull-speech-22k.safetensors", "vocoder.py", "licences/LICENSE"):
             self.assertIn(name, names)
         library = self.python("import lull_vocoder._library as a; print(a._find())").strip()
         self.assertTrue(library.startswith(self.env), library)

@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "base/thread_pool.h"
-#include "nn/openblas.h"
+#include "gradient/openblas.h"
 #include "train/muon.h"
 
 /* The scalar that the iteration makes of a singular value. */
@@ -180,7 +180,7 @@ static void who_takes_what(void **state) {
 }
 
 int main(void) {
-    if (nn_openblas_open(NULL)) return 1;
+    if (gradient_openblas_open(NULL)) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(singular_values_come_near_one),
         cmocka_unit_test(a_zero_gradient_stays_zero),

@@ -20,7 +20,7 @@ static lull_vocoder *new_noise(const mel_convention *convention, int threads, si
     options.refine_window = WINDOW;
     options.threads = threads;
     options.queue_frames = queue;
-    if (vocoder_new_noise(convention, &options, &vocoder, &error))
+    if (vocoder_new_reading(NULL, convention, &options, &vocoder, &error))
         fail_msg("%s: %s", convention->name, error.message);
     return vocoder;
 }

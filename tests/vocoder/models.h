@@ -28,8 +28,9 @@ static inline lull_model *random_model(const model_config *config) {
     if (denoiser_shelf_new(&model->shelf, &error)) fail_msg("%s", error.message);
     model_parameters_initialize(model->parameters, 3);
     /* The last projection starts at zero: give it something to do. */
-    normal(9, model_parameters_weight(model->parameters, MODEL_OUTPUT_PROJECTION, 0),
-           (size_t)config->patch * (size_t)config->channels, 0.2f, 0);
+    if (config->family != MODEL_PITCH_ALONE)
+        normal(9, model_parameters_weight(model->parameters, MODEL_OUTPUT_PROJECTION, 0),
+               (size_t)config->patch * (size_t)config->channels, 0.2f, 0);
     int last = model_config_postnet_convolutions(config);
     if (last > 0)
         normal(10, model_parameters_weight(model->parameters, MODEL_POSTNET_CONVOLUTION, last - 1),

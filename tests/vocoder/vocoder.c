@@ -283,7 +283,7 @@ static void latency(void **state) {
         lull_error error;
         lull_options options = some_options(0, 2, 3);
         assert_int_equal(mel_convention_named(names[i], 0, &convention, &error), LULL_OK);
-        if (vocoder_new_noise(&convention, &options, &vocoder, &error))
+        if (vocoder_new_reading(NULL, &convention, &options, &vocoder, &error))
             fail_msg("%s", error.message);
         expect_latency(names[i], vocoder, &convention);
     }
@@ -583,7 +583,7 @@ static void loud(void **state) {
     lull_options options = some_options(0, 4, 2);
     options.unchecked = 1;
     assert_int_equal(mel_convention_named("hifigan", 16000, &convention, &error), LULL_OK);
-    assert_int_equal(vocoder_new_noise(&convention, &options, &vocoder, &error), LULL_OK);
+    assert_int_equal(vocoder_new_reading(NULL, &convention, &options, &vocoder, &error), LULL_OK);
     size_t samples = FRAMES * (size_t)convention.hop;
     float *mel = random_mel(&convention, FRAMES), *out = base_alloc(samples, sizeof *out);
     for (int i = 0; i < FRAMES * 80; i++) mel[i] += 9;

@@ -1,10 +1,11 @@
 """What callers give, as contiguous float32 frames and samples; without importing what they use."""
 import warnings
+from typing import Any, Optional
 
 import numpy
 
 
-def as_array(value, what):
+def as_array(value: Any, what: str) -> numpy.ndarray:
     """NumPy arrays, and anything with __array__ or DLPack (PyTorch, JAX …), as a NumPy array of numbers."""
     if hasattr(value, "detach"):  # a PyTorch tensor may want gradients, or be on a device
         value = value.detach()
@@ -23,13 +24,13 @@ def as_array(value, what):
     return array
 
 
-def _smoothness(array, axis):
+def _smoothness(array: numpy.ndarray, axis: int) -> float:
     """How little neighbours along an axis differ, against how far all values do."""
     step = numpy.abs(numpy.diff(array, axis=axis)).mean()
-    return step / max(float(array.std()), 1e-12)
+    return float(step / max(array.std(), 1e-12))
 
 
-def as_frames(mel, bands, layout=None):
+def as_frames(mel: Any, bands: int, layout: Optional[str] = None) -> numpy.ndarray:
     """A mel spectrogram in any shape of the documented ones as float32 [frames, bands], C order."""
     array = as_array(mel, "mel")
     shape = array.shape
@@ -62,7 +63,7 @@ def as_frames(mel, bands, layout=None):
         return numpy.ascontiguousarray(array, dtype=numpy.float32)
 
 
-def as_samples(samples):
+def as_samples(samples: Any) -> numpy.ndarray:
     """A recording as float32 [samples]; integers are of their full scale."""
     array = as_array(samples, "samples")
     while array.ndim > 1 and array.shape[0] == 1:

@@ -2,6 +2,9 @@
 import ctypes
 import os
 from ctypes import POINTER, c_bool, c_char, c_char_p, c_double, c_float, c_int, c_size_t, c_uint64, c_void_p
+from typing import Any
+
+import numpy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -71,7 +74,7 @@ _FUNCTIONS = {
 }
 
 
-def _find():
+def _find() -> str:
     """$LULL_LIBRARY, else the library inside the package, else the one that the system has."""
     named = os.environ.get("LULL_LIBRARY")
     if named:
@@ -80,7 +83,7 @@ def _find():
     return inside if os.path.exists(inside) else "liblull.so.0"
 
 
-def _load():
+def _load() -> ctypes.CDLL:
     path = _find()
     try:
         library = ctypes.CDLL(path)
@@ -98,11 +101,11 @@ lull = _load()
 _KINDS = {1: InvalidError, 2: MemoryError, 3: OSError, 5: MismatchError, 6: NotFiniteError}
 
 
-def check(status, error):
+def check(status: int, error: Error) -> None:
     """Raises what a status says, with the library's one line."""
     if status:
         raise _KINDS.get(status, LullError)(error.message.decode("utf-8", "replace"))
 
 
-def floats(array):
+def floats(array: numpy.ndarray) -> Any:
     return array.ctypes.data_as(_FLOATS)

@@ -2,19 +2,24 @@
 import ctypes
 import json
 import os
+import sys
 import threading
+import time
+import weakref
 from ctypes import byref, c_size_t, c_void_p
-from typing import Any, Dict, Iterable, Iterator, Optional, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Union, overload
 
 import numpy
 
 from ._arrays import as_frames, as_samples
-from ._library import HERE, ConventionInfo, Error, InvalidError, Options, check, floats, lull
+from ._library import HERE, ConventionInfo, Error, InvalidError, MismatchError, Options, check, floats, lull
 
 USES = {"live": 0, "low-latency": 1, "offline": 2}
 PRECISIONS = {"auto": 0, "float32": 1, "bfloat16": 2}
 _ROOM, _SAMPLES = 1, 2  # lull_ready
-_PIECE = 4096
+_PIECE = 4096           # samples of a pull
+_SHORT = 1024           # of one whose samples are waited for
+_NAP = 0.1              # seconds of sleep at most: Ctrl-C is seen between two
 
 Convention = Union[str, Dict[str, Any]]
 
@@ -30,38 +35,39 @@ def _convention_text(convention: Optional[Convention]) -> Optional[bytes]:
     return str(convention).encode()
 
 
-def _convention_info(text: bytes) -> ConventionInfo:
+class _Mels(NamedTuple):
+    """What a convention's mels are."""
+    name: str
+    rate: int
+    bands: int
+    hop: int
+
+
+def _mels_of(text: bytes) -> _Mels:
     info, error = ConventionInfo(), Error()
     check(lull.lull_convention_find(text, byref(info), byref(error)), error)
-    return info
+    return _Mels(info.name.decode(), info.sample_rate, info.bands, info.hop)
+
+
+def _free_with(owner: object, free: Callable[..., None], handle: c_void_p, needs: object = None) -> None:
+    """Has `handle` freed when `owner` is gone, and `needs` kept until then. Not by __del__: of what goes in a circle Python
+    calls that in any order. Not at exit: a thread may still be at work, and the system takes everything back."""
+    weakref.finalize(owner, _free, free, handle, needs).atexit = False
+
+
+def _free(free: Callable[..., None], handle: c_void_p, needs: object) -> None:
+    free(handle)
 
 
 class _Model:
-    """A model file, open until nothing uses it any more: itself and every stream of it count, because Python finalizes
-    what goes in a circle, as everything does when it ends, in any order."""
-
-    _lock = threading.Lock()
+    """A model file, open as long as this object, or a stream of it, is there."""
 
     def __init__(self, path: str):
-        self._users = 1
         self.handle, error = c_void_p(), Error()
         check(lull.lull_model_open(os.fsencode(path), byref(self.handle), byref(error)), error)
-        self.info = lull.lull_model_get_info(self.handle).contents
-
-    def take(self) -> None:
-        with self._lock:
-            self._users += 1
-
-    def give_back(self) -> None:
-        with self._lock:
-            self._users -= 1
-            last = self._users == 0
-        if last and self.handle:
-            lull.lull_model_close(self.handle)
-
-    def __del__(self):
-        if hasattr(self, "handle"):
-            self.give_back()
+        info = lull.lull_model_get_info(self.handle).contents
+        self.mels = _Mels(info.convention.decode(), info.sample_rate, info.bands, info.hop)
+        _free_with(self, lull.lull_model_close, self.handle)
 
 
 def _default_model() -> str:
@@ -99,42 +105,42 @@ class Vocoder:
                                               threads=threads, precision=precision, checks=checks)
         self._convention = _convention_text(convention)
         self._model = None if model == "none" else _Model(os.fspath(model) if model else _default_model())
-        if self._model is None and self._convention is None:
-            self._convention = b"hifigan-22k"
-        info = _convention_info(self._convention) if self._convention else self._model.info  # type: ignore
-        self._rate, self._bands, self._hop = info.sample_rate, info.bands, info.hop
-        self._name = (info.name if self._convention else info.convention).decode()
+        if self._model is None or self._convention is not None:
+            self._convention = self._convention or b"hifigan-22k"
+            self._mels = _mels_of(self._convention)
+        else:
+            self._mels = self._model.mels
         self._options("offline")  # says what is wrong with them now
 
     @property
     def rate(self) -> int:
         """Samples a second of the output."""
-        return self._rate
+        return self._mels.rate
 
     @property
     def bands(self) -> int:
         """Numbers in a mel frame."""
-        return self._bands
+        return self._mels.bands
 
     @property
     def hop(self) -> int:
         """Samples that a mel frame becomes."""
-        return self._hop
+        return self._mels.hop
 
     @property
     def convention(self) -> str:
         """Name of the mel convention that is read."""
-        return self._name
+        return self._mels.name
 
     @property
     def latency(self) -> float:
         """Seconds by which a stream is behind its frames (of "live", unless `use` says otherwise)."""
         error, samples, options = Error(), c_size_t(), self._options("live")
         check(lull.lull_latency(self._handle, byref(options), byref(samples), byref(error)), error)
-        return samples.value / self._rate
+        return samples.value / self.rate
 
     @property
-    def _handle(self):
+    def _handle(self) -> Optional[c_void_p]:
         return self._model.handle if self._model else None
 
     def _options(self, use: str, seed: Optional[int] = None) -> Options:
@@ -145,7 +151,7 @@ class Vocoder:
             raise InvalidError(f"use {use!r}: expected 'offline', 'live' or 'low-latency'")
         if s["precision"] not in PRECISIONS:
             raise InvalidError(f"precision {s['precision']!r}: expected 'auto', 'float32' or 'bfloat16'")
-        seed = s["seed"] if seed is None else seed
+        seed = int(s["seed"] if seed is None else seed)
         if not 0 <= seed < 1 << 64:
             raise InvalidError(f"seed {seed}: expected 0 to 18446744073709551615")
         options.use, options.precision, options.seed = USES[use], PRECISIONS[s["precision"]], seed
@@ -156,19 +162,26 @@ class Vocoder:
         options.convention = self._convention
         return options
 
-    def __call__(self, mel, *, seed: Optional[int] = None, layout: Optional[str] = None) -> numpy.ndarray:
+    def __call__(self, mel: Any, *, seed: Optional[int] = None, layout: Optional[str] = None) -> numpy.ndarray:
         """A whole utterance. mel: [bands, T], [T, bands] or [1, bands, T], any float type and strides; NumPy arrays and
         whatever has __array__ or DLPack (PyTorch). layout: "bands-first" or "frames-first", for T = bands. Returns
         float32 [T · hop] in [-1, 1]. Raises MismatchError for mels that cannot be of the convention, NotFiniteError
         for NaN and infinities, ValueError for another shape."""
-        frames = as_frames(mel, self._bands, layout)
-        samples, error, options = numpy.zeros(len(frames) * self._hop, numpy.float32), Error(), self._options("offline", seed)
+        frames = as_frames(mel, self._mels.bands, layout)
+        samples, error, options = numpy.zeros(len(frames) * self._mels.hop, numpy.float32), Error(), self._options("offline", seed)
         check(lull.lull_synthesize(self._handle, byref(options), floats(frames), len(frames), floats(samples),
                                    byref(error)), error)
         return samples
 
-    def stream(self, frames: Optional[Iterable] = None, *, seed: Optional[int] = None,
-               layout: Optional[str] = None) -> Any:
+    @overload
+    def stream(self, frames: None = None, *, seed: Optional[int] = None, layout: Optional[str] = None) -> "Stream": ...
+
+    @overload
+    def stream(self, frames: Iterable[Any], *, seed: Optional[int] = None,
+               layout: Optional[str] = None) -> Iterator[numpy.ndarray]: ...
+
+    def stream(self, frames: Optional[Iterable[Any]] = None, *, seed: Optional[int] = None,
+               layout: Optional[str] = None) -> "Union[Stream, Iterator[numpy.ndarray]]":
         """Without `frames`: a Stream to push into and pull from. With an iterable of mels (one frame or several each):
         a generator of the samples, each as soon as it can be, float32 pieces of any length."""
         made = Stream(self, seed, layout)
@@ -183,20 +196,12 @@ class Stream:
         self._pulling, self._pushing, error = threading.Lock(), threading.Lock(), Error()
         options = vocoder._options("live", seed)
         check(lull.lull_vocoder_new(vocoder._handle, byref(options), byref(self._handle), byref(error)), error)
-        self._model = vocoder._model
-        if self._model:
-            self._model.take()
-
-    def __del__(self):
-        if getattr(self, "_handle", None):
-            lull.lull_vocoder_free(self._handle)
-            if getattr(self, "_model", None):
-                self._model.give_back()
+        _free_with(self, lull.lull_vocoder_free, self._handle, vocoder._model)
 
     @property
     def latency(self) -> float:
         """Seconds by which the samples are behind the frames."""
-        return lull.lull_vocoder_latency(self._handle) / self._vocoder.rate
+        return float(lull.lull_vocoder_latency(self._handle) / self._vocoder.rate)
 
     @property
     def ended(self) -> bool:
@@ -208,7 +213,7 @@ class Stream:
         check(lull.lull_vocoder_push(self._handle, floats(frames), len(frames), byref(accepted), byref(error)), error)
         return accepted.value
 
-    def push(self, mel) -> None:
+    def push(self, mel: Any) -> None:
         """Offers mel frames: [bands, n], [n, bands], or one frame [bands]. Waits while the queue (1024 frames) is full,
         which only a thread that pulls empties. Raises as calling the vocoder does; then nothing of `mel` was taken
         but what had been accepted before."""
@@ -218,7 +223,7 @@ class Stream:
                 taken = self._push(frames)
                 frames = frames[taken:]
                 if len(frames) and not taken:
-                    lull.lull_vocoder_wait(self._handle, _ROOM, 1.0)
+                    lull.lull_vocoder_wait(self._handle, _ROOM, _NAP)
 
     def finish(self) -> None:
         """Says that no frame follows; what is still inside comes out of pull."""
@@ -227,20 +232,21 @@ class Stream:
     def pull(self, n: Optional[int] = None, timeout: float = 0) -> numpy.ndarray:
         """Takes up to n samples (None: all that can be made now), float32. timeout: seconds to wait for the first of
         them (< 0: until there is one or the end); an empty array when there is none."""
+        end = time.monotonic() + timeout if timeout >= 0 else float("inf")
+        pieces: List[numpy.ndarray] = []
+        left = sys.maxsize if n is None else n
         with self._pulling:
-            pieces, left = [], n
-            while left is None or left > 0:
-                piece = self._pull(_PIECE if left is None else min(left, _PIECE))
-                if not len(piece):
-                    if pieces or not timeout or self.ended:
-                        break
-                    ready = lull.lull_vocoder_wait(self._handle, _SAMPLES, timeout)
-                    if not ready:
-                        break
+            while left > 0:
+                piece = self._pull(min(left, _PIECE))
+                if len(piece):
+                    pieces.append(piece)
+                    left -= len(piece)
                     continue
-                pieces.append(piece)
-                left = None if left is None else left - len(piece)
-            return numpy.concatenate(pieces) if pieces else numpy.zeros(0, numpy.float32)
+                wait = min(end - time.monotonic(), _NAP)
+                if pieces or wait <= 0 or self.ended:
+                    break
+                lull.lull_vocoder_wait(self._handle, _SAMPLES, wait)
+        return numpy.concatenate(pieces) if pieces else numpy.zeros(0, numpy.float32)
 
     def _pull(self, n: int) -> numpy.ndarray:
         samples, error, produced = numpy.empty(n, numpy.float32), Error(), c_size_t()
@@ -248,52 +254,51 @@ class Stream:
         return samples[:produced.value]
 
     def __iter__(self) -> Iterator[numpy.ndarray]:
-        """Pieces of samples until the end, waiting for frames that another thread pushes."""
+        """Pieces of samples, each as soon as it is made, until the end; waits for frames that another thread pushes."""
         while not self.ended:
-            piece = self.pull(timeout=-1)
+            piece = self.pull(_SHORT, timeout=-1)
             if len(piece):
                 yield piece
 
-    def _run(self, mels: Iterable) -> Iterator[numpy.ndarray]:
+    def _run(self, mels: Iterable[Any]) -> Iterator[numpy.ndarray]:
         for mel in mels:
             frames = as_frames(mel, self._vocoder.bands, self._layout)
             while len(frames):
                 frames = frames[self._push(frames):]
-                piece = self.pull()
-                if len(piece):
+                piece = self.pull(_SHORT)
+                while len(piece):
                     yield piece
+                    piece = self.pull(_SHORT)
         self.finish()
         yield from self
 
 
-def mel(samples, rate: int, convention: Optional[Convention] = None) -> numpy.ndarray:
+def mel(samples: Any, rate: int, convention: Optional[Convention] = None) -> numpy.ndarray:
     """The mel spectrogram of a recording: samples [n], floats in [-1, 1] or int16, one channel, `rate` Hz, in a
     convention (default: of the package's model). Returns float32 [bands, T]. The rate has to be the convention's:
     resample first (soxr, librosa.resample, torchaudio). Raises MismatchError for another rate, NotFiniteError."""
     array, error, handle, produced = as_samples(samples), Error(), c_void_p(), c_size_t()
     text = _convention_text(convention)
+    pieces: List[numpy.ndarray] = []
     if text is None:
         model = _Model(_default_model())
-        bands, wanted = model.info.bands, model.info.sample_rate
+        mels = model.mels
         check(lull.lull_mel_new(model.handle, byref(handle), byref(error)), error)
     else:
-        info = _convention_info(text)
-        bands, wanted = info.bands, info.sample_rate
+        mels = _mels_of(text)
         check(lull.lull_mel_new_of(text, byref(handle), byref(error)), error)
     try:
-        if rate != wanted:
-            from ._library import MismatchError
-            raise MismatchError(f"samples of {rate} Hz: the mel convention is of {wanted} Hz; resample them first")
+        if rate != mels.rate:
+            raise MismatchError(f"samples of {rate} Hz: the mel convention is of {mels.rate} Hz; resample them first")
         check(lull.lull_mel_push(handle, floats(array), len(array), byref(error)), error)
         check(lull.lull_mel_finish(handle, byref(error)), error)
-        pieces = []
         while True:
-            piece = numpy.empty((256, bands), numpy.float32)
+            piece = numpy.empty((256, mels.bands), numpy.float32)
             check(lull.lull_mel_pull(handle, floats(piece), len(piece), byref(produced), byref(error)), error)
             if not produced.value:
                 break
             pieces.append(piece[:produced.value])
     finally:
         lull.lull_mel_free(handle)
-    frames = numpy.concatenate(pieces) if pieces else numpy.zeros((0, bands), numpy.float32)
+    frames = numpy.concatenate(pieces) if pieces else numpy.zeros((0, mels.bands), numpy.float32)
     return numpy.ascontiguousarray(frames.T)

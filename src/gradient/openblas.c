@@ -1,5 +1,5 @@
 /* OpenBLAS, opened when something multiplies with it. */
-#include "nn/openblas.h"
+#include "gradient/openblas.h"
 
 #include "base/error.h"
 #include "base/os_library.h"
@@ -14,7 +14,7 @@ typedef void sgemm_function(int order, int transpose_a, int transpose_b, int m, 
 typedef void threads_function(int threads);
 
 static const char *const names[] = {"libopenblas.so.0", "libopenblas.so", "libopenblas.0.dylib",
-                                    "libopenblas.dylib",   "libopenblas.dll"};
+                                    "libopenblas.dylib", "libopenblas.dll"};
 static sgemm_function *sgemm;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -33,7 +33,7 @@ static void look(void) {
     if (set_threads) set_threads(1);
 }
 
-lull_status nn_openblas_open(lull_error *error) {
+lull_status gradient_openblas_open(lull_error *error) {
     pthread_once(&once, look);
     if (sgemm) return LULL_OK;
     return base_fail(error, LULL_UNSUPPORTED,
@@ -41,9 +41,9 @@ lull_status nn_openblas_open(lull_error *error) {
                      "libopenblas0 (Debian)");
 }
 
-void nn_openblas_product(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha,
-                         const float *a, int lda, const float *b, int ldb, float beta, float *c,
-                         int ldc) {
+void gradient_openblas_product(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha,
+                               const float *a, int lda, const float *b, int ldb, float beta,
+                               float *c, int ldc) {
     sgemm(ROW_MAJOR, transpose_a ? TRANSPOSE : NO_TRANSPOSE, transpose_b ? TRANSPOSE : NO_TRANSPOSE,
           m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

@@ -1,9 +1,9 @@
-/* Small pieces that all parts of the gradient use. */
-#include <math.h>
+/* Small pieces that all parts of the denoiser's gradient use. */
+#include "gradient/state.h"
+
 #include <string.h>
 
 #include "base/clock.h"
-#include "gradient/internal.h"
 
 const float *gradient_weight(const gradient_engine *e, model_role role, int index) {
     return model_parameters_weight(e->parameters, role, index);
@@ -40,9 +40,9 @@ void gradient_clock_stop(const gradient_engine *e, double start, double *part) {
     if (e->timed) *part += base_now() - start;
 }
 
-void gradient_product(const gradient_engine *e, workspace *w, int rows, int n, int k, int taps,
-                      const void *const *a, size_t lda, const void *packed, const float *bias,
-                      bool accumulate, float *c, size_t ldc) {
+void gradient_product(const gradient_engine *e, gradient_workspace *w, int rows, int n, int k,
+                      int taps, const void *const *a, size_t lda, const void *packed,
+                      const float *bias, bool accumulate, float *c, size_t ldc) {
     const nn_kernels *nn = e->nn;
     double start = gradient_clock_start(e);
     if (e->bf16)
@@ -54,24 +54,12 @@ void gradient_product(const gradient_engine *e, workspace *w, int rows, int n, i
     gradient_clock_stop(e, start, &w->times.products);
 }
 
-void gradient_outer(const gradient_engine *e, workspace *w, int rows, int m, int n, const void *a,
-                    size_t lda, const void *b, size_t ldb, float *c, size_t ldc) {
+void gradient_outer(const gradient_engine *e, gradient_workspace *w, int rows, int m, int n,
+                    const void *a, size_t lda, const void *b, size_t ldb, float *c, size_t ldc) {
     double start = gradient_clock_start(e);
     if (e->bf16)
         e->nn->outer_bf16(rows, m, n, a, lda, b, ldb, c, ldc, w->scratch);
     else
         e->nn->outer_f32(rows, m, n, a, lda, b, ldb, c, ldc, w->scratch);
     gradient_clock_stop(e, start, &w->times.outers);
-}
-
-void gradient_add_columns(float *sum, const float *rows, int n, int width, size_t ld) {
-    for (int r = 0; r < n; r++)
-        for (int j = 0; j < width; j++) sum[j] += rows[(size_t)r * ld + (size_t)j];
-}
-
-void gradient_silu_backward(const float *x, float *gradient, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        float s = 1 / (1 + expf(-x[i]));
-        gradient[i] *= s * (1 + x[i] * (1 - s));
-    }
 }

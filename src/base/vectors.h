@@ -1,8 +1,20 @@
-/* Shuffles of the compilers' own vectors, in one spelling for clang and for gcc before and
- * after 12. NAME_4, NAME_8 and NAME_16 are for vectors of so many floats. */
-#ifndef MEL_SHUFFLE_H
-#define MEL_SHUFFLE_H
+/* What the kernels of mel and nn share: shuffles of the compilers' own vectors, in one spelling for
+ * clang and for gcc before and after 12, and a power of two. */
+#ifndef BASE_VECTORS_H
+#define BASE_VECTORS_H
 
+/* 2^f for |f| ≤ ½: 1 + f·q(f) with q the interpolation of (2^f − 1) / f in the six Chebyshev points
+ * of that interval: exact at 0, relative error below 1e-8 before rounding. set(c): the constant as a
+ * value; fma(a, b, c) = a·b + c. */
+#define BASE_POWER_OF_2(f, set, fma)                                                               \
+    fma(fma(fma(fma(fma(fma(set(0.000154531634f), f, set(0.00133908633f)), f,                      \
+                        set(0.00961808302f)),                                                      \
+                    f, set(0.0555035695f)),                                                        \
+                f, set(0.240226507f)),                                                             \
+            f, set(0.693147182f)),                                                                 \
+        f, set(1.0f))
+
+/* NAME_4, NAME_8 and NAME_16 are for vectors of so many floats or integers of 32 bits. */
 #if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE_4(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #define SHUFFLE_8(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)

@@ -1,0 +1,147 @@
+/* The crossover: see crossover.h. */
+#include "vocoder/crossover.h"
+
+#include "base/error.h"
+#include "vocoder/voices.h"
+
+#include <math.h>
+
+/* From the pass band to the stop band. A Hamming window needs about 3.3 / (2 · half) of the rate for
+ * it (Oppenheim & Schafer, Discrete-Time Signal Processing, 7.5). */
+static const double TRANSITION = 1000;
+
+int vocoder_crossover_half(int rate) {
+    return (int)ceil(1.65 * rate / TRANSITION);
+}
+
+static void design(double cut, int half, float *taps) {
+    double sum = 0;
+    for (int i = -half; i <= half; i++) {
+        double sinc = i ? sin(2 * M_PI * cut * i) / (M_PI * i) : 2 * cut;
+        sum += sinc * (0.54 + 0.46 * cos(M_PI * i / (half + 1.0)));
+    }
+    for (int i = -half; i <= half; i++) {
+        double sinc = i ? sin(2 * M_PI * cut * i) / (M_PI * i) : 2 * cut;
+        taps[i + half] = (float)(sinc * (0.54 + 0.46 * cos(M_PI * i / (half + 1.0))) / sum);
+    }
+}
+
+void vocoder_crossover_init(vocoder_crossover *c, double hertz, int rate, int hop,
+                            const vocoder_rows *frames, line *network, line *source, line *out,
+                            size_t most) {
+    c->frames = frames;
+    c->network = network;
+    c->source = source;
+    c->out = out;
+    c->half = vocoder_crossover_half(rate);
+    c->cut = hertz / rate;
+    c->most = most;
+    c->hop = (uint64_t)hop;
+}
+
+static size_t count_taps(const vocoder_crossover *c) {
+    return 2 * (size_t)c->half + 1;
+}
+
+static uint64_t bytes(const void *context) {
+    const vocoder_crossover *c = context;
+    return base_memory_add(0, 2 * count_taps(c) + c->most, sizeof(float));
+}
+
+static lull_status allocate(void *context, lull_error *error) {
+    vocoder_crossover *c = context;
+    c->taps = base_alloc(count_taps(c), sizeof *c->taps);
+    c->difference = base_alloc(c->most + count_taps(c), sizeof *c->difference);
+    if (!c->taps || !c->difference) return base_no_memory(error);
+    design(c->cut, c->half, c->taps);
+    return LULL_OK;
+}
+
+static void clear(void *context) {
+    vocoder_crossover *c = context;
+    base_free(c->taps);
+    base_free(c->difference);
+}
+
+static void reach(const void *context, vocoder_reach *to) {
+    const vocoder_crossover *c = context;
+    uint64_t half = (uint64_t)c->half;
+    if (to->source < to->samples) {
+        to->waited = to->samples - to->source;
+        to->on = &vocoder_voices_part;
+        to->samples = to->source;
+    }
+    to->samples = to->samples > half ? to->samples - half : 0;
+}
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static size_t plan(void *context, size_t most) {
+    vocoder_crossover *c = context;
+    uint64_t frames = vocoder_rows_total(c->frames);
+    c->total = frames == UINT64_MAX ? INT64_MAX : (int64_t)(frames * c->hop);
+    line_compact(c->out, c->most);
+    /* The network's last patch may reach beyond the end, and behind it there is silence. */
+    int64_t known = least(c->network->end, c->source->end);
+    int64_t can = known >= c->total ? c->total : known - c->half;
+    int64_t room = least((int64_t)line_room(c->out), (int64_t)(most < c->most ? most : c->most));
+    int64_t todo = least(can - c->out->end, room);
+    c->todo = todo > 0 ? (size_t)todo : 0;
+    return c->todo;
+}
+
+/* network − source at n samples from `first`, 0 where there is no signal. */
+static void subtract(vocoder_crossover *c, int64_t first, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = first + i;
+        bool there = at >= 0 && at < c->total;
+        c->difference[i] = there ? *line_at(c->network, at) - *line_at(c->source, at) : 0;
+    }
+}
+
+static bool run(void *context) {
+    vocoder_crossover *c = context;
+    const int64_t first = c->out->end, n = (int64_t)c->todo;
+    subtract(c, first - c->half, n + 2 * c->half);
+    float *restrict out = line_at(c->out, first);
+    memcpy(out, line_at(c->source, first), (size_t)n * sizeof *out);
+    for (size_t k = 0; k < count_taps(c); k++) {
+        const float tap = c->taps[k];
+        const float *restrict x = c->difference + k;
+        for (int64_t i = 0; i < n; i++) out[i] += tap * x[i];
+    }
+    c->out->end += n;
+    int64_t needed = c->out->end - c->half;
+    if (needed > 0) c->network->first = c->source->first = needed;
+    return true;
+}
+
+const vocoder_part_kind vocoder_crossover_part = {.name = "crossover",
+                                                  .bytes = bytes,
+                                                  .allocate = allocate,
+                                                  .plan = plan,
+                                                  .run = run,
+                                                  .clear = clear,
+                                                  .reach = reach};
+
+void vocoder_crossover_plain(double hertz, int rate, const float *network, const float *source,
+                             float *out, size_t n) {
+    const int half = vocoder_crossover_half(rate);
+    const double cut = hertz / rate;
+    double gain = 0;
+    for (int k = -half; k <= half; k++)
+        gain += (k ? sin(2 * M_PI * cut * k) / (M_PI * k) : 2 * cut) *
+                (0.54 + 0.46 * cos(M_PI * k / (half + 1.0)));
+    for (int64_t i = 0; i < (int64_t)n; i++) {
+        double sum = 0;
+        for (int k = -half; k <= half; k++) {
+            if (i + k < 0 || i + k >= (int64_t)n) continue;
+            double tap = (k ? sin(2 * M_PI * cut * k) / (M_PI * k) : 2 * cut) *
+                         (0.54 + 0.46 * cos(M_PI * k / (half + 1.0)));
+            sum += tap / gain * ((double)network[i + k] - source[i + k]);
+        }
+        out[i] = (float)(source[i] + sum);
+    }
+}

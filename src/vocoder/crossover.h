@@ -1,0 +1,42 @@
+/* A part behind the network: below the crossover frequency the signal is the network's, above it
+ * the source's. In its few steps the network knows the low harmonics and averages the high ones
+ * away, where their phases are not to be known; there the source has the pulses of the voice. What
+ * is mixed is linear in phase, so the two add up to the source again where they agree:
+ *
+ *     out = source + low-pass(network − source) */
+#ifndef VOCODER_CROSSOVER_H
+#define VOCODER_CROSSOVER_H
+
+#include "vocoder/line.h"
+#include "vocoder/part.h"
+#include "vocoder/rows.h"
+
+typedef struct vocoder_crossover {
+    const vocoder_rows *frames; /* say how long the signal is */
+    line *network, *source, *out;
+    int half; /* taps on each side */
+    size_t most;
+    uint64_t hop;
+    double cut;        /* cycles a sample */
+    float *taps;       /* 2 · half + 1 */
+    float *difference; /* most + 2 · half */
+
+    size_t todo;   /* of this tick: samples */
+    int64_t total; /* of the signal, INT64_MAX until known */
+} vocoder_crossover;
+
+extern const vocoder_part_kind vocoder_crossover_part;
+
+/* Everything is borrowed. hertz: the crossover, below rate / 2. most: samples at a time. */
+void vocoder_crossover_init(vocoder_crossover *c, double hertz, int rate, int hop,
+                            const vocoder_rows *frames, line *network, line *source, line *out,
+                            size_t most);
+
+/* Samples by which it looks ahead at this rate. */
+int vocoder_crossover_half(int rate);
+
+/* The same by its definition, for the tests: n samples of whole signals. */
+void vocoder_crossover_plain(double hertz, int rate, const float *network, const float *source,
+                             float *out, size_t n);
+
+#endif

@@ -1,0 +1,88 @@
+/* The pitch source as a part: see voiced.h. */
+#include "vocoder/voiced.h"
+
+#include "vocoder/voices.h"
+
+void vocoder_voiced_init(vocoder_voiced *s, const mel_convention *convention,
+                         const noise_source *noise, int noise_row, vocoder_rows *voices, line *out,
+                         bool leads, size_t most) {
+    s->rate = convention->sample_rate;
+    s->hop = convention->hop;
+    s->first_centre = mel_convention_first_centre(convention);
+    s->noise = noise;
+    s->noise_row = noise_row;
+    s->voices = voices;
+    s->out = out;
+    s->leads = leads;
+    s->most = most > (size_t)s->hop ? most : (size_t)s->hop;
+    vocoder_rows_read_by(voices, &s->taken);
+}
+
+static uint64_t bytes(const void *context) {
+    const vocoder_voiced *s = context;
+    return source_bytes(s->rate, s->hop);
+}
+
+/* Harmonics in phase: the aperiodicity of the bands makes them as peaked as the voice is. */
+static lull_status allocate(void *context, lull_error *error) {
+    vocoder_voiced *s = context;
+    return source_new(s->rate, s->hop, s->first_centre, SOURCE_PHASES_ZERO, s->noise_row,
+                      &s->source, error);
+}
+
+static void clear(void *context) {
+    source_free(((vocoder_voiced *)context)->source);
+}
+
+static void reset(void *context) {
+    vocoder_voiced *s = context;
+    source_reset(s->source);
+    s->taken = 0;
+    s->finished = false;
+}
+
+/* Samples to the middle of the newest frame that has a voice. */
+static void reach(const void *context, vocoder_reach *to) {
+    const vocoder_voiced *s = context;
+    to->source = to->voices ? (to->voices - 1) * (uint64_t)s->hop + (uint64_t)s->first_centre : 0;
+    if (!s->leads || to->source >= to->samples) return;
+    to->waited = to->samples - to->source;
+    to->on = &vocoder_voices_part;
+    to->samples = to->source;
+}
+
+static size_t plan(void *context, size_t most) {
+    vocoder_voiced *s = context;
+    const size_t hop = (size_t)s->hop;
+    if (most > s->most) most = s->most;
+    line_compact(s->out, s->most);
+    const size_t room = line_room(s->out), frames = (most < room ? most : room) / hop;
+    const uint64_t waiting = s->voices->end - s->taken;
+    s->todo = (int)(waiting < frames ? waiting : frames);
+    s->end = s->voices->ended && waiting == 0 && s->taken > 0 && !s->finished && frames > 0;
+    return (size_t)s->todo * hop + (s->end ? hop : 0);
+}
+
+static bool run(void *context) {
+    vocoder_voiced *s = context;
+    for (int i = 0; i < s->todo; i++) {
+        const pitch_values *voice = (const pitch_values *)vocoder_rows_at(s->voices, s->taken++);
+        s->out->end += source_push(s->source, voice, 0, s->noise, line_at(s->out, s->out->end));
+    }
+    if (s->end) {
+        const int left = s->hop - s->first_centre;
+        source_finish(s->source, s->noise, line_at(s->out, s->out->end), left);
+        s->out->end += left;
+        s->finished = true;
+    }
+    return true;
+}
+
+const vocoder_part_kind vocoder_voiced_part = {.name = "source",
+                                               .bytes = bytes,
+                                               .allocate = allocate,
+                                               .plan = plan,
+                                               .run = run,
+                                               .reset = reset,
+                                               .clear = clear,
+                                               .reach = reach};

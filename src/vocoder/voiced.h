@@ -1,0 +1,33 @@
+/* The pitch source (source.h) as a part: voices of frames in, a line of signal out. */
+#ifndef VOCODER_VOICED_H
+#define VOCODER_VOICED_H
+
+#include "mel/convention.h"
+#include "vocoder/line.h"
+#include "vocoder/part.h"
+#include "vocoder/rows.h"
+#include "vocoder/source.h"
+
+typedef struct vocoder_voiced {
+    source *source;
+    const noise_source *noise;
+    const vocoder_rows *voices; /* pitch_values */
+    line *out;                  /* the path's */
+    bool leads;                 /* it is the beginning of the signal, and not something beside it */
+    int rate, hop, first_centre, noise_row;
+    size_t most;    /* samples at a time */
+    uint64_t taken; /* voices read */
+    bool finished;  /* what follows the middle of the last frame is out, too */
+
+    int todo; /* of this tick: frames … */
+    bool end; /* … and that */
+} vocoder_voiced;
+
+extern const vocoder_part_kind vocoder_voiced_part;
+
+/* Everything is borrowed. noise_row: of the noise. */
+void vocoder_voiced_init(vocoder_voiced *s, const mel_convention *convention,
+                         const noise_source *noise, int noise_row, vocoder_rows *voices, line *out,
+                         bool leads, size_t most);
+
+#endif

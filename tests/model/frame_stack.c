@@ -1,0 +1,158 @@
+/* The postnet and the pitch network as streams, against plain loops on odd shapes. */
+#include "stacks.h"
+
+#include "mel/frame_features.h"
+#include "model/reference.h"
+
+enum { MOST = 13 }; /* frames */
+
+/* Every frame in, and the end: returns how many came out. */
+static int mend(model_frame_stack *p, int look_ahead, const float *mel, int frames, int bands,
+                float *out) {
+    int got = 0;
+    for (int f = 0; f < frames + look_ahead; f++) {
+        const float *frame = f < frames ? mel + f * bands : NULL;
+        if (model_frame_stack_push(p, frame, out + got * bands)) got++;
+        assert_int_equal(got, f + 1 > look_ahead ? f + 1 - look_ahead : 0);
+    }
+    return got;
+}
+
+static void postnet_is_the_reference(void **state) {
+    (void)state;
+    for (int s = 0; s < POSTNET_CASES; s++)
+        for (int frames = 1; frames <= MOST; frames += 3) {
+            model_config config;
+            postnet_config(&postnet_cases[s], &config);
+            const int bands = config.mel.bands, n = frames * bands,
+                      ahead = config.postnet_look_ahead;
+            model_parameters *p = stack_weights(&config);
+            float *mel = stack_mels(frames, bands), *wanted = base_alloc((size_t)n, sizeof(float)),
+                  *got = base_alloc((size_t)n, sizeof(float)),
+                  *again = base_alloc((size_t)n, sizeof(float));
+            assert_int_equal(model_reference_postnet(&config, p, mel, (size_t)frames, wanted, NULL),
+                             LULL_OK);
+            model_frame_stack *net;
+            const uint64_t before = base_memory_given();
+            assert_int_equal(postnet_new(&config, p, &net, NULL), LULL_OK);
+            assert_true(base_memory_given() - before <= postnet_bytes(&config));
+            assert_int_equal(mend(net, ahead, mel, frames, bands, got), frames);
+            float changed = 0;
+            for (int i = 0; i < n; i++) {
+                assert_true(fabsf(got[i] - wanted[i]) < 2e-5f);
+                changed = fmaxf(changed, fabsf(got[i] - mel[i]));
+            }
+            assert_true(changed > 0.05f); /* it does something */
+            model_frame_stack_reset(net);
+            assert_int_equal(mend(net, ahead, mel, frames, bands, again), frames);
+            assert_memory_equal(got, again, (size_t)n * sizeof(float));
+            assert_int_equal(postnet_whole(&config, p, mel, (size_t)frames, again, NULL), LULL_OK);
+            assert_memory_equal(got, again, (size_t)n * sizeof(float));
+            model_frame_stack_free(net);
+            base_free(mel);
+            base_free(wanted);
+            base_free(got);
+            base_free(again);
+            model_parameters_free(p);
+        }
+}
+
+/* A fresh postnet changes nothing. */
+static void postnet_begins_as_the_identity(void **state) {
+    (void)state;
+    model_config config;
+    postnet_config(&postnet_cases[3], &config);
+    const int bands = config.mel.bands;
+    model_parameters *p;
+    assert_int_equal(model_parameters_new(&config, &p, NULL), LULL_OK);
+    model_parameters_initialize(p, 1);
+    float *mel = stack_mels(9, bands), *out = base_alloc((size_t)(9 * bands), sizeof *out);
+    assert_int_equal(postnet_whole(&config, p, mel, 9, out, NULL), LULL_OK);
+    assert_memory_equal(mel, out, (size_t)(9 * bands) * sizeof *out);
+    base_free(mel);
+    base_free(out);
+    model_parameters_free(p);
+}
+
+static mel_convention convention_of(int number) {
+    mel_convention c;
+    lull_error error;
+    static const char *const names[] = {"hifigan", "parallelwavegan", "diffwave"};
+    assert_int_equal(mel_convention_named(names[number % 3], 0, &c, &error), LULL_OK);
+    return c;
+}
+
+static int listen(pitch_network *p, const float *mel, int frames, int bands, pitch_values *out) {
+    int got = 0;
+    for (int f = 0; f < frames + pitch_network_look_ahead(p); f++) {
+        const float *frame = f < frames ? mel + f * bands : NULL;
+        if (pitch_network_push(p, frame, out + got)) got++;
+        const int behind = f + 1 - pitch_network_look_ahead(p);
+        assert_int_equal(got, behind > 0 ? behind : 0);
+    }
+    return got;
+}
+
+static void near_to(const pitch_values *got, const float *outputs) {
+    pitch_values wanted;
+    pitch_network_read(outputs, &wanted);
+    assert_true(fabsf(got->f0 / wanted.f0 - 1) < 2e-4f);
+    assert_true(fabsf(got->voicing - wanted.voicing) < 1e-4f);
+    for (int b = 0; b < PITCH_BANDS; b++)
+        assert_true(fabsf(got->aperiodicity[b] - wanted.aperiodicity[b]) < 1e-4f);
+}
+
+static void pitch_network_is_the_reference(void **state) {
+    (void)state;
+    float lowest = 1, highest = 0;
+    for (int s = 0; s < PITCH_CASES; s++)
+        for (int frames = 1; frames <= MOST; frames += 3) {
+            model_config config;
+            pitch_config(&pitch_cases[s], &config);
+            const mel_convention convention = convention_of(s);
+            const int bands = convention.bands;
+            model_parameters *p = stack_weights(&config);
+            float *mel = stack_mels(frames, bands);
+            float *features = base_alloc((size_t)frames * MEL_FEATURES, sizeof *features);
+            float *wanted = base_alloc((size_t)frames * PITCH_OUTPUTS, sizeof *wanted);
+            pitch_values got[MOST], again[MOST];
+            mel_features *m;
+            assert_int_equal(mel_features_new(&convention, &m, NULL), LULL_OK);
+            for (int f = 0; f < frames; f++)
+                mel_features_of_frame(m, mel + f * bands, features + f * MEL_FEATURES);
+            assert_int_equal(
+                model_reference_pitch(&config, p, features, (size_t)frames, wanted, NULL), LULL_OK);
+            pitch_network *net;
+            assert_int_equal(pitch_network_new(&config, p, &convention, &net, NULL), LULL_OK);
+            assert_int_equal(pitch_network_look_ahead(net), pitch_cases[s].look_ahead);
+            assert_int_equal(listen(net, mel, frames, bands, got), frames);
+            for (int f = 0; f < frames; f++) {
+                near_to(&got[f], wanted + f * PITCH_OUTPUTS);
+                lowest = fminf(lowest, got[f].voicing);
+                highest = fmaxf(highest, got[f].voicing);
+            }
+            pitch_network_reset(net);
+            assert_int_equal(listen(net, mel, frames, bands, again), frames);
+            assert_memory_equal(got, again, (size_t)frames * sizeof *got);
+            assert_int_equal(
+                pitch_network_whole(&config, p, &convention, mel, (size_t)frames, again, NULL),
+                LULL_OK);
+            assert_memory_equal(got, again, (size_t)frames * sizeof *got);
+            pitch_network_free(net);
+            mel_features_free(m);
+            base_free(mel);
+            base_free(features);
+            base_free(wanted);
+            model_parameters_free(p);
+        }
+    assert_true(lowest < 0.4f && highest > 0.6f); /* it says something */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(postnet_is_the_reference),
+        cmocka_unit_test(postnet_begins_as_the_identity),
+        cmocka_unit_test(pitch_network_is_the_reference),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
