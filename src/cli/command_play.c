@@ -13,7 +13,10 @@
 #include "cli/convention_options.h"
 #include "cli/live.h"
 #include "cli/options.h"
+#include "cli/paths.h"
+#include "cli/remarks.h"
 #include "cli/sink.h"
+#include "cli/standard_input.h"
 #include "cli/stop.h"
 #include "model/model.h"
 #include "vocoder/vocoder.h"
@@ -100,7 +103,7 @@ static void hide_status(player *p) {
 static void show_status(player *p) {
     double now = base_now();
     if (!p->shows || now - p->drawn < 0.1) return;
-    playback_figures f;
+    audio_playback_figures f;
     live_figures l;
     audio_output_figures(p->output, &f);
     live_get_figures(p->session, &l);
@@ -115,7 +118,7 @@ static void show_status(player *p) {
 }
 
 static void summarize(player *p) {
-    playback_figures f;
+    audio_playback_figures f;
     live_figures l;
     char first[64] = "no sound", slack[48] = "", more[96] = "";
     audio_output_figures(p->output, &f);
@@ -224,6 +227,7 @@ static lull_status prepare(player *p, const char *input, lull_error *error) {
     status = frame_source_open(input, &p->reading, &p->source, error);
     if (!status) status = open_output(p, error);
     if (!status) status = cli_new_vocoder(p->model, mel, &options, &p->vocoder, error);
+    if (!status && !asked->quiet) cli_remark_settings(p->model, &options, !cli_is_recording(input));
     if (!status && asked->tee)
         status = audio_tee_open(asked->tee, p->info->sample_rate, (audio_format)asked->format,
                                 &p->tee, error);
@@ -233,11 +237,13 @@ static lull_status prepare(player *p, const char *input, lull_error *error) {
 static int play(const play_options *asked, const char *input) {
     player p = {.options = asked, .shows = !asked->quiet && isatty(STDERR_FILENO) == 1};
     lull_error error = {LULL_OK, ""};
+    const char *name = strcmp(input, "-") == 0 ? cli_standard_input : input;
     int code = CLI_FAILED;
     cli_stop_catch(0, false);
     lull_status status = prepare(&p, input, &error);
     if (!status)
-        status = live_start(p.vocoder, p.info, p.source, p.output, p.tee, &p.session, &error);
+        status =
+            live_start(p.vocoder, &p.reading, name, p.source, p.output, p.tee, &p.session, &error);
     if (status) {
         cli_fail(&error);
         audio_tee_abandon(p.tee); /* nothing was played */
@@ -249,6 +255,7 @@ static int play(const play_options *asked, const char *input) {
     hide_status(&p);
     if (live_failed(p.session, &error)) code = cli_fail(&error);
     if (!asked->quiet && audio_output_position(p.output) > 0) summarize(&p);
+    frame_source_remark(p.source);
 done:
     live_free(p.session);
     if (audio_tee_close(p.tee, &error)) code = cli_fail(&error);

@@ -18,6 +18,7 @@
 #include "cli/convention_options.h"
 #include "cli/listener.h"
 #include "cli/options.h"
+#include "cli/remarks.h"
 #include "cli/serve_stream.h"
 #include "cli/stop.h"
 #include "model/model.h"
@@ -60,6 +61,7 @@ typedef struct client {
 
 static void report(const server *s, const client *c, const serve_result *result) {
     const lull_model_info *info = s->limits.info;
+    char name[32];
     if (result->error.status && !*result->error.message) return; /* it said nothing at all */
     if (result->error.status && !s->options->quiet)
         cli_note("client %llu: %s", (unsigned long long)c->number, result->error.message);
@@ -67,6 +69,8 @@ static void report(const server *s, const client *c, const serve_result *result)
         cli_note("client %llu: %llu frames, %.2f s of audio", (unsigned long long)c->number,
                  (unsigned long long)result->frames,
                  (double)result->samples / (double)info->sample_rate);
+    snprintf(name, sizeof name, "client %llu", (unsigned long long)c->number);
+    cli_reading_remark(&s->reading, &result->seen, name);
 }
 
 /* Counts a client in, as one that is served or, while the server is full, as one that is told so;
@@ -243,6 +247,7 @@ static int run(const serve_options *options) {
         for (int i = 0; i < s.listener_count && !options->quiet; i++)
             cli_note("serving %s (%d bands, %d Hz) on %s", info->name, info->bands,
                      info->sample_rate, s.listeners[i].name);
+        if (!options->quiet) cli_remark_settings(model, &s.limits.options, true);
         serve(&s);
     }
     shut_down(&s);

@@ -378,7 +378,7 @@ static lull_status check_job(const synth_options *asked, const cli_job *job, lul
     char picture[PATH_MAX];
     bool lossy = false;
     lull_status status = LULL_OK;
-    if (strcmp(job->output, "-") != 0) status = audio_writer_check(job->output, &lossy, error);
+    if (strcmp(job->output, "-") != 0) status = recording_writer_check(job->output, &lossy, error);
     if (status == LULL_OK && lossy && asked->format >= 0)
         status = base_fail(error, LULL_INVALID,
                            "%s: --format is for WAV and FLAC; this format has none of these",

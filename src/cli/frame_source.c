@@ -23,7 +23,7 @@ struct frame_source {
     unsigned char *bytes;
     size_t have;
     uint64_t given;
-    mel_opening opened;
+    cli_reading_stream stream;
 };
 
 static lull_status open_stream(frame_source *s, lull_error *error) {
@@ -31,7 +31,7 @@ static lull_status open_stream(frame_source *s, lull_error *error) {
     s->live = true;
     s->bytes = base_alloc(ROOM, frame_bytes);
     if (!s->bytes) return base_no_memory(error);
-    return mel_opening_init(&s->opened, &s->reading->input, error);
+    return cli_reading_stream_init(&s->stream, s->reading, error);
 }
 
 lull_status frame_source_open(const char *path, const cli_reading *reading, frame_source **source,
@@ -55,11 +55,15 @@ bool frame_source_is_live(const frame_source *source) {
     return source->live;
 }
 
+void frame_source_remark(const frame_source *source) {
+    if (source->live) cli_reading_remark(source->reading, &source->stream.seen, cli_standard_input);
+}
+
 void frame_source_free(frame_source *source) {
     if (!source) return;
     base_free(source->frames);
     base_free(source->bytes);
-    mel_opening_clear(&source->opened);
+    cli_reading_stream_clear(&source->stream);
     base_free(source);
 }
 
@@ -80,7 +84,7 @@ static lull_status turn_into_array(frame_source *s, int stop, lull_error *error)
     npy_array array = {0};
     s->live = false;
     lull_status status = cli_input_all(stop, s->bytes, s->have, &all, &size, error);
-    if (status == LULL_OK && audio_file_begins(all, size)) {
+    if (status == LULL_OK && recording_file_begins(all, size)) {
         status = cli_parse_recording(all, size, s->reading, &s->frames, &s->count, error);
     } else if (status == LULL_OK) {
         status = npy_parse(all, size, cli_standard_input, &array, error);
@@ -105,13 +109,13 @@ lull_status frame_source_begin(frame_source *s, int stop, lull_error *error) {
         s->have += got;
     }
     bool array = s->have >= 6 && memcmp(s->bytes, npy_magic, 6) == 0;
-    return array || audio_file_begins(s->bytes, s->have) ? turn_into_array(s, stop, error)
-                                                         : LULL_OK;
+    return array || recording_file_begins(s->bytes, s->have) ? turn_into_array(s, stop, error)
+                                                             : LULL_OK;
 }
 
 /* Converts or checks frames that came in. */
 static lull_status take(frame_source *s, float *frames, size_t n, lull_error *error) {
-    return cli_reading_take_some(s->reading, &s->opened, cli_standard_input, frames, n, error);
+    return cli_reading_take_some(s->reading, &s->stream, cli_standard_input, frames, n, error);
 }
 
 static bool stopped(int stop) {

@@ -27,6 +27,9 @@ lull_status frame_source_next(frame_source *source, int stop, float *frames, siz
 lull_status frame_source_all(frame_source *source, int stop, float **frames, size_t *n,
                              lull_error *error);
 
+/* Says what the frames of a stream were like, as is said of an array at once. */
+void frame_source_remark(const frame_source *source);
+
 void frame_source_free(frame_source *source);
 
 #endif

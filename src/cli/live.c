@@ -16,7 +16,9 @@ enum { FRAMES = 64, SAMPLES = 1024 };
 
 struct live {
     lull_vocoder *vocoder;
-    const lull_model_info *info;
+    const cli_reading *reading;
+    const char *name;
+    size_t bands;
     frame_source *source;
     audio_output *output;
     audio_tee *tee;
@@ -59,7 +61,7 @@ static lull_status push(live *l, const float *frames, size_t n, lull_error *erro
         size_t accepted = 0;
         lull_status status = lull_vocoder_push(l->vocoder, frames, n, &accepted, error);
         if (status) return status;
-        frames += accepted * (size_t)l->info->bands;
+        frames += accepted * l->bands;
         n -= accepted;
         if (accepted == 0) wait_for(l, LULL_READY_PUSH);
     }
@@ -109,9 +111,11 @@ static lull_status pull(live *l, size_t *produced, lull_error *error) {
     if (status || *produced == 0) return status;
     pthread_mutex_lock(&l->lock);
     l->figures.working += base_now() - begun;
-    l->figures.samples += *produced;
+    const uint64_t made = l->figures.samples += *produced;
     pthread_mutex_unlock(&l->lock);
-    return deliver(l, l->samples, *produced, error);
+    status = cli_reading_check_limited(l->reading, l->name, lull_vocoder_limited(l->vocoder), made,
+                                       error);
+    return status ? status : deliver(l, l->samples, *produced, error);
 }
 
 static lull_status finish(live *l, lull_error *error) {
@@ -143,19 +147,22 @@ static void *play(void *argument) {
 
 /* ---- the session ---------------------------------------------------------------------------- */
 
-lull_status live_start(lull_vocoder *vocoder, const lull_model_info *info, frame_source *source,
-                       audio_output *output, audio_tee *tee, live **session, lull_error *error) {
+lull_status live_start(lull_vocoder *vocoder, const cli_reading *reading, const char *name,
+                       frame_source *source, audio_output *output, audio_tee *tee, live **session,
+                       lull_error *error) {
     live *l = base_alloc(1, sizeof *l);
     if (!l) return base_no_memory(error);
     l->vocoder = vocoder;
-    l->info = info;
+    l->reading = reading;
+    l->name = name;
+    l->bands = (size_t)reading->target.bands;
     l->source = source;
     l->output = output;
     l->tee = tee;
     l->stop_pipe[0] = l->stop_pipe[1] = -1;
     atomic_init(&l->stopped, false);
     pthread_mutex_init(&l->lock, NULL);
-    l->frames = base_alloc(FRAMES, (size_t)info->bands * sizeof(float));
+    l->frames = base_alloc(FRAMES, l->bands * sizeof(float));
     lull_status status = l->frames ? LULL_OK : base_no_memory(error);
     if (!status && pipe(l->stop_pipe) != 0)
         status = base_fail(error, LULL_IO, "no pipe: %s", strerror(errno));

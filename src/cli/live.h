@@ -10,9 +10,11 @@
 
 typedef struct live live;
 
-/* Starts both threads. Everything given is borrowed until live_free; tee may be NULL. */
-lull_status live_start(lull_vocoder *vocoder, const lull_model_info *info, frame_source *source,
-                       audio_output *output, audio_tee *tee, live **session, lull_error *error);
+/* Starts both threads. Everything given is borrowed until live_free; tee may be NULL. `name`
+ * stands in messages. */
+lull_status live_start(lull_vocoder *vocoder, const cli_reading *reading, const char *name,
+                       frame_source *source, audio_output *output, audio_tee *tee, live **session,
+                       lull_error *error);
 
 /* No more frames and no more samples: both threads end soon. The output is for the caller to stop.
  */

@@ -242,18 +242,16 @@ static lull_status check_level(const cli_reading *r, const char *name, const flo
                      name, r->options.from, sound.loudest, 100 * sound.beyond);
 }
 
-static void remark(const cli_reading *r, const char *name, const float *frames, size_t n,
-                   size_t padded) {
-    mel_sound sound;
-    if (padded > 0)
+void cli_reading_remark(const cli_reading *r, const cli_reading_seen *seen, const char *name) {
+    if (r->options.quiet || seen->frames == 0) return;
+    if (seen->padded > 0)
         cli_note("%s: %zu of %zu frames hold one number in all bands: padding, made silence", name,
-                 padded, n);
-    mel_look_listen(&r->input, frames, n, &sound);
-    if (sound.loudest < NEARLY_SILENT)
+                 seen->padded, seen->frames);
+    if (seen->loudest < NEARLY_SILENT)
         cli_note(
             "%s: nearly silent: its loudest frames are at %.0f dB of full scale (was the audio "
             "divided by 32768 twice?)",
-            name, sound.loudest);
+            name, seen->loudest);
 }
 
 lull_status cli_reading_take(const cli_reading *reading, const char *name, float *frames, size_t n,
@@ -267,23 +265,53 @@ lull_status cli_reading_take(const cli_reading *reading, const char *name, float
         status = mel_convention_check_frames(&r->input, frames, n, name, error);
     }
     if (status) return status;
-    const size_t padded = mel_look_silence_padding(&r->input, frames, n);
-    if (!r->options.quiet) remark(r, name, frames, n, padded);
+    mel_sound sound;
+    cli_reading_seen seen = {.frames = n};
+    seen.padded = mel_look_silence_padding(&r->input, frames, n);
+    mel_look_listen(&r->input, frames, n, &sound);
+    seen.loudest = sound.loudest;
+    cli_reading_remark(r, &seen, name);
     if (r->conversion) mel_conversion_run(r->conversion, frames, n);
     return LULL_OK;
 }
 
-lull_status cli_reading_take_some(const cli_reading *reading, mel_opening *opened, const char *name,
-                                  float *frames, size_t n, lull_error *error) {
+lull_status cli_reading_stream_init(cli_reading_stream *stream, const cli_reading *reading,
+                                    lull_error *error) {
+    stream->seen = (cli_reading_seen){.loudest = -HUGE_VAL};
+    return mel_opening_init(&stream->opened, &reading->input, error);
+}
+
+void cli_reading_stream_clear(cli_reading_stream *stream) {
+    mel_opening_clear(&stream->opened);
+}
+
+lull_status cli_reading_take_some(const cli_reading *reading, cli_reading_stream *stream,
+                                  const char *name, float *frames, size_t n, lull_error *error) {
     const cli_reading *r = reading;
     const bool looks = !believed(r) && !r->options.force;
-    lull_status status = looks ? mel_opening_check(opened, frames, n, name, error)
+    mel_sound sound;
+    cli_reading_seen *seen = &stream->seen;
+    lull_status status = looks ? mel_opening_check(&stream->opened, frames, n, name, error)
                                : check_values(r, name, frames, n, error);
     if (!status && looks && r->conversion) status = check_values(r, name, frames, n, error);
     if (status) return status;
-    mel_look_silence_padding(&r->input, frames, n);
+    if (n > 0) mel_look_listen(&r->input, frames, n, &sound);
+    if (n > 0) seen->loudest = fmax(seen->loudest, sound.loudest);
+    seen->padded += mel_look_silence_padding(&r->input, frames, n);
+    seen->frames += n;
     if (r->conversion) mel_conversion_run(r->conversion, frames, n);
     return LULL_OK;
+}
+
+lull_status cli_reading_check_limited(const cli_reading *reading, const char *name,
+                                      uint64_t limited, uint64_t samples, lull_error *error) {
+    const bool enough = samples > (uint64_t)reading->target.sample_rate / 2;
+    if (reading->options.force || !enough || limited * 20 <= samples) return LULL_OK;
+    return base_fail(error, LULL_MISMATCH,
+                     "%s: %.0f %% of the samples are beyond full scale: is the mel of the '%s' "
+                     "convention? 'lull synth --explain-mel' shows what it looks like, --force "
+                     "goes on",
+                     name, 100.0 * (double)limited / (double)samples, reading->target.name);
 }
 
 /* ---- explaining --------------------------------------------------------------------------- */

@@ -50,9 +50,29 @@ void cli_reading_clear(cli_reading *reading);
 lull_status cli_reading_take(const cli_reading *reading, const char *name, float *frames, size_t n,
                              lull_error *error);
 
-/* The same for frames of a stream, whose first ones `opened` (of reading->input) looks at. */
-lull_status cli_reading_take_some(const cli_reading *reading, mel_opening *opened, const char *name,
-                                  float *frames, size_t n, lull_error *error);
+/* The frames of a stream as they come. */
+typedef struct cli_reading_seen {
+    size_t frames, padded; /* how many, and how many of them were made silence */
+    double loudest;        /* level of the loudest one, dB of full scale */
+} cli_reading_seen;
+typedef struct cli_reading_stream {
+    mel_opening opened; /* the first ones, which are checked */
+    cli_reading_seen seen;
+} cli_reading_stream;
+lull_status cli_reading_stream_init(cli_reading_stream *stream, const cli_reading *reading,
+                                    lull_error *error);
+void cli_reading_stream_clear(cli_reading_stream *stream);
+
+/* As cli_reading_take, for n more frames of a stream; remarks wait for its end. */
+lull_status cli_reading_take_some(const cli_reading *reading, cli_reading_stream *stream,
+                                  const char *name, float *frames, size_t n, lull_error *error);
+void cli_reading_remark(const cli_reading *reading, const cli_reading_seen *seen, const char *name);
+
+/* Nobody wants the sound of a mel that the limiter had to hold down throughout: LULL_MISMATCH when
+ * more than one in twenty of all `samples`, half a second or more, were limited. --force lets it
+ * be. */
+lull_status cli_reading_check_limited(const cli_reading *reading, const char *name,
+                                      uint64_t limited, uint64_t samples, lull_error *error);
 
 /* What `lull synth --explain-mel` prints of n frames. */
 void cli_reading_explain(const cli_reading *reading, const char *name, const float *frames,

@@ -30,7 +30,7 @@ typedef struct stream {
     const serve_limits *limits;
     const lull_model_info *info;
     lull_vocoder *vocoder; /* NULL until the hello is there */
-    mel_opening begun;
+    cli_reading_stream stream;
     /* In: the hello, a header or a payload, whose `wanted` bytes come to `in`. */
     unsigned char *in;
     size_t have, wanted;
@@ -116,7 +116,7 @@ static lull_status take_frames(stream *s, lull_error *error) {
     s->frames_at = 0;
     s->in_payload = false;
     s->wanted = SERVE_HEADER_SIZE;
-    return cli_reading_take_some(s->limits->reading, &s->begun, "the stream", s->frames, n, error);
+    return cli_reading_take_some(s->limits->reading, &s->stream, "the stream", s->frames, n, error);
 }
 
 /* What `in` holds is complete. */
@@ -173,13 +173,16 @@ static lull_status fill(stream *s, lull_error *error) {
         serve_put_floats(s->samples, n, s->out + SERVE_HEADER_SIZE);
         s->out_size = SERVE_HEADER_SIZE + 4 * n;
         s->result->samples += n;
+        status =
+            cli_reading_check_limited(s->limits->reading, "the stream",
+                                      lull_vocoder_limited(s->vocoder), s->result->samples, error);
     } else if (s->finished && lull_vocoder_ended(s->vocoder)) {
         serve_put_header(SERVE_END, 0, s->out);
         s->out_size = SERVE_HEADER_SIZE;
         s->ended = true;
     }
     s->filled = base_now();
-    return LULL_OK;
+    return status;
 }
 
 static lull_status transmit(stream *s, bool *moved, lull_error *error) {
@@ -280,7 +283,7 @@ static lull_status prepare(stream *s, lull_error *error) {
     s->out = base_alloc(OUT_SIZE, 1);
     s->samples = base_alloc(SERVE_MOST_SAMPLES, sizeof(float));
     if (!s->in || !s->frames || !s->out || !s->samples) return base_no_memory(error);
-    return mel_opening_init(&s->begun, &s->limits->reading->input, error);
+    return cli_reading_stream_init(&s->stream, s->limits->reading, error);
 }
 
 void serve_stream(int client, const serve_limits *limits, serve_result *result) {
@@ -296,7 +299,8 @@ void serve_stream(int client, const serve_limits *limits, serve_result *result) 
     /* Behind a message that was sent in part, another could not be told apart from its payload. */
     if (error->status && s.sent == 0) serve_refuse(client, limits, error);
     lull_vocoder_free(s.vocoder);
-    mel_opening_clear(&s.begun);
+    result->seen = s.stream.seen;
+    cli_reading_stream_clear(&s.stream);
     base_free(s.in);
     base_free(s.frames);
     base_free(s.out);

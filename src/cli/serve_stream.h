@@ -20,6 +20,7 @@ typedef struct serve_limits {
 
 typedef struct serve_result {
     uint64_t frames, samples;
+    cli_reading_seen seen; /* of the frames */
     lull_error error; /* LULL_OK when the stream ended as it should; no message: it never began */
 } serve_result;
 

@@ -26,7 +26,7 @@ struct synthesis_worker {
     cli_sink *sink;
     size_t total, produced;
     float *kept; /* what comes out of a whole utterance, for its picture and trace; or NULL */
-    resampler *resampler; /* of the job at hand; NULL: the output has the mel's rate */
+    recording_resampler *resampler; /* of the job at hand; NULL: the output has the mel's rate */
     float pulled[PULL], resampled[PULL];
 };
 
@@ -61,14 +61,14 @@ static lull_status open_sink(synthesis_worker *worker, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     const int from = settings->convention.sample_rate;
     const int rate = settings->rate > 0 ? settings->rate : from;
-    resampler_free(worker->resampler);
+    recording_resampler_free(worker->resampler);
     worker->resampler = NULL;
     lull_status status =
-        rate != from ? resampler_new(from, rate, &worker->resampler, error) : LULL_OK;
-    return status != LULL_OK ? status
-                             : cli_sink_open(worker->output, rate, settings->format, settings->wav,
-                                             rate == from ? worker->total : 0, &worker->sink,
-                                             error);
+        rate != from ? recording_resampler_new(from, rate, &worker->resampler, error) : LULL_OK;
+    return status != LULL_OK
+               ? status
+               : cli_sink_open(worker->output, rate, settings->format, settings->wav,
+                               rate == from ? worker->total : 0, &worker->sink, error);
 }
 
 /* n samples at the mel's rate to the sink, at its own; NULL: what the resampler still holds. */
@@ -79,8 +79,9 @@ static lull_status write_out(synthesis_worker *worker, const float *samples, siz
         return n > 0 ? cli_sink_write(worker->sink, samples, n, error) : LULL_OK;
     for (;;) {
         size_t consumed = 0, produced = 0;
-        status = resampler_run(worker->resampler, samples, n, &consumed, worker->resampled, PULL,
-                               &produced, samples == NULL, error);
+        status =
+            recording_resampler_run(worker->resampler, samples, n, &consumed, worker->resampled,
+                                    PULL, &produced, samples == NULL, error);
         if (status == LULL_OK && produced > 0)
             status = cli_sink_write(worker->sink, worker->resampled, produced, error);
         if (status != LULL_OK || (consumed == 0 && produced == 0)) return status;
@@ -88,21 +89,6 @@ static lull_status write_out(synthesis_worker *worker, const float *samples, siz
         n -= consumed;
         if (samples != NULL && n == 0) return LULL_OK;
     }
-}
-
-/* Nobody wants the sound of a mel that the limiter had to hold down throughout. */
-static lull_status check_limited(const synthesis_worker *worker, lull_error *error) {
-    const synthesis_settings *settings = worker->settings;
-    if (worker->vocoder == NULL || settings->reading->options.force) return LULL_OK;
-    const uint64_t limited = lull_vocoder_limited(worker->vocoder);
-    const bool enough = worker->produced > (size_t)settings->convention.sample_rate / 2;
-    if (!enough || limited * 20 <= worker->produced) return LULL_OK;
-    return base_fail(error, LULL_MISMATCH,
-                     "%s: %.0f %% of the samples are beyond full scale: is the mel of the '%s' "
-                     "convention? 'lull synth --explain-mel' shows what it looks like, --force "
-                     "keeps the output",
-                     worker->input, 100.0 * (double)limited / (double)worker->produced,
-                     settings->convention.name);
 }
 
 static lull_status emit(synthesis_worker *worker, const float *samples, size_t n,
@@ -114,7 +100,10 @@ static lull_status emit(synthesis_worker *worker, const float *samples, size_t n
     if (worker->kept != NULL && n <= worker->total - worker->produced)
         memcpy(worker->kept + worker->produced, samples, n * sizeof *samples);
     worker->produced += n;
-    status = check_limited(worker, error);
+    if (worker->vocoder != NULL)
+        status = cli_reading_check_limited(settings->reading, worker->input,
+                                           lull_vocoder_limited(worker->vocoder), worker->produced,
+                                           error);
     if (status != LULL_OK) return status;
     if (!settings->progress(settings->context, n, worker->total))
         return base_fail(error, LULL_FINISHED, "interrupted");
@@ -168,9 +157,9 @@ static lull_status run_griffin_lim(synthesis_worker *worker, const float *frames
     size_t count = n * (size_t)settings->convention.hop;
     float *samples = base_alloc(count, sizeof *samples);
     if (samples == NULL) return base_no_memory(error);
-    lull_status status = griffin_lim_while(&settings->convention, frames, n, settings->griffin_lim,
-                                           settings->options.seed, not_interrupted,
-                                           (void *)settings, samples, error);
+    lull_status status = mel_griffin_lim_while(&settings->convention, frames, n,
+                                               settings->griffin_lim, settings->options.seed,
+                                               not_interrupted, (void *)settings, samples, error);
     if (status == LULL_OK) status = emit(worker, samples, count, error);
     base_free(samples);
     return status;
@@ -269,14 +258,15 @@ static lull_status run_input(synthesis_worker *worker, const char *path, bool wh
     frame_source *source = NULL;
     float *frames = NULL;
     size_t n = 0;
-    lull_status status =
-        frame_source_open(path, settings->reading, &source, error);
+    lull_status status = frame_source_open(path, settings->reading, &source, error);
     if (status != LULL_OK) return status;
     status = frame_source_begin(source, -1, error);
     if (status == LULL_OK && frame_source_is_live(source) && !whole) {
         status = run_stream(worker, source, error);
+        if (status == LULL_OK) frame_source_remark(source);
     } else if (status == LULL_OK) {
         status = frame_source_all(source, -1, &frames, &n, error);
+        if (status == LULL_OK) frame_source_remark(source);
         frame_source_free(source); /* its own copy */
         source = NULL;
         if (status == LULL_OK && n == 0) status = base_fail(error, LULL_FINISHED, "interrupted");
@@ -307,7 +297,7 @@ lull_status synthesis_run(synthesis_worker *worker, const cli_job *job, size_t *
     *samples = worker->produced;
     if (worker->vocoder != NULL) *limited = lull_vocoder_limited(worker->vocoder);
     if (status == LULL_OK && worker->sink != NULL) status = write_out(worker, NULL, 0, error);
-    resampler_free(worker->resampler);
+    recording_resampler_free(worker->resampler);
     worker->resampler = NULL;
     if (status == LULL_OK) return cli_sink_commit(worker->sink, error);
     cli_sink_abandon(worker->sink);

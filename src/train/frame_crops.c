@@ -248,7 +248,8 @@ static lull_status analyse(train_frame_crops *p, const crop *c, lull_error *erro
     size_t count = c->span;
     lull_status status = LULL_OK;
     if (mel->sample_rate != from)
-        status = resample(p->audio, c->span, from, mel->sample_rate, &samples, &count, error);
+        status =
+            recording_resample(p->audio, c->span, from, mel->sample_rate, &samples, &count, error);
     if (!status && count < crop_samples(mel, p->options.frames))
         status = base_fail(error, LULL_INVALID, "a crop of %zu samples at %d Hz: %zu are needed",
                            count, mel->sample_rate, crop_samples(mel, p->options.frames));

@@ -90,6 +90,20 @@ class Play(PlayCase):
                                  r"\d+ late at the device, [\d.]+ of real time\n(lull: \d+ samples were too "
                                  r"loud and were limited\n)?$" % (len(wanted) / RATE))
 
+    def test_what_the_frames_are_is_said(self):
+        """As by synth: far too loud is refused, but for --force; padding is told of; so are settings that drop something."""
+        loud, padded = raw(harness.loud_later()), raw(harness.speech_frames(70) + [[0.0] * BANDS] * 30)
+        with live.Pulse(RATE) as server:
+            self.assert_fails(self.play(server, "-", *CALM, "-q", stdin=loud), "standard input", "beyond full scale")
+            self.assertEqual(self.play(server, "-", *CALM, "-q", "--force", stdin=loud).code, 0)
+            done = self.assert_fine(self.play(server, "-", *CALM, "-l", stdin=padded))
+            self.assertIn("standard input: 30 of 100 frames hold one number", done.err)
+            self.assertIn("low latency leaves the postnet out", done.err)
+        self.assert_fails(self.run_lull("synth", "-", "-o", "-", *MODEL, "-q", stdin=loud, stdout=subprocess.DEVNULL),
+                          "standard input", "beyond full scale")
+        done = self.run_lull("synth", "-", "-o", "out.wav", *MODEL, stdin=padded)
+        self.assertIn("standard input: 30 of 100 frames hold one number", done.err)
+
     def test_frames_as_they_come(self):
         """Frames in real time, one by one, with a pause: sound begins long before the end, the pause is one
         underrun at most for its length, and nothing is lost."""

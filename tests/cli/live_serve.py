@@ -444,6 +444,25 @@ class Hostile(Serve):
             self.assertEqual(first.synthesize(few), self.synth(few))
         self.assert_serves()  # at once: the place is free when the stream has ended
 
+    def test_what_the_frames_are_is_said(self):
+        """Frames that become far too loud end their stream, but for --force; padding and near silence are told of."""
+        loud = harness.loud_later()
+        self.start()
+        with Client(self.address, hello()) as client, self.assertRaises(ServerError) as caught:
+            client.welcome()
+            client.synthesize(loud)
+        self.assertIn("beyond full scale", str(caught.exception))
+        padded = harness.speech_frames(70) + [[0.0] * BANDS] * 30
+        with Client(self.address, hello()) as client:
+            client.welcome()
+            client.synthesize(padded)
+        self.wait_for(lambda: "client 2: 30 of 100 frames" in self.said())
+        self.stop()
+        self.start("--force")
+        with Client(self.address, hello()) as client:
+            client.welcome()
+            self.assertEqual(len(client.synthesize(loud)), 4 * HOP * len(loud))
+
     def test_memory_stays_flat(self):
         """A client that sends without reading is made to wait; 200 streams leave nothing behind."""
         self.start("--send-timeout", "3")
