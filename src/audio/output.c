@@ -36,9 +36,9 @@ struct audio_output {
     double latency;
     bool begun; /* PortAudio is, for us */
     PaStream *stream;
-    playback *playback;
-    resampler *resampler; /* NULL when the rates are equal */
-    float *converted;     /* what the converter gave and the ring has not taken: */
+    audio_playback *playback;
+    recording_resampler *resampler; /* NULL when the rates are equal */
+    float *converted;               /* what the converter gave and the ring has not taken: */
     size_t converted_at, converted_end;
     bool flushed;
     /* Of the callback: */
@@ -64,7 +64,7 @@ static bool render(audio_output *o, float *samples, size_t n) {
     size_t silent = o->settling < n ? o->settling : n;
     memset(samples, 0, silent * sizeof *samples);
     o->settling -= silent;
-    return silent == n || playback_render(o->playback, samples + silent, n - silent);
+    return silent == n || audio_playback_render(o->playback, samples + silent, n - silent);
 }
 
 /* Once a stream, from its own thread: before the busy programs of the machine, where the system
@@ -85,7 +85,7 @@ static int callback(const void *in, void *out, unsigned long frames,
     for (size_t i = frames; o->channels > 1 && i-- > 0;)
         for (int c = 0; c < o->channels; c++)
             samples[i * (size_t)o->channels + (size_t)c] = samples[i];
-    if (flags & paOutputUnderflow) playback_device_late(o->playback);
+    if (flags & paOutputUnderflow) audio_playback_device_late(o->playback);
     if (!going) {
         o->silence += frames;
         if (o->silence >= o->silence_wanted)
@@ -186,16 +186,16 @@ static void shut(audio_output *o) {
 }
 
 static lull_status make_playback(audio_output *o, lull_error *error) {
-    playback_options p;
-    playback_options_init(&p, o->rate);
+    audio_playback_options p;
+    audio_playback_options_init(&p, o->rate);
     p.lead_ms = o->options.lead_ms;
     p.capacity_ms = o->options.ahead_ms;
     p.volume = o->options.volume;
-    lull_status status = playback_new(&p, &o->playback, error);
+    lull_status status = audio_playback_new(&p, &o->playback, error);
     if (status || o->rate == o->options.signal_rate) return status;
     o->converted = base_alloc(CONVERT_ROOM, sizeof(float));
     if (!o->converted) return base_no_memory(error);
-    return resampler_new(o->options.signal_rate, o->rate, &o->resampler, error);
+    return recording_resampler_new(o->options.signal_rate, o->rate, &o->resampler, error);
 }
 
 lull_status audio_output_open(const audio_output_options *options, audio_output **output,
@@ -233,31 +233,31 @@ lull_status audio_output_reopen(audio_output *o, lull_error *error) {
 void audio_output_close(audio_output *o) {
     if (!o) return;
     shut(o);
-    playback_free(o->playback);
-    resampler_free(o->resampler);
+    audio_playback_free(o->playback);
+    recording_resampler_free(o->resampler);
     base_free(o->converted);
     base_free(o);
 }
 
 /* Gives the ring what the converter has made so far; true when all of it went. */
 static bool hand_on(audio_output *o) {
-    o->converted_at += playback_write(o->playback, o->converted + o->converted_at,
-                                      o->converted_end - o->converted_at);
+    o->converted_at += audio_playback_write(o->playback, o->converted + o->converted_at,
+                                            o->converted_end - o->converted_at);
     return o->converted_at == o->converted_end;
 }
 
 static lull_status convert(audio_output *o, const float *samples, size_t n, size_t *taken,
                            bool last, lull_error *error) {
     o->converted_at = o->converted_end = 0;
-    return resampler_run(o->resampler, samples, n, taken, o->converted, CONVERT_ROOM,
-                         &o->converted_end, last, error);
+    return recording_resampler_run(o->resampler, samples, n, taken, o->converted, CONVERT_ROOM,
+                                   &o->converted_end, last, error);
 }
 
 lull_status audio_output_write(audio_output *o, const float *samples, size_t n, size_t *taken,
                                lull_error *error) {
     *taken = 0;
     if (!o->resampler) {
-        *taken = playback_write(o->playback, samples, n);
+        *taken = audio_playback_write(o->playback, samples, n);
         return LULL_OK;
     }
     while (hand_on(o) && *taken < n) {
@@ -279,13 +279,13 @@ lull_status audio_output_end(audio_output *o, bool *ended, lull_error *error) {
         if (status) return status;
         if (o->converted_end == 0) o->flushed = true;
     }
-    playback_end(o->playback);
+    audio_playback_end(o->playback);
     *ended = true;
     return LULL_OK;
 }
 
 void audio_output_stop(audio_output *o) {
-    playback_stop(o->playback);
+    audio_playback_stop(o->playback);
 }
 
 audio_output_state audio_output_check(audio_output *o) {
@@ -312,12 +312,12 @@ double audio_output_latency(const audio_output *o) {
 }
 
 uint64_t audio_output_position(const audio_output *o) {
-    playback_figures figures;
-    playback_get_figures(o->playback, &figures);
+    audio_playback_figures figures;
+    audio_playback_get_figures(o->playback, &figures);
     if (!o->resampler) return figures.played;
     return (uint64_t)((double)figures.played * o->options.signal_rate / o->rate + 0.5);
 }
 
-void audio_output_figures(const audio_output *o, playback_figures *figures) {
-    playback_get_figures(o->playback, figures);
+void audio_output_figures(const audio_output *o, audio_playback_figures *figures) {
+    audio_playback_get_figures(o->playback, figures);
 }

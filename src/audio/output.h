@@ -56,7 +56,7 @@ audio_output_latency(const audio_output *output); /* of the device, seconds, as 
 /* What of the signal has been handed to the device, in samples at the signal's rate. */
 uint64_t audio_output_position(const audio_output *output);
 /* Figures at the device's rate. */
-void audio_output_figures(const audio_output *output, playback_figures *figures);
+void audio_output_figures(const audio_output *output, audio_playback_figures *figures);
 
 /* Closes the device (at once) and frees. NULL is allowed. */
 void audio_output_close(audio_output *output);

@@ -14,7 +14,7 @@ typedef enum { WAITING, PLAYING, FADING_OUT, FADING_IN, DONE } phase;
 
 static const double MOST_LEAD = 0.25; /* seconds that gaps may raise the lead to */
 
-struct playback {
+struct audio_playback {
     lull_ring *ring;
     float volume;
     int rate;
@@ -34,13 +34,13 @@ struct playback {
     _Atomic double first_sample;
 };
 
-void playback_options_init(playback_options *options, int rate) {
-    *options = (playback_options){.rate = rate,
-                                  .capacity_ms = 1000.0,
-                                  .lead_ms = 20.0,
-                                  .gap_fade_ms = 5.0,
-                                  .stop_fade_ms = 30.0,
-                                  .volume = 1.0};
+void audio_playback_options_init(audio_playback_options *options, int rate) {
+    *options = (audio_playback_options){.rate = rate,
+                                        .capacity_ms = 1000.0,
+                                        .lead_ms = 20.0,
+                                        .gap_fade_ms = 5.0,
+                                        .stop_fade_ms = 30.0,
+                                        .volume = 1.0};
 }
 
 static size_t samples_of(double ms, int rate) {
@@ -54,13 +54,14 @@ static void raised_cosine(float *weights, size_t n) {
             (float)(0.5 - 0.5 * cos(3.14159265358979323846 * ((double)i + 0.5) / (double)n));
 }
 
-lull_status playback_new(const playback_options *options, playback **p, lull_error *error) {
-    const playback_options *o = options;
+lull_status audio_playback_new(const audio_playback_options *options, audio_playback **p,
+                               lull_error *error) {
+    const audio_playback_options *o = options;
     if (o->rate < 1 || o->rate > 1000000 || !(o->volume >= 0.0 && o->volume <= 100.0) ||
         !(o->lead_ms >= 0.0 && o->gap_fade_ms >= 0.0 && o->stop_fade_ms >= 0.0) ||
         !(o->capacity_ms > o->lead_ms + o->gap_fade_ms && o->capacity_ms <= 60000.0))
         return base_fail(error, LULL_INVALID, "playback: rate, volume or lengths out of range");
-    playback *q = base_alloc(1, sizeof *q);
+    audio_playback *q = base_alloc(1, sizeof *q);
     if (!q) return base_no_memory(error);
     q->rate = o->rate;
     q->volume = (float)o->volume;
@@ -70,12 +71,12 @@ lull_status playback_new(const playback_options *options, playback **p, lull_err
     q->rise = base_alloc(q->fade, sizeof(float));
     q->fall = base_alloc(q->stop_fade, sizeof(float));
     if (!q->rise || !q->fall) {
-        playback_free(q);
+        audio_playback_free(q);
         return base_no_memory(error);
     }
     lull_status status = lull_ring_new(samples_of(o->capacity_ms, o->rate) + 1, &q->ring, error);
     if (status) {
-        playback_free(q);
+        audio_playback_free(q);
         return status;
     }
     raised_cosine(q->rise, q->fade);
@@ -96,7 +97,7 @@ lull_status playback_new(const playback_options *options, playback **p, lull_err
     return LULL_OK;
 }
 
-void playback_free(playback *p) {
+void audio_playback_free(audio_playback *p) {
     if (!p) return;
     lull_ring_free(p->ring);
     base_free(p->rise);
@@ -104,23 +105,23 @@ void playback_free(playback *p) {
     base_free(p);
 }
 
-size_t playback_write(playback *p, const float *samples, size_t n) {
+size_t audio_playback_write(audio_playback *p, const float *samples, size_t n) {
     return lull_ring_write(p->ring, samples, n);
 }
 
-size_t playback_writable(const playback *p) {
+size_t audio_playback_writable(const audio_playback *p) {
     return lull_ring_writable(p->ring);
 }
 
-void playback_end(playback *p) {
+void audio_playback_end(audio_playback *p) {
     atomic_store_explicit(&p->ended, true, memory_order_release);
 }
 
-void playback_stop(playback *p) {
+void audio_playback_stop(audio_playback *p) {
     atomic_store_explicit(&p->stopping, true, memory_order_release);
 }
 
-void playback_device_late(playback *p) {
+void audio_playback_device_late(audio_playback *p) {
     atomic_fetch_add_explicit(&p->device_late, 1, memory_order_relaxed);
 }
 
@@ -129,20 +130,20 @@ static void add(atomic_uint_fast64_t *counter, size_t n) {
 }
 
 /* Enough has gathered (for the whole block, too), or will never. */
-static bool may_start(const playback *p, bool ended) {
+static bool may_start(const audio_playback *p, bool ended) {
     size_t wanted = p->fade + p->block, most = lull_ring_capacity(p->ring);
     if (wanted < p->lead) wanted = p->lead;
     return ended || lull_ring_readable(p->ring) >= (wanted < most ? wanted : most);
 }
 
-static void gap_begins(playback *p) {
+static void gap_begins(audio_playback *p) {
     add(&p->gaps, 1);
     p->lead = p->lead * 2 < p->most_lead ? p->lead * 2 : p->most_lead;
     p->at = 0;
 }
 
 /* Plays what lies beyond the part kept back. */
-static size_t play(playback *p, bool ended, float *out, size_t n) {
+static size_t play(audio_playback *p, bool ended, float *out, size_t n) {
     size_t readable = lull_ring_readable(p->ring), kept = ended ? 0 : p->fade;
     size_t take = readable > kept ? readable - kept : 0;
     take = lull_ring_read(p->ring, out, take < n ? take : n);
@@ -151,7 +152,7 @@ static size_t play(playback *p, bool ended, float *out, size_t n) {
 }
 
 /* The part kept back, fading out; it stays in the ring. */
-static size_t fade_out(playback *p, float *out, size_t n) {
+static size_t fade_out(audio_playback *p, float *out, size_t n) {
     size_t left = p->fade - p->at;
     size_t take = lull_ring_peek(p->ring, p->at, out, left < n ? left : n);
     for (size_t i = 0; i < take; i++) out[i] *= 1.0f - p->rise[p->at + i];
@@ -159,7 +160,7 @@ static size_t fade_out(playback *p, float *out, size_t n) {
     return take;
 }
 
-static size_t fade_in(playback *p, float *out, size_t n) {
+static size_t fade_in(audio_playback *p, float *out, size_t n) {
     size_t left = p->fade - p->at;
     size_t take = lull_ring_read(p->ring, out, left < n ? left : n);
     for (size_t i = 0; i < take; i++) out[i] *= p->rise[p->at + i];
@@ -170,7 +171,7 @@ static size_t fade_in(playback *p, float *out, size_t n) {
 
 /* One step of the state machine: fills some of out (perhaps nothing, when only the phase changes).
  */
-static size_t step(playback *p, phase *now, bool ended, float *out, size_t n) {
+static size_t step(audio_playback *p, phase *now, bool ended, float *out, size_t n) {
     size_t filled = 0;
     switch (*now) {
     case WAITING:
@@ -205,14 +206,14 @@ static size_t step(playback *p, phase *now, bool ended, float *out, size_t n) {
 }
 
 /* The last fade, over whatever is playing. */
-static void fade_to_stop(playback *p, phase *now, float *out, size_t n) {
+static void fade_to_stop(audio_playback *p, phase *now, float *out, size_t n) {
     if (*now == WAITING) *now = DONE;
     for (size_t i = 0; i < n; i++, p->stop_at++)
         out[i] *= p->stop_at < p->stop_fade ? p->fall[p->stop_at] : 0.0f;
     if (p->stop_at >= p->stop_fade) *now = DONE;
 }
 
-static void note_slack(playback *p, bool ended, size_t n) {
+static void note_slack(audio_playback *p, bool ended, size_t n) {
     if (ended || !p->started) return;
     size_t readable = lull_ring_readable(p->ring), used = n + p->fade;
     size_t left = readable > used ? readable - used : 0;
@@ -220,7 +221,7 @@ static void note_slack(playback *p, bool ended, size_t n) {
         atomic_store_explicit(&p->slack, left, memory_order_relaxed);
 }
 
-bool playback_render(playback *p, float *out, size_t n) {
+bool audio_playback_render(audio_playback *p, float *out, size_t n) {
     /* Before the ring is looked at: an end that is seen here has all its samples in the ring. */
     bool ended = atomic_load_explicit(&p->ended, memory_order_acquire);
     bool stopping = atomic_load_explicit(&p->stopping, memory_order_acquire);
@@ -238,12 +239,12 @@ bool playback_render(playback *p, float *out, size_t n) {
     return now != DONE;
 }
 
-void playback_get_figures(const playback *p, playback_figures *figures) {
+void audio_playback_get_figures(const audio_playback *p, audio_playback_figures *figures) {
     int now = atomic_load_explicit(&p->phase, memory_order_acquire);
     size_t slack = atomic_load_explicit(&p->slack, memory_order_relaxed);
     /* Both counters move on meanwhile: the difference may exceed what fits. */
     size_t ahead = lull_ring_readable(p->ring), most = lull_ring_capacity(p->ring);
-    *figures = (playback_figures){
+    *figures = (audio_playback_figures){
         .played = atomic_load_explicit(&p->played, memory_order_relaxed),
         .silent = atomic_load_explicit(&p->silent, memory_order_relaxed),
         .gaps = atomic_load_explicit(&p->gaps, memory_order_relaxed),

@@ -12,7 +12,7 @@
 enum { SECONDS = 30, BLOCK = 4096 };
 
 struct audio_tee {
-    audio_writer *writer;
+    recording_writer *writer;
     lull_ring *ring;
     pthread_t thread;
     atomic_bool closing, failed;
@@ -29,7 +29,7 @@ static bool write_some(audio_tee *tee) {
     if (n == 0) return false;
     tee->written += n;
     if (!atomic_load(&tee->failed) &&
-        audio_writer_write(tee->writer, tee->block, n, &tee->error) != LULL_OK)
+        recording_writer_write(tee->writer, tee->block, n, &tee->error) != LULL_OK)
         atomic_store(&tee->failed, true);
     return true;
 }
@@ -45,7 +45,7 @@ static void *run(void *argument) {
 }
 
 static void tee_free(audio_tee *tee) {
-    audio_writer_abandon(tee->writer);
+    recording_writer_abandon(tee->writer);
     lull_ring_free(tee->ring);
     base_free(tee);
 }
@@ -58,7 +58,7 @@ lull_status audio_tee_open(const char *path, int rate, audio_format format, audi
     atomic_init(&tee->failed, false);
     atomic_init(&tee->played, 0);
     lull_status status = lull_ring_new((size_t)rate * SECONDS, &tee->ring, error);
-    if (!status) status = audio_writer_open(path, rate, format, &tee->writer, error);
+    if (!status) status = recording_writer_open(path, rate, format, &tee->writer, error);
     if (!status && pthread_create(&tee->thread, NULL, run, tee) != 0)
         status = base_fail(error, LULL_NO_MEMORY, "%s: no thread to write it with", path);
     if (status) {
@@ -95,7 +95,7 @@ lull_status audio_tee_close(audio_tee *tee, lull_error *error) {
         if (error) *error = tee->error;
         status = tee->error.status;
     } else {
-        status = audio_writer_commit(tee->writer, error);
+        status = recording_writer_commit(tee->writer, error);
         tee->writer = NULL;
     }
     tee_free(tee);

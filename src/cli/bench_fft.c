@@ -39,14 +39,14 @@ static void turn_real(void *transform) {
 
 /* A pair whose transform is lull's own, in any build. */
 typedef struct own_pair {
-    stockham *transform;
+    mel_stockham *transform;
     float *frames, *spectrum;
 } own_pair;
 
 static void turn_own_pair(void *context) {
     own_pair *p = context;
-    stockham_run(p->transform, true, p->frames, p->spectrum);
-    stockham_run(p->transform, false, p->spectrum, p->frames);
+    mel_stockham_run(p->transform, true, p->frames, p->spectrum);
+    mel_stockham_run(p->transform, false, p->spectrum, p->frames);
 }
 
 /* Seconds of one call, the best of the rounds. A round lasts about 2 ms; the samples are made anew
@@ -74,14 +74,14 @@ static lull_status time_pair(int size, int rounds, fft_times *times, lull_error 
     lull_status status = mel_fft_pair_new(size, &pair, error);
     if (status) return status;
     const size_t n = 2 * (size_t)size;
-    status = stockham_new(size, false, 0, &own.transform, error);
+    status = mel_stockham_new(size, false, 0, &own.transform, error);
     if (!status) {
         own.frames = pair->frames;
         own.spectrum = pair->spectrum;
         times->own = best_of(rounds, turn_own_pair, &own, pair->frames, n);
         if (!pair->own) times->other = best_of(rounds, turn_pair, pair, pair->frames, n);
     }
-    stockham_free(own.transform);
+    mel_stockham_free(own.transform);
     mel_fft_pair_free(pair);
     return status;
 }
@@ -98,7 +98,8 @@ static lull_status time_real(int size, int rounds, fft_times *times, lull_error 
     return LULL_OK;
 }
 
-static void add_json(json_writer *json, yyjson_mut_val *row, const char *name, const fft_times *times) {
+static void add_json(json_writer *json, yyjson_mut_val *row, const char *name,
+                     const fft_times *times) {
     yyjson_mut_val *object = json_add_object(json, row, name);
     json_add_number(json, object, "own_seconds", times->own);
     if (times->other > 0) json_add_number(json, object, "fftw_seconds", times->other);

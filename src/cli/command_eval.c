@@ -10,7 +10,7 @@
 
 static const char *const MEL_CHOICES[] = {"exact", "smoothed", NULL};
 
-static int print_table(const eval_table *table, const eval_options *options) {
+static int print_table(const eval_table *table, const cli_eval_options *options) {
     if (options->json) {
         if (!eval_table_print_json(table, stdout)) return cli_failf("out of memory");
     } else if (options->csv) {
@@ -22,7 +22,7 @@ static int print_table(const eval_table *table, const eval_options *options) {
 }
 
 /* What the page is about, as its heading. */
-static void make_title(const eval_options *options, char **operands, char *title, size_t size) {
+static void make_title(const cli_eval_options *options, char **operands, char *title, size_t size) {
     if (options->corpus)
         snprintf(title, size, "Copies of %.900s by %.900s", options->corpus,
                  options->synthesis.model ? options->synthesis.model : "the default model");
@@ -30,28 +30,29 @@ static void make_title(const eval_options *options, char **operands, char *title
         snprintf(title, size, "%.900s against %.900s", operands[1], operands[0]);
 }
 
-static int evaluate(eval_options *options, char **operands) {
+static int evaluate(cli_eval_options *options, char **operands) {
     lull_error error = {LULL_OK, ""};
     eval_table table = {NULL, 0, 0};
     char title[2048];
     lull_status status = LULL_OK;
     if (options->html) status = cli_may_write(options->html, options->force, &error);
     if (status == LULL_OK && options->html)
-        status = eval_page_new(options->html_files, &options->page, &error);
+        status = cli_eval_page_new(options->html_files, &options->page, &error);
     if (status == LULL_OK)
-        status = options->corpus ? eval_model(options, &table, &error)
-                                 : eval_pairs(operands[0], operands[1], options, &table, &error);
+        status = options->corpus
+                     ? cli_eval_model(options, &table, &error)
+                     : cli_eval_pairs(operands[0], operands[1], options, &table, &error);
     make_title(options, operands, title, sizeof title);
     if (status == LULL_OK && options->page)
-        status = eval_page_write(options->page, &table, title, options->html, &error);
+        status = cli_eval_page_write(options->page, &table, title, options->html, &error);
     int code = status == LULL_OK ? print_table(&table, options) : cli_fail(&error);
-    eval_page_free(options->page);
+    cli_eval_page_free(options->page);
     eval_table_free(&table);
     return code;
 }
 
 int command_eval(int argc, char **argv) {
-    eval_options options = {
+    cli_eval_options options = {
         .synthesis = CLI_SYNTHESIS_DEFAULT, .griffin_lim = 32, .html_files = 12};
     int first = 0, code = CLI_OK;
     const cli_option rows[] = {
@@ -73,6 +74,8 @@ int command_eval(int argc, char **argv) {
         CLI_FLAG(0, "force", &options.force, "replace files that lull did not write, too"),
         CLI_FLAG('q', "quiet", &options.quiet, "no remarks, no progress"),
         CLI_SYNTHESIS_OPTIONS(options.synthesis),
+        CLI_MORE,
+        CLI_SYNTHESIS_MORE(options.synthesis),
         CLI_PITCH_OPTION(options.synthesis),
         CLI_END};
     const cli_command_line line = {

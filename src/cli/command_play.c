@@ -103,7 +103,7 @@ static void hide_status(player *p) {
 static void show_status(player *p) {
     double now = base_now();
     if (!p->shows || now - p->drawn < 0.1) return;
-    playback_figures f;
+    audio_playback_figures f;
     live_figures l;
     audio_output_figures(p->output, &f);
     live_get_figures(p->session, &l);
@@ -118,7 +118,7 @@ static void show_status(player *p) {
 }
 
 static void summarize(player *p) {
-    playback_figures f;
+    audio_playback_figures f;
     live_figures l;
     char first[64] = "no sound", slack[48] = "", more[96] = "";
     audio_output_figures(p->output, &f);
@@ -285,10 +285,11 @@ int command_play(int argc, char **argv) {
                    "of --tee (default pcm16)"),
         CLI_FLAG('R', "reconnect", &asked.reconnect, "wait for a device that disappears"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
-        CLI_PITCH_OPTION(asked.synthesis),
         CLI_TEXT('c', "convention", "NAME", &asked.convention, "of the mel: " CLI_CONVENTION_HELP),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_MORE,
+        CLI_SYNTHESIS_MORE(asked.synthesis),
+        CLI_PITCH_OPTION(asked.synthesis),
         CLI_INPUT_OPTIONS(asked.input),
         CLI_END};
     const cli_command_line line = {

@@ -74,8 +74,7 @@ static lull_status load_mel(loaded *l, const char *path, const plot_options *opt
     input.quiet = options->quiet;
     cli_reading reading;
     status = cli_reading_init(&reading, &input, &l->mel, &l->mel, error);
-    if (status == LULL_OK)
-        status = cli_read_input(path, &reading, &l->frames, &l->source.n, error);
+    if (status == LULL_OK) status = cli_read_input(path, &reading, &l->frames, &l->source.n, error);
     cli_reading_clear(&reading);
     if (status != LULL_OK) return status;
     l->source.frames = l->frames;
@@ -90,8 +89,8 @@ static lull_status load(loaded *l, const char *path, const plot_options *options
     memset(l, 0, sizeof *l);
     l->source.title = l->title;
     if (mel || cli_is_array(path)) return load_mel(l, path, options, role, error);
-    audio_info info = {0};
-    lull_status status = audio_file_read(path, 0, &l->samples, &l->source.count, &info, error);
+    recording_info info = {0};
+    lull_status status = recording_file_read(path, 0, &l->samples, &l->source.count, &info, error);
     if (status != LULL_OK) return status;
     l->source.samples = l->samples;
     l->source.rate = info.rate;
@@ -160,8 +159,8 @@ static int plot_together(char **operands, int count, const plot_options *options
     cli_jobs jobs;
     char *paths[PICTURE_MOST_SOURCES];
     int code = CLI_OK;
-    if (cli_jobs_make(operands + count - 1, 1, options->output, ".png", true, options->input.force, &jobs,
-                      &error) != LULL_OK)
+    if (cli_jobs_make(operands + count - 1, 1, options->output, ".png", true, options->input.force,
+                      &jobs, &error) != LULL_OK)
         return error.status == LULL_INVALID ? cli_usage_error("plot", "%s", error.message)
                                             : cli_fail(&error);
     int used = 0;

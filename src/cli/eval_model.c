@@ -26,7 +26,7 @@ enum { SYSTEMS = 3, LULL = 0, NOISE = 1, GRIFFIN_LIM = 2 };
 static const char *const SYSTEM_NAMES[SYSTEMS] = {"lull", "noise", "griffin-lim"};
 
 typedef struct copier {
-    const eval_options *options;
+    const cli_eval_options *options;
     lull_model *model, *pitch;
     lull_vocoder *vocoders[2]; /* LULL, NOISE (may be NULL) */
     eval_table *table;
@@ -82,15 +82,15 @@ static lull_status keep(const copier *c, const char *system, const char *relativ
         if (failed) return base_fail(error, LULL_IO, "%s: %s", path, strerror(errno));
         *slash = '/';
     }
-    audio_writer *writer = NULL;
+    recording_writer *writer = NULL;
     lull_status status = cli_may_write(path, c->options->force, error);
     if (status != LULL_OK) return status;
-    status = audio_writer_open(path, rate, AUDIO_PCM16, &writer, error);
+    status = recording_writer_open(path, rate, AUDIO_PCM16, &writer, error);
     if (status != LULL_OK) return status;
-    audio_writer_expect(writer, count);
-    status = audio_writer_write(writer, out, count, error);
-    if (status == LULL_OK) return audio_writer_commit(writer, error);
-    audio_writer_abandon(writer);
+    recording_writer_expect(writer, count);
+    status = recording_writer_write(writer, out, count, error);
+    if (status == LULL_OK) return recording_writer_commit(writer, error);
+    recording_writer_abandon(writer);
     return status;
 }
 
@@ -103,8 +103,8 @@ static lull_status run_system(copier *c, int system, const char *relative, const
     const char *slash = strrchr(relative, '/');
     double started = base_now();
     lull_status status = system == GRIFFIN_LIM
-                             ? griffin_lim(mel, frames, n, c->options->griffin_lim,
-                                           c->options->synthesis.seed, out, error)
+                             ? mel_griffin_lim(mel, frames, n, c->options->griffin_lim,
+                                               c->options->synthesis.seed, out, error)
                              : run_vocoder(c->vocoders[system], c->options->synthesis.seed, frames,
                                            n, (size_t)mel->bands, out, count, error);
     double work = base_now() - started;
@@ -118,8 +118,8 @@ static lull_status run_system(copier *c, int system, const char *relative, const
                     .reference = (char *)path,
                     .output = *kept ? kept : NULL,
                     .work = work};
-    return eval_add_pair(samples, sample_count, mel->sample_rate, out, count, mel->sample_rate,
-                         &row, c->options, c->table, error);
+    return cli_eval_add_pair(samples, sample_count, mel->sample_rate, out, count, mel->sample_rate,
+                             &row, c->options, c->table, error);
 }
 
 static bool wanted(const copier *c, int system) {
@@ -134,7 +134,7 @@ static lull_status copy_one(copier *c, const char *relative, lull_error *error) 
     size_t count = 0, n = 0;
     if (snprintf(path, sizeof path, "%s/%s", c->options->corpus, relative) >= PATH_MAX)
         return base_fail(error, LULL_INVALID, "%s: the path is too long", relative);
-    lull_status status = audio_file_read(path, mel->sample_rate, &samples, &count, NULL, error);
+    lull_status status = recording_file_read(path, mel->sample_rate, &samples, &count, NULL, error);
     if (status == LULL_OK) status = mel_from_samples(mel, samples, count, &frames, &n, error);
     if (status == LULL_OK) {
         out = base_alloc(n * (size_t)mel->hop, sizeof *out);
@@ -185,7 +185,7 @@ static lull_status copier_open(copier *c, lull_error *error) {
     return vocoder_new_reading(NULL, &config->mel, &options, &c->vocoders[NOISE], error);
 }
 
-lull_status eval_model(const eval_options *options, eval_table *table, lull_error *error) {
+lull_status cli_eval_model(const cli_eval_options *options, eval_table *table, lull_error *error) {
     copier c = {.options = options, .table = table};
     cli_tree tree = {NULL, 0, 0};
     progress bar;

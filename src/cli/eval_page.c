@@ -12,7 +12,7 @@
 
 enum { LONGEST = 15 /* seconds of a file that are shown */, WIDTH = 600, HEIGHT = 200 };
 
-struct eval_page {
+struct cli_eval_page {
     page files;      /* the sections so far */
     int left;        /* files that may still be shown */
     char *shown;     /* folder/name of the section at the end of files, or NULL */
@@ -20,15 +20,15 @@ struct eval_page {
     size_t sections; /* so far */
 };
 
-lull_status eval_page_new(int files, eval_page **made, lull_error *error) {
-    eval_page *p = base_alloc(1, sizeof *p);
+lull_status cli_eval_page_new(int files, cli_eval_page **made, lull_error *error) {
+    cli_eval_page *p = base_alloc(1, sizeof *p);
     if (!p) return base_no_memory(error);
     p->left = files;
     *made = p;
     return LULL_OK;
 }
 
-void eval_page_free(eval_page *p) {
+void cli_eval_page_free(cli_eval_page *p) {
     if (!p) return;
     page_free(&p->files);
     base_free(p->shown);
@@ -48,37 +48,37 @@ static picture_source source_of(const float *samples, const pair *signals) {
         .title = "", .samples = samples, .count = signals->count, .rate = signals->rate};
 }
 
-static lull_status add_picture(eval_page *p, const picture_source *sources, int count,
+static lull_status add_picture(cli_eval_page *p, const picture_source *sources, int count,
                                const char *words, lull_error *error) {
     const picture_options options = {.width = WIDTH,
                                      .panel_height = HEIGHT,
                                      .difference = count == 2,
                                      .only_difference = true,
                                      .top_db = &p->top_db};
-    canvas c;
+    picture_canvas c;
     lull_status status = picture_draw(sources, count, &options, &c, error);
     if (status != LULL_OK) return status;
     page_add(&p->files, "<img alt=\"%s\" width=\"%d\" height=\"%d\" src=\"", words, c.width,
              c.height);
     page_add_picture(&p->files, &c);
     page_add_raw(&p->files, "\">\n");
-    canvas_free(&c);
+    picture_canvas_free(&c);
     return LULL_OK;
 }
 
-static void add_player(eval_page *p, const float *samples, const pair *signals) {
+static void add_player(cli_eval_page *p, const float *samples, const pair *signals) {
     page_add_raw(&p->files, "<audio controls preload=\"metadata\" src=\"");
     page_add_recording(&p->files, samples, signals->count, signals->rate);
     page_add_raw(&p->files, "\"></audio>\n");
 }
 
-static void end_section(eval_page *p) {
+static void end_section(cli_eval_page *p) {
     if (p->shown) page_add_raw(&p->files, "</div>\n</section>\n");
     base_free(p->shown);
     p->shown = NULL;
 }
 
-static lull_status begin_section(eval_page *p, const eval_row *row, const char *key,
+static lull_status begin_section(cli_eval_page *p, const eval_row *row, const char *key,
                                  const pair *signals, lull_error *error) {
     picture_source reference = source_of(signals->reference, signals);
     const picture_options options = {.width = WIDTH, .panel_height = HEIGHT};
@@ -105,7 +105,7 @@ static lull_status begin_section(eval_page *p, const eval_row *row, const char *
     return status;
 }
 
-static void add_scores(eval_page *p, const eval_row *row) {
+static void add_scores(cli_eval_page *p, const eval_row *row) {
     static const eval_score SHOWN[] = {SCORE_MCD, SCORE_STFT, SCORE_F0, SCORE_VOICING, SCORE_ESTOI};
     page_add_raw(&p->files, "<div class=\"quiet\">");
     for (size_t i = 0; i < sizeof SHOWN / sizeof *SHOWN; i++) {
@@ -119,8 +119,8 @@ static void add_scores(eval_page *p, const eval_row *row) {
     page_add_raw(&p->files, "</div>\n");
 }
 
-lull_status eval_page_add(eval_page *p, const eval_row *row, const float *reference,
-                          const float *output, size_t count, int rate, lull_error *error) {
+lull_status cli_eval_page_add(cli_eval_page *p, const eval_row *row, const float *reference,
+                              const float *output, size_t count, int rate, lull_error *error) {
     char key[1024];
     pair signals = {reference, output, count, rate};
     if (signals.count > (size_t)LONGEST * (size_t)rate)
@@ -266,8 +266,8 @@ static size_t count_files(const eval_table *table) {
     return systems ? table->count / systems : 0;
 }
 
-lull_status eval_page_write(eval_page *p, const eval_table *table, const char *title,
-                            const char *path, lull_error *error) {
+lull_status cli_eval_page_write(cli_eval_page *p, const eval_table *table, const char *title,
+                                const char *path, lull_error *error) {
     page t = {NULL, 0, 0, false};
     const char *folder;
     size_t files = count_files(table);

@@ -13,9 +13,10 @@
 #include "recording/audio_file.h"
 #include "recording/resample.h"
 
-lull_status eval_add_pair(const float *reference, size_t reference_count, int reference_rate,
-                          const float *output, size_t output_count, int output_rate, eval_row *row,
-                          const eval_options *options, eval_table *table, lull_error *error) {
+lull_status cli_eval_add_pair(const float *reference, size_t reference_count, int reference_rate,
+                              const float *output, size_t output_count, int output_rate,
+                              eval_row *row, const cli_eval_options *options, eval_table *table,
+                              lull_error *error) {
     float *resampled = NULL;
     char remark[160] = "";
     int rate = reference_rate < output_rate ? reference_rate : output_rate;
@@ -24,8 +25,8 @@ lull_status eval_add_pair(const float *reference, size_t reference_count, int re
         bool is_reference = reference_rate > rate;
         const float *in = is_reference ? reference : output;
         size_t count = is_reference ? reference_count : output_count, resampled_count = 0;
-        status = resample(in, count, is_reference ? reference_rate : output_rate, rate, &resampled,
-                          &resampled_count, error);
+        status = recording_resample(in, count, is_reference ? reference_rate : output_rate, rate,
+                                    &resampled, &resampled_count, error);
         if (status != LULL_OK) return status;
         if (is_reference)
             reference = resampled, reference_count = resampled_count;
@@ -48,7 +49,7 @@ lull_status eval_add_pair(const float *reference, size_t reference_count, int re
     row->remark = *remark ? remark : NULL;
     if (status == LULL_OK) status = eval_table_add(table, row, error);
     if (status == LULL_OK && options->page)
-        status = eval_page_add(options->page, row, reference, output, count, rate, error);
+        status = cli_eval_page_add(options->page, row, reference, output, count, rate, error);
     row->remark = NULL;
     base_free(resampled);
     return status;
@@ -62,14 +63,14 @@ static void split_name(const char *relative, char *folder, size_t size, const ch
 }
 
 static lull_status pair(const char *reference, const char *output, const char *relative,
-                        const eval_options *options, eval_table *table, lull_error *error) {
+                        const cli_eval_options *options, eval_table *table, lull_error *error) {
     float *a = NULL, *b = NULL;
     size_t na = 0, nb = 0;
-    audio_info ia, ib;
+    recording_info ia, ib;
     char folder[PATH_MAX];
     eval_row row = {0};
-    lull_status status = audio_file_read(reference, 0, &a, &na, &ia, error);
-    if (status == LULL_OK) status = audio_file_read(output, 0, &b, &nb, &ib, error);
+    lull_status status = recording_file_read(reference, 0, &a, &na, &ia, error);
+    if (status == LULL_OK) status = recording_file_read(output, 0, &b, &nb, &ib, error);
     if (status == LULL_OK) {
         const char *name;
         split_name(relative, folder, sizeof folder, &name);
@@ -77,7 +78,7 @@ static lull_status pair(const char *reference, const char *output, const char *r
         row.name = (char *)name;
         row.reference = (char *)reference;
         row.output = (char *)output;
-        status = eval_add_pair(a, na, ia.rate, b, nb, ib.rate, &row, options, table, error);
+        status = cli_eval_add_pair(a, na, ia.rate, b, nb, ib.rate, &row, options, table, error);
     }
     base_free(a);
     base_free(b);
@@ -86,7 +87,7 @@ static lull_status pair(const char *reference, const char *output, const char *r
 
 static lull_status pair_in_folders(const char *reference, const char *output,
                                    const char *reference_name, const char *output_name,
-                                   const eval_options *options, eval_table *table,
+                                   const cli_eval_options *options, eval_table *table,
                                    lull_error *error) {
     char a[PATH_MAX], b[PATH_MAX];
     if (snprintf(a, sizeof a, "%s/%s", reference, reference_name) >= PATH_MAX ||
@@ -96,8 +97,8 @@ static lull_status pair_in_folders(const char *reference, const char *output,
     return pair(a, b, reference_name, options, table, error);
 }
 
-lull_status eval_pairs(const char *reference, const char *output, const eval_options *options,
-                       eval_table *table, lull_error *error) {
+lull_status cli_eval_pairs(const char *reference, const char *output,
+                           const cli_eval_options *options, eval_table *table, lull_error *error) {
     bool folder = cli_is_folder(reference);
     if (folder != cli_is_folder(output))
         return base_fail(error, LULL_INVALID,

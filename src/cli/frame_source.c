@@ -84,7 +84,7 @@ static lull_status turn_into_array(frame_source *s, int stop, lull_error *error)
     npy_array array = {0};
     s->live = false;
     lull_status status = cli_input_all(stop, s->bytes, s->have, &all, &size, error);
-    if (status == LULL_OK && audio_file_begins(all, size)) {
+    if (status == LULL_OK && recording_file_begins(all, size)) {
         status = cli_parse_recording(all, size, s->reading, &s->frames, &s->count, error);
     } else if (status == LULL_OK) {
         status = npy_parse(all, size, cli_standard_input, &array, error);
@@ -109,8 +109,8 @@ lull_status frame_source_begin(frame_source *s, int stop, lull_error *error) {
         s->have += got;
     }
     bool array = s->have >= 6 && memcmp(s->bytes, npy_magic, 6) == 0;
-    return array || audio_file_begins(s->bytes, s->have) ? turn_into_array(s, stop, error)
-                                                         : LULL_OK;
+    return array || recording_file_begins(s->bytes, s->have) ? turn_into_array(s, stop, error)
+                                                             : LULL_OK;
 }
 
 /* Converts or checks frames that came in. */

@@ -229,7 +229,7 @@ static void take_off_offset(const char *path, bool quiet, float *samples, size_t
 }
 
 /* Remarks what was done to the recording. */
-static void remark_recording(const char *path, int rate, bool quiet, audio_info info,
+static void remark_recording(const char *path, int rate, bool quiet, recording_info info,
                              float *samples, size_t count) {
     if (!quiet && info.truncated)
         cli_note("%s: ends early (the header promises more): read as far as it goes, %.2f s", path,
@@ -246,7 +246,7 @@ static void remark_recording(const char *path, int rate, bool quiet, audio_info 
 
 lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples,
                                size_t *count, lull_error *error) {
-    audio_info info = {0};
+    recording_info info = {0};
     unsigned char *bytes = NULL;
     size_t size = 0;
     lull_status status = LULL_OK;
@@ -256,8 +256,8 @@ lull_status cli_read_recording(const char *path, int rate, bool quiet, float **s
     if (piped) path = cli_standard_input;
     if (piped) status = cli_input_all(-1, NULL, 0, &bytes, &size, error);
     if (status == LULL_OK)
-        status = piped ? audio_file_parse(bytes, size, path, rate, samples, count, &info, error)
-                       : audio_file_read(path, rate, samples, count, &info, error);
+        status = piped ? recording_file_parse(bytes, size, path, rate, samples, count, &info, error)
+                       : recording_file_read(path, rate, samples, count, &info, error);
     base_free(bytes);
     if (status == LULL_OK) remark_recording(path, rate, quiet, info, *samples, *count);
     return status;
@@ -306,11 +306,12 @@ lull_status cli_parse_recording(const void *bytes, size_t size, const cli_readin
                                 float **frames, size_t *n, lull_error *error) {
     float *samples = NULL;
     size_t count = 0;
-    audio_info info = {0};
+    recording_info info = {0};
     const mel_convention *convention = &reading->target;
     int rate = convention->sample_rate;
     const char *name = cli_standard_input;
-    lull_status status = audio_file_parse(bytes, size, name, rate, &samples, &count, &info, error);
+    lull_status status =
+        recording_file_parse(bytes, size, name, rate, &samples, &count, &info, error);
     if (status != LULL_OK) return status;
     remark_recording(name, rate, reading->options.quiet, info, samples, count);
     return analyse(name, convention, samples, count, frames, n, error);

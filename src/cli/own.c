@@ -32,7 +32,7 @@ bool cli_is_foreign(const char *path) {
     if (npy_is_ours(first, size < 512 ? size : 512)) return false;
     if (holds(first, size, picture, sizeof picture - 1)) return false;
     if (holds(first, size, page, sizeof page - 1)) return false;
-    return !audio_file_is_ours(path);
+    return !recording_file_is_ours(path);
 }
 
 lull_status cli_may_write(const char *path, bool force, lull_error *error) {

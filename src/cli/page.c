@@ -84,10 +84,10 @@ static void add_base64(page *p, const uint8_t *bytes, size_t size) {
     }
 }
 
-void page_add_picture(page *p, const canvas *c) {
+void page_add_picture(page *p, const picture_canvas *c) {
     uint8_t *png = NULL;
     size_t size = 0;
-    if (png_encode(c->rgb, c->width, c->height, &png, &size, NULL) != LULL_OK) {
+    if (picture_png_encode(c->rgb, c->width, c->height, &png, &size, NULL) != LULL_OK) {
         p->failed = true;
         return;
     }
@@ -115,7 +115,7 @@ void page_add_recording(page *p, const float *samples, size_t count, int rate) {
     put(wav + 34, 16, 2);
     memcpy(wav + 36, "data", 4);
     put(wav + 40, (uint32_t)(2 * count), 4);
-    pcm_encode(AUDIO_PCM16, samples, count, wav + HEADER);
+    recording_pcm_encode(AUDIO_PCM16, samples, count, wav + HEADER);
     page_add_raw(p, "data:audio/wav;base64,");
     add_base64(p, wav, HEADER + 2 * count);
     base_free(wav);

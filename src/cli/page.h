@@ -21,7 +21,7 @@ void page_add_address(page *p, const char *name);
 void page_add_page(page *p, const page *other);
 
 /* "data:…;base64,…" */
-void page_add_picture(page *p, const canvas *c);
+void page_add_picture(page *p, const picture_canvas *c);
 void page_add_recording(page *p, const float *samples, size_t count, int rate); /* 16 bit WAV */
 
 /* <!doctype html> to <body> with the style that all pages share, and a heading. */

@@ -20,14 +20,14 @@ typedef struct priced {
 
 /* A file that cannot be read costs nothing: who gets it will say so. */
 static double cost_of(const cli_job *job, const mel_convention *convention) {
-    audio_info info;
+    recording_info info;
     size_t count = 0;
     if (strcmp(job->input, "-") == 0) return 0.0;
     if (cli_is_npy(job->input)) {
         if (npy_count(job->input, &count, NULL) != LULL_OK) return 0.0;
         return (double)count / convention->bands * convention->hop / convention->sample_rate;
     }
-    if (audio_file_info(job->input, &info, NULL) != LULL_OK || info.rate < 1) return 0.0;
+    if (recording_file_info(job->input, &info, NULL) != LULL_OK || info.rate < 1) return 0.0;
     return (double)info.frames / info.rate;
 }
 

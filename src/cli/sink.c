@@ -11,7 +11,7 @@
 enum { BLOCK = 1024 };
 
 struct cli_sink {
-    audio_writer *writer; /* NULL: raw samples */
+    recording_writer *writer; /* NULL: raw samples */
     audio_format format;
     unsigned char bytes[BLOCK * 4];
 };
@@ -24,7 +24,7 @@ lull_status cli_sink_open(const char *path, int rate, audio_format format, bool 
     if (made == NULL) return base_no_memory(error);
     made->format = format;
     if (wav || strcmp(path, "-") != 0) {
-        lull_status status = audio_writer_open(path, rate, format, &made->writer, error);
+        lull_status status = recording_writer_open(path, rate, format, &made->writer, error);
         if (status != LULL_OK) {
             base_free(made);
             return status;
@@ -36,7 +36,7 @@ lull_status cli_sink_open(const char *path, int rate, audio_format format, bool 
 }
 
 void cli_sink_expect(cli_sink *sink, size_t total) {
-    if (sink->writer != NULL) audio_writer_expect(sink->writer, total);
+    if (sink->writer != NULL) recording_writer_expect(sink->writer, total);
 }
 
 static lull_status write_bytes(const unsigned char *bytes, size_t size, lull_error *error) {
@@ -53,11 +53,12 @@ static lull_status write_bytes(const unsigned char *bytes, size_t size, lull_err
 }
 
 lull_status cli_sink_write(cli_sink *sink, const float *samples, size_t n, lull_error *error) {
-    if (sink->writer != NULL) return audio_writer_write(sink->writer, samples, n, error);
+    if (sink->writer != NULL) return recording_writer_write(sink->writer, samples, n, error);
     while (n > 0) {
         size_t count = n < BLOCK ? n : BLOCK;
-        pcm_encode(sink->format, samples, count, sink->bytes);
-        lull_status status = write_bytes(sink->bytes, count * pcm_bytes(sink->format), error);
+        recording_pcm_encode(sink->format, samples, count, sink->bytes);
+        lull_status status =
+            write_bytes(sink->bytes, count * recording_pcm_bytes(sink->format), error);
         if (status != LULL_OK) return status;
         samples += count;
         n -= count;
@@ -67,13 +68,13 @@ lull_status cli_sink_write(cli_sink *sink, const float *samples, size_t n, lull_
 
 lull_status cli_sink_commit(cli_sink *sink, lull_error *error) {
     lull_status status = LULL_OK;
-    if (sink->writer != NULL) status = audio_writer_commit(sink->writer, error);
+    if (sink->writer != NULL) status = recording_writer_commit(sink->writer, error);
     base_free(sink);
     return status;
 }
 
 void cli_sink_abandon(cli_sink *sink) {
     if (sink == NULL) return;
-    if (sink->writer != NULL) audio_writer_abandon(sink->writer);
+    if (sink->writer != NULL) recording_writer_abandon(sink->writer);
     base_free(sink);
 }

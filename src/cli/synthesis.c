@@ -26,7 +26,7 @@ struct synthesis_worker {
     cli_sink *sink;
     size_t total, produced;
     float *kept; /* what comes out of a whole utterance, for its picture and trace; or NULL */
-    resampler *resampler; /* of the job at hand; NULL: the output has the mel's rate */
+    recording_resampler *resampler; /* of the job at hand; NULL: the output has the mel's rate */
     float pulled[PULL], resampled[PULL];
 };
 
@@ -61,10 +61,10 @@ static lull_status open_sink(synthesis_worker *worker, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     const int from = settings->convention.sample_rate;
     const int rate = settings->rate > 0 ? settings->rate : from;
-    resampler_free(worker->resampler);
+    recording_resampler_free(worker->resampler);
     worker->resampler = NULL;
     lull_status status =
-        rate != from ? resampler_new(from, rate, &worker->resampler, error) : LULL_OK;
+        rate != from ? recording_resampler_new(from, rate, &worker->resampler, error) : LULL_OK;
     return status != LULL_OK
                ? status
                : cli_sink_open(worker->output, rate, settings->format, settings->wav,
@@ -79,8 +79,9 @@ static lull_status write_out(synthesis_worker *worker, const float *samples, siz
         return n > 0 ? cli_sink_write(worker->sink, samples, n, error) : LULL_OK;
     for (;;) {
         size_t consumed = 0, produced = 0;
-        status = resampler_run(worker->resampler, samples, n, &consumed, worker->resampled, PULL,
-                               &produced, samples == NULL, error);
+        status =
+            recording_resampler_run(worker->resampler, samples, n, &consumed, worker->resampled,
+                                    PULL, &produced, samples == NULL, error);
         if (status == LULL_OK && produced > 0)
             status = cli_sink_write(worker->sink, worker->resampled, produced, error);
         if (status != LULL_OK || (consumed == 0 && produced == 0)) return status;
@@ -122,14 +123,18 @@ static lull_status drain(synthesis_worker *worker, lull_error *error) {
     return LULL_OK;
 }
 
-static lull_status push(synthesis_worker *worker, const float *frames, size_t n,
+/* f0: a pitch for every frame, or NULL. */
+static lull_status push(synthesis_worker *worker, const float *frames, const float *f0, size_t n,
                         lull_error *error) {
     size_t bands = (size_t)worker->settings->convention.bands;
     while (n > 0) {
         size_t accepted = 0;
-        lull_status status = lull_vocoder_push(worker->vocoder, frames, n, &accepted, error);
+        lull_status status =
+            f0 == NULL ? lull_vocoder_push(worker->vocoder, frames, n, &accepted, error)
+                       : lull_vocoder_push_pitch(worker->vocoder, frames, f0, n, &accepted, error);
         if (status != LULL_OK) return status;
         frames += accepted * bands;
+        if (f0 != NULL) f0 += accepted;
         n -= accepted;
         status = drain(worker, error);
         if (status != LULL_OK) return status;
@@ -156,9 +161,9 @@ static lull_status run_griffin_lim(synthesis_worker *worker, const float *frames
     size_t count = n * (size_t)settings->convention.hop;
     float *samples = base_alloc(count, sizeof *samples);
     if (samples == NULL) return base_no_memory(error);
-    lull_status status = griffin_lim_while(&settings->convention, frames, n, settings->griffin_lim,
-                                           settings->options.seed, not_interrupted,
-                                           (void *)settings, samples, error);
+    lull_status status = mel_griffin_lim_while(&settings->convention, frames, n,
+                                               settings->griffin_lim, settings->options.seed,
+                                               not_interrupted, (void *)settings, samples, error);
     if (status == LULL_OK) status = emit(worker, samples, count, error);
     base_free(samples);
     return status;
@@ -200,7 +205,7 @@ static lull_status run_vocoder(synthesis_worker *worker, const char *name, const
     trace *steps = NULL;
     if (status == LULL_OK && settings->trace != NULL)
         status = trace_new(settings->model, worker->vocoder, frames, n, &steps, error);
-    if (status == LULL_OK) status = push(worker, frames, n, error);
+    if (status == LULL_OK) status = push(worker, frames, settings->f0.data, n, error);
     if (status == LULL_OK) status = finish(worker, error);
     if (status == LULL_OK && steps != NULL)
         status = trace_write(steps, worker->kept, worker->trace_folder, name, error);
@@ -218,6 +223,12 @@ static lull_status run_frames(synthesis_worker *worker, const char *path, const 
         return base_fail(error, LULL_MISMATCH,
                          "%s: %zu frames want %zu samples of noise, the noise file has %zu", path,
                          n, worker->total, settings->noise.shape[1]);
+    if (settings->f0.data != NULL && settings->f0.shape[0] != n)
+        return base_fail(
+            error, LULL_MISMATCH,
+            "%s: %zu frames want as many pitches, --f0 has %zu; 'lull mel --f0' writes "
+            "one for every frame of its mel",
+            path, n, settings->f0.shape[0]);
     if (settings->plot || settings->trace != NULL) {
         worker->kept = base_alloc(worker->total, sizeof *worker->kept);
         if (worker->kept == NULL) return base_no_memory(error);
@@ -239,7 +250,7 @@ static lull_status run_stream(synthesis_worker *worker, frame_source *source, lu
     size_t n = 1;
     while (status == LULL_OK && n > 0) {
         status = frame_source_next(source, -1, frames, STREAM_FRAMES, &n, error);
-        if (status == LULL_OK && n > 0) status = push(worker, frames, n, error);
+        if (status == LULL_OK && n > 0) status = push(worker, frames, NULL, n, error);
     }
     if (status == LULL_OK && !settings->progress(settings->context, 0, 0))
         status = base_fail(error, LULL_FINISHED, "interrupted");
@@ -296,7 +307,7 @@ lull_status synthesis_run(synthesis_worker *worker, const cli_job *job, size_t *
     *samples = worker->produced;
     if (worker->vocoder != NULL) *limited = lull_vocoder_limited(worker->vocoder);
     if (status == LULL_OK && worker->sink != NULL) status = write_out(worker, NULL, 0, error);
-    resampler_free(worker->resampler);
+    recording_resampler_free(worker->resampler);
     worker->resampler = NULL;
     if (status == LULL_OK) return cli_sink_commit(worker->sink, error);
     cli_sink_abandon(worker->sink);

@@ -90,13 +90,13 @@ void trace_free(trace *t) {
 
 static lull_status write_recording(const char *path, int rate, const float *samples, size_t count,
                                    lull_error *error) {
-    audio_writer *writer = NULL;
-    lull_status status = audio_writer_open(path, rate, AUDIO_PCM16, &writer, error);
+    recording_writer *writer = NULL;
+    lull_status status = recording_writer_open(path, rate, AUDIO_PCM16, &writer, error);
     if (status != LULL_OK) return status;
-    audio_writer_expect(writer, count);
-    status = audio_writer_write(writer, samples, count, error);
-    if (status == LULL_OK) return audio_writer_commit(writer, error);
-    audio_writer_abandon(writer);
+    recording_writer_expect(writer, count);
+    status = recording_writer_write(writer, samples, count, error);
+    if (status == LULL_OK) return recording_writer_commit(writer, error);
+    recording_writer_abandon(writer);
     return status;
 }
 

@@ -15,8 +15,8 @@ static void cepstrum(const float *frame, int bands, double *c) {
     }
 }
 
-lull_status cepstral_distortion(const float *a, const float *b, size_t count, int rate, double *db,
-                                lull_error *error) {
+lull_status eval_cepstral_distortion(const float *a, const float *b, size_t count, int rate,
+                                     double *db, lull_error *error) {
     mel_convention convention;
     float *mel_a = NULL, *mel_b = NULL;
     size_t n = 0;

@@ -11,7 +11,7 @@
 
 enum { CEPSTRAL_ORDER = 13 };
 
-lull_status cepstral_distortion(const float *a, const float *b, size_t count, int rate, double *db,
-                                lull_error *error);
+lull_status eval_cepstral_distortion(const float *a, const float *b, size_t count, int rate,
+                                     double *db, lull_error *error);
 
 #endif

@@ -143,12 +143,12 @@ static lull_status at_10_khz(const float *x, const float *y, size_t count, doubl
     return status;
 }
 
-lull_status estoi(const float *reference, const float *output, size_t count, int rate,
-                  double *score, lull_error *error) {
+lull_status eval_estoi(const float *reference, const float *output, size_t count, int rate,
+                       double *score, lull_error *error) {
     float *x = NULL, *y = NULL;
     size_t nx = 0, ny = 0;
-    lull_status status = resample(reference, count, rate, RATE, &x, &nx, error);
-    if (status == LULL_OK) status = resample(output, count, rate, RATE, &y, &ny, error);
+    lull_status status = recording_resample(reference, count, rate, RATE, &x, &nx, error);
+    if (status == LULL_OK) status = recording_resample(output, count, rate, RATE, &y, &ny, error);
     if (status == LULL_OK) status = at_10_khz(x, y, nx < ny ? nx : ny, score, error);
     base_free(x);
     base_free(y);

@@ -9,7 +9,7 @@
 #include "lull.h"
 
 /* NaN when fewer than 30 frames remain. */
-lull_status estoi(const float *reference, const float *output, size_t count, int rate,
-                  double *score, lull_error *error);
+lull_status eval_estoi(const float *reference, const float *output, size_t count, int rate,
+                       double *score, lull_error *error);
 
 #endif

@@ -181,13 +181,13 @@ static lull_status score(const float *reference, const float *output, size_t cou
     return status;
 }
 
-lull_status modulation(const float *reference, const float *output, size_t count, int rate,
-                       double *of_reference, double *of_output, lull_error *error) {
+lull_status eval_modulation(const float *reference, const float *output, size_t count, int rate,
+                            double *of_reference, double *of_output, lull_error *error) {
     float *x = NULL, *y = NULL, *room = NULL;
     size_t n = 0, m = 0;
     *of_reference = *of_output = NAN;
-    lull_status status = resample(reference, count, rate, RATE, &x, &n, error);
-    if (!status) status = resample(output, count, rate, RATE, &y, &m, error);
+    lull_status status = recording_resample(reference, count, rate, RATE, &x, &n, error);
+    if (!status) status = recording_resample(output, count, rate, RATE, &y, &m, error);
     if (!status) {
         room = base_alloc(n, sizeof *room);
         status = room ? score(x, y, n < m ? n : m, room, of_reference, of_output, error)

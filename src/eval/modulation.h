@@ -14,7 +14,7 @@
 
 /* NaN where fewer than 20 frames of the reference are voiced. Two signals of one rate and length.
  */
-lull_status modulation(const float *reference, const float *output, size_t count, int rate,
-                       double *of_reference, double *of_output, lull_error *error);
+lull_status eval_modulation(const float *reference, const float *output, size_t count, int rate,
+                            double *of_reference, double *of_output, lull_error *error);
 
 #endif

@@ -52,8 +52,8 @@ static double refine_lag(const yin *y, int lag) {
     return a >= b && c >= b && a + c > 2 * b ? lag + 0.5 * (a - c) / (a - 2 * b + c) : lag;
 }
 
-static pitch_frame analyse(yin *y, const float *at, int rate) {
-    pitch_frame frame = {0, 0, 0};
+static eval_pitch_frame analyse(yin *y, const float *at, int rate) {
+    eval_pitch_frame frame = {0, 0, 0};
     for (int i = 0; i < y->window; i++) frame.power += (double)at[i] * at[i] / y->window;
     if (frame.power <= 0) return frame;
     normalized_difference(y, at);
@@ -64,13 +64,13 @@ static pitch_frame analyse(yin *y, const float *at, int rate) {
     return frame;
 }
 
-lull_status eval_pitch_track(const float *signal, size_t count, int rate, pitch_frame **frames,
+lull_status eval_pitch_track(const float *signal, size_t count, int rate, eval_pitch_frame **frames,
                              size_t *n, lull_error *error) {
     yin y = {(int)(0.025 * rate), (int)(rate / HIGHEST), (int)(rate / LOWEST), NULL, NULL};
     size_t hop = (size_t)rate / 200, span = (size_t)y.window + (size_t)y.longest + 1;
     if (y.shortest < 2) y.shortest = 2;
     *n = count < span || hop == 0 ? 0 : 1 + (count - span) / hop;
-    *frames = base_alloc(*n, sizeof(pitch_frame));
+    *frames = base_alloc(*n, sizeof(eval_pitch_frame));
     y.squares = base_alloc((size_t)y.longest + 2, sizeof(float));
     y.difference = base_alloc((size_t)y.longest + 2, sizeof(double));
     if (!*frames || !y.squares || !y.difference) {
@@ -96,9 +96,9 @@ static double root_mean(double sum, size_t count) {
     return count ? sqrt(sum / (double)count) : NAN;
 }
 
-lull_status pitch_compare(const float *reference, const float *output, size_t count, int rate,
-                          pitch_errors *errors, lull_error *error) {
-    pitch_frame *a = NULL, *b = NULL;
+lull_status eval_pitch_compare(const float *reference, const float *output, size_t count, int rate,
+                               eval_pitch_errors *errors, lull_error *error) {
+    eval_pitch_frame *a = NULL, *b = NULL;
     size_t n = 0;
     lull_status status = eval_pitch_track(reference, count, rate, &a, &n, error);
     if (status == LULL_OK) status = eval_pitch_track(output, count, rate, &b, &n, error);

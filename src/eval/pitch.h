@@ -6,27 +6,27 @@
 
 #include "lull.h"
 
-typedef struct pitch_frame {
+typedef struct eval_pitch_frame {
     double f0;          /* Hz, 0 = not voiced */
     double periodicity; /* 1 − d'(τ) at the chosen lag, in [0, 1] */
     double power;       /* mean square of the frame */
-} pitch_frame;
+} eval_pitch_frame;
 
 /* Frames every 5 ms, 60…500 Hz, integration window 25 ms, threshold 0.15. A frame is voiced when d'
  * falls below the threshold and its power is above 1e-4 of the loudest frame's. *frames is freed
  * with base_free. */
-lull_status eval_pitch_track(const float *signal, size_t count, int rate, pitch_frame **frames,
+lull_status eval_pitch_track(const float *signal, size_t count, int rate, eval_pitch_frame **frames,
                              size_t *n, lull_error *error);
 
-typedef struct pitch_errors {
+typedef struct eval_pitch_errors {
     double cents;       /* root mean square over frames voiced in both, gross errors left out */
     double gross;       /* share of frames voiced in both that are more than 20 % off */
     double voicing;     /* share of frames whose decision differs */
     double periodicity; /* root mean square over frames voiced in the reference */
-} pitch_errors;
+} eval_pitch_errors;
 
 /* NaN where nothing is there to compare. */
-lull_status pitch_compare(const float *reference, const float *output, size_t count, int rate,
-                          pitch_errors *errors, lull_error *error);
+lull_status eval_pitch_compare(const float *reference, const float *output, size_t count, int rate,
+                               eval_pitch_errors *errors, lull_error *error);
 
 #endif

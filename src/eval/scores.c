@@ -79,28 +79,32 @@ static void levels(const float *reference, const float *output, size_t count, ev
 lull_status eval_compare(const float *reference, const float *output, size_t count, int rate,
                          eval_scores *scores, lull_error *error) {
     double *value = scores->value;
-    pitch_errors pitch = {NAN, NAN, NAN, NAN};
+    eval_pitch_errors pitch = {NAN, NAN, NAN, NAN};
     double pulses = NAN;
     if (count < 512)
         return base_fail(error, LULL_INVALID,
                          "only %zu samples to compare; at least 512 are needed", count);
     lull_status status =
-        cepstral_distortion(reference, output, count, rate, &value[SCORE_MCD], error);
-    if (status == LULL_OK)
-        status = spectral_multi_resolution(reference, output, count, &value[SCORE_STFT], error);
-    if (status == LULL_OK)
-        status = spectral_log_distance(reference, output, count, 512, &value[SCORE_LSD_512], error);
+        eval_cepstral_distortion(reference, output, count, rate, &value[SCORE_MCD], error);
     if (status == LULL_OK)
         status =
-            spectral_log_distance(reference, output, count, 2048, &value[SCORE_LSD_2048], error);
-    if (status == LULL_OK)
-        status = spectral_mel_distance(reference, output, count, rate, &value[SCORE_MEL], error);
-    if (status == LULL_OK) status = pitch_compare(reference, output, count, rate, &pitch, error);
-    if (status == LULL_OK)
-        status = estoi(reference, output, count, rate, &value[SCORE_ESTOI], error);
+            eval_spectral_multi_resolution(reference, output, count, &value[SCORE_STFT], error);
     if (status == LULL_OK)
         status =
-            modulation(reference, output, count, rate, &pulses, &value[SCORE_MODULATION], error);
+            eval_spectral_log_distance(reference, output, count, 512, &value[SCORE_LSD_512], error);
+    if (status == LULL_OK)
+        status = eval_spectral_log_distance(reference, output, count, 2048, &value[SCORE_LSD_2048],
+                                            error);
+    if (status == LULL_OK)
+        status =
+            eval_spectral_mel_distance(reference, output, count, rate, &value[SCORE_MEL], error);
+    if (status == LULL_OK)
+        status = eval_pitch_compare(reference, output, count, rate, &pitch, error);
+    if (status == LULL_OK)
+        status = eval_estoi(reference, output, count, rate, &value[SCORE_ESTOI], error);
+    if (status == LULL_OK)
+        status = eval_modulation(reference, output, count, rate, &pulses, &value[SCORE_MODULATION],
+                                 error);
     value[SCORE_MODULATION_ERROR] = value[SCORE_MODULATION] - pulses;
     value[SCORE_F0] = pitch.cents;
     value[SCORE_F0_GROSS] = 100 * pitch.gross;

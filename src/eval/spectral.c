@@ -44,8 +44,8 @@ static void analysis_magnitudes(analysis *a, const float *signal, size_t count, 
     a->stft->kernels->magnitude(a->stft->spectrum, 0, magnitude, a->stft->bins);
 }
 
-lull_status spectral_log_distance(const float *a, const float *b, size_t count, int n_fft,
-                                  double *distance, lull_error *error) {
+lull_status eval_spectral_log_distance(const float *a, const float *b, size_t count, int n_fft,
+                                       double *distance, lull_error *error) {
     analysis analysis_;
     lull_status status = analysis_new(n_fft, n_fft, n_fft / 4, &analysis_, error);
     int bins = n_fft / 2 + 1;
@@ -91,8 +91,8 @@ static lull_status one_resolution(const float *a, const float *b, size_t count, 
     return status;
 }
 
-lull_status spectral_multi_resolution(const float *a, const float *b, size_t count,
-                                      double *distance, lull_error *error) {
+lull_status eval_spectral_multi_resolution(const float *a, const float *b, size_t count,
+                                           double *distance, lull_error *error) {
     static const int resolutions[3][3] = {{512, 50, 240}, {1024, 120, 600}, {2048, 240, 1200}};
     *distance = 0;
     for (int i = 0; i < 3; i++) {
@@ -105,8 +105,8 @@ lull_status spectral_multi_resolution(const float *a, const float *b, size_t cou
     return LULL_OK;
 }
 
-lull_status spectral_mel_distance(const float *a, const float *b, size_t count, int rate,
-                                  double *distance, lull_error *error) {
+lull_status eval_spectral_mel_distance(const float *a, const float *b, size_t count, int rate,
+                                       double *distance, lull_error *error) {
     mel_convention convention;
     float *mel_a = NULL, *mel_b = NULL;
     size_t n = 0;

@@ -319,7 +319,7 @@ static void widen(const safetensors_tensor *tensor, float *out, size_t count) {
         for (size_t i = 0; i < count; i++) {
             bf16 value;
             memcpy(&value, bytes + i * sizeof value, sizeof value);
-            out[i] = widen_bf16(value);
+            out[i] = bf16_widen(value);
         }
     } else {
         for (size_t i = 0; i < count; i++) {
@@ -425,7 +425,7 @@ static lull_status write_data(atomic_file *file, const safetensors_entry *entry,
     lull_status status = LULL_OK;
     for (size_t first = 0; !status && first < elements; first += 4096) {
         size_t n = elements - first < 4096 ? elements - first : 4096;
-        for (size_t i = 0; i < n; i++) block[i] = round_bf16(values[first + i]);
+        for (size_t i = 0; i < n; i++) block[i] = bf16_round(values[first + i]);
         status = atomic_file_write(file, block, n * sizeof *block, error);
     }
     return status;

@@ -32,7 +32,7 @@ lull_status mel_fft_new(int size, mel_fft_kind kind, mel_fft **transform, lull_e
         status = mel_fftw_plan_real(size, t->real, t->spectrum, &t->forward_plan, &t->inverse_plan,
                                     error);
     else
-        status = stockham_new(size, true, 0, &t->own, error);
+        status = mel_stockham_new(size, true, 0, &t->own, error);
     if (status) {
         mel_fft_free(t);
         return status;
@@ -43,7 +43,7 @@ lull_status mel_fft_new(int size, mel_fft_kind kind, mel_fft **transform, lull_e
 
 void mel_fft_free(mel_fft *transform) {
     if (!transform) return;
-    stockham_free(transform->own);
+    mel_stockham_free(transform->own);
     mel_fftw_forget(transform->forward_plan);
     mel_fftw_forget(transform->inverse_plan);
     base_free(transform->real);
@@ -53,14 +53,14 @@ void mel_fft_free(mel_fft *transform) {
 
 void mel_fft_forward(mel_fft *transform) {
     if (transform->own)
-        stockham_forward(transform->own, transform->real, transform->spectrum);
+        mel_stockham_forward(transform->own, transform->real, transform->spectrum);
     else
         mel_fftw_run(transform->forward_plan);
 }
 
 void mel_fft_inverse(mel_fft *transform) {
     if (transform->own)
-        stockham_inverse(transform->own, transform->spectrum, transform->real);
+        mel_stockham_inverse(transform->own, transform->spectrum, transform->real);
     else
         mel_fftw_run(transform->inverse_plan);
 }
@@ -80,7 +80,7 @@ lull_status mel_fft_pair_new(int size, mel_fft_pair **transform, lull_error *err
         status = mel_fftw_plan_complex(size, t->frames, t->spectrum, &t->forward_plan,
                                        &t->inverse_plan, error);
     else
-        status = stockham_new(size, false, 0, &t->own, error);
+        status = mel_stockham_new(size, false, 0, &t->own, error);
     if (status) {
         mel_fft_pair_free(t);
         return status;
@@ -91,7 +91,7 @@ lull_status mel_fft_pair_new(int size, mel_fft_pair **transform, lull_error *err
 
 void mel_fft_pair_free(mel_fft_pair *transform) {
     if (!transform) return;
-    stockham_free(transform->own);
+    mel_stockham_free(transform->own);
     mel_fftw_forget(transform->forward_plan);
     mel_fftw_forget(transform->inverse_plan);
     base_free(transform->frames);
@@ -101,14 +101,14 @@ void mel_fft_pair_free(mel_fft_pair *transform) {
 
 void mel_fft_pair_forward(mel_fft_pair *transform) {
     if (transform->own)
-        stockham_run(transform->own, true, transform->frames, transform->spectrum);
+        mel_stockham_run(transform->own, true, transform->frames, transform->spectrum);
     else
         mel_fftw_run(transform->forward_plan);
 }
 
 void mel_fft_pair_inverse(mel_fft_pair *transform) {
     if (transform->own)
-        stockham_run(transform->own, false, transform->spectrum, transform->frames);
+        mel_stockham_run(transform->own, false, transform->spectrum, transform->frames);
     else
         mel_fftw_run(transform->inverse_plan);
 }

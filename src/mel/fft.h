@@ -18,7 +18,7 @@ typedef struct mel_fft {
     int size, bins;  /* bins = size/2 + 1 */
     float *real;     /* size samples */
     float *spectrum; /* bins pairs (re, im) */
-    struct stockham *own;
+    struct mel_stockham *own;
     void *forward_plan, *inverse_plan; /* FFTW's, where own is NULL */
 } mel_fft;
 
@@ -37,7 +37,7 @@ typedef struct mel_fft_pair {
     int size;
     float *frames;   /* size pairs (first frame, second frame) */
     float *spectrum; /* size + 8 complex numbers; those behind the end are scratch of the kernels */
-    struct stockham *own;
+    struct mel_stockham *own;
     void *forward_plan, *inverse_plan;
 } mel_fft_pair;
 

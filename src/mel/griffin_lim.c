@@ -151,14 +151,14 @@ static void to_spectra(griffin *g, float momentum) {
     }
 }
 
-lull_status griffin_lim(const mel_convention *convention, const float *frames, size_t n,
-                        int iterations, uint64_t seed, float *out, lull_error *error) {
-    return griffin_lim_while(convention, frames, n, iterations, seed, NULL, NULL, out, error);
+lull_status mel_griffin_lim(const mel_convention *convention, const float *frames, size_t n,
+                            int iterations, uint64_t seed, float *out, lull_error *error) {
+    return mel_griffin_lim_while(convention, frames, n, iterations, seed, NULL, NULL, out, error);
 }
 
-lull_status griffin_lim_while(const mel_convention *convention, const float *frames, size_t n,
-                              int iterations, uint64_t seed, bool (*go_on)(void *context),
-                              void *context, float *out, lull_error *error) {
+lull_status mel_griffin_lim_while(const mel_convention *convention, const float *frames, size_t n,
+                                  int iterations, uint64_t seed, bool (*go_on)(void *context),
+                                  void *context, float *out, lull_error *error) {
     if (iterations < 0 || iterations > 100000)
         return base_fail(error, LULL_INVALID, "%d Griffin-Lim iterations: expected 0 to 100000",
                          iterations);

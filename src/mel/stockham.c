@@ -33,7 +33,7 @@ typedef struct stockham_set {
     int (*both_ends)(bool join, const float *factors, float *z, int h);
 } stockham_set;
 
-struct stockham {
+struct mel_stockham {
     int size, count; /* complex points, passes */
     stockham_pass passes[MOST_PASSES];
     const stockham_set *sets[MOST_PASSES];
@@ -244,7 +244,7 @@ static void fill_factors(const stockham_pass *pass, float *factors) {
 }
 
 /* Passes, and how much memory they need. */
-static void plan(stockham *t, size_t *factors, size_t *roots, int *largest) {
+static void plan(mel_stockham *t, size_t *factors, size_t *roots, int *largest) {
     int radix[MOST_PASSES];
     t->count = factorise(t->size, radix);
     *factors = *roots = 0;
@@ -259,7 +259,7 @@ static void plan(stockham *t, size_t *factors, size_t *roots, int *largest) {
     }
 }
 
-static void fill(stockham *t, int most_lanes) {
+static void fill(mel_stockham *t, int most_lanes) {
     float *factors = t->factors, *roots = t->roots;
     for (int i = 0; i < t->count; i++) {
         stockham_pass *pass = &t->passes[i];
@@ -278,15 +278,15 @@ static void fill(stockham *t, int most_lanes) {
     }
 }
 
-lull_status stockham_new(int size, bool real, int most_lanes, stockham **transform,
-                         lull_error *error) {
+lull_status mel_stockham_new(int size, bool real, int most_lanes, mel_stockham **transform,
+                             lull_error *error) {
     *transform = NULL;
     if (size < 1 || size > MOST_POINTS || (real && size % 2 != 0))
         return base_fail(error, LULL_INVALID,
                          "transform of %d samples: expected 1 to %d, an even number where they are "
                          "real",
                          size, MOST_POINTS);
-    stockham *t = base_alloc(1, sizeof *t);
+    mel_stockham *t = base_alloc(1, sizeof *t);
     if (!t) return base_no_memory(error);
     size_t factors, roots;
     int largest;
@@ -300,7 +300,7 @@ lull_status stockham_new(int size, bool real, int most_lanes, stockham **transfo
     for (int i = 0; i < 2; i++) t->work[i] = base_alloc(2 * (size_t)t->size, sizeof(float));
     if (!t->factors || !t->roots || !t->scratch || !t->work[0] || !t->work[1] ||
         (real && !t->ends_factors)) {
-        stockham_free(t);
+        mel_stockham_free(t);
         return base_no_memory(error);
     }
     const int cpu = lanes_of_cpu();
@@ -315,7 +315,7 @@ lull_status stockham_new(int size, bool real, int most_lanes, stockham **transfo
     return LULL_OK;
 }
 
-void stockham_free(stockham *transform) {
+void mel_stockham_free(mel_stockham *transform) {
     if (!transform) return;
     base_free(transform->factors);
     base_free(transform->roots);
@@ -325,8 +325,8 @@ void stockham_free(stockham *transform) {
     base_free(transform);
 }
 
-void stockham_run(stockham *transform, bool forward, const float *in, float *out) {
-    const stockham *t = transform;
+void mel_stockham_run(mel_stockham *transform, bool forward, const float *in, float *out) {
+    const mel_stockham *t = transform;
     const int n = t->size, last = t->count - 1;
     const bool swap = !forward;
     if (t->count == 0) {
@@ -348,7 +348,7 @@ void stockham_run(stockham *transform, bool forward, const float *in, float *out
 }
 
 /* The bins of real samples out of those of the pairs that they were transformed as, or back. */
-static void both_ends(const stockham *t, bool join, float *z) {
+static void both_ends(const mel_stockham *t, bool join, float *z) {
     const int h = t->size;
     const float *c = t->ends_factors, *s = c + h / 2 + 1;
     const float sum = z[0] + (join ? z[2 * h] : z[1]), difference = z[0] - (join ? z[2 * h] : z[1]);
@@ -367,12 +367,12 @@ static void both_ends(const stockham *t, bool join, float *z) {
     }
 }
 
-void stockham_forward(stockham *transform, const float *real, float *spectrum) {
-    stockham_run(transform, true, real, spectrum);
+void mel_stockham_forward(mel_stockham *transform, const float *real, float *spectrum) {
+    mel_stockham_run(transform, true, real, spectrum);
     both_ends(transform, false, spectrum);
 }
 
-void stockham_inverse(stockham *transform, float *spectrum, float *real) {
+void mel_stockham_inverse(mel_stockham *transform, float *spectrum, float *real) {
     both_ends(transform, true, spectrum);
-    stockham_run(transform, false, spectrum, real);
+    mel_stockham_run(transform, false, spectrum, real);
 }

@@ -7,22 +7,22 @@
 
 #include "lull.h"
 
-typedef struct stockham stockham;
+typedef struct mel_stockham mel_stockham;
 
 /* A transform of `size` complex numbers, from 1; or of `size` real ones, an even number from 2. One
  * thread at a time. most_lanes: widest vectors in floats, 1, 4, 8 or 16, of those that the CPU has;
  * 0 for all of them. */
-lull_status stockham_new(int size, bool real, int most_lanes, stockham **transform,
-                         lull_error *error);
-void stockham_free(stockham *transform);
+lull_status mel_stockham_new(int size, bool real, int most_lanes, mel_stockham **transform,
+                             lull_error *error);
+void mel_stockham_free(mel_stockham *transform);
 
 /* Complex: out[k] = Σ in[j]·exp(∓2πi·jk/size), un-normalised; forward has the minus. in, out: pairs
  * (re, im), which may be the same array. */
-void stockham_run(stockham *transform, bool forward, const float *in, float *out);
+void mel_stockham_run(mel_stockham *transform, bool forward, const float *in, float *out);
 
 /* Real: size samples to size/2 + 1 pairs and back; inverse(forward(x)) is size·x. inverse destroys
  * the spectrum. */
-void stockham_forward(stockham *transform, const float *real, float *spectrum);
-void stockham_inverse(stockham *transform, float *spectrum, float *real);
+void mel_stockham_forward(mel_stockham *transform, const float *real, float *spectrum);
+void mel_stockham_inverse(mel_stockham *transform, float *spectrum, float *real);
 
 #endif

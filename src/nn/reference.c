@@ -27,7 +27,7 @@ static void pack_bf16(int k, int n, const float *b, ptrdiff_t row_stride, ptrdif
     for (int i = 0; i < k + (k & 1); i++)
         for (int j = 0; j < n; j++)
             packed[((size_t)(i / 2) * n + j) * 2 + (i & 1)] =
-                i < k ? round_bf16(b[i * row_stride + j * column_stride]) : 0;
+                i < k ? bf16_round(b[i * row_stride + j * column_stride]) : 0;
 }
 
 static void product_f32(int rows, int n, int k, int taps, const float *const *a, size_t lda,
@@ -51,8 +51,8 @@ static void product_bf16(int rows, int n, int k, int taps, const bf16 *const *a,
             float sum = accumulate ? c[(size_t)r * ldc + j] : bias ? bias[j] : 0.0f;
             for (int tap = 0; tap < taps; tap++)
                 for (int i = 0; i < k; i++)
-                    sum += widen_bf16(a[tap][(size_t)r * lda + i]) *
-                           widen_bf16(packed[(((size_t)tap * k + i) / 2 * n + j) * 2 + (i & 1)]);
+                    sum += bf16_widen(a[tap][(size_t)r * lda + i]) *
+                           bf16_widen(packed[(((size_t)tap * k + i) / 2 * n + j) * 2 + (i & 1)]);
             c[(size_t)r * ldc + j] = sum;
         }
 }
@@ -80,17 +80,17 @@ static void outer_bf16(int rows, int m, int n, const bf16 *a, size_t lda, const 
         for (int j = 0; j < n; j++) {
             float sum = c[(size_t)i * ldc + j];
             for (int r = 0; r < rows; r++)
-                sum += widen_bf16(a[(size_t)r * lda + i]) * widen_bf16(b[(size_t)r * ldb + j]);
+                sum += bf16_widen(a[(size_t)r * lda + i]) * bf16_widen(b[(size_t)r * ldb + j]);
             c[(size_t)i * ldc + j] = sum;
         }
 }
 
 static void to_bf16(const float *in, bf16 *out, size_t n) {
-    for (size_t i = 0; i < n; i++) out[i] = round_bf16(in[i]);
+    for (size_t i = 0; i < n; i++) out[i] = bf16_round(in[i]);
 }
 
 static void from_bf16(const bf16 *in, float *out, size_t n) {
-    for (size_t i = 0; i < n; i++) out[i] = widen_bf16(in[i]);
+    for (size_t i = 0; i < n; i++) out[i] = bf16_widen(in[i]);
 }
 
 static float sigmoid(float x) {
@@ -111,9 +111,9 @@ static void gate(int channels, const float *h, const float *c0, float w0, const 
         float s = sigmoid(gate_input(h, c0, w0, c1, w1, i));
         float t = tanhf(gate_input(h, c0, w0, c1, w1, channels + i));
         if (z_f32) z_f32[i] = s * t;
-        if (z_bf16) z_bf16[i] = round_bf16(s * t);
+        if (z_bf16) z_bf16[i] = bf16_round(s * t);
         if (saved_f32) saved_f32[i] = s, saved_f32[channels + i] = t;
-        if (saved_bf16) saved_bf16[i] = round_bf16(s), saved_bf16[channels + i] = round_bf16(t);
+        if (saved_bf16) saved_bf16[i] = bf16_round(s), saved_bf16[channels + i] = bf16_round(t);
     }
 }
 
@@ -127,11 +127,11 @@ static void gate_backward(int channels, const float *dz, const float *saved_f32,
                           const bf16 *saved_bf16, float *dp_f32, bf16 *dp_bf16, float *dc0,
                           float w0, float *dc1, float w1) {
     for (int i = 0; i < channels; i++) {
-        float s = saved_f32 ? saved_f32[i] : widen_bf16(saved_bf16[i]);
-        float t = saved_f32 ? saved_f32[channels + i] : widen_bf16(saved_bf16[channels + i]);
+        float s = saved_f32 ? saved_f32[i] : bf16_widen(saved_bf16[i]);
+        float t = saved_f32 ? saved_f32[channels + i] : bf16_widen(saved_bf16[channels + i]);
         float ds = dz[i] * t * (s * (1.0f - s)), dt = dz[i] * s * (1.0f - t * t);
         if (dp_f32) dp_f32[i] = ds, dp_f32[channels + i] = dt;
-        if (dp_bf16) dp_bf16[i] = round_bf16(ds), dp_bf16[channels + i] = round_bf16(dt);
+        if (dp_bf16) dp_bf16[i] = bf16_round(ds), dp_bf16[channels + i] = bf16_round(dt);
         add_gate_sum(dc0, w0, channels, i, ds, dt);
         add_gate_sum(dc1, w1, channels, i, ds, dt);
     }
@@ -143,7 +143,7 @@ static void residual(int channels, const float *out, float *x, float *skip, cons
         x[i] = (x[i] + out[i]) * 0.70710678118654752f;
         skip[i] += out[channels + i];
         if (step && y_f32) y_f32[i] = x[i] + step[i];
-        if (step && y_bf16) y_bf16[i] = round_bf16(x[i] + step[i]);
+        if (step && y_bf16) y_bf16[i] = bf16_round(x[i] + step[i]);
     }
 }
 
@@ -154,7 +154,7 @@ static void residual_backward(int channels, const float *dy, const float *dy2, f
         dx[i] = (dx[i] + d) * scale;
         dy_sum[i] += d;
         if (dx_sum) dx_sum[i] += dx[i];
-        if (dx_bf16) dx_bf16[i] = round_bf16(dx[i]);
+        if (dx_bf16) dx_bf16[i] = bf16_round(dx[i]);
     }
 }
 

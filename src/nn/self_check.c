@@ -13,7 +13,7 @@ static float made_up(unsigned i) {
 }
 
 static void fill(bf16 *x, int n, unsigned seed) {
-    for (int i = 0; i < n; i++) x[i] = round_bf16(made_up(seed + (unsigned)i));
+    for (int i = 0; i < n; i++) x[i] = bf16_round(made_up(seed + (unsigned)i));
 }
 
 static bool same(const float *a, const float *b, int n) {

@@ -83,7 +83,7 @@ static void pack_bf16(int k, int n, const float *b, ptrdiff_t row_stride, ptrdif
                 for (int half = 0; half < 2; half++)
                     *packed++ =
                         first + j < n && i + half < k
-                            ? round_bf16(b[(i + half) * row_stride + (first + j) * column_stride])
+                            ? bf16_round(b[(i + half) * row_stride + (first + j) * column_stride])
                             : 0;
 }
 

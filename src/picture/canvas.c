@@ -60,51 +60,55 @@ static const uint8_t FONT[95][FONT_ROWS] = {
     {0, 0, 8, 21, 2, 0, 0, 0, 0},
 };
 
-lull_status canvas_new(canvas *c, int width, int height, colour paper, lull_error *error) {
-    *c = (canvas){NULL, 0, 0};
+lull_status picture_canvas_new(picture_canvas *c, int width, int height, picture_colour paper,
+                               lull_error *error) {
+    *c = (picture_canvas){NULL, 0, 0};
     if (width < 1 || height < 1 || width > LARGEST_SIDE || height > LARGEST_SIDE)
         return base_fail(error, LULL_INVALID,
                          "a picture of %d × %d pixels: each side is 1 to %d long", width, height,
                          LARGEST_SIDE);
     uint8_t *rgb = base_alloc((size_t)width * (size_t)height, 3);
     if (!rgb) return base_no_memory(error);
-    *c = (canvas){rgb, width, height};
-    canvas_fill(c, 0, 0, width, height, paper);
+    *c = (picture_canvas){rgb, width, height};
+    picture_canvas_fill(c, 0, 0, width, height, paper);
     return LULL_OK;
 }
 
-void canvas_free(canvas *c) {
+void picture_canvas_free(picture_canvas *c) {
     base_free(c->rgb);
-    *c = (canvas){NULL, 0, 0};
+    *c = (picture_canvas){NULL, 0, 0};
 }
 
-void canvas_dot(canvas *c, int x, int y, colour ink) {
+void picture_canvas_dot(picture_canvas *c, int x, int y, picture_colour ink) {
     if (x < 0 || x >= c->width || y < 0 || y >= c->height) return;
     uint8_t *p = c->rgb + 3 * ((size_t)y * (size_t)c->width + (size_t)x);
     p[0] = ink.r, p[1] = ink.g, p[2] = ink.b;
 }
 
-void canvas_fill(canvas *c, int x, int y, int width, int height, colour ink) {
+void picture_canvas_fill(picture_canvas *c, int x, int y, int width, int height,
+                         picture_colour ink) {
     for (int row = y < 0 ? 0 : y; row < y + height && row < c->height; row++)
         for (int column = x < 0 ? 0 : x; column < x + width && column < c->width; column++)
-            canvas_dot(c, column, row, ink);
+            picture_canvas_dot(c, column, row, ink);
 }
 
-void canvas_frame(canvas *c, int x, int y, int width, int height, colour ink) {
-    canvas_fill(c, x, y, width, 1, ink);
-    canvas_fill(c, x, y + height - 1, width, 1, ink);
-    canvas_fill(c, x, y, 1, height, ink);
-    canvas_fill(c, x + width - 1, y, 1, height, ink);
+void picture_canvas_frame(picture_canvas *c, int x, int y, int width, int height,
+                          picture_colour ink) {
+    picture_canvas_fill(c, x, y, width, 1, ink);
+    picture_canvas_fill(c, x, y + height - 1, width, 1, ink);
+    picture_canvas_fill(c, x, y, 1, height, ink);
+    picture_canvas_fill(c, x + width - 1, y, 1, height, ink);
 }
 
-void canvas_line(canvas *c, double x0, double y0, double x1, double y1, int thick, colour ink) {
+void picture_canvas_line(picture_canvas *c, double x0, double y0, double x1, double y1, int thick,
+                         picture_colour ink) {
     double length = fmax(fabs(x1 - x0), fabs(y1 - y0));
     if (!(length < 4 * LARGEST_SIDE)) return;
     int steps = (int)length + 1;
     for (int i = 0; i <= steps; i++) {
         int x = (int)lround(x0 + (x1 - x0) * i / steps);
         int y = (int)lround(y0 + (y1 - y0) * i / steps);
-        canvas_fill(c, x, y, thick, thick, ink);
+        picture_canvas_fill(c, x, y, thick, thick, ink);
     }
 }
 
@@ -117,8 +121,8 @@ static bool set(const uint8_t *glyph, int row, int column) {
 
 /* One pixel as four. A corner takes the colour of its two neighbours when these agree and their
  * opposites do not: slanted strokes lose their steps. */
-static void enlarged(canvas *c, int x, int y, const uint8_t *glyph, int row, int column,
-                     colour ink) {
+static void enlarged(picture_canvas *c, int x, int y, const uint8_t *glyph, int row, int column,
+                     picture_colour ink) {
     bool here = set(glyph, row, column), up = set(glyph, row - 1, column),
          down = set(glyph, row + 1, column), left = set(glyph, row, column - 1),
          right = set(glyph, row, column + 1);
@@ -129,14 +133,14 @@ static void enlarged(canvas *c, int x, int y, const uint8_t *glyph, int row, int
         right == down && right != up && down != left ? right : here,
     };
     for (int i = 0; i < 4; i++)
-        if (corner[i]) canvas_dot(c, x + 2 * column + i % 2, y + 2 * row + i / 2, ink);
+        if (corner[i]) picture_canvas_dot(c, x + 2 * column + i % 2, y + 2 * row + i / 2, ink);
 }
 
 static bool continues(char byte) { /* a byte of UTF-8 that is not a character's first */
     return ((unsigned char)byte & 0xC0) == 0x80;
 }
 
-void canvas_text(canvas *c, int x, int y, const char *text, colour ink) {
+void picture_canvas_text(picture_canvas *c, int x, int y, const char *text, picture_colour ink) {
     for (; *text; text++) {
         if (continues(*text)) continue;
         const uint8_t *glyph = FONT[*text >= ' ' && *text <= '~' ? *text - ' ' : '?' - ' '];
@@ -147,7 +151,7 @@ void canvas_text(canvas *c, int x, int y, const char *text, colour ink) {
     }
 }
 
-int canvas_text_width(const char *text) {
+int picture_canvas_text_width(const char *text) {
     int letters = 0;
     for (; *text; text++) letters += !continues(*text);
     return letters ? letters * CANVAS_LETTER - 2 : 0;

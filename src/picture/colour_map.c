@@ -29,7 +29,7 @@ static uint8_t encoded(double linear) {
 }
 
 /* Where no screen can show that much chroma, as much as it can. */
-static colour from_oklab(double lightness, double chroma, double hue) {
+static picture_colour from_oklab(double lightness, double chroma, double hue) {
     double rgb[3], low = 0, high = chroma;
     linear_srgb(lightness, chroma, hue, rgb);
     if (!displayable(rgb)) {
@@ -40,10 +40,10 @@ static colour from_oklab(double lightness, double chroma, double hue) {
         }
         linear_srgb(lightness, low, hue, rgb);
     }
-    return (colour){encoded(rgb[0]), encoded(rgb[1]), encoded(rgb[2])};
+    return (picture_colour){encoded(rgb[0]), encoded(rgb[1]), encoded(rgb[2])};
 }
 
-void colour_map_sequential(colour_map *map) {
+void picture_colour_map_sequential(picture_colour_map *map) {
     for (int i = 0; i < COLOUR_MAP_STEPS; i++) {
         double part = (double)i / (COLOUR_MAP_STEPS - 1);
         double chroma = 0.03 + 0.17 * sin(M_PI * fmin(1, 0.04 + 0.88 * part));
@@ -51,7 +51,7 @@ void colour_map_sequential(colour_map *map) {
     }
 }
 
-void colour_map_diverging(colour_map *map) {
+void picture_colour_map_diverging(picture_colour_map *map) {
     for (int i = 0; i < COLOUR_MAP_STEPS; i++) {
         double part = 2.0 * i / (COLOUR_MAP_STEPS - 1) - 1;
         double far = fabs(part);
@@ -59,7 +59,7 @@ void colour_map_diverging(colour_map *map) {
     }
 }
 
-colour colour_map_at(const colour_map *map, double part) {
+picture_colour picture_colour_map_at(const picture_colour_map *map, double part) {
     int i = (int)(fmin(fmax(part, 0), 1) * (COLOUR_MAP_STEPS - 1) + 0.5);
     return map->steps[i];
 }

@@ -8,18 +8,18 @@
  */
 enum { COLOUR_MAP_STEPS = 97 };
 
-typedef struct colour_map {
-    colour steps[COLOUR_MAP_STEPS];
-} colour_map;
+typedef struct picture_colour_map {
+    picture_colour steps[COLOUR_MAP_STEPS];
+} picture_colour_map;
 
 /* From night blue through red to pale yellow, its lightness a straight line: louder is lighter, in
  * grey print, too. */
-void colour_map_sequential(colour_map *map);
+void picture_colour_map_sequential(picture_colour_map *map);
 
 /* Blue, white, red: white is no difference, equal differences either way are equally dark. */
-void colour_map_diverging(colour_map *map);
+void picture_colour_map_diverging(picture_colour_map *map);
 
 /* part in 0…1; what lies beyond is held. */
-colour colour_map_at(const colour_map *map, double part);
+picture_colour picture_colour_map_at(const picture_colour_map *map, double part);
 
 #endif

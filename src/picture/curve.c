@@ -20,15 +20,16 @@ enum {
     COLUMNS = RIGHT - LEFT
 };
 
-static const colour INK = {40, 40, 40}, GRID = {225, 225, 225}, FAINT = {190, 205, 225};
-static const colour TRAINING = {30, 90, 170}, VALID = {200, 60, 30}, DEGRADED = {220, 150, 20};
+static const picture_colour INK = {40, 40, 40}, GRID = {225, 225, 225}, FAINT = {190, 205, 225};
+static const picture_colour TRAINING = {30, 90, 170}, VALID = {200, 60, 30},
+                            DEGRADED = {220, 150, 20};
 
 typedef struct plot {
-    canvas paper;
+    picture_canvas paper;
     double x_last, y_low, y_high; /* the data's range; x begins at 0 */
 } plot;
 
-bool train_points_add(train_points *points, double step, double value) {
+bool picture_points_add(picture_points *points, double step, double value) {
     size_t n = points->count + 1;
     if (!base_grow((void **)&points->step, &points->step_capacity, n, sizeof(double))) return false;
     if (!base_grow((void **)&points->value, &points->value_capacity, n, sizeof(double)))
@@ -39,7 +40,7 @@ bool train_points_add(train_points *points, double step, double value) {
     return true;
 }
 
-void train_points_free(train_points *points) {
+void picture_points_free(picture_points *points) {
     base_free(points->step);
     base_free(points->value);
     memset(points, 0, sizeof *points);
@@ -79,26 +80,28 @@ static void axes(plot *p) {
     for (int i = (int)ceil(p->y_low / step); i * step <= p->y_high + 1e-9 * step; i++) {
         double v = i * step;
         int y = (int)lround(y_at(p, v));
-        canvas_line(&p->paper, LEFT, y, RIGHT, y, 1, GRID);
+        picture_canvas_line(&p->paper, LEFT, y, RIGHT, y, 1, GRID);
         number(v, step, label, sizeof label);
-        canvas_text(&p->paper, LEFT - 8 - canvas_text_width(label), y - 7, label, INK);
+        picture_canvas_text(&p->paper, LEFT - 8 - picture_canvas_text_width(label), y - 7, label,
+                            INK);
     }
     step = nice_step(p->x_last);
     for (int i = 0; i * step <= p->x_last + 1e-9 * step; i++) {
         double v = i * step;
         int x = (int)lround(x_at(p, v));
-        canvas_line(&p->paper, x, TOP, x, BOTTOM, 1, GRID);
+        picture_canvas_line(&p->paper, x, TOP, x, BOTTOM, 1, GRID);
         number(v, step, label, sizeof label);
-        canvas_text(&p->paper, x - canvas_text_width(label) / 2, BOTTOM + 8, label, INK);
+        picture_canvas_text(&p->paper, x - picture_canvas_text_width(label) / 2, BOTTOM + 8, label,
+                            INK);
     }
-    canvas_line(&p->paper, LEFT, TOP, LEFT, BOTTOM, 1, INK);
-    canvas_line(&p->paper, LEFT, BOTTOM, RIGHT, BOTTOM, 1, INK);
-    canvas_text(&p->paper, (LEFT + RIGHT - canvas_text_width("step")) / 2, BOTTOM + 26, "step",
-                INK);
+    picture_canvas_line(&p->paper, LEFT, TOP, LEFT, BOTTOM, 1, INK);
+    picture_canvas_line(&p->paper, LEFT, BOTTOM, RIGHT, BOTTOM, 1, INK);
+    picture_canvas_text(&p->paper, (LEFT + RIGHT - picture_canvas_text_width("step")) / 2,
+                        BOTTOM + 26, "step", INK);
 }
 
 /* Mean of the values in each column of pixels; NAN where there are none. */
-static void columns(const plot *p, const train_points *points, double *mean) {
+static void columns(const plot *p, const picture_points *points, double *mean) {
     size_t count[COLUMNS + 1] = {0};
     for (int i = 0; i <= COLUMNS; i++) mean[i] = 0.0;
     for (size_t i = 0; i < points->count; i++) {
@@ -111,13 +114,13 @@ static void columns(const plot *p, const train_points *points, double *mean) {
     for (int i = 0; i <= COLUMNS; i++) mean[i] = count[i] > 0 ? mean[i] / (double)count[i] : NAN;
 }
 
-static void polyline(plot *p, const double *values, int thick, colour ink) {
+static void polyline(plot *p, const double *values, int thick, picture_colour ink) {
     int last = -1;
     for (int i = 0; i <= COLUMNS; i++) {
         if (isnan(values[i])) continue;
         if (last >= 0)
-            canvas_line(&p->paper, LEFT + last, y_at(p, values[last]), LEFT + i, y_at(p, values[i]),
-                        thick, ink);
+            picture_canvas_line(&p->paper, LEFT + last, y_at(p, values[last]), LEFT + i,
+                                y_at(p, values[i]), thick, ink);
         last = i;
     }
 }
@@ -133,14 +136,14 @@ static void training_curve(plot *p, const double *mean) {
     polyline(p, smooth, 2, TRAINING);
 }
 
-static void marks(plot *p, const train_points *points, colour ink) {
+static void marks(plot *p, const picture_points *points, picture_colour ink) {
     for (size_t i = 0; i < points->count; i++) {
         double x = x_at(p, points->step[i]), y = y_at(p, points->value[i]);
         if (!isfinite(y)) continue;
-        if (points->count < 200) canvas_line(&p->paper, x - 2, y - 1, x + 2, y - 1, 4, ink);
+        if (points->count < 200) picture_canvas_line(&p->paper, x - 2, y - 1, x + 2, y - 1, 4, ink);
         if (i > 0 && isfinite(points->value[i - 1]))
-            canvas_line(&p->paper, x_at(p, points->step[i - 1]), y_at(p, points->value[i - 1]), x,
-                        y, 1, ink);
+            picture_canvas_line(&p->paper, x_at(p, points->step[i - 1]),
+                                y_at(p, points->value[i - 1]), x, y, 1, ink);
     }
 }
 
@@ -150,19 +153,20 @@ static void widen(double value, double *low, double *high) {
     *high = fmax(*high, value);
 }
 
-static void legend(plot *p, int y, const char *name, bool there, colour ink) {
+static void legend(plot *p, int y, const char *name, bool there, picture_colour ink) {
     if (!there) return;
-    canvas_line(&p->paper, RIGHT - 140, y + 6, RIGHT - 110, y + 6, 3, ink);
-    canvas_text(&p->paper, RIGHT - 100, y, name, INK);
+    picture_canvas_line(&p->paper, RIGHT - 140, y + 6, RIGHT - 110, y + 6, 3, ink);
+    picture_canvas_text(&p->paper, RIGHT - 100, y, name, INK);
 }
 
-lull_status curve_write(const char *path, const train_points *training,
-                              const train_points *valid, const train_points *degraded,
-                              lull_error *error) {
+lull_status picture_curve_write(const char *path, const picture_points *training,
+                                const picture_points *valid, const picture_points *degraded,
+                                lull_error *error) {
     plot p = {.x_last = 1.0, .y_low = INFINITY, .y_high = -INFINITY};
-    lull_status status = canvas_new(&p.paper, WIDTH, HEIGHT, (colour){255, 255, 255}, error);
+    lull_status status =
+        picture_canvas_new(&p.paper, WIDTH, HEIGHT, (picture_colour){255, 255, 255}, error);
     if (status != LULL_OK) return status;
-    const train_points *series[] = {training, valid, degraded};
+    const picture_points *series[] = {training, valid, degraded};
     for (int s = 0; s < 3; s++)
         if (series[s]->count > 0) p.x_last = fmax(p.x_last, series[s]->step[series[s]->count - 1]);
     double mean[COLUMNS + 1];
@@ -182,7 +186,7 @@ lull_status curve_write(const char *path, const train_points *training,
     legend(&p, TOP + 6, "train", training->count > 0, TRAINING);
     legend(&p, TOP + 28, "valid", valid->count > 0, VALID);
     legend(&p, TOP + 50, "degraded", degraded->count > 0, DEGRADED);
-    status = png_file_write(path, p.paper.rgb, WIDTH, HEIGHT, error);
-    canvas_free(&p.paper);
+    status = picture_png_write(path, p.paper.rgb, WIDTH, HEIGHT, error);
+    picture_canvas_free(&p.paper);
     return status;
 }

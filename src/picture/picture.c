@@ -23,7 +23,7 @@ enum {
     SMALLEST = 48 /* of a panel's sides */
 };
 
-static const colour PAPER = {255, 255, 255}, INK = {40, 40, 40}, NOTHING = {232, 232, 232};
+static const picture_colour PAPER = {255, 255, 255}, INK = {40, 40, 40}, NOTHING = {232, 232, 232};
 /* Beyond these the difference is as red or blue as it gets. */
 static const double DIFFERENCE_DB = 20;
 
@@ -160,28 +160,29 @@ static double nice_step(double least) {
     return power * (times <= 1 ? 1 : times <= 2 ? 2 : times <= 5 ? 5 : 10);
 }
 
-static void right_aligned(canvas *c, int right, int y, const char *label) {
-    canvas_text(c, right - canvas_text_width(label), y - CANVAS_CAPITAL / 2, label, INK);
+static void right_aligned(picture_canvas *c, int right, int y, const char *label) {
+    picture_canvas_text(c, right - picture_canvas_text_width(label), y - CANVAS_CAPITAL / 2, label,
+                        INK);
 }
 
-static void frequency_label(canvas *c, int y, double hz) {
+static void frequency_label(picture_canvas *c, int y, double hz) {
     char label[32];
     if (hz >= 1000)
         snprintf(label, sizeof label, "%g kHz", hz / 1000);
     else
         snprintf(label, sizeof label, "%g Hz", hz);
-    canvas_fill(c, LEFT - TICK, y, TICK, 1, INK);
+    picture_canvas_fill(c, LEFT - TICK, y, TICK, 1, INK);
     right_aligned(c, LEFT - TICK - 4, y, label);
 }
 
-static void linear_frequencies(canvas *c, const panel *p, int top) {
+static void linear_frequencies(picture_canvas *c, const panel *p, int top) {
     double step = nice_step(p->max_hz * 40 / p->height);
     for (double hz = 0; hz <= p->max_hz * (1 + 1e-9); hz += step)
         frequency_label(c, top + p->height - 1 - (int)lround((p->height - 1) * hz / p->max_hz), hz);
 }
 
 /* Labels where bands of a mel have round centres, as many as there is room for. */
-static lull_status mel_frequencies(canvas *c, const panel *p, int top, lull_error *error) {
+static lull_status mel_frequencies(picture_canvas *c, const panel *p, int top, lull_error *error) {
     static const double ROUND[] = {100,  200,  300,  500,  700,   1000,  1500,  2000,
                                    3000, 4000, 6000, 8000, 10000, 12000, 16000, 20000};
     mel_filterbank *bank = NULL;
@@ -205,35 +206,37 @@ static lull_status mel_frequencies(canvas *c, const panel *p, int top, lull_erro
     return LULL_OK;
 }
 
-static void times(canvas *c, const panel *p, int bottom, bool labels) {
+static void times(picture_canvas *c, const panel *p, int bottom, bool labels) {
     char label[32];
     double step = nice_step(p->seconds * 76 / p->width);
     int digits = step >= 1 ? 0 : (int)ceil(-log10(step) - 1e-9);
     for (double t = 0; t <= p->seconds * (1 + 1e-9); t += step) {
         int x = LEFT + (int)lround((p->width - 1) * t / p->seconds);
-        canvas_fill(c, x, bottom, 1, TICK, INK);
+        picture_canvas_fill(c, x, bottom, 1, TICK, INK);
         snprintf(label, sizeof label, "%.*f s", digits, t);
-        if (labels) canvas_text(c, x - canvas_text_width(label) / 2, bottom + TICK + 6, label, INK);
+        if (labels)
+            picture_canvas_text(c, x - picture_canvas_text_width(label) / 2, bottom + TICK + 6,
+                                label, INK);
     }
 }
 
 /* ---- drawing ------------------------------------------------------------------------------ */
 
-static void scale_of_levels(canvas *c, const panel *p, int top, const colour_map *map, double low,
-                            double high) {
+static void scale_of_levels(picture_canvas *c, const panel *p, int top,
+                            const picture_colour_map *map, double low, double high) {
     char label[32];
     int x = LEFT + p->width + 12;
     for (int row = 0; row < p->height; row++)
-        canvas_fill(c, x, top + p->height - 1 - row, BAR, 1,
-                    colour_map_at(map, (row + 0.5) / p->height));
-    canvas_frame(c, x - 1, top - 1, BAR + 2, p->height + 2, INK);
+        picture_canvas_fill(c, x, top + p->height - 1 - row, BAR, 1,
+                            picture_colour_map_at(map, (row + 0.5) / p->height));
+    picture_canvas_frame(c, x - 1, top - 1, BAR + 2, p->height + 2, INK);
     double step = fmax(10, nice_step((high - low) * 40 / p->height));
     for (double db = ceil(low / step) * step; db <= high + 1e-9; db += step) {
         int y = top + p->height - 1 - (int)lround((p->height - 1) * (db - low) / (high - low));
-        canvas_fill(c, x + BAR, y, TICK, 1, INK);
+        picture_canvas_fill(c, x + BAR, y, TICK, 1, INK);
         snprintf(label, sizeof label, "%s%.0f%s", !p->source && db > 0 ? "+" : "", db,
                  db + step > high ? " dB" : "");
-        canvas_text(c, x + BAR + TICK + 3, y - CANVAS_CAPITAL / 2, label, INK);
+        picture_canvas_text(c, x + BAR + TICK + 3, y - CANVAS_CAPITAL / 2, label, INK);
     }
 }
 
@@ -243,29 +246,30 @@ static void loudest(const panel *p, double *level) {
         if (p->levels[i] > *level) *level = p->levels[i];
 }
 
-static lull_status draw_panel(canvas *c, const panel *p, int top, double low, double high,
+static lull_status draw_panel(picture_canvas *c, const panel *p, int top, double low, double high,
                               lull_error *error) {
-    colour_map map;
+    picture_colour_map map;
     lull_status status = LULL_OK;
     if (p->source)
-        colour_map_sequential(&map);
+        picture_colour_map_sequential(&map);
     else
-        colour_map_diverging(&map);
+        picture_colour_map_diverging(&map);
     for (int row = 0; row < p->height; row++)
         for (int column = 0; column < p->width; column++) {
             float level = p->levels[(size_t)row * (size_t)p->width + (size_t)column];
-            canvas_dot(c, LEFT + column, top + p->height - 1 - row,
-                       isnan(level) ? NOTHING : colour_map_at(&map, (level - low) / (high - low)));
+            picture_canvas_dot(
+                c, LEFT + column, top + p->height - 1 - row,
+                isnan(level) ? NOTHING : picture_colour_map_at(&map, (level - low) / (high - low)));
         }
-    canvas_frame(c, LEFT - 1, top - 1, p->width + 2, p->height + 2, INK);
+    picture_canvas_frame(c, LEFT - 1, top - 1, p->width + 2, p->height + 2, INK);
     scale_of_levels(c, p, top, &map, low, high);
     if (p->source && p->source->title) {
         char title[256];
         int room = (p->width + RIGHT - 12) / CANVAS_LETTER;
         snprintf(title, sizeof title, "%.*s", room < 255 ? room : 255, p->source->title);
-        canvas_text(c, LEFT, top - TITLE + 8, title, INK);
+        picture_canvas_text(c, LEFT, top - TITLE + 8, title, INK);
     } else if (!p->source && top > TITLE) { /* not where it is alone */
-        canvas_text(c, LEFT, top - TITLE + 8, "difference", INK);
+        picture_canvas_text(c, LEFT, top - TITLE + 8, "difference", INK);
     }
     if (p->convention)
         status = mel_frequencies(c, p, top, error);
@@ -369,8 +373,8 @@ static void free_panels(panel *panels, int count) {
     for (int i = 0; i < count; i++) base_free(panels[i].levels);
 }
 
-static lull_status draw_panels(canvas *c, panel *panels, int first, int count, const double top[2],
-                               double range, lull_error *error) {
+static lull_status draw_panels(picture_canvas *c, panel *panels, int first, int count,
+                               const double top[2], double range, lull_error *error) {
     lull_status status = LULL_OK;
     int y = TITLE;
     for (int i = first; i < count && status == LULL_OK; i++) {
@@ -386,24 +390,24 @@ static lull_status draw_panels(canvas *c, panel *panels, int first, int count, c
 static const picture_options USUAL = {0, 0, 0, 0, 0, false, false, NULL};
 
 lull_status picture_draw(const picture_source *sources, int count, const picture_options *options,
-                         canvas *c, lull_error *error) {
+                         picture_canvas *c, lull_error *error) {
     const picture_options *o = options ? options : &USUAL;
     panel panels[PICTURE_MOST_SOURCES + 1] = {{0}};
     double range = o->range_db > 0 ? o->range_db : 80, top[2];
-    *c = (canvas){NULL, 0, 0};
+    *c = (picture_canvas){NULL, 0, 0};
     lull_status status = check(sources, count, o, error);
     if (status != LULL_OK) return status;
     int all = count + o->difference, first = o->difference && o->only_difference ? count : 0;
     int height = arrange(sources, count, o, panels);
     for (int i = 0; i < first; i++) height -= panels[i].height + TITLE;
-    status = canvas_new(c, panels[0].width + LEFT + RIGHT, height, PAPER, error);
+    status = picture_canvas_new(c, panels[0].width + LEFT + RIGHT, height, PAPER, error);
     if (status == LULL_OK) status = fill_sources(panels, count, o, top, error);
     for (int i = 0; i < count && status == LULL_OK; i++)
         hold_at_floor(&panels[i], top[panels[i].convention != NULL] - range);
     if (o->difference && status == LULL_OK) status = fill_panel(&panels[count], panels, o, error);
     if (status == LULL_OK) status = draw_panels(c, panels, first, all, top, range, error);
     free_panels(panels, all);
-    if (status != LULL_OK) canvas_free(c);
+    if (status != LULL_OK) picture_canvas_free(c);
     return status;
 }
 
@@ -423,20 +427,20 @@ lull_status picture_top(const picture_source *sources, int count, const picture_
 
 lull_status picture_write(const char *path, const picture_source *sources, int count,
                           const picture_options *options, lull_error *error) {
-    canvas c;
+    picture_canvas c;
     lull_status status = picture_draw(sources, count, options, &c, error);
     if (status != LULL_OK) return status;
-    status = png_file_write(path, c.rgb, c.width, c.height, error);
-    canvas_free(&c);
+    status = picture_png_write(path, c.rgb, c.width, c.height, error);
+    picture_canvas_free(&c);
     return status;
 }
 
 lull_status picture_encode(const picture_source *sources, int count, const picture_options *options,
                            uint8_t **png, size_t *size, lull_error *error) {
-    canvas c;
+    picture_canvas c;
     lull_status status = picture_draw(sources, count, options, &c, error);
     if (status != LULL_OK) return status;
-    status = png_encode(c.rgb, c.width, c.height, png, size, error);
-    canvas_free(&c);
+    status = picture_png_encode(c.rgb, c.width, c.height, png, size, error);
+    picture_canvas_free(&c);
     return status;
 }

@@ -32,7 +32,7 @@ enum { PICTURE_MOST_SOURCES = 16 };
 
 /* Draws into a new canvas, to be freed by the caller. NULL options: all defaults. */
 lull_status picture_draw(const picture_source *sources, int count, const picture_options *options,
-                         canvas *c, lull_error *error);
+                         picture_canvas *c, lull_error *error);
 
 /* The upper end of the scale that picture_draw would choose for sources of one kind, so that
  * several pictures can share it. */

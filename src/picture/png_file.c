@@ -107,8 +107,10 @@ static void encode(picture *p, png_structp png, png_infop info, const uint8_t *p
         png_set_PLTE(png, info, colours->colours, colours->count);
         png_set_compression_level(png, 9);
     }
-    png_text mark = {.compression = PNG_TEXT_COMPRESSION_NONE, .key = (char *)"Software",
-                     .text = (char *)"lull", .text_length = 4};
+    png_text mark = {.compression = PNG_TEXT_COMPRESSION_NONE,
+                     .key = (char *)"Software",
+                     .text = (char *)"lull",
+                     .text_length = 4};
     png_set_text(png, info, &mark, 1);
     png_write_info(png, info);
     for (int y = 0; y < height; y++)
@@ -138,8 +140,8 @@ static lull_status check_sides(const char *name, int width, int height, lull_err
                      "cannot write '%s': libpng takes at most 1000000 pixels a side", name);
 }
 
-lull_status png_file_write(const char *path, const uint8_t *rgb, int width, int height,
-                           lull_error *error) {
+lull_status picture_png_write(const char *path, const uint8_t *rgb, int width, int height,
+                              lull_error *error) {
     picture p = {.name = path, .error = error};
     lull_status status = check_sides(path, width, height, error);
     if (status == LULL_OK) status = atomic_file_open(path, &p.file, error);
@@ -152,8 +154,8 @@ lull_status png_file_write(const char *path, const uint8_t *rgb, int width, int 
     return atomic_file_commit(p.file, error);
 }
 
-lull_status png_encode(const uint8_t *rgb, int width, int height, uint8_t **bytes, size_t *size,
-                       lull_error *error) {
+lull_status picture_png_encode(const uint8_t *rgb, int width, int height, uint8_t **bytes,
+                               size_t *size, lull_error *error) {
     picture p = {.name = "a picture", .error = error};
     lull_status status = check_sides(p.name, width, height, error);
     if (status) return status;

@@ -86,7 +86,7 @@ static sf_count_t bytes_tell(void *context) {
 
 /* memory: what the file is, or NULL for the file of that name. */
 static lull_status open_recording(const char *path, audio_bytes *memory, SNDFILE **file,
-                                  audio_info *info, lull_error *error) {
+                                  recording_info *info, lull_error *error) {
     SF_VIRTUAL_IO io = {bytes_length, bytes_seek, bytes_read, bytes_write, bytes_tell};
     lull_status status = memory ? LULL_OK : check_readable(path, error);
     if (status) return status;
@@ -112,13 +112,13 @@ static lull_status open_recording(const char *path, audio_bytes *memory, SNDFILE
             "read as .npy",
             path, header.channels, header.samplerate);
     }
-    *info = (audio_info){header.samplerate, header.channels, (size_t)header.frames,
-                         is_truncated(*file)};
+    *info = (recording_info){header.samplerate, header.channels, (size_t)header.frames,
+                             is_truncated(*file)};
     return LULL_OK;
 }
 
-lull_status audio_file_info(const char *path, audio_info *info, lull_error *error) {
-    *info = (audio_info){0};
+lull_status recording_file_info(const char *path, recording_info *info, lull_error *error) {
+    *info = (recording_info){0};
     SNDFILE *file;
     lull_status status = open_recording(path, NULL, &file, info, error);
     if (!status) sf_close(file);
@@ -151,15 +151,16 @@ typedef struct collected {
     size_t count, capacity;
 } collected;
 
-static lull_status collect(collected *to, resampler *r, const float *in, size_t count, bool last,
-                           const char *path, lull_error *error) {
+static lull_status collect(collected *to, recording_resampler *r, const float *in, size_t count,
+                           bool last, const char *path, lull_error *error) {
     for (;;) {
         size_t consumed, produced, wanted = to->count + BLOCK_FLOATS;
         if (!base_grow((void **)&to->samples, &to->capacity, wanted, sizeof *to->samples)) {
             return base_fail(error, LULL_NO_MEMORY, "out of memory reading '%s'", path);
         }
-        lull_status status = resampler_run(r, in, count, &consumed, to->samples + to->count,
-                                           to->capacity - to->count, &produced, last, error);
+        lull_status status =
+            recording_resampler_run(r, in, count, &consumed, to->samples + to->count,
+                                    to->capacity - to->count, &produced, last, error);
         if (status) return status;
         if (consumed > 0) in += consumed;
         count -= consumed;
@@ -170,19 +171,20 @@ static lull_status collect(collected *to, resampler *r, const float *in, size_t 
 }
 
 static lull_status read_all(const char *path, audio_bytes *memory, int rate, float **samples,
-                            size_t *count, audio_info *info_out, lull_error *error) {
+                            size_t *count, recording_info *info_out, lull_error *error) {
     *samples = NULL;
     *count = 0;
     SNDFILE *file = NULL;
     float *block = NULL;
-    resampler *r = NULL;
+    recording_resampler *r = NULL;
     collected all = {0};
-    audio_info info;
+    recording_info info;
     lull_status status = open_recording(path, memory, &file, &info, error);
     if (status) return status;
     block = base_alloc(BLOCK_FLOATS, sizeof *block);
     if (!block) status = base_no_memory(error);
-    if (!status) status = resampler_new(info.rate, rate > 0 ? rate : info.rate, &r, error);
+    if (!status)
+        status = recording_resampler_new(info.rate, rate > 0 ? rate : info.rate, &r, error);
     /* What the header says of the length is not trusted: frames are counted as they come. */
     size_t frames = 0, got;
     while (!status) {
@@ -200,7 +202,7 @@ static lull_status read_all(const char *path, audio_bytes *memory, int rate, flo
         status = base_fail(error, LULL_FORMAT, "'%s' is too short to resample (%zu frames)", path,
                            frames);
     }
-    resampler_free(r);
+    recording_resampler_free(r);
     base_free(block);
     sf_close(file);
     if (status) {
@@ -214,13 +216,14 @@ static lull_status read_all(const char *path, audio_bytes *memory, int rate, flo
     return LULL_OK;
 }
 
-lull_status audio_file_read(const char *path, int rate, float **samples, size_t *count,
-                            audio_info *info, lull_error *error) {
+lull_status recording_file_read(const char *path, int rate, float **samples, size_t *count,
+                                recording_info *info, lull_error *error) {
     return read_all(path, NULL, rate, samples, count, info, error);
 }
 
-lull_status audio_file_parse(const void *bytes, size_t size, const char *name, int rate,
-                             float **samples, size_t *count, audio_info *info, lull_error *error) {
+lull_status recording_file_parse(const void *bytes, size_t size, const char *name, int rate,
+                                 float **samples, size_t *count, recording_info *info,
+                                 lull_error *error) {
     audio_bytes memory = {bytes, (sf_count_t)size, 0};
     return read_all(name, &memory, rate, samples, count, info, error);
 }
@@ -237,9 +240,9 @@ static bool ends_with_mark(const char *path) {
     return marked;
 }
 
-bool audio_file_is_ours(const char *path) {
+bool recording_file_is_ours(const char *path) {
     SNDFILE *file = NULL;
-    audio_info info;
+    recording_info info;
     if (ends_with_mark(path)) return true;
     if (open_recording(path, NULL, &file, &info, NULL) != LULL_OK) return false;
     const char *software = sf_get_string(file, SF_STR_SOFTWARE);
@@ -248,7 +251,7 @@ bool audio_file_is_ours(const char *path) {
     return ours;
 }
 
-bool audio_file_begins(const void *bytes, size_t size) {
+bool recording_file_begins(const void *bytes, size_t size) {
     static const char *const starts[] = {"RIFF", "RF64", "RIFX", "fLaC",
                                          "OggS", "FORM", ".snd", "ID3"};
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
@@ -258,12 +261,12 @@ bool audio_file_begins(const void *bytes, size_t size) {
     return false;
 }
 
-lull_status audio_file_read_part(const char *path, size_t first, size_t count, float *samples,
-                                 size_t *got, lull_error *error) {
+lull_status recording_file_read_part(const char *path, size_t first, size_t count, float *samples,
+                                     size_t *got, lull_error *error) {
     if (got) *got = 0;
     if (count > 0) memset(samples, 0, count * sizeof *samples);
     SNDFILE *file;
-    audio_info info;
+    recording_info info;
     lull_status status = open_recording(path, NULL, &file, &info, error);
     if (status) return status;
     size_t left = first < info.frames ? info.frames - first : 0, done = 0;

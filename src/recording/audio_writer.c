@@ -29,11 +29,11 @@ enum {
 
 static uint64_t most_bytes = UINT32_MAX; /* that the lengths of a WAV header can say */
 
-void audio_writer_limit(uint64_t bytes) {
+void recording_writer_limit(uint64_t bytes) {
     most_bytes = bytes ? bytes : UINT32_MAX;
 }
 
-struct audio_writer {
+struct recording_writer {
     atomic_file *file; /* NULL for stdout */
     audio_format format;
     int rate;
@@ -81,7 +81,7 @@ static int format_of(const char *path) {
     return stat(path, &facts) == 0 && !S_ISREG(facts.st_mode) ? 0 : -1;
 }
 
-lull_status audio_writer_check(const char *path, bool *lossy, lull_error *error) {
+lull_status recording_writer_check(const char *path, bool *lossy, lull_error *error) {
     int format = format_of(path);
     if (lossy) *lossy = format > 0 && format != SF_FORMAT_FLAC;
     if (format >= 0) return LULL_OK;
@@ -115,9 +115,10 @@ static unsigned char *put_tag(unsigned char *at, const char *tag) {
 /* RIFF/WAVE with the chunks fmt, fact (what is not PCM needs it) and data; `data` bytes, or unknown.
  * With the spare room a file beyond what 32 bits say becomes RF64 (EBU Tech 3306): its lengths stand
  * in the chunk ds64, where JUNK was. Gives the header's size. */
-static size_t make_header(unsigned char *out, const audio_writer *w, bool known, uint64_t data) {
+static size_t make_header(unsigned char *out, const recording_writer *w, bool known,
+                          uint64_t data) {
     bool is_float = w->format == AUDIO_FLOAT;
-    uint32_t size = (uint32_t)pcm_bytes(w->format);
+    uint32_t size = (uint32_t)recording_pcm_bytes(w->format);
     uint64_t behind = w->endless ? 0 : MARK_BYTES;
     uint64_t header = (is_float ? 58u : 44u) + (w->spare ? 8u + DS64_BYTES : 0u);
     /* An odd chunk is followed by a byte that its own length does not count. */
@@ -161,7 +162,7 @@ static size_t make_mark(unsigned char *out) {
 
 /* ---- bytes ---------------------------------------------------------------------------------- */
 
-static lull_status flush(audio_writer *w, lull_error *error) {
+static lull_status flush(recording_writer *w, lull_error *error) {
     size_t used = w->used, done = 0;
     w->used = 0;
     if (w->file) return atomic_file_write(w->file, w->buffer, used, error);
@@ -177,11 +178,11 @@ static lull_status flush(audio_writer *w, lull_error *error) {
     return LULL_OK;
 }
 
-static int descriptor_of(const audio_writer *w) {
+static int descriptor_of(const recording_writer *w) {
     return w->file ? atomic_file_descriptor(w->file) : STDOUT_FILENO;
 }
 
-static lull_status write_at(audio_writer *w, const unsigned char *bytes, size_t size, off_t at,
+static lull_status write_at(recording_writer *w, const unsigned char *bytes, size_t size, off_t at,
                             lull_error *error) {
     while (size > 0) {
         ssize_t written = pwrite(descriptor_of(w), bytes, size, at);
@@ -206,20 +207,20 @@ static sf_count_t encoded_length(void *context) {
 }
 
 static sf_count_t encoded_seek(sf_count_t offset, int whence, void *context) {
-    audio_writer *w = context;
+    recording_writer *w = context;
     sf_count_t from = whence == SEEK_CUR ? w->at : whence == SEEK_END ? encoded_length(w) : 0;
     return w->at = from + offset;
 }
 
 static sf_count_t encoded_read(void *bytes, sf_count_t size, void *context) {
-    audio_writer *w = context;
+    recording_writer *w = context;
     ssize_t got = pread(descriptor_of(w), bytes, (size_t)size, (off_t)w->at);
     if (got > 0) w->at += got;
     return got > 0 ? got : 0;
 }
 
 static sf_count_t encoded_write(const void *bytes, sf_count_t size, void *context) {
-    audio_writer *w = context;
+    recording_writer *w = context;
     lull_status status = write_at(w, bytes, (size_t)size, (off_t)w->at, w->error);
     if (status) w->status = status;
     if (status) return 0;
@@ -228,10 +229,11 @@ static sf_count_t encoded_write(const void *bytes, sf_count_t size, void *contex
 }
 
 static sf_count_t encoded_tell(void *context) {
-    return ((const audio_writer *)context)->at;
+    return ((const recording_writer *)context)->at;
 }
 
-static lull_status open_encoder(audio_writer *w, const char *path, int format, lull_error *error) {
+static lull_status open_encoder(recording_writer *w, const char *path, int format,
+                                lull_error *error) {
     SF_VIRTUAL_IO io = {encoded_length, encoded_seek, encoded_read, encoded_write, encoded_tell};
     if (w->endless)
         return base_fail(error, LULL_INVALID, "%s: a pipe or device takes WAV only", path);
@@ -253,20 +255,21 @@ static lull_status open_encoder(audio_writer *w, const char *path, int format, l
 }
 
 /* The same integers as in WAV; floats to encoders that have a scale of their own. */
-static lull_status encode(audio_writer *w, const float *samples, size_t count, lull_error *error) {
+static lull_status encode(recording_writer *w, const float *samples, size_t count,
+                          lull_error *error) {
     enum { BLOCK = 4096 };
     int whole[BLOCK];
     unsigned char bytes[BLOCK * 4];
     SF_INFO info = {0};
     sf_command(w->encoder, SFC_GET_CURRENT_SF_INFO, &info, sizeof info);
     bool flac = (info.format & SF_FORMAT_TYPEMASK) == SF_FORMAT_FLAC;
-    size_t size = pcm_bytes(w->format);
+    size_t size = recording_pcm_bytes(w->format);
     w->error = error;
     while (count > 0) {
         size_t n = count < BLOCK ? count : BLOCK;
         sf_count_t written;
         if (flac) {
-            pcm_encode(w->format, samples, n, bytes);
+            recording_pcm_encode(w->format, samples, n, bytes);
             for (size_t i = 0; i < n; i++) {
                 uint32_t value = 0;
                 for (size_t b = 0; b < size; b++)
@@ -289,24 +292,24 @@ static lull_status encode(audio_writer *w, const float *samples, size_t count, l
 /* ---- a recording ----------------------------------------------------------------------------- */
 
 /* Whether the header can be gone back to, and where it is. */
-static void find_start(audio_writer *w) {
+static void find_start(recording_writer *w) {
     w->start = lseek(descriptor_of(w), 0, SEEK_CUR);
     int flags = fcntl(descriptor_of(w), F_GETFL);
     /* What is appended goes to the end, wherever one writes. */
     w->endless = w->start < 0 || flags < 0 || (flags & O_APPEND) != 0;
 }
 
-lull_status audio_writer_open(const char *path, int rate, audio_format format, audio_writer **out,
-                              lull_error *error) {
+lull_status recording_writer_open(const char *path, int rate, audio_format format,
+                                  recording_writer **out, lull_error *error) {
     *out = NULL;
     if (rate < 1 || rate > MOST_RATE) {
         return base_fail(error, LULL_INVALID, "'%s': a sample rate of %d Hz cannot be written",
                          path, rate);
     }
     bool file = strcmp(path, "-") != 0;
-    lull_status status = file ? audio_writer_check(path, NULL, error) : LULL_OK;
+    lull_status status = file ? recording_writer_check(path, NULL, error) : LULL_OK;
     if (status) return status;
-    audio_writer *w = base_alloc(1, sizeof *w);
+    recording_writer *w = base_alloc(1, sizeof *w);
     if (!w) return base_no_memory(error);
     w->format = format;
     w->rate = rate;
@@ -315,28 +318,28 @@ lull_status audio_writer_open(const char *path, int rate, audio_format format, a
     if (!status && file && format_of(path) > 0)
         status = open_encoder(w, path, format_of(path), error);
     if (status) {
-        audio_writer_abandon(w);
+        recording_writer_abandon(w);
         return status;
     }
     *out = w;
     return LULL_OK;
 }
 
-void audio_writer_expect(audio_writer *w, uint64_t samples) {
+void recording_writer_expect(recording_writer *w, uint64_t samples) {
     w->expected = true;
-    w->expected_bytes = samples * pcm_bytes(w->format);
+    w->expected_bytes = samples * recording_pcm_bytes(w->format);
 }
 
-static void begin(audio_writer *w) {
+static void begin(recording_writer *w) {
     w->begun = true;
     /* What may become longer than 32 bits can say gets room for more. */
     w->spare = !w->endless && (!w->expected || w->expected_bytes > most_bytes - MOST_HEADER);
     w->used = make_header(w->buffer, w, w->expected, w->expected_bytes);
 }
 
-lull_status audio_writer_write(audio_writer *w, const float *samples, size_t count,
-                               lull_error *error) {
-    uint32_t size = (uint32_t)pcm_bytes(w->format);
+lull_status recording_writer_write(recording_writer *w, const float *samples, size_t count,
+                                   lull_error *error) {
+    uint32_t size = (uint32_t)recording_pcm_bytes(w->format);
     for (size_t i = 0; i < count; i++)
         if (!isfinite(samples[i]))
             return base_fail(error, LULL_NOT_FINITE,
@@ -348,7 +351,7 @@ lull_status audio_writer_write(audio_writer *w, const float *samples, size_t cou
             lull_status status = flush(w, error);
             if (status) return status;
         }
-        pcm_encode(w->format, &samples[i], 1, w->buffer + w->used);
+        recording_pcm_encode(w->format, &samples[i], 1, w->buffer + w->used);
         w->used += size;
         w->data_bytes += size;
     }
@@ -357,7 +360,7 @@ lull_status audio_writer_write(audio_writer *w, const float *samples, size_t cou
 }
 
 /* The mark, and the header again, now that the length is known. */
-static lull_status complete_wav(audio_writer *w, lull_error *error) {
+static lull_status complete_wav(recording_writer *w, lull_error *error) {
     unsigned char header[MOST_HEADER];
     if (!w->begun) begin(w);
     lull_status status = flush(w, error);
@@ -370,7 +373,7 @@ static lull_status complete_wav(audio_writer *w, lull_error *error) {
     return write_at(w, header, size, w->start, error);
 }
 
-static lull_status complete_encoded(audio_writer *w, lull_error *error) {
+static lull_status complete_encoded(recording_writer *w, lull_error *error) {
     w->error = error;
     int failed = sf_close(w->encoder);
     w->encoder = NULL;
@@ -379,10 +382,10 @@ static lull_status complete_encoded(audio_writer *w, lull_error *error) {
                   : LULL_OK;
 }
 
-lull_status audio_writer_commit(audio_writer *w, lull_error *error) {
+lull_status recording_writer_commit(recording_writer *w, lull_error *error) {
     lull_status status = w->encoder ? complete_encoded(w, error) : complete_wav(w, error);
     if (status) {
-        audio_writer_abandon(w);
+        recording_writer_abandon(w);
         return status;
     }
     if (w->file) status = atomic_file_commit(w->file, error);
@@ -390,7 +393,7 @@ lull_status audio_writer_commit(audio_writer *w, lull_error *error) {
     return status;
 }
 
-void audio_writer_abandon(audio_writer *w) {
+void recording_writer_abandon(recording_writer *w) {
     lull_error ignored;
     if (!w) return;
     w->error = &ignored;

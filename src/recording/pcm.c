@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-size_t pcm_bytes(audio_format format) {
+size_t recording_pcm_bytes(audio_format format) {
     return format == AUDIO_PCM16 ? 2 : format == AUDIO_PCM24 ? 3 : 4;
 }
 
@@ -23,8 +23,9 @@ static uint32_t bits_of(audio_format format, float sample) {
     return bits;
 }
 
-void pcm_encode(audio_format format, const float *samples, size_t n, unsigned char *bytes) {
-    const size_t size = pcm_bytes(format);
+void recording_pcm_encode(audio_format format, const float *samples, size_t n,
+                          unsigned char *bytes) {
+    const size_t size = recording_pcm_bytes(format);
     for (size_t i = 0; i < n; i++) {
         uint32_t bits = bits_of(format, samples[i]);
         for (size_t b = 0; b < size; b++, bits >>= 8) *bytes++ = (unsigned char)bits;

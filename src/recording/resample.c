@@ -10,7 +10,7 @@
 /* Beyond any device; keeps products of rates and lengths far from overflow. */
 enum { MAX_RATE = 10000000 };
 
-struct resampler {
+struct recording_resampler {
     soxr_t soxr; /* NULL when the rates are equal: samples pass */
 };
 
@@ -23,11 +23,12 @@ static lull_status check_rates(int from, int to, lull_error *error) {
     return LULL_OK;
 }
 
-lull_status resampler_new(int from, int to, resampler **out, lull_error *error) {
+lull_status recording_resampler_new(int from, int to, recording_resampler **out,
+                                    lull_error *error) {
     *out = NULL;
     lull_status status = check_rates(from, to, error);
     if (status) return status;
-    resampler *r = base_alloc(1, sizeof *r);
+    recording_resampler *r = base_alloc(1, sizeof *r);
     if (!r) return base_no_memory(error);
     if (from != to) {
         soxr_error_t problem = NULL;
@@ -36,7 +37,7 @@ lull_status resampler_new(int from, int to, resampler **out, lull_error *error) 
         soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
         r->soxr = soxr_create(from, to, 1, &problem, &io, &quality, &runtime);
         if (!r->soxr || problem) {
-            resampler_free(r);
+            recording_resampler_free(r);
             return base_fail(error, LULL_UNSUPPORTED, "cannot resample from %d Hz to %d Hz: %s",
                              from, to, problem ? problem : "out of memory");
         }
@@ -45,14 +46,15 @@ lull_status resampler_new(int from, int to, resampler **out, lull_error *error) 
     return LULL_OK;
 }
 
-void resampler_free(resampler *r) {
+void recording_resampler_free(recording_resampler *r) {
     if (!r) return;
     if (r->soxr) soxr_delete(r->soxr);
     base_free(r);
 }
 
-lull_status resampler_run(resampler *r, const float *in, size_t count, size_t *consumed, float *out,
-                          size_t room, size_t *produced, bool last, lull_error *error) {
+lull_status recording_resampler_run(recording_resampler *r, const float *in, size_t count,
+                                    size_t *consumed, float *out, size_t room, size_t *produced,
+                                    bool last, lull_error *error) {
     *consumed = *produced = 0;
     if (!r->soxr) {
         size_t n = count < room ? count : room;
@@ -78,8 +80,8 @@ lull_status resampler_run(resampler *r, const float *in, size_t count, size_t *c
     }
 }
 
-lull_status resample(const float *in, size_t count, int from, int to, float **out,
-                     size_t *out_count, lull_error *error) {
+lull_status recording_resample(const float *in, size_t count, int from, int to, float **out,
+                               size_t *out_count, lull_error *error) {
     *out = NULL;
     *out_count = 0;
     lull_status status = check_rates(from, to, error);
@@ -89,20 +91,20 @@ lull_status resample(const float *in, size_t count, int from, int to, float **ou
         return base_fail(error, LULL_INVALID, "%zu samples are too many to resample", count);
     }
     size_t length = scaled / (size_t)from + (scaled % (size_t)from != 0);
-    resampler *r = NULL;
+    recording_resampler *r = NULL;
     float *samples = base_alloc(length, sizeof *samples);
     if (!samples) return base_no_memory(error);
-    status = resampler_new(from, to, &r, error);
+    status = recording_resampler_new(from, to, &r, error);
     size_t taken = 0, made = 0;
     while (!status && made < length) {
         size_t used = 0, given = 0;
-        status = resampler_run(r, in + taken, count - taken, &used, samples + made, length - made,
-                               &given, true, error);
+        status = recording_resampler_run(r, in + taken, count - taken, &used, samples + made,
+                                         length - made, &given, true, error);
         taken += used;
         made += given;
         if (used == 0 && given == 0) break;
     }
-    resampler_free(r);
+    recording_resampler_free(r);
     if (status) {
         base_free(samples);
         return status;

@@ -273,8 +273,8 @@ static void meter_result(const level_meter *meter, double *level, double *silenc
 
 static void measure(found_file *file) {
     lull_error error = {0};
-    audio_info info = {0};
-    if (audio_file_info(file->path, &info, &error)) {
+    recording_info info = {0};
+    if (recording_file_info(file->path, &info, &error)) {
         file->other = !named_like_audio(file->name);
         file->reason = base_strdup(error.message);
         return;
@@ -291,7 +291,7 @@ static void measure(found_file *file) {
     for (size_t first = 0; samples != NULL && chunk > 0 && first < info.frames; first += chunk) {
         size_t n = info.frames - first < chunk ? info.frames - first : chunk;
         size_t got = 0;
-        if (audio_file_read_part(file->path, first, n, samples, &got, &error)) {
+        if (recording_file_read_part(file->path, first, n, samples, &got, &error)) {
             file->reason = base_strdup(error.message);
             break;
         }
@@ -597,7 +597,7 @@ static lull_status make_resident(train_corpus *corpus, train_recording *recordin
     float *samples = NULL;
     size_t count = 0;
     lull_status status =
-        audio_file_read(recording->path, corpus->rate, &samples, &count, NULL, error);
+        recording_file_read(recording->path, corpus->rate, &samples, &count, NULL, error);
     if (status) return status;
     recording->audio = base_alloc(recording->samples, sizeof *recording->audio);
     if (recording->audio == NULL) {
@@ -623,7 +623,8 @@ static lull_status read_part(const train_corpus *corpus, const train_recording *
                              size_t first, size_t count, float *out, lull_error *error) {
     size_t got = 0;
     if (recording->rate == corpus->rate || recording->rate < 1) {
-        lull_status status = audio_file_read_part(recording->path, first, count, out, &got, error);
+        lull_status status =
+            recording_file_read_part(recording->path, first, count, out, &got, error);
         return !status && got < count ? has_changed(recording, error) : status;
     }
     size_t divisor = greatest_divisor((size_t)recording->rate, (size_t)corpus->rate);
@@ -639,12 +640,12 @@ static lull_status read_part(const train_corpus *corpus, const train_recording *
     float *in = base_alloc(in_count, sizeof *in), *converted = NULL;
     size_t produced = 0;
     lull_status status =
-        in ? audio_file_read_part(recording->path, in_first, in_count, in, &got, error)
+        in ? recording_file_read_part(recording->path, in_first, in_count, in, &got, error)
            : base_no_memory(error);
     if (!status && got < in_count) status = has_changed(recording, error);
     if (!status)
-        status =
-            resample(in, in_count, recording->rate, corpus->rate, &converted, &produced, error);
+        status = recording_resample(in, in_count, recording->rate, corpus->rate, &converted,
+                                    &produced, error);
     if (!status) {
         size_t skip = first - out_first;
         size_t have = produced > skip ? produced - skip : 0;

@@ -25,7 +25,7 @@ struct train_crop_source {
     int frames;
     pitch_values **labels; /* of every recording, NULL before its first crop */
     size_t *label_count;
-    source *source;
+    vocoder_source *source;
     train_closures *closures;
     mel_fft *transform;
     pitch_values *voices;      /* frames + 2: one more on each side */
@@ -84,8 +84,8 @@ lull_status train_crop_source_new(const model_config *config, train_corpus *corp
     if (!status) status = train_closures_new(frames, &s->closures, error);
     if (!status) status = mel_fft_new(mel->n_fft, MEL_FFT_EXACT, &s->transform, error);
     if (!status)
-        status = source_new(mel->sample_rate, mel->hop, mel_convention_first_centre(mel),
-                            SOURCE_PHASES_ZERO, 0, &s->source, error);
+        status = vocoder_source_new(mel->sample_rate, mel->hop, mel_convention_first_centre(mel),
+                                    SOURCE_PHASES_ZERO, 0, &s->source, error);
     if (status)
         train_crop_source_free(s);
     else
@@ -96,7 +96,7 @@ lull_status train_crop_source_new(const model_config *config, train_corpus *corp
 void train_crop_source_free(train_crop_source *s) {
     if (!s) return;
     for (size_t i = 0; s->labels && i < s->corpus->count; i++) base_free(s->labels[i]);
-    source_free(s->source);
+    vocoder_source_free(s->source);
     train_closures_free(s->closures);
     mel_fft_free(s->transform);
     void *owned[] = {s->labels,       s->label_count, s->voices, s->turn,  s->phase,
@@ -154,7 +154,7 @@ static void find_phase(train_crop_source *s) {
         double share = from < 0 ? 0 : (double)(from - f * mel->hop) / mel->hop;
         const pitch_values *a = &s->voices[f], *b = &s->voices[f + 1 < s->frames + 2 ? f + 1 : f];
         if (at >= 0) s->phase[at] = phase;
-        phase += source_f0(s->source, a, b, share) / mel->sample_rate;
+        phase += vocoder_source_f0(s->source, a, b, share) / mel->sample_rate;
         phase -= floor(phase);
     }
 }
@@ -224,10 +224,10 @@ static void run_source(train_crop_source *s, uint64_t seed, uint64_t index, floa
     const mel_convention *mel = &s->config->mel;
     size_t hop = (size_t)mel->hop, samples = ((size_t)s->frames + 3) * hop, n = 0;
     random_normal(seed, STREAM_SOURCE, index * samples, s->noise, samples);
-    const noise_source noise = {.rows = s->noise, .row_count = 1, .samples = samples};
-    source_reset(s->source);
+    const vocoder_noise_source noise = {.rows = s->noise, .row_count = 1, .samples = samples};
+    vocoder_source_reset(s->source);
     for (int f = 0; f < s->frames + 2; f++)
-        n += (size_t)source_push(s->source, &s->voices[f], s->turn[f], &noise, s->out + n);
+        n += (size_t)vocoder_source_push(s->source, &s->voices[f], s->turn[f], &noise, s->out + n);
     /* It began one hop before the crop; behind the middle of the frame after it more than enough is
      * there. */
     memcpy(to, s->out + hop, (size_t)s->frames * hop * sizeof *to);

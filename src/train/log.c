@@ -25,7 +25,7 @@ struct train_log {
         pending; /* lines that are not in the file yet: they stay here while it cannot be written */
     size_t pending_count, pending_capacity;
     bool lost; /* a line found no memory */
-    train_points training, valid, degraded;
+    picture_points training, valid, degraded;
 };
 
 /* Value of "name": in a line that this file wrote; NaN when it is not there or null. */
@@ -47,9 +47,9 @@ static void read_back(train_log *log) {
         double step = number(line, "step");
         double values[] = {number(line, "loss"), number(line, "valid_loss"),
                            number(line, "valid_loss_degraded")};
-        train_points *series[] = {&log->training, &log->valid, &log->degraded};
+        picture_points *series[] = {&log->training, &log->valid, &log->degraded};
         for (int i = 0; i < 3; i++)
-            if (!isnan(values[i])) train_points_add(series[i], step, values[i]);
+            if (!isnan(values[i])) picture_points_add(series[i], step, values[i]);
     }
     fclose(file);
 }
@@ -151,7 +151,7 @@ void train_log_step(train_log *log, uint64_t step, double loss, double norm, dou
     append(log, "{\"step\":%llu,\"loss\":%s,\"norm\":%s,\"rate\":%.9g%s}\n",
            (unsigned long long)step, json(loss, a, sizeof a), json(norm, b, sizeof b), rate,
            skipped ? ",\"skipped\":true" : "");
-    if (isfinite(loss)) train_points_add(&log->training, (double)step, loss);
+    if (isfinite(loss)) picture_points_add(&log->training, (double)step, loss);
 }
 
 void train_log_evaluation(train_log *log, uint64_t step, double valid, double degraded) {
@@ -160,8 +160,8 @@ void train_log_evaluation(train_log *log, uint64_t step, double valid, double de
         snprintf(more, sizeof more, ",\"valid_loss_degraded\":%s", json(degraded, b, sizeof b));
     append(log, "{\"step\":%llu,\"valid_loss\":%s%s}\n", (unsigned long long)step,
            json(valid, a, sizeof a), more);
-    if (isfinite(valid)) train_points_add(&log->valid, (double)step, valid);
-    if (isfinite(degraded)) train_points_add(&log->degraded, (double)step, degraded);
+    if (isfinite(valid)) picture_points_add(&log->valid, (double)step, valid);
+    if (isfinite(degraded)) picture_points_add(&log->degraded, (double)step, degraded);
 }
 
 void train_log_timing(train_log *log, uint64_t step, double seconds, double audio_per_second,
@@ -195,7 +195,7 @@ lull_status train_log_sync(train_log *log, uint64_t *bytes, lull_error *error) {
 }
 
 lull_status train_log_curve(train_log *log, lull_error *error) {
-    return curve_write(log->curve, &log->training, &log->valid, &log->degraded, error);
+    return picture_curve_write(log->curve, &log->training, &log->valid, &log->degraded, error);
 }
 
 double train_log_recent(const train_log *log, size_t count) {
@@ -214,8 +214,8 @@ void train_log_free(train_log *log) {
     }
     if (log->timing != NULL) fclose(log->timing);
     base_free(log->pending);
-    train_points_free(&log->training);
-    train_points_free(&log->valid);
-    train_points_free(&log->degraded);
+    picture_points_free(&log->training);
+    picture_points_free(&log->valid);
+    picture_points_free(&log->degraded);
     base_free(log);
 }

@@ -24,12 +24,12 @@ struct train_samples {
 
 static lull_status write_wav(const char *path, int rate, const float *samples, size_t count,
                              lull_error *error) {
-    audio_writer *writer = NULL;
-    lull_status status = audio_writer_open(path, rate, AUDIO_PCM16, &writer, error);
+    recording_writer *writer = NULL;
+    lull_status status = recording_writer_open(path, rate, AUDIO_PCM16, &writer, error);
     if (status) return status;
-    status = audio_writer_write(writer, samples, count, error);
-    if (!status) return audio_writer_commit(writer, error);
-    audio_writer_abandon(writer);
+    status = recording_writer_write(writer, samples, count, error);
+    if (!status) return recording_writer_commit(writer, error);
+    recording_writer_abandon(writer);
     return status;
 }
 

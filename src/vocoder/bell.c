@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-struct bell {
+struct vocoder_bell {
     atomic_int sleepers;
     pid_t process;
     clockid_t clock;
@@ -20,9 +20,9 @@ struct bell {
     pthread_cond_t rung;
 };
 
-lull_status bell_new(bell **result, lull_error *error) {
+lull_status vocoder_bell_new(vocoder_bell **result, lull_error *error) {
     *result = NULL;
-    bell *b = base_alloc(1, sizeof *b);
+    vocoder_bell *b = base_alloc(1, sizeof *b);
     if (!b) return base_no_memory(error);
     b->process = getpid();
     pthread_condattr_t attributes;
@@ -35,7 +35,7 @@ lull_status bell_new(bell **result, lull_error *error) {
     return LULL_OK;
 }
 
-void bell_free(bell *b) {
+void vocoder_bell_free(vocoder_bell *b) {
     if (!b) return;
     if (b->process == getpid()) { /* else a lock may be held by a thread that is not there */
         pthread_mutex_destroy(&b->lock);
@@ -44,21 +44,21 @@ void bell_free(bell *b) {
     base_free(b);
 }
 
-void bell_ring(bell *b) {
+void vocoder_bell_ring(vocoder_bell *b) {
     if (atomic_load(&b->sleepers) == 0 || b->process != getpid()) return;
     pthread_mutex_lock(&b->lock);
     pthread_cond_broadcast(&b->rung);
     pthread_mutex_unlock(&b->lock);
 }
 
-void bell_try_ring(bell *b) {
+void vocoder_bell_try_ring(vocoder_bell *b) {
     if (atomic_load(&b->sleepers) == 0 || b->process != getpid()) return;
     if (pthread_mutex_trylock(&b->lock) != 0) return;
     pthread_cond_broadcast(&b->rung);
     pthread_mutex_unlock(&b->lock);
 }
 
-static struct timespec moment(const bell *b, double seconds) {
+static struct timespec moment(const vocoder_bell *b, double seconds) {
     struct timespec time;
     clock_gettime(b->clock, &time);
     double whole = floor(seconds);
@@ -68,8 +68,8 @@ static struct timespec moment(const bell *b, double seconds) {
     return time;
 }
 
-int bell_wait(bell *b, int (*look)(const void *context), const void *context, double seconds,
-              double patience) {
+int vocoder_bell_wait(vocoder_bell *b, int (*look)(const void *context), const void *context,
+                      double seconds, double patience) {
     int seen = look(context);
     if (seen || seconds == 0) return seen;
     double end = seconds < 0 ? INFINITY : base_now() + seconds;

@@ -27,8 +27,8 @@ static void design(double cut, int half, float *taps) {
 }
 
 void vocoder_crossover_init(vocoder_crossover *c, double hertz, int rate, int hop,
-                            const vocoder_rows *frames, line *network, line *source, line *out,
-                            size_t most) {
+                            const vocoder_rows *frames, vocoder_line *network, vocoder_line *source,
+                            vocoder_line *out, size_t most) {
     c->frames = frames;
     c->network = network;
     c->source = source;
@@ -82,11 +82,12 @@ static size_t plan(void *context, size_t most) {
     vocoder_crossover *c = context;
     uint64_t frames = vocoder_rows_total(c->frames);
     c->total = frames == UINT64_MAX ? INT64_MAX : (int64_t)(frames * c->hop);
-    line_compact(c->out, c->most);
+    vocoder_line_compact(c->out, c->most);
     /* The network's last patch may reach beyond the end, and behind it there is silence. */
     int64_t known = least(c->network->end, c->source->end);
     int64_t can = known >= c->total ? c->total : known - c->half;
-    int64_t room = least((int64_t)line_room(c->out), (int64_t)(most < c->most ? most : c->most));
+    int64_t room =
+        least((int64_t)vocoder_line_room(c->out), (int64_t)(most < c->most ? most : c->most));
     int64_t todo = least(can - c->out->end, room);
     c->todo = todo > 0 ? (size_t)todo : 0;
     return c->todo;
@@ -97,7 +98,8 @@ static void subtract(vocoder_crossover *c, int64_t first, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         int64_t at = first + i;
         bool there = at >= 0 && at < c->total;
-        c->difference[i] = there ? *line_at(c->network, at) - *line_at(c->source, at) : 0;
+        c->difference[i] =
+            there ? *vocoder_line_at(c->network, at) - *vocoder_line_at(c->source, at) : 0;
     }
 }
 
@@ -105,8 +107,8 @@ static bool run(void *context) {
     vocoder_crossover *c = context;
     const int64_t first = c->out->end, n = (int64_t)c->todo;
     subtract(c, first - c->half, n + 2 * c->half);
-    float *restrict out = line_at(c->out, first);
-    memcpy(out, line_at(c->source, first), (size_t)n * sizeof *out);
+    float *restrict out = vocoder_line_at(c->out, first);
+    memcpy(out, vocoder_line_at(c->source, first), (size_t)n * sizeof *out);
     for (size_t k = 0; k < count_taps(c); k++) {
         const float tap = c->taps[k];
         const float *restrict x = c->difference + k;

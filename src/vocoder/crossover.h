@@ -13,7 +13,7 @@
 
 typedef struct vocoder_crossover {
     const vocoder_rows *frames; /* say how long the signal is */
-    line *network, *source, *out;
+    vocoder_line *network, *source, *out;
     int half; /* taps on each side */
     size_t most;
     uint64_t hop;
@@ -29,8 +29,8 @@ extern const vocoder_part_kind vocoder_crossover_part;
 
 /* Everything is borrowed. hertz: the crossover, below rate / 2. most: samples at a time. */
 void vocoder_crossover_init(vocoder_crossover *c, double hertz, int rate, int hop,
-                            const vocoder_rows *frames, line *network, line *source, line *out,
-                            size_t most);
+                            const vocoder_rows *frames, vocoder_line *network, vocoder_line *source,
+                            vocoder_line *out, size_t most);
 
 /* Samples by which it looks ahead at this rate. */
 int vocoder_crossover_half(int rate);

@@ -9,8 +9,8 @@
 #include <xmmintrin.h>
 #endif
 
-/* Switches flushing on in this thread; returns what denormals_restore needs. */
-static inline uint64_t denormals_off(void) {
+/* Switches flushing on in this thread; returns what vocoder_denormals_restore needs. */
+static inline uint64_t vocoder_denormals_off(void) {
 #if defined(__x86_64__) || defined(__i386__)
     unsigned before = _mm_getcsr();
     _mm_setcsr(before | 0x8040u); /* flush to zero, denormals are zero */
@@ -25,7 +25,7 @@ static inline uint64_t denormals_off(void) {
 #endif
 }
 
-static inline void denormals_restore(uint64_t before) {
+static inline void vocoder_denormals_restore(uint64_t before) {
 #if defined(__x86_64__) || defined(__i386__)
     _mm_setcsr((unsigned)before);
 #elif defined(__aarch64__)

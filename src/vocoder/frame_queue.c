@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-struct frame_queue {
+struct vocoder_frame_queue {
     float *frames;
     size_t capacity, bands;
     _Alignas(64) _Atomic uint64_t pushed;
@@ -17,11 +17,12 @@ struct frame_queue {
     _Alignas(64) _Atomic uint64_t popped;
 };
 
-lull_status frame_queue_new(size_t capacity, int bands, frame_queue **result, lull_error *error) {
+lull_status vocoder_frame_queue_new(size_t capacity, int bands, vocoder_frame_queue **result,
+                                    lull_error *error) {
     *result = NULL;
     size_t floats;
     if (__builtin_mul_overflow(capacity, (size_t)bands, &floats)) return base_no_memory(error);
-    frame_queue *queue = base_alloc(1, sizeof *queue);
+    vocoder_frame_queue *queue = base_alloc(1, sizeof *queue);
     float *frames = base_alloc(floats, sizeof *frames);
     if (!queue || !frames) {
         base_free(queue);
@@ -31,33 +32,33 @@ lull_status frame_queue_new(size_t capacity, int bands, frame_queue **result, lu
     queue->frames = frames;
     queue->capacity = capacity;
     queue->bands = (size_t)bands;
-    frame_queue_reset(queue);
+    vocoder_frame_queue_reset(queue);
     *result = queue;
     return LULL_OK;
 }
 
-uint64_t frame_queue_bytes(size_t capacity, int bands) {
-    uint64_t sum = base_memory_add(0, 1, sizeof(frame_queue));
+uint64_t vocoder_frame_queue_bytes(size_t capacity, int bands) {
+    uint64_t sum = base_memory_add(0, 1, sizeof(vocoder_frame_queue));
     return base_memory_add(sum, capacity, (uint64_t)bands * sizeof(float));
 }
 
-void frame_queue_free(frame_queue *queue) {
+void vocoder_frame_queue_free(vocoder_frame_queue *queue) {
     if (!queue) return;
     base_free(queue->frames);
     base_free(queue);
 }
 
-void frame_queue_reset(frame_queue *queue) {
+void vocoder_frame_queue_reset(vocoder_frame_queue *queue) {
     atomic_store(&queue->pushed, 0);
     atomic_store(&queue->popped, 0);
     atomic_store(&queue->finished, false);
 }
 
-static float *slot(const frame_queue *queue, uint64_t i) {
+static float *slot(const vocoder_frame_queue *queue, uint64_t i) {
     return queue->frames + (size_t)(i % queue->capacity) * queue->bands;
 }
 
-size_t frame_queue_push(frame_queue *queue, const float *frames, size_t n) {
+size_t vocoder_frame_queue_push(vocoder_frame_queue *queue, const float *frames, size_t n) {
     uint64_t pushed = atomic_load_explicit(&queue->pushed, memory_order_relaxed);
     uint64_t popped = atomic_load_explicit(&queue->popped, memory_order_acquire);
     size_t room = queue->capacity - (size_t)(pushed - popped);
@@ -68,7 +69,7 @@ size_t frame_queue_push(frame_queue *queue, const float *frames, size_t n) {
     return n;
 }
 
-size_t frame_queue_room(const frame_queue *queue) {
+size_t vocoder_frame_queue_room(const vocoder_frame_queue *queue) {
     /* The consumer's counter first: what it lets go of later only makes more room. */
     uint64_t popped = atomic_load_explicit(&queue->popped, memory_order_acquire);
     uint64_t pushed = atomic_load_explicit(&queue->pushed, memory_order_acquire);
@@ -76,25 +77,25 @@ size_t frame_queue_room(const frame_queue *queue) {
     return waiting < queue->capacity ? queue->capacity - (size_t)waiting : 0;
 }
 
-size_t frame_queue_waiting(const frame_queue *queue, bool *begun) {
+size_t vocoder_frame_queue_waiting(const vocoder_frame_queue *queue, bool *begun) {
     uint64_t popped = atomic_load_explicit(&queue->popped, memory_order_acquire);
     *begun = popped > 0;
     return (size_t)(atomic_load_explicit(&queue->pushed, memory_order_acquire) - popped);
 }
 
-void frame_queue_finish(frame_queue *queue) {
+void vocoder_frame_queue_finish(vocoder_frame_queue *queue) {
     atomic_store_explicit(&queue->finished, true, memory_order_release);
 }
 
-bool frame_queue_finished(const frame_queue *queue) {
+bool vocoder_frame_queue_finished(const vocoder_frame_queue *queue) {
     return atomic_load_explicit(&queue->finished, memory_order_acquire);
 }
 
-uint64_t frame_queue_pushed(const frame_queue *queue) {
+uint64_t vocoder_frame_queue_pushed(const vocoder_frame_queue *queue) {
     return atomic_load_explicit(&queue->pushed, memory_order_acquire);
 }
 
-bool frame_queue_pop(frame_queue *queue, float *frame) {
+bool vocoder_frame_queue_pop(vocoder_frame_queue *queue, float *frame) {
     uint64_t popped = atomic_load_explicit(&queue->popped, memory_order_relaxed);
     if (popped == atomic_load_explicit(&queue->pushed, memory_order_acquire)) return false;
     if (frame) memcpy(frame, slot(queue, popped), queue->bands * sizeof *frame);

@@ -5,28 +5,30 @@
 
 #include "lull.h"
 
-typedef struct frame_queue frame_queue;
+typedef struct vocoder_frame_queue vocoder_frame_queue;
 
-lull_status frame_queue_new(size_t capacity, int bands, frame_queue **queue, lull_error *error);
+lull_status vocoder_frame_queue_new(size_t capacity, int bands, vocoder_frame_queue **queue,
+                                    lull_error *error);
 /* Bytes that a queue takes. */
-uint64_t frame_queue_bytes(size_t capacity, int bands);
-void frame_queue_free(frame_queue *queue);
-void frame_queue_reset(frame_queue *queue); /* no other thread may use it meanwhile */
+uint64_t vocoder_frame_queue_bytes(size_t capacity, int bands);
+void vocoder_frame_queue_free(vocoder_frame_queue *queue);
+void vocoder_frame_queue_reset(
+    vocoder_frame_queue *queue); /* no other thread may use it meanwhile */
 
 /* Producer: copies in as many of n frames as there is room for and says how many. */
-size_t frame_queue_push(frame_queue *queue, const float *frames, size_t n);
+size_t vocoder_frame_queue_push(vocoder_frame_queue *queue, const float *frames, size_t n);
 /* Frames that fit in now. Any thread. */
-size_t frame_queue_room(const frame_queue *queue);
+size_t vocoder_frame_queue_room(const vocoder_frame_queue *queue);
 /* Frames in it now, and whether any has left it. Any thread. */
-size_t frame_queue_waiting(const frame_queue *queue, bool *begun);
+size_t vocoder_frame_queue_waiting(const vocoder_frame_queue *queue, bool *begun);
 /* Producer: no frame follows. */
-void frame_queue_finish(frame_queue *queue);
-bool frame_queue_finished(const frame_queue *queue);
+void vocoder_frame_queue_finish(vocoder_frame_queue *queue);
+bool vocoder_frame_queue_finished(const vocoder_frame_queue *queue);
 
-/* Frames pushed since the reset. Any thread; final when frame_queue_finished was true before. */
-uint64_t frame_queue_pushed(const frame_queue *queue);
+/* Frames pushed since the reset. Any thread; final when vocoder_frame_queue_finished was true before. */
+uint64_t vocoder_frame_queue_pushed(const vocoder_frame_queue *queue);
 
 /* Consumer: copies the next frame to `frame` (NULL drops it). False when there is none. */
-bool frame_queue_pop(frame_queue *queue, float *frame);
+bool vocoder_frame_queue_pop(vocoder_frame_queue *queue, float *frame);
 
 #endif

@@ -34,7 +34,7 @@ static bool are_read(const vocoder_frames *f) {
 
 static uint64_t bytes(const void *context) {
     const vocoder_frames *f = context;
-    uint64_t sum = frame_queue_bytes(f->queue_capacity, (int)f->came.width);
+    uint64_t sum = vocoder_frame_queue_bytes(f->queue_capacity, (int)f->came.width);
     if (f->config) sum += postnet_bytes(f->config);
     if (are_read(f)) {
         uint64_t kept = (uint64_t)vocoder_frames_look_ahead(f) + 2;
@@ -57,7 +57,8 @@ static lull_status allocate_reader(vocoder_frames *f, lull_error *error) {
 
 static lull_status allocate(void *context, lull_error *error) {
     vocoder_frames *f = context;
-    lull_status status = frame_queue_new(f->queue_capacity, (int)f->came.width, &f->queue, error);
+    lull_status status =
+        vocoder_frame_queue_new(f->queue_capacity, (int)f->came.width, &f->queue, error);
     if (!status && f->config) status = postnet_new(f->config, f->parameters, &f->postnet, error);
     if (!status && are_read(f)) status = allocate_reader(f, error);
     if (status) return status;
@@ -67,7 +68,7 @@ static lull_status allocate(void *context, lull_error *error) {
 
 static void clear(void *context) {
     vocoder_frames *f = context;
-    frame_queue_free(f->queue);
+    vocoder_frame_queue_free(f->queue);
     model_frame_stack_free(f->postnet);
     mel_reader_free(f->reader);
     base_free(f->read);
@@ -78,7 +79,7 @@ static void clear(void *context) {
 
 static void reset(void *context) {
     vocoder_frames *f = context;
-    frame_queue_reset(f->queue);
+    vocoder_frame_queue_reset(f->queue);
     if (f->postnet) model_frame_stack_reset(f->postnet);
     vocoder_rows_reset(&f->came);
     vocoder_rows_reset(&f->out);
@@ -96,8 +97,9 @@ static size_t plan(void *context, size_t most) {
     f->todo = 0;
     if (f->out.ended) return 0;
     /* Whether more can follow is asked before how much is there, so that the two fit together. */
-    bool finished = frame_queue_finished(f->queue);
-    uint64_t pushed = frame_queue_pushed(f->queue), ahead = (uint64_t)vocoder_frames_look_ahead(f);
+    bool finished = vocoder_frame_queue_finished(f->queue);
+    uint64_t pushed = vocoder_frame_queue_pushed(f->queue),
+             ahead = (uint64_t)vocoder_frames_look_ahead(f);
     uint64_t behind = f->out.end + (finished ? 0 : ahead);
     uint64_t waiting = pushed > behind ? pushed - behind : 0;
     if (finished && waiting == 0) f->out.ended = f->came.ended = true;
@@ -115,7 +117,7 @@ static size_t plan(void *context, size_t most) {
 /* The next frame out of the queue, NULL behind the last one. */
 static const float *pop(vocoder_frames *f) {
     float *frame = vocoder_rows_at(&f->came, f->came.end);
-    if (!frame_queue_pop(f->queue, frame)) return NULL;
+    if (!vocoder_frame_queue_pop(f->queue, frame)) return NULL;
     f->came.end++;
     return frame;
 }

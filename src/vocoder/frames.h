@@ -16,7 +16,7 @@ typedef struct vocoder_frames {
     size_t queue_capacity;            /* frames */
     int hop;
 
-    frame_queue *queue;
+    vocoder_frame_queue *queue;
     vocoder_rows came; /* frames as they were pushed; where pitches are, the pitch behind each */
     model_frame_stack *postnet;
     /* Frames in another convention than the model's: the last look-ahead + 1 of them as the postnet

@@ -6,7 +6,7 @@
 
 static const float KNEE = 0.98f;
 
-bool limiter_run(float *samples, size_t n, uint64_t *limited) {
+bool vocoder_limiter_run(float *samples, size_t n, uint64_t *limited) {
     float peak = 0, zero = 0;
     for (size_t i = 0; i < n; i++) {
         float level = fabsf(samples[i]);

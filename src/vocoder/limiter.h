@@ -9,6 +9,6 @@
 /* Limits n samples in place, without looking ahead: samples up to ±0.98 stay as they are, what is
  * above bends smoothly towards ±1. Adds the number of samples that it changed to *limited. False
  * when a sample was not finite: all n are then 0. */
-bool limiter_run(float *samples, size_t n, uint64_t *limited);
+bool vocoder_limiter_run(float *samples, size_t n, uint64_t *limited);
 
 #endif

@@ -6,15 +6,15 @@
 
 #include <string.h>
 
-typedef struct noise_source {
+typedef struct vocoder_noise_source {
     uint64_t seed;
     const float *rows; /* NULL: the generator */
     size_t row_count, samples;
-} noise_source;
+} vocoder_noise_source;
 
 /* Samples first … first+n−1 of draw number `row`. */
-static inline void noise_draw(const noise_source *noise, int row, uint64_t first, float *out,
-                              size_t n) {
+static inline void vocoder_noise_draw(const vocoder_noise_source *noise, int row, uint64_t first,
+                                      float *out, size_t n) {
     if (noise->rows) {
         /* The last patch of the network may reach beyond it. */
         size_t there = first < noise->samples ? noise->samples - (size_t)first : 0;

@@ -30,7 +30,7 @@ void vocoder_output_init(vocoder_output *o, const mel_convention *convention, bo
 
 static uint64_t bytes(const void *context) {
     const vocoder_output *o = context;
-    uint64_t sum = line_bytes(&o->out);
+    uint64_t sum = vocoder_line_bytes(&o->out);
     if (o->passes) return sum;
     /* Envelope, filter, gain and segments. */
     uint64_t size = (uint64_t)o->n_fft, bands = (uint64_t)o->convention->bands;
@@ -40,7 +40,7 @@ static uint64_t bytes(const void *context) {
 
 static lull_status allocate(void *context, lull_error *error) {
     vocoder_output *o = context;
-    if (!line_allocate(&o->out)) return base_no_memory(error);
+    if (!vocoder_line_allocate(&o->out)) return base_no_memory(error);
     if (o->passes) return LULL_OK;
     lull_status status = mel_envelope_new(o->convention, o->tilt_hz, &o->envelope, error);
     if (!status) status = mel_frame_filter_new(o->convention, &o->filter, error);
@@ -69,7 +69,7 @@ static void clear(void *context) {
 static void reset(void *context) {
     vocoder_output *o = context;
     if (o->consistency) mel_consistency_reset(o->consistency);
-    line_reset(&o->out, 0);
+    vocoder_line_reset(&o->out, 0);
     o->opened = o->limited = 0;
 }
 
@@ -99,8 +99,8 @@ static size_t plan(void *context, size_t at_most) {
     o->end = o->in->end;
     bool whole = total != UINT64_MAX && (uint64_t)o->end >= total * (uint64_t)o->hop;
     if (whole) o->end = (int64_t)(total * (uint64_t)o->hop);
-    line_compact(&o->out, (size_t)o->most * (size_t)o->hop);
-    size_t room = line_room(&o->out);
+    vocoder_line_compact(&o->out, (size_t)o->most * (size_t)o->hop);
+    size_t room = vocoder_line_room(&o->out);
     o->todo = o->todo_last = 0;
     if (o->passes) {
         size_t waiting = (size_t)(o->end - o->in->first);
@@ -125,14 +125,15 @@ static size_t plan(void *context, size_t at_most) {
 
 /* Appends n samples that are at the out line's end already. */
 static bool leave(vocoder_output *o, size_t n) {
-    bool finite = limiter_run(line_at(&o->out, o->out.end), n, &o->limited);
+    bool finite = vocoder_limiter_run(vocoder_line_at(&o->out, o->out.end), n, &o->limited);
     o->out.end += (int64_t)n;
     return finite;
 }
 
 static bool pass(vocoder_output *o) {
     size_t n = (size_t)o->todo;
-    memcpy(line_at(&o->out, o->out.end), line_at(o->in, o->in->first), n * sizeof(float));
+    memcpy(vocoder_line_at(&o->out, o->out.end), vocoder_line_at(o->in, o->in->first),
+           n * sizeof(float));
     o->in->first += o->todo;
     return leave(o, n);
 }
@@ -141,9 +142,9 @@ static bool pass(vocoder_output *o) {
 static const float *segment(vocoder_output *o) {
     int64_t first = (int64_t)o->opened * o->hop - o->lead;
     int64_t there = o->end - first < o->reach ? o->end - first : o->reach;
-    if (there >= o->n_fft) return line_at(o->in, first);
+    if (there >= o->n_fft) return vocoder_line_at(o->in, first);
     if (there < 0) there = 0;
-    if (there > 0) memcpy(o->segment, line_at(o->in, first), (size_t)there * sizeof(float));
+    if (there > 0) memcpy(o->segment, vocoder_line_at(o->in, first), (size_t)there * sizeof(float));
     memset(o->segment + there, 0, (size_t)(o->n_fft - there) * sizeof(float));
     return o->segment;
 }
@@ -152,7 +153,7 @@ static bool open_frame(vocoder_output *o) {
     const float *mel = vocoder_rows_at(o->frames, o->opened);
     if (o->coloured) mel_envelope_colouring_gain(o->envelope, mel, o->gain);
     mel_frame_filter_run(o->filter, o->gain, segment(o), o->synthesis);
-    float *to = line_at(&o->out, o->out.end);
+    float *to = vocoder_line_at(&o->out, o->out.end);
     bool finite = leave(o, mel_consistency_push(o->consistency, mel, o->synthesis, to));
     o->opened++;
     int64_t needed = (int64_t)o->opened * o->hop - o->lead;
@@ -166,7 +167,8 @@ static bool run(void *context) {
     bool finite = true;
     for (int i = 0; i < o->todo; i++) finite = open_frame(o) && finite;
     for (int i = 0; i < o->todo_last; i++)
-        finite = leave(o, mel_consistency_finish(o->consistency, line_at(&o->out, o->out.end))) &&
+        finite = leave(o, mel_consistency_finish(o->consistency,
+                                                 vocoder_line_at(&o->out, o->out.end))) &&
                  finite;
     return finite;
 }

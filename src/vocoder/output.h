@@ -22,9 +22,9 @@ typedef struct vocoder_output {
     mel_frame_filter *filter;
     mel_consistency *consistency;
     float *gain, *segment, *synthesis;
-    line *in;
+    vocoder_line *in;
     const vocoder_rows *frames;
-    line out;
+    vocoder_line out;
     uint64_t opened; /* frames */
     uint64_t limited;
 

@@ -120,7 +120,7 @@ static void init_output(vocoder_path *p) {
                         p->options.refine_momentum, &p->frames.out, block_samples(p));
 }
 
-static line *output_line(vocoder_path *p) {
+static vocoder_line *output_line(vocoder_path *p) {
     return has_crossover(p) ? &p->crossed : &p->lines[p->steps];
 }
 
@@ -257,8 +257,8 @@ uint64_t vocoder_path_bytes(const vocoder_path *p) {
     sum = base_memory_add(sum, (uint64_t)p->steps, sizeof *p->step);
     sum = base_memory_add(sum, (uint64_t)p->steps + OTHER_PARTS, sizeof *p->part);
     for (int k = 0; k <= p->steps; k++)
-        sum += line_bytes(&p->lines[k]) * (p->carries ? 2 : 1) + 2 * sizeof *p->lines;
-    sum += line_bytes(&p->source) + line_bytes(&p->crossed);
+        sum += vocoder_line_bytes(&p->lines[k]) * (p->carries ? 2 : 1) + 2 * sizeof *p->lines;
+    sum += vocoder_line_bytes(&p->source) + vocoder_line_bytes(&p->crossed);
     for (int i = 0; i < p->parts; i++)
         if (p->part[i].kind->bytes) {
             uint64_t bytes = p->part[i].kind->bytes(p->part[i].context);
@@ -294,9 +294,11 @@ lull_status vocoder_path_allocate(vocoder_path *p, lull_error *error) {
             status = p->part[i].kind->allocate(p->part[i].context, error);
     if (status) return status;
     for (int k = 0; k <= p->steps; k++)
-        if (!line_allocate(&p->lines[k]) || (p->carries && !line_allocate(&p->carries[k])))
+        if (!vocoder_line_allocate(&p->lines[k]) ||
+            (p->carries && !vocoder_line_allocate(&p->carries[k])))
             return base_no_memory(error);
-    if (!line_allocate(&p->source) || !line_allocate(&p->crossed)) return base_no_memory(error);
+    if (!vocoder_line_allocate(&p->source) || !vocoder_line_allocate(&p->crossed))
+        return base_no_memory(error);
     vocoder_path_reset(p, p->options.seed);
     return LULL_OK;
 }
@@ -318,9 +320,9 @@ void vocoder_path_clear(vocoder_path *p) {
 void vocoder_path_reset(vocoder_path *p, uint64_t seed) {
     for (int i = 0; i < p->parts; i++)
         if (p->part[i].kind->reset) p->part[i].kind->reset(p->part[i].context);
-    for (int k = 0; k <= p->steps; k++) line_reset(&p->lines[k], 0);
-    line_reset(&p->source, 0);
-    line_reset(output_line(p), -vocoder_output_lead(&p->output));
-    for (int k = 0; p->carries && k <= p->steps; k++) line_reset(&p->carries[k], 0);
+    for (int k = 0; k <= p->steps; k++) vocoder_line_reset(&p->lines[k], 0);
+    vocoder_line_reset(&p->source, 0);
+    vocoder_line_reset(output_line(p), -vocoder_output_lead(&p->output));
+    for (int k = 0; p->carries && k <= p->steps; k++) vocoder_line_reset(&p->carries[k], 0);
     p->options.seed = p->noise.seed = seed;
 }

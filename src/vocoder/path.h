@@ -28,7 +28,7 @@ typedef struct vocoder_path {
     lull_options options;            /* complete */
     const denoiser_weights *weights; /* the model's */
     diffusion_plan *plan;            /* NULL: no network */
-    noise_source noise;
+    vocoder_noise_source noise;
 
     vocoder_part
         *part; /* in the order of the signal: what a part reads was made by one before it */
@@ -43,9 +43,10 @@ typedef struct vocoder_path {
     int steps, block; /* block: network frames at most at a time */
     vocoder_crossover crossover;
     vocoder_output output;
-    line *lines, *carries; /* lines[k] is step k's input, lines[steps] what the last one makes;
+    vocoder_line *lines,
+        *carries; /* lines[k] is step k's input, lines[steps] what the last one makes;
                               carries NULL: none */
-    line source, crossed;  /* the source beside a network, and what the crossover makes */
+    vocoder_line source, crossed; /* the source beside a network, and what the crossover makes */
 } vocoder_path;
 
 /* Fills an empty path of the options as they were given: its parts, their sizes and latency. After

@@ -24,7 +24,7 @@ typedef struct voice {
     float gain[PITCH_BANDS]; /* of the noise */
 } voice;
 
-struct source {
+struct vocoder_source {
     int rate, hop, first_centre, noise_row, reach, taps;
     int most;             /* harmonics at LOWEST_F0 */
     float *cosine, *sine; /* of the harmonics' phases, from the first on; NULL: zero */
@@ -42,14 +42,14 @@ struct source {
 
 /* ---- creation ---- */
 
-static double low_pass_tap(const source *s, double edge, int i) {
+static double low_pass_tap(const vocoder_source *s, double edge, int i) {
     double cut = 2 * edge / s->rate;
     if (cut >= 1) return i == 0;
     double sinc = i ? sin(M_PI * cut * i) / (M_PI * i) : cut;
     return sinc * (0.5 + 0.5 * cos(M_PI * i / (s->reach + 1.0)));
 }
 
-static void design(source *s) {
+static void design(vocoder_source *s) {
     for (int b = 0; b < PITCH_BANDS; b++)
         for (int i = -s->reach; i <= s->reach; i++) {
             double below = b ? low_pass_tap(s, PITCH_BAND_EDGES[b], i) : 0;
@@ -69,7 +69,7 @@ static double phase_of(source_phases phases, int harmonic) {
     return phases == SOURCE_PHASES_RANDOM ? random_uniform(1, PHASE_STREAM, (uint64_t)harmonic) : 0;
 }
 
-static void fill_tables(source *s, source_phases phases) {
+static void fill_tables(vocoder_source *s, source_phases phases) {
     for (int h = 1; phases != SOURCE_PHASES_ZERO && h <= s->most; h++) {
         s->cosine[h - 1] = (float)cos(2 * M_PI * phase_of(phases, h));
         s->sine[h - 1] = (float)sin(2 * M_PI * phase_of(phases, h));
@@ -78,7 +78,7 @@ static void fill_tables(source *s, source_phases phases) {
     design(s);
 }
 
-static lull_status allocate(source *s, bool phases, lull_error *error) {
+static lull_status allocate(vocoder_source *s, bool phases, lull_error *error) {
     size_t hop = (size_t)s->hop, taps = (size_t)s->taps, most = (size_t)s->most, failed = 0;
     struct {
         float **to;
@@ -109,10 +109,10 @@ static lull_status allocate(source *s, bool phases, lull_error *error) {
     return failed ? base_no_memory(error) : LULL_OK;
 }
 
-lull_status source_new(int rate, int hop, int first_centre, source_phases phases, int noise_row,
-                       source **result, lull_error *error) {
+lull_status vocoder_source_new(int rate, int hop, int first_centre, source_phases phases,
+                               int noise_row, vocoder_source **result, lull_error *error) {
     *result = NULL;
-    source *s = base_alloc(1, sizeof *s);
+    vocoder_source *s = base_alloc(1, sizeof *s);
     if (!s) return base_no_memory(error);
     s->rate = rate;
     s->hop = hop;
@@ -123,7 +123,7 @@ lull_status source_new(int rate, int hop, int first_centre, source_phases phases
     s->most = rate / 2 / LOWEST_F0 + 1;
     lull_status status = allocate(s, phases != SOURCE_PHASES_ZERO, error);
     if (status) {
-        source_free(s);
+        vocoder_source_free(s);
         return status;
     }
     fill_tables(s, phases);
@@ -132,20 +132,20 @@ lull_status source_new(int rate, int hop, int first_centre, source_phases phases
         base_free(s->sine);
         s->cosine = s->sine = NULL;
     }
-    source_reset(s);
+    vocoder_source_reset(s);
     *result = s;
     return LULL_OK;
 }
 
-uint64_t source_bytes(int rate, int hop) {
+uint64_t vocoder_source_bytes(int rate, int hop) {
     const uint64_t taps = 2 * (uint64_t)(FILTER_REACH * rate + 0.5) + 1;
     const uint64_t most = (uint64_t)(rate / 2 / LOWEST_F0 + 1);
-    uint64_t sum = base_memory_add(0, 1, sizeof(source));
+    uint64_t sum = base_memory_add(0, 1, sizeof(vocoder_source));
     sum = base_memory_add(sum, (PITCH_BANDS + 3) * taps + RESPONSE * PITCH_BANDS, sizeof(float));
     return base_memory_add(sum, 8 * (uint64_t)hop + (PARTS + 3) * most + 512, sizeof(float));
 }
 
-void source_free(source *s) {
+void vocoder_source_free(vocoder_source *s) {
     if (!s) return;
     float *owned[] = {s->cosine,     s->sine,  s->band_taps, s->band_response, s->kernel[0],
                       s->kernel[1],  s->noise, s->base[0],   s->base[1],       s->turning[0],
@@ -155,11 +155,11 @@ void source_free(source *s) {
     base_free(s);
 }
 
-void source_reset(source *s) {
+void vocoder_source_reset(vocoder_source *s) {
     s->phase = s->frames = s->position = 0;
 }
 
-static double phase_now(const source *s) {
+static double phase_now(const vocoder_source *s) {
     return (double)(s->phase >> 11) * 0x1p-53;
 }
 
@@ -169,7 +169,7 @@ static float between_0_and_1(float x) {
     return x > 0 ? x < 1 ? x : 1 : 0; /* NaN: 0 */
 }
 
-static voice read_voice(const source *s, const pitch_values *values, double turn) {
+static voice read_voice(const vocoder_source *s, const pitch_values *values, double turn) {
     voice v = {.f0 = values->f0, .turn = (float)turn, .noise_only = true};
     float highest = (float)s->rate / 4;
     if (!(v.f0 >= LOWEST_F0)) v.f0 = LOWEST_F0;
@@ -184,7 +184,7 @@ static voice read_voice(const source *s, const pitch_values *values, double turn
 }
 
 /* The noise's filter: a unit pulse less what the bands lose. */
-static void make_kernel(const source *s, const voice *v, float *kernel) {
+static void make_kernel(const vocoder_source *s, const voice *v, float *kernel) {
     for (int i = 0; i < s->taps; i++) kernel[i] = 0;
     kernel[s->reach] = 1;
     for (int b = 0; b < PITCH_BANDS; b++) {
@@ -195,7 +195,7 @@ static void make_kernel(const source *s, const voice *v, float *kernel) {
 }
 
 /* The gain of that filter at a frequency. */
-static float noise_gain(const source *s, const voice *v, float frequency) {
+static float noise_gain(const vocoder_source *s, const voice *v, float frequency) {
     int k = (int)(frequency * 2 * RESPONSE / (float)s->rate + 0.5f);
     if (k >= RESPONSE) return 1;
     float gain = 1;
@@ -214,7 +214,7 @@ static double f0_between(const voice *a, const voice *b, double share) {
     return (double)a->f0 * exp2(log2((double)b->f0 / a->f0) * share);
 }
 
-static double f0_at(const source *s, const voice *a, const voice *b, int i) {
+static double f0_at(const vocoder_source *s, const voice *a, const voice *b, int i) {
     return f0_between(a, b, (double)i / s->hop);
 }
 
@@ -224,7 +224,8 @@ static void share_f0(voice *a, voice *b) {
     if (b->noise_only) b->f0 = a->f0;
 }
 
-double source_f0(const source *s, const pitch_values *a, const pitch_values *b, double share) {
+double vocoder_source_f0(const vocoder_source *s, const pitch_values *a, const pitch_values *b,
+                         double share) {
     voice first = read_voice(s, a, 0), second = read_voice(s, b, 0);
     share_f0(&first, &second);
     return f0_between(&first, &second, share);
@@ -232,7 +233,7 @@ double source_f0(const source *s, const pitch_values *a, const pitch_values *b, 
 
 /* Amplitudes of the harmonics at the borders of the parts, so that harmonics and noise have
  * together the power of white noise. Returns how many harmonics there are. */
-static int fill_amplitudes(source *s, const voice *a, const voice *b) {
+static int fill_amplitudes(vocoder_source *s, const voice *a, const voice *b) {
     int count = 0;
     for (int p = 0; p <= PARTS; p++) {
         float share = (float)p / PARTS;
@@ -280,7 +281,7 @@ static void add_turned_harmonic(float *restrict out, float from, float slope,
 
 /* e^{iφ} of n samples, and the amplitude of a harmonic that has the power of white noise over its
  * part of the spectrum: 2·√(f0/rate). */
-static void run_phase(source *s, const voice *a, const voice *b, bool wanted, int n) {
+static void run_phase(vocoder_source *s, const voice *a, const voice *b, bool wanted, int n) {
     double turn = (double)b->turn - a->turn;
     for (int i = 0; i < n; i++) {
         double f0 = f0_at(s, a, b, i) / s->rate;
@@ -294,7 +295,7 @@ static void run_phase(source *s, const voice *a, const voice *b, bool wanted, in
     }
 }
 
-static void add_harmonics(source *s, const voice *a, const voice *b, float *out, int n) {
+static void add_harmonics(vocoder_source *s, const voice *a, const voice *b, float *out, int n) {
     int count = fill_amplitudes(s, a, b);
     for (int i = 0; i < n; i++) {
         s->turning[0][i] = s->base[0][i];
@@ -321,8 +322,8 @@ static void add_harmonics(source *s, const voice *a, const voice *b, float *out,
 }
 
 /* Samples from … from+n−1 of the noise; none before the first. */
-static void read_noise(const source *s, const noise_source *noise, int64_t from, float *out,
-                       int n) {
+static void read_noise(const vocoder_source *s, const vocoder_noise_source *noise, int64_t from,
+                       float *out, int n) {
     int missing = from < 0 ? (int)-from : 0;
     if (missing > n) missing = n;
     for (int i = 0; i < missing; i++) out[i] = 0;
@@ -331,12 +332,12 @@ static void read_noise(const source *s, const noise_source *noise, int64_t from,
     if (beyond > n - missing) beyond = n - missing;
     for (int i = n - beyond; i < n; i++) out[i] = 0;
     if (n - missing - beyond > 0)
-        noise_draw(noise, s->noise_row, (uint64_t)(from + missing), out + missing,
-                   (size_t)(n - missing - beyond));
+        vocoder_noise_draw(noise, s->noise_row, (uint64_t)(from + missing), out + missing,
+                           (size_t)(n - missing - beyond));
 }
 
 /* Noise through both frames' filters, one fading into the other. */
-static void filter_noise(const source *s, float *restrict out, int n) {
+static void filter_noise(const vocoder_source *s, float *restrict out, int n) {
     float *restrict first = s->scale, *restrict second = s->voiced; /* not in use yet */
     for (int i = 0; i < n; i++) first[i] = second[i] = 0;
     for (int k = 0; k < s->taps; k++) {
@@ -352,7 +353,8 @@ static void filter_noise(const source *s, float *restrict out, int n) {
 }
 
 /* The n samples behind the middle of the frame of voice a, on the way to voice b. */
-static void run(source *s, voice from, voice to, const noise_source *noise, float *out, int n) {
+static void run(vocoder_source *s, voice from, voice to, const vocoder_noise_source *noise,
+                float *out, int n) {
     const voice *a = &from, *b = &to;
     share_f0(&from, &to);
     bool voiced = !a->noise_only || !b->noise_only;
@@ -369,8 +371,8 @@ static void run(source *s, voice from, voice to, const noise_source *noise, floa
     s->position += (uint64_t)n;
 }
 
-int source_push(source *s, const pitch_values *values, double turn, const noise_source *noise,
-                float *out) {
+int vocoder_source_push(vocoder_source *s, const pitch_values *values, double turn,
+                        const vocoder_noise_source *noise, float *out) {
     voice v = read_voice(s, values, turn);
     int n = s->frames ? s->hop : s->first_centre;
     run(s, s->frames ? s->before : v, v, noise, out, n);
@@ -379,15 +381,16 @@ int source_push(source *s, const pitch_values *values, double turn, const noise_
     return n;
 }
 
-void source_finish(source *s, const noise_source *noise, float *out, int n) {
+void vocoder_source_finish(vocoder_source *s, const vocoder_noise_source *noise, float *out,
+                           int n) {
     run(s, s->before, s->before, noise, out, n);
 }
 
 /* ---- the plain twin ---- */
 
 /* One sample at `at` behind the middle of voice a. */
-static double plain_sample(const source *s, const voice *a, const voice *b, double phase,
-                           const noise_source *noise, int64_t position, int at,
+static double plain_sample(const vocoder_source *s, const voice *a, const voice *b, double phase,
+                           const vocoder_noise_source *noise, int64_t position, int at,
                            source_phases phases) {
     double share = (double)at / s->hop, sum = 0, f0 = f0_at(s, a, b, at);
     for (int k = -s->reach; k <= s->reach; k++) {
@@ -421,11 +424,12 @@ static double plain_sample(const source *s, const voice *a, const voice *b, doub
     return sum;
 }
 
-lull_status source_plain(int rate, int hop, int first_centre, source_phases phases,
-                         const pitch_values *voices, size_t frames, const noise_source *noise,
-                         float *out, size_t n, lull_error *error) {
-    source *s;
-    lull_status status = source_new(rate, hop, first_centre, phases, 0, &s, error);
+lull_status vocoder_source_plain(int rate, int hop, int first_centre, source_phases phases,
+                                 const pitch_values *voices, size_t frames,
+                                 const vocoder_noise_source *noise, float *out, size_t n,
+                                 lull_error *error) {
+    vocoder_source *s;
+    lull_status status = vocoder_source_new(rate, hop, first_centre, phases, 0, &s, error);
     double phase = 0;
     for (size_t i = 0; !status && i < n; i++) {
         int64_t at = (int64_t)i - first_centre, f = at < 0 ? -1 : at / hop;
@@ -438,6 +442,6 @@ lull_status source_plain(int rate, int hop, int first_centre, source_phases phas
         phase += f0_at(s, &a, &b, inside) / rate;
         phase -= floor(phase);
     }
-    source_free(s);
+    vocoder_source_free(s);
     return status;
 }

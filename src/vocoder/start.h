@@ -8,11 +8,11 @@
 #include "vocoder/rows.h"
 
 typedef struct vocoder_start {
-    const noise_source *noise;
+    const vocoder_noise_source *noise;
     const vocoder_rows *frames;
-    line *out, *carry; /* carry: zeros, NULL when the sampler carries nothing */
-    int hop, patch;    /* the last patch is drawn whole */
-    size_t most;       /* samples at a time */
+    vocoder_line *out, *carry; /* carry: zeros, NULL when the sampler carries nothing */
+    int hop, patch;            /* the last patch is drawn whole */
+    size_t most;               /* samples at a time */
 
     size_t todo; /* of this tick: samples */
 } vocoder_start;

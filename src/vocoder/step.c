@@ -112,9 +112,9 @@ static size_t plan(void *context, size_t most) {
     s->rows = (denoiser_rows){rows->data, s->oldest_row, rows->end, rows->capacity, rows->ended};
     s->todo = 0;
     s->flush = false;
-    line_compact(s->out, block_samples(s));
-    if (s->carry_out) line_compact(s->carry_out, block_samples(s));
-    int room = least((int64_t)line_room(s->out) / s->patch, s->block);
+    vocoder_line_compact(s->out, block_samples(s));
+    if (s->carry_out) vocoder_line_compact(s->carry_out, block_samples(s));
+    int room = least((int64_t)vocoder_line_room(s->out) / s->patch, s->block);
     if ((size_t)room > most / (size_t)s->patch) room = (int)(most / (size_t)s->patch);
 
     int64_t there = least64(s->in->end / s->patch, frames_beside(s));
@@ -147,16 +147,16 @@ static void report(const vocoder_step *s, uint64_t first, const float *x, float 
 /* x' and carry' of n samples, straight into the next stage's lines. */
 static void take_step(vocoder_step *s, size_t n) {
     int64_t first = (int64_t)s->done * s->patch;
-    const float *x = line_at(s->in, first);
+    const float *x = vocoder_line_at(s->in, first);
     if (s->trace) report(s, (uint64_t)first, x, s->draw, n);
-    float *to = line_at(s->out, s->out->end), *carry = NULL;
+    float *to = vocoder_line_at(s->out, s->out->end), *carry = NULL;
     memcpy(to, x, n * sizeof *to);
     if (s->carry_out) {
-        carry = line_at(s->carry_out, s->carry_out->end);
-        memcpy(carry, line_at(s->carry_in, first), n * sizeof *carry);
+        carry = vocoder_line_at(s->carry_out, s->carry_out->end);
+        memcpy(carry, vocoder_line_at(s->carry_in, first), n * sizeof *carry);
     }
     if (s->stage->noise_row >= 0)
-        noise_draw(s->noise, s->stage->noise_row, (uint64_t)first, s->draw, n);
+        vocoder_noise_draw(s->noise, s->stage->noise_row, (uint64_t)first, s->draw, n);
     diffusion_stage_apply(s->stage, to, s->u, carry, s->draw, n);
     if (s->trace && s->last)
         s->trace->piece(s->trace->context, s->number + 1, 1, (uint64_t)first, to, to, n);
@@ -168,12 +168,12 @@ static void take_step(vocoder_step *s, size_t n) {
 /* The source from sample `at` on, zeros behind its end. */
 static void read_beside(const vocoder_step *s, int64_t at, float *to, size_t n) {
     if (!s->beside) {
-        noise_draw(s->noise, s->beside_row, (uint64_t)at, to, n);
+        vocoder_noise_draw(s->noise, s->beside_row, (uint64_t)at, to, n);
         return;
     }
     int64_t left = s->end_beside - at;
     size_t there = left < (int64_t)n ? left > 0 ? (size_t)left : 0 : n;
-    memcpy(to, line_at(s->beside, at), there * sizeof *to);
+    memcpy(to, vocoder_line_at(s->beside, at), there * sizeof *to);
     memset(to + there, 0, (n - there) * sizeof *to);
 }
 
@@ -196,7 +196,7 @@ static const float *lay_beside(vocoder_step *s, const float *x) {
 
 static bool run(void *context) {
     vocoder_step *s = context;
-    const float *x = s->flush ? NULL : line_at(s->in, (int64_t)s->fed * s->patch);
+    const float *x = s->flush ? NULL : vocoder_line_at(s->in, (int64_t)s->fed * s->patch);
     if (x && s->input) x = lay_beside(s, x);
     int real = denoiser_stream_run(s->stream, x, s->todo, &s->rows, s->u);
     size_t n = (size_t)real * (size_t)s->patch;

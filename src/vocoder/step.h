@@ -21,17 +21,17 @@ typedef struct vocoder_step {
     int number, patch, hop, block; /* block: network frames at most at a time */
     bool last, bf16;
     denoiser_stream *stream;
-    line *in, *out;             /* the signal before and after the step */
-    line *carry_in, *carry_out; /* NULL when the sampler carries nothing */
+    vocoder_line *in, *out;             /* the signal before and after the step */
+    vocoder_line *carry_in, *carry_out; /* NULL when the sampler carries nothing */
     const vocoder_rows *frames, *conditioning;
-    const noise_source *noise;
+    const vocoder_noise_source *noise;
     /* Where the network reads the pitch source beside the signal. */
-    line *beside;     /* NULL: in its place … */
-    int beside_row;   /* … this draw of the noise */
-    bool releases;    /* nobody else needs of it what this step has read */
-    float x0_x, x0_u; /* x̂0 of the trace */
-    float *u, *draw;  /* block·patch */
-    float *input;     /* block·2·patch, where the network reads the source */
+    vocoder_line *beside; /* NULL: in its place … */
+    int beside_row;       /* … this draw of the noise */
+    bool releases;        /* nobody else needs of it what this step has read */
+    float x0_x, x0_u;     /* x̂0 of the trace */
+    float *u, *draw;      /* block·patch */
+    float *input;         /* block·2·patch, where the network reads the source */
     const vocoder_trace *trace;
 
     uint64_t fed, done;  /* network frames into the network, through the step */

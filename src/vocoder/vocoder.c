@@ -31,7 +31,7 @@ struct lull_vocoder {
     vocoder_path path;
     thread_pool *pool; /* NULL: one thread */
     bool own_pool;
-    bell *bell;
+    vocoder_bell *bell;
     mel_opening opening; /* the pushing thread's; unused when frames are not checked */
     vocoder_trace trace;
     size_t latency;
@@ -56,7 +56,7 @@ static lull_status build(lull_vocoder *v, const lull_model *model, const mel_con
                          const lull_options *options, lull_error *error) {
     lull_status status = vocoder_path_init(&v->path, model, convention, options, error);
     if (!status) status = vocoder_path_allocate(&v->path, error);
-    if (!status) status = bell_new(&v->bell, error);
+    if (!status) status = vocoder_bell_new(&v->bell, error);
     if (!status && !v->path.options.unchecked)
         status = mel_opening_init(&v->opening, &v->path.convention, error);
     if (!status) status = new_threads(v, error);
@@ -102,7 +102,7 @@ lull_status vocoder_new_reading(const lull_model *model, const mel_convention *c
 void lull_vocoder_free(lull_vocoder *v) {
     if (!v) return;
     if (v->own_pool) thread_pool_free(v->pool);
-    bell_free(v->bell);
+    vocoder_bell_free(v->bell);
     mel_opening_clear(&v->opening);
     vocoder_path_clear(&v->path);
     base_free(v->ready);
@@ -121,7 +121,7 @@ void lull_vocoder_reset(lull_vocoder *v, uint64_t seed) {
 
 /* How many of n frames the queue takes now: those are looked at. */
 static size_t acceptable(const lull_vocoder *v, size_t n) {
-    size_t room = frame_queue_room(v->path.frames.queue);
+    size_t room = vocoder_frame_queue_room(v->path.frames.queue);
     return n < room ? n : room;
 }
 
@@ -142,7 +142,7 @@ static lull_status check_finite(const lull_vocoder *v, const float *frames, size
             return base_fail(
                 error, LULL_NOT_FINITE,
                 "mel frame %llu, band %zu is %s; mel frames have to be finite",
-                (unsigned long long)(frame_queue_pushed(v->path.frames.queue) + i / bands),
+                (unsigned long long)(vocoder_frame_queue_pushed(v->path.frames.queue) + i / bands),
                 i % bands, isnan(frames[i]) ? "NaN" : "infinite");
     return LULL_OK;
 }
@@ -152,12 +152,12 @@ static lull_status check_finite(const lull_vocoder *v, const float *frames, size
 static size_t enqueue(lull_vocoder *v, const float *frames, const float *pitches, size_t n) {
     const vocoder_frames *to = &v->path.frames;
     size_t bands = to->out.width, done = 0;
-    if (to->came.width == bands) return frame_queue_push(to->queue, frames, n);
+    if (to->came.width == bands) return vocoder_frame_queue_push(to->queue, frames, n);
     float row[MEL_MAX_BANDS + 1];
     for (; done < n; done++) {
         memcpy(row, frames + done * bands, bands * sizeof *row);
         row[bands] = pitches ? pitches[done] : NAN;
-        if (!frame_queue_push(to->queue, row, 1)) break;
+        if (!vocoder_frame_queue_push(to->queue, row, 1)) break;
     }
     return done;
 }
@@ -168,7 +168,7 @@ static lull_status push(lull_vocoder *v, const float *frames, const float *pitch
     if (!v || !accepted || (!frames && n))
         return base_fail(error, LULL_INVALID,
                          "lull_vocoder_push: vocoder, frames or accepted is NULL");
-    if (frame_queue_finished(v->path.frames.queue))
+    if (vocoder_frame_queue_finished(v->path.frames.queue))
         return base_fail(
             error, LULL_FINISHED,
             "frames were pushed after finish; lull_vocoder_reset begins a new utterance");
@@ -179,7 +179,7 @@ static lull_status push(lull_vocoder *v, const float *frames, const float *pitch
     if (status) return status;
     uint64_t most = UINT64_MAX;
     if (v->path.noise.rows) most = v->path.noise.samples / (size_t)v->path.convention.hop;
-    if (n > most || frame_queue_pushed(v->path.frames.queue) > most - n)
+    if (n > most || vocoder_frame_queue_pushed(v->path.frames.queue) > most - n)
         return base_fail(
             error, LULL_MISMATCH,
             "the given noise has %zu samples, enough for %llu mel frames; there are more frames",
@@ -188,7 +188,7 @@ static lull_status push(lull_vocoder *v, const float *frames, const float *pitch
     status = check_convention(v, frames, n, error);
     if (status) return status;
     *accepted = enqueue(v, frames, pitches, n);
-    bell_ring(v->bell);
+    vocoder_bell_ring(v->bell);
     return LULL_OK;
 }
 
@@ -213,8 +213,8 @@ lull_status lull_vocoder_push_pitch(lull_vocoder *v, const float *frames, const 
 
 lull_status lull_vocoder_finish(lull_vocoder *v) {
     if (!v) return LULL_INVALID;
-    frame_queue_finish(v->path.frames.queue);
-    bell_ring(v->bell);
+    vocoder_frame_queue_finish(v->path.frames.queue);
+    vocoder_bell_ring(v->bell);
     return LULL_OK;
 }
 
@@ -227,11 +227,11 @@ static bool plan_part(const lull_vocoder *v, vocoder_part *part) {
 }
 
 static void run_part(vocoder_part *part) {
-    uint64_t before = denormals_off();
+    uint64_t before = vocoder_denormals_off();
     double start = base_now();
     part->lost = !part->kind->run(part->context);
     part->seconds += base_now() - start;
-    denormals_restore(before);
+    vocoder_denormals_restore(before);
 }
 
 static void run_task(void *context, int i, int worker) {
@@ -281,10 +281,10 @@ static bool tick(lull_vocoder *v) {
 /* ---- samples out ---- */
 
 static size_t take_ready(lull_vocoder *v, float *samples, size_t n) {
-    line *out = &v->path.output.out;
+    vocoder_line *out = &v->path.output.out;
     size_t ready = (size_t)(out->end - out->first);
     if (n > ready) n = ready;
-    memcpy(samples, line_at(out, out->first), n * sizeof *samples);
+    memcpy(samples, vocoder_line_at(out, out->first), n * sizeof *samples);
     out->first += (int64_t)n;
     return n;
 }
@@ -292,15 +292,16 @@ static size_t take_ready(lull_vocoder *v, float *samples, size_t n) {
 /* Samples that the frames pushed so far make possible. */
 static uint64_t due(const lull_vocoder *v) {
     /* Whether it is the end is asked before how much there is, so that the two fit together. */
-    bool finished = frame_queue_finished(v->path.frames.queue);
-    uint64_t all = frame_queue_pushed(v->path.frames.queue) * (uint64_t)v->path.convention.hop;
+    bool finished = vocoder_frame_queue_finished(v->path.frames.queue);
+    uint64_t all =
+        vocoder_frame_queue_pushed(v->path.frames.queue) * (uint64_t)v->path.convention.hop;
     if (finished) return all;
     return all > v->latency ? all - v->latency : 0;
 }
 
 /* After the network lost itself: silence in place of every sample that there would have been. */
 static size_t take_silence(lull_vocoder *v, float *samples, size_t n) {
-    while (frame_queue_pop(v->path.frames.queue, NULL)) continue;
+    while (vocoder_frame_queue_pop(v->path.frames.queue, NULL)) continue;
     uint64_t left = due(v) - atomic_load_explicit(&v->pulled, memory_order_relaxed);
     if (n > left) n = (size_t)left;
     memset(samples, 0, n * sizeof *samples);
@@ -330,7 +331,7 @@ static size_t count_pulled(lull_vocoder *v, size_t n) {
 /* Whether a pull that has its samples goes on: what is left of the work that was allowed goes into
  * the next frame, so that the load is even. */
 static bool works_ahead(const lull_vocoder *v, size_t hop) {
-    const line *out = &v->path.output.out;
+    const vocoder_line *out = &v->path.output.out;
     return v->bounded && (size_t)(out->end - out->first) < hop;
 }
 
@@ -360,7 +361,7 @@ lull_status lull_vocoder_pull(lull_vocoder *v, float *samples, size_t n, size_t 
     if (v->pool) thread_pool_leave(v->pool);
     if (v->failed && v->failure_told)
         got += count_pulled(v, take_silence(v, samples + got, n - got));
-    bell_try_ring(v->bell);
+    vocoder_bell_try_ring(v->bell);
     *produced = got;
     if (v->failed && !v->failure_told) {
         v->failure_told = true;
@@ -374,23 +375,23 @@ lull_status lull_vocoder_pull(lull_vocoder *v, float *samples, size_t n, size_t 
 
 bool lull_vocoder_ended(const lull_vocoder *v) {
     if (!v) return true;
-    if (!frame_queue_finished(v->path.frames.queue)) return false;
+    if (!vocoder_frame_queue_finished(v->path.frames.queue)) return false;
     return atomic_load_explicit(&v->pulled, memory_order_relaxed) ==
-           frame_queue_pushed(v->path.frames.queue) * (uint64_t)v->path.convention.hop;
+           vocoder_frame_queue_pushed(v->path.frames.queue) * (uint64_t)v->path.convention.hop;
 }
 
 /* Whether a pull would take frames out of the queue: the postnet's look-ahead leaves it together
  * with the first of them. */
 static bool frames_wait(const lull_vocoder *v) {
     bool begun;
-    size_t waiting = frame_queue_waiting(v->path.frames.queue, &begun);
+    size_t waiting = vocoder_frame_queue_waiting(v->path.frames.queue, &begun);
     return waiting > (begun ? 0 : (size_t)vocoder_frames_look_ahead(&v->path.frames));
 }
 
 static int ready(const void *vocoder) {
     const lull_vocoder *v = vocoder;
     int set = lull_vocoder_ended(v) ? LULL_READY_END : 0;
-    if (frame_queue_room(v->path.frames.queue) > 0) set |= LULL_READY_PUSH;
+    if (vocoder_frame_queue_room(v->path.frames.queue) > 0) set |= LULL_READY_PUSH;
     if (due(v) > atomic_load(&v->pulled) || frames_wait(v)) set |= LULL_READY_PULL;
     return set;
 }
@@ -412,12 +413,12 @@ int lull_vocoder_wait(lull_vocoder *v, int what, double seconds) {
     bool push = what & LULL_READY_PUSH, pull = what & LULL_READY_PULL;
     /* A pull rings without waiting, so that whoever waits for one has to look now and then. */
     const double patience = push || !pull ? 0.01 : 60;
-    return bell_wait(v->bell,
-                     push && pull ? ready
-                     : push       ? ready_to_push
-                     : pull       ? ready_to_pull
-                                  : ended,
-                     v, seconds, patience);
+    return vocoder_bell_wait(v->bell,
+                             push && pull ? ready
+                             : push       ? ready_to_push
+                             : pull       ? ready_to_pull
+                                          : ended,
+                             v, seconds, patience);
 }
 
 size_t lull_vocoder_latency(const lull_vocoder *v) {

@@ -4,8 +4,8 @@
 #include "vocoder/voices.h"
 
 void vocoder_voiced_init(vocoder_voiced *s, const mel_convention *convention,
-                         const noise_source *noise, int noise_row, vocoder_rows *voices, line *out,
-                         bool leads, size_t most) {
+                         const vocoder_noise_source *noise, int noise_row, vocoder_rows *voices,
+                         vocoder_line *out, bool leads, size_t most) {
     s->rate = convention->sample_rate;
     s->hop = convention->hop;
     s->first_centre = mel_convention_first_centre(convention);
@@ -20,23 +20,23 @@ void vocoder_voiced_init(vocoder_voiced *s, const mel_convention *convention,
 
 static uint64_t bytes(const void *context) {
     const vocoder_voiced *s = context;
-    return source_bytes(s->rate, s->hop);
+    return vocoder_source_bytes(s->rate, s->hop);
 }
 
 /* Harmonics in phase: the aperiodicity of the bands makes them as peaked as the voice is. */
 static lull_status allocate(void *context, lull_error *error) {
     vocoder_voiced *s = context;
-    return source_new(s->rate, s->hop, s->first_centre, SOURCE_PHASES_ZERO, s->noise_row,
-                      &s->source, error);
+    return vocoder_source_new(s->rate, s->hop, s->first_centre, SOURCE_PHASES_ZERO, s->noise_row,
+                              &s->source, error);
 }
 
 static void clear(void *context) {
-    source_free(((vocoder_voiced *)context)->source);
+    vocoder_source_free(((vocoder_voiced *)context)->source);
 }
 
 static void reset(void *context) {
     vocoder_voiced *s = context;
-    source_reset(s->source);
+    vocoder_source_reset(s->source);
     s->taken = 0;
     s->finished = false;
 }
@@ -55,8 +55,8 @@ static size_t plan(void *context, size_t most) {
     vocoder_voiced *s = context;
     const size_t hop = (size_t)s->hop;
     if (most > s->most) most = s->most;
-    line_compact(s->out, s->most);
-    const size_t room = line_room(s->out), frames = (most < room ? most : room) / hop;
+    vocoder_line_compact(s->out, s->most);
+    const size_t room = vocoder_line_room(s->out), frames = (most < room ? most : room) / hop;
     const uint64_t waiting = s->voices->end - s->taken;
     s->todo = (int)(waiting < frames ? waiting : frames);
     s->end = s->voices->ended && waiting == 0 && s->taken > 0 && !s->finished && frames > 0;
@@ -67,11 +67,12 @@ static bool run(void *context) {
     vocoder_voiced *s = context;
     for (int i = 0; i < s->todo; i++) {
         const pitch_values *voice = (const pitch_values *)vocoder_rows_at(s->voices, s->taken++);
-        s->out->end += source_push(s->source, voice, 0, s->noise, line_at(s->out, s->out->end));
+        s->out->end += vocoder_source_push(s->source, voice, 0, s->noise,
+                                           vocoder_line_at(s->out, s->out->end));
     }
     if (s->end) {
         const int left = s->hop - s->first_centre;
-        source_finish(s->source, s->noise, line_at(s->out, s->out->end), left);
+        vocoder_source_finish(s->source, s->noise, vocoder_line_at(s->out, s->out->end), left);
         s->out->end += left;
         s->finished = true;
     }

@@ -9,10 +9,10 @@
 #include "vocoder/source.h"
 
 typedef struct vocoder_voiced {
-    source *source;
-    const noise_source *noise;
+    vocoder_source *source;
+    const vocoder_noise_source *noise;
     const vocoder_rows *voices; /* pitch_values */
-    line *out;                  /* the path's */
+    vocoder_line *out;          /* the path's */
     bool leads;                 /* it is the beginning of the signal, and not something beside it */
     int rate, hop, first_centre, noise_row;
     size_t most;    /* samples at a time */
@@ -27,7 +27,7 @@ extern const vocoder_part_kind vocoder_voiced_part;
 
 /* Everything is borrowed. noise_row: of the noise. */
 void vocoder_voiced_init(vocoder_voiced *s, const mel_convention *convention,
-                         const noise_source *noise, int noise_row, vocoder_rows *voices, line *out,
-                         bool leads, size_t most);
+                         const vocoder_noise_source *noise, int noise_row, vocoder_rows *voices,
+                         vocoder_line *out, bool leads, size_t most);
 
 #endif

@@ -61,7 +61,7 @@ int main(int argc, char **argv) {
         if (!look_after(output, reopen)) return 1;
         nap();
     }
-    playback_figures f;
+    audio_playback_figures f;
     audio_output_figures(output, &f);
     printf("played %llu silent %llu gaps %llu late %llu slack %.4f\n", (unsigned long long)f.played,
            (unsigned long long)f.silent, (unsigned long long)f.gaps,

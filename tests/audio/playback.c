@@ -21,31 +21,31 @@ static float signal_at(size_t i) {
     return 0.5f + 0.25f * sinf(0.05f * (float)i);
 }
 
-static playback *new_playback(double volume) {
-    playback_options options;
-    playback_options_init(&options, RATE);
+static audio_playback *new_playback(double volume) {
+    audio_playback_options options;
+    audio_playback_options_init(&options, RATE);
     options.volume = volume;
-    playback *p = NULL;
-    assert_int_equal(playback_new(&options, &p, NULL), LULL_OK);
+    audio_playback *p = NULL;
+    assert_int_equal(audio_playback_new(&options, &p, NULL), LULL_OK);
     return p;
 }
 
-static size_t write_signal(playback *p, size_t first, size_t n) {
+static size_t write_signal(audio_playback *p, size_t first, size_t n) {
     float block[4096];
     size_t done = 0;
     while (done < n) {
         size_t m = n - done < 4096 ? n - done : 4096;
         for (size_t i = 0; i < m; i++) block[i] = signal_at(first + done + i);
-        size_t put = playback_write(p, block, m);
+        size_t put = audio_playback_write(p, block, m);
         done += put;
         if (put < m) break;
     }
     return done;
 }
 
-static playback_figures figures_of(const playback *p) {
-    playback_figures figures;
-    playback_get_figures(p, &figures);
+static audio_playback_figures figures_of(const audio_playback *p) {
+    audio_playback_figures figures;
+    audio_playback_get_figures(p, &figures);
     return figures;
 }
 
@@ -56,55 +56,55 @@ static void test_exact(void **state) {
     static const size_t sizes[] = {1, 7, 64, 256, 1000, 1024, 4096};
     static float out[LONG + 8192];
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
-        playback *p = new_playback(1.0);
+        audio_playback *p = new_playback(1.0);
         size_t written = 0, n = 0;
         bool going = true;
         while (going) {
             written += write_signal(p, written, LONG - written);
-            if (written == LONG) playback_end(p);
+            if (written == LONG) audio_playback_end(p);
             assert_true(n + sizes[k] <= sizeof out / sizeof *out);
-            going = playback_render(p, out + n, sizes[k]);
+            going = audio_playback_render(p, out + n, sizes[k]);
             n += sizes[k];
         }
         for (size_t i = 0; i < LONG; i++) assert_true(out[i] == signal_at(i));
         for (size_t i = LONG; i < n; i++) assert_true(out[i] == 0.0f);
-        playback_figures f = figures_of(p);
+        audio_playback_figures f = figures_of(p);
         assert_int_equal(f.played, LONG);
         assert_int_equal(f.gaps, 0);
         assert_int_equal(f.silent, 0);
         assert_true(f.done && f.slack >= 0.0 && f.first_sample > 0.0);
-        assert_false(playback_render(p, out, 64));
-        playback_free(p);
+        assert_false(audio_playback_render(p, out, 64));
+        audio_playback_free(p);
     }
 }
 
 /* Silent until the lead is there; then the first sample is the first of the signal. */
 static void test_lead(void **state) {
     (void)state;
-    playback *p = new_playback(1.0);
+    audio_playback *p = new_playback(1.0);
     float out[64];
-    assert_true(playback_render(p, out, 64));
+    assert_true(audio_playback_render(p, out, 64));
     write_signal(p, 0, 319); /* 20 ms are 320 */
-    assert_true(playback_render(p, out, 64));
+    assert_true(audio_playback_render(p, out, 64));
     for (size_t i = 0; i < 64; i++) assert_true(out[i] == 0.0f);
     assert_true(figures_of(p).first_sample == 0.0 && figures_of(p).waiting);
     write_signal(p, 319, 1);
-    assert_true(playback_render(p, out, 64));
+    assert_true(audio_playback_render(p, out, 64));
     for (size_t i = 0; i < 64; i++) assert_true(out[i] == signal_at(i));
     assert_int_equal(figures_of(p).silent, 0);
-    playback_free(p);
+    audio_playback_free(p);
 }
 
 /* A producer that stalls: prefix, fade-out, silence, the same samples fading in, the rest. */
 static void test_gap(void **state) {
     (void)state;
     static float out[8192];
-    playback *p = new_playback(1.0);
+    audio_playback *p = new_playback(1.0);
     assert_int_equal(write_signal(p, 0, 1000), 1000);
-    for (size_t i = 0; i < 2048; i += 64) assert_true(playback_render(p, out + i, 64));
+    for (size_t i = 0; i < 2048; i += 64) assert_true(audio_playback_render(p, out + i, 64));
     for (size_t i = 0; i < 1000 - FADE; i++) assert_true(out[i] == signal_at(i));
     for (size_t i = 1000; i < 2048; i++) assert_true(out[i] == 0.0f);
-    playback_figures f = figures_of(p);
+    audio_playback_figures f = figures_of(p);
     assert_int_equal(f.gaps, 1);
     assert_int_equal(f.played, 1000 - FADE);
     assert_int_equal(f.silent, 1048);
@@ -112,14 +112,14 @@ static void test_gap(void **state) {
     assert_true(f.slack == 0.0);
     /* The lead has doubled: 640 samples. */
     write_signal(p, 1000, 640 - FADE - 1);
-    assert_true(playback_render(p, out + 2048, 64));
+    assert_true(audio_playback_render(p, out + 2048, 64));
     assert_true(out[2048] == 0.0f);
     write_signal(p, 640 - FADE - 1 + 1000, 1000);
-    playback_end(p);
+    audio_playback_end(p);
     size_t n = 2112;
     for (bool going = true; going; n += 64) {
         assert_true(n + 64 <= 8192);
-        going = playback_render(p, out + n, 64);
+        going = audio_playback_render(p, out + n, 64);
     }
     float last_weight = 2.0f;
     for (size_t i = 0; i < FADE; i++) {
@@ -133,7 +133,7 @@ static void test_gap(void **state) {
     for (size_t i = 1000; i < total; i++) assert_true(out[2112 + FADE + i - 1000] == signal_at(i));
     assert_int_equal(figures_of(p).played, total);
     assert_int_equal(figures_of(p).gaps, 1);
-    playback_free(p);
+    audio_playback_free(p);
 }
 
 /* Shorter than the lead and the fades: still whole. And nothing at all: done at once. */
@@ -141,14 +141,14 @@ static void test_short(void **state) {
     (void)state;
     float out[256];
     for (size_t length = 0; length < 100; length++) {
-        playback *p = new_playback(1.0);
-        assert_true(playback_render(p, out, 16));
+        audio_playback *p = new_playback(1.0);
+        assert_true(audio_playback_render(p, out, 16));
         write_signal(p, 0, length);
-        playback_end(p);
-        assert_false(playback_render(p, out, 256));
+        audio_playback_end(p);
+        assert_false(audio_playback_render(p, out, 256));
         for (size_t i = 0; i < 256; i++) assert_true(out[i] == (i < length ? signal_at(i) : 0.0f));
         assert_int_equal(figures_of(p).gaps, 0);
-        playback_free(p);
+        audio_playback_free(p);
     }
 }
 
@@ -157,52 +157,52 @@ static void test_stop(void **state) {
     static float out[2048];
     float ones[2000];
     for (size_t i = 0; i < 2000; i++) ones[i] = 1.0f;
-    playback *p = new_playback(1.0);
-    playback_write(p, ones, 2000);
-    assert_true(playback_render(p, out, 128));
-    playback_stop(p);
+    audio_playback *p = new_playback(1.0);
+    audio_playback_write(p, ones, 2000);
+    assert_true(audio_playback_render(p, out, 128));
+    audio_playback_stop(p);
     size_t n = 128;
-    for (bool going = true; going; n += 128) going = playback_render(p, out + n, 128);
+    for (bool going = true; going; n += 128) going = audio_playback_render(p, out + n, 128);
     assert_true(n >= 128 + STOP && n <= 128 + STOP + 256);
     for (size_t i = 1; i < n; i++) {
         assert_true(out[i] <= out[i - 1] && out[i - 1] - out[i] < 0.01f);
         if (i >= 128 + STOP) assert_true(out[i] == 0.0f);
     }
-    playback_free(p);
+    audio_playback_free(p);
     p = new_playback(1.0); /* silent: done with the next block */
-    playback_stop(p);
-    assert_false(playback_render(p, out, 64));
-    playback_free(p);
+    audio_playback_stop(p);
+    assert_false(audio_playback_render(p, out, 64));
+    audio_playback_free(p);
 }
 
 static void test_volume(void **state) {
     (void)state;
     float out[400];
-    playback *p = new_playback(0.5);
+    audio_playback *p = new_playback(0.5);
     write_signal(p, 0, 400);
-    playback_end(p);
-    playback_render(p, out, 400);
+    audio_playback_end(p);
+    audio_playback_render(p, out, 400);
     for (size_t i = 0; i < 400; i++) assert_true(out[i] == 0.5f * signal_at(i));
-    playback_free(p);
+    audio_playback_free(p);
 }
 
 static void test_options(void **state) {
     (void)state;
-    playback_options options;
+    audio_playback_options options;
     lull_error error;
-    playback *p = NULL;
-    playback_options_init(&options, 0);
-    assert_int_equal(playback_new(&options, &p, &error), LULL_INVALID);
-    playback_options_init(&options, RATE);
+    audio_playback *p = NULL;
+    audio_playback_options_init(&options, 0);
+    assert_int_equal(audio_playback_new(&options, &p, &error), LULL_INVALID);
+    audio_playback_options_init(&options, RATE);
     options.volume = NAN;
-    assert_int_equal(playback_new(&options, &p, &error), LULL_INVALID);
-    playback_options_init(&options, RATE);
+    assert_int_equal(audio_playback_new(&options, &p, &error), LULL_INVALID);
+    audio_playback_options_init(&options, RATE);
     options.capacity_ms = 10;
-    assert_int_equal(playback_new(&options, &p, &error), LULL_INVALID);
-    playback_options_init(&options, RATE);
+    assert_int_equal(audio_playback_new(&options, &p, &error), LULL_INVALID);
+    audio_playback_options_init(&options, RATE);
     for (size_t n = 1; n <= 5; n++) {
         base_memory_fail_at(n);
-        assert_int_equal(playback_new(&options, &p, &error), LULL_NO_MEMORY);
+        assert_int_equal(audio_playback_new(&options, &p, &error), LULL_NO_MEMORY);
     }
     base_memory_fail_at(0);
 }
@@ -210,7 +210,7 @@ static void test_options(void **state) {
 /* ---- two threads ---------------------------------------------------------------------------- */
 
 typedef struct producer {
-    playback *p;
+    audio_playback *p;
     size_t total, stall_every; /* samples between stalls; 0 never */
     bool killed;               /* goes away without saying so */
 } producer;
@@ -233,7 +233,7 @@ static void *produce(void *argument) {
             next_stall += o->stall_every;
         }
     }
-    if (!o->killed) playback_end(o->p);
+    if (!o->killed) audio_playback_end(o->p);
     return NULL;
 }
 
@@ -241,7 +241,7 @@ static void *produce(void *argument) {
  * fades add up to one, the sum over all that was played is the sum of the signal. */
 static void test_stalls(void **state) {
     (void)state;
-    playback *p = new_playback(1.0);
+    audio_playback *p = new_playback(1.0);
     producer o = {.p = p, .total = 60 * RATE, .stall_every = 30011};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, produce, &o), 0);
@@ -250,23 +250,23 @@ static void test_stalls(void **state) {
     bool going = true;
     for (size_t k = 1; going; k++) {
         size_t n = 1 + (k * 131) % 777;
-        going = playback_render(p, out, n);
+        going = audio_playback_render(p, out, n);
         for (size_t i = 0; i < n; i++) heard += out[i];
         if (k % 8 == 0) nap(10);
     }
     pthread_join(thread, NULL);
     for (size_t i = 0; i < o.total; i++) wanted += signal_at(i);
-    playback_figures f = figures_of(p);
+    audio_playback_figures f = figures_of(p);
     assert_int_equal(f.played, o.total);
     assert_true(f.gaps >= 2 && f.silent > 0);
     assert_true(fabs(heard - wanted) < 1e-3);
-    playback_free(p);
+    audio_playback_free(p);
 }
 
 /* A slow consumer: the producer waits, and the ring holds no more than its size. */
 static void test_slow_consumer(void **state) {
     (void)state;
-    playback *p = new_playback(1.0);
+    audio_playback *p = new_playback(1.0);
     producer o = {.p = p, .total = 10 * RATE};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, produce, &o), 0);
@@ -275,7 +275,7 @@ static void test_slow_consumer(void **state) {
     bool going = true, begun = false;
     while (going) {
         nap(500);
-        going = playback_render(p, out, 512);
+        going = audio_playback_render(p, out, 512);
         assert_true(figures_of(p).ahead <= 16384 * 2);
         for (size_t i = 0; i < 512; i++) {
             if (!begun && out[i] == 0.0f) continue;
@@ -287,27 +287,27 @@ static void test_slow_consumer(void **state) {
     assert_true(at >= o.total);
     assert_int_equal(figures_of(p).gaps, 0);
     pthread_join(thread, NULL);
-    playback_free(p);
+    audio_playback_free(p);
 }
 
 /* A producer that dies without a word: one gap, then silence, until somebody stops it. */
 static void test_killed_producer(void **state) {
     (void)state;
-    playback *p = new_playback(1.0);
+    audio_playback *p = new_playback(1.0);
     producer o = {.p = p, .total = 5000, .killed = true};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, produce, &o), 0);
     pthread_join(thread, NULL);
     float out[512];
-    for (int k = 0; k < 200; k++) assert_true(playback_render(p, out, 512));
+    for (int k = 0; k < 200; k++) assert_true(audio_playback_render(p, out, 512));
     for (size_t i = 0; i < 512; i++) assert_true(out[i] == 0.0f);
-    playback_figures f = figures_of(p);
+    audio_playback_figures f = figures_of(p);
     assert_int_equal(f.played, 5000 - FADE);
     assert_int_equal(f.gaps, 1);
     assert_true(f.waiting && !f.done);
-    playback_stop(p);
-    assert_false(playback_render(p, out, 512));
-    playback_free(p);
+    audio_playback_stop(p);
+    assert_false(audio_playback_render(p, out, 512));
+    audio_playback_free(p);
 }
 
 int main(void) {

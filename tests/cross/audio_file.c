@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-lull_status audio_file_read(const char *path, int rate, float **samples, size_t *count,
-                            audio_info *info, lull_error *error) {
+lull_status recording_file_read(const char *path, int rate, float **samples, size_t *count,
+                                recording_info *info, lull_error *error) {
     enum { HEADER = 44 };
     file_bytes file;
     (void)rate, (void)info;

@@ -23,7 +23,7 @@ static float *voice(double split, bool pulsing) {
 static double of(const float *reference, const float *output) {
     double first, second;
     lull_error error;
-    assert_ok(modulation(reference, output, COUNT, RATE, &first, &second, &error), error);
+    assert_ok(eval_modulation(reference, output, COUNT, RATE, &first, &second, &error), error);
     return second;
 }
 
@@ -51,7 +51,7 @@ static void nothing_voiced(void **state) {
     assert_near(of(pulses, silence), 0, 1e-6);
     double first, second;
     lull_error error;
-    assert_ok(modulation(pulses, pulses, 512, RATE, &first, &second, &error), error);
+    assert_ok(eval_modulation(pulses, pulses, 512, RATE, &first, &second, &error), error);
     assert_true(isnan(first) && isnan(second));
     base_free(noise);
     base_free(silence);

@@ -15,7 +15,7 @@ static void test_tones(void **state) {
             for (int harmonics = 1; harmonics <= 5; harmonics += 4) {
                 size_t count = (size_t)rates[r] / 2, n;
                 lull_error error;
-                pitch_frame *frames;
+                eval_pitch_frame *frames;
                 float *x = tone(count, rates[r], f0s[i], harmonics);
                 assert_ok(eval_pitch_track(x, count, rates[r], &frames, &n, &error), error);
                 assert_in_range(n, 85, 100);
@@ -37,7 +37,7 @@ static void test_missing_fundamental(void **state) {
     enum { COUNT = 8000 };
     size_t n;
     lull_error error;
-    pitch_frame *frames;
+    eval_pitch_frame *frames;
     float *x = tone(COUNT, 16000, 120, 6), *fundamental = tone(COUNT, 16000, 120, 1);
     for (int i = 0; i < COUNT; i++) x[i] -= fundamental[i];
     assert_ok(eval_pitch_track(x, COUNT, 16000, &frames, &n, &error), error);
@@ -52,7 +52,7 @@ static void test_unvoiced(void **state) {
     enum { COUNT = 16000 };
     size_t n, voiced = 0;
     lull_error error;
-    pitch_frame *frames;
+    eval_pitch_frame *frames;
     float *x = white(COUNT, 0.1f, 1), *silence = base_alloc(COUNT, sizeof *silence);
     assert_ok(eval_pitch_track(x, COUNT, 16000, &frames, &n, &error), error);
     double mean = 0;
@@ -80,7 +80,7 @@ static void test_quiet_part(void **state) {
     enum { COUNT = 16000 };
     size_t n;
     lull_error error;
-    pitch_frame *frames;
+    eval_pitch_frame *frames;
     float *x = tone(COUNT, 16000, 150, 3);
     for (int i = COUNT / 2; i < COUNT; i++) x[i] *= 1e-3f;
     assert_ok(eval_pitch_track(x, COUNT, 16000, &frames, &n, &error), error);
@@ -90,15 +90,15 @@ static void test_quiet_part(void **state) {
     base_free(x);
 }
 
-static void compare(const float *a, const float *b, size_t count, pitch_errors *errors) {
+static void compare(const float *a, const float *b, size_t count, eval_pitch_errors *errors) {
     lull_error error;
-    assert_ok(pitch_compare(a, b, count, 16000, errors, &error), error);
+    assert_ok(eval_pitch_compare(a, b, count, 16000, errors, &error), error);
 }
 
 static void test_known_errors(void **state) {
     (void)state;
     enum { COUNT = 16000 };
-    pitch_errors errors;
+    eval_pitch_errors errors;
     float *a = tone(COUNT, 16000, 200, 4), *b = tone(COUNT, 16000, 202, 4),
           *octave = tone(COUNT, 16000, 100, 4), *noise = white(COUNT, 0.1f, 2);
     compare(a, b, COUNT, &errors);

@@ -39,8 +39,8 @@ static const struct golden {
      {5.02945, 2.63674, 2.09886, 1.77956, 0.782885, 3.16182, 0, 1.0274, 0.00711121, 0.98492,
       -0.647263, 0.00393014, 0, 0.405662, -0.276211}},
 };
-static const double TOLERANCE[SCORE_COUNT] = {2e-4, 2e-4, 1e-4, 1e-4, 1e-4, 0.05, 1e-6,
-                                              1e-4, 1e-4, 1e-3, 1e-5, 1e-6, 1e-4, 1e-3, 1e-3};
+static const double TOLERANCE[SCORE_COUNT] = {2e-4, 2e-4, 1e-4, 1e-4, 1e-4, 0.05, 1e-6, 1e-4,
+                                              1e-4, 1e-3, 1e-5, 1e-6, 1e-4, 1e-3, 1e-3};
 
 static void test_independent_numbers(void **state) {
     (void)state;
@@ -71,7 +71,7 @@ static void test_estoi_of_its_authors(void **state) {
     lull_error error;
     double score;
     float *x = speech(16000, &count), *y = noisy(x, count);
-    assert_ok(estoi(x, y, count, 10000, &score, &error), error);
+    assert_ok(eval_estoi(x, y, count, 10000, &score, &error), error);
     assert_near(score, 0.8646801, 2e-6);
     base_free(x);
     base_free(y);
@@ -85,8 +85,7 @@ static void test_identical(void **state) {
     float *x = speech(16000, &count);
     assert_ok(eval_compare(x, x, count, 16000, &scores, &error), error);
     for (int s = 0; s < SCORE_COUNT; s++)
-        if (s != SCORE_MODULATION)
-            assert_near(scores.value[s], s == SCORE_ESTOI ? 1 : 0, 1e-6);
+        if (s != SCORE_MODULATION) assert_near(scores.value[s], s == SCORE_ESTOI ? 1 : 0, 1e-6);
     assert_true(scores.value[SCORE_MODULATION] > 0.4 && scores.value[SCORE_MODULATION] < 0.8);
     base_free(x);
 }
@@ -185,8 +184,8 @@ static void test_cepstral_scale(void **state) {
           *z = base_alloc(COUNT, sizeof *z);
     for (int i = 1; i < COUNT; i++) y[i] = x[i] + 0.5f * x[i - 1];
     for (int i = 1; i < COUNT; i++) z[i] = y[i] + 0.5f * y[i - 1];
-    assert_ok(cepstral_distortion(x, y, COUNT, 16000, &db, &error), error);
-    assert_ok(cepstral_distortion(x, z, COUNT, 16000, &db_twice, &error), error);
+    assert_ok(eval_cepstral_distortion(x, y, COUNT, 16000, &db, &error), error);
+    assert_ok(eval_cepstral_distortion(x, z, COUNT, 16000, &db_twice, &error), error);
     /* The deviation of 20·log10|1 + 0.5·e^-jω| over the centres of the 80 bands (slaney, 0 to 8
      * kHz), computed with NumPy. */
     assert_near(db, 2.431, 0.005);

@@ -36,7 +36,7 @@ static inline float *speech(int rate, size_t *count) {
     float *samples = NULL;
     const char *folder = getenv("LULL_GOLDENS");
     snprintf(path, sizeof path, "%s/mel/speech_%d.wav", folder ? folder : "tests/goldens", rate);
-    assert_ok(audio_file_read(path, 0, &samples, count, NULL, &error), error);
+    assert_ok(recording_file_read(path, 0, &samples, count, NULL, &error), error);
     return samples;
 }
 

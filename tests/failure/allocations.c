@@ -109,14 +109,14 @@ static void write_text(const char *name, const char *text) {
 }
 
 static void write_voice(const char *name, int rate, size_t n) {
-    audio_writer *writer;
+    recording_writer *writer;
     float *samples = malloc(n * sizeof *samples);
     expect(samples);
     for (size_t i = 0; i < n; i++)
         samples[i] = 0.3f * sinf((float)i * 0.09f) * (1 + 0.5f * sinf((float)i * 0.003f));
-    expect(!audio_writer_open(in_folder(name), rate, AUDIO_PCM16, &writer, NULL));
-    expect(!audio_writer_write(writer, samples, n, NULL));
-    expect(!audio_writer_commit(writer, NULL));
+    expect(!recording_writer_open(in_folder(name), rate, AUDIO_PCM16, &writer, NULL));
+    expect(!recording_writer_write(writer, samples, n, NULL));
+    expect(!recording_writer_commit(writer, NULL));
     __real_free(samples);
 }
 

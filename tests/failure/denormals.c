@@ -6,13 +6,13 @@
 #include "fuzz/fuzz.h"
 
 /* The vocoder with a switch: its file is compiled into this program. */
-#define denormals_off real_off
+#define vocoder_denormals_off real_off
 #include "vocoder/denormals.h"
-#undef denormals_off
+#undef vocoder_denormals_off
 static bool flushes;
-static inline uint64_t denormals_off(void) {
+static inline uint64_t vocoder_denormals_off(void) {
     uint64_t before = real_off();
-    if (!flushes) denormals_restore(before);
+    if (!flushes) vocoder_denormals_restore(before);
     return before;
 }
 #include "vocoder/vocoder.c"

@@ -15,7 +15,7 @@
 
 typedef struct soak {
     lull_vocoder *vocoder;
-    playback *output;
+    audio_playback *output;
     const lull_model_info *info;
     uint64_t frames;
     atomic_ullong pulled;
@@ -56,12 +56,12 @@ static void *pull_all(void *context) {
         if (!n) pause_for(1e-3);
         atomic_fetch_add(&s->pulled, n);
         while (at < n) {
-            size_t taken = playback_write(s->output, samples + at, n - at);
+            size_t taken = audio_playback_write(s->output, samples + at, n - at);
             at += taken;
             if (!taken) pause_for(1e-3);
         }
     }
-    playback_end(s->output);
+    audio_playback_end(s->output);
     return NULL;
 }
 
@@ -86,9 +86,9 @@ int main(int argc, char **argv) {
     lull_options_init(&live);
     live.unchecked = 1; /* made-up frames look like anything */
     expect(!lull_vocoder_new(model, &live, &s.vocoder, &error));
-    playback_options options;
-    playback_options_init(&options, s.info->sample_rate);
-    expect(!playback_new(&options, &s.output, &error));
+    audio_playback_options options;
+    audio_playback_options_init(&options, s.info->sample_rate);
+    expect(!audio_playback_new(&options, &s.output, &error));
     s.frames = (uint64_t)(minutes * 60 * s.info->sample_rate / s.info->hop);
     uint64_t all = s.frames * (uint64_t)s.info->hop;
     pthread_t pusher, puller;
@@ -98,12 +98,12 @@ int main(int argc, char **argv) {
     double began = base_now();
     long early = 0, most = 0;
     float out[256];
-    playback_figures figures = {0};
+    audio_playback_figures figures = {0};
     uint64_t calls = 0;
     for (;;) {
-        bool more = playback_render(s.output, out, 256);
+        bool more = audio_playback_render(s.output, out, 256);
         for (int i = 0; i < 256; i++) expect(isfinite(out[i]) && fabsf(out[i]) <= 1);
-        playback_get_figures(s.output, &figures);
+        audio_playback_get_figures(s.output, &figures);
         expect(figures.played <= atomic_load(&s.pulled));
         if (++calls % 4096 == 0 || !early) {
             long now = resident_kilobytes();
@@ -118,7 +118,7 @@ int main(int argc, char **argv) {
     double spent = base_now() - began;
     pthread_join(pusher, NULL);
     pthread_join(puller, NULL);
-    playback_get_figures(s.output, &figures);
+    audio_playback_get_figures(s.output, &figures);
     long late = resident_kilobytes();
     printf("%.1f minutes of audio in %.1f s (%.1f times real time): %llu samples synthesized, %llu "
            "played, %llu gaps, "
@@ -129,7 +129,7 @@ int main(int argc, char **argv) {
            (unsigned long long)figures.silent, early, most, late);
     expect(atomic_load(&s.pulled) == all && figures.played == all && figures.done);
     expect(late <= early + 1024);
-    playback_free(s.output);
+    audio_playback_free(s.output);
     lull_vocoder_free(s.vocoder);
     lull_model_close(model);
     return 0;

@@ -10,20 +10,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char name[32];
     int descriptor = memory_file(data + 1, size - 1, name);
     lull_error error = {0};
-    audio_info info;
-    lull_status status = audio_file_info(name, &info, &error);
+    recording_info info;
+    lull_status status = recording_file_info(name, &info, &error);
     if (status) {
         expect_told(status, &error);
     } else {
         expect(info.rate > 0 && info.channels > 0);
         float part[100];
-        status = audio_file_read_part(name, info.frames / 2, 100, part, NULL, &error);
+        status = recording_file_read_part(name, info.frames / 2, 100, part, NULL, &error);
         if (status) expect_told(status, &error);
         for (int i = 0; i < 100; i++) expect(status || isfinite(part[i]));
     }
     float *samples = NULL;
     size_t count = 0;
-    status = audio_file_read(name, rate, &samples, &count, &info, &error);
+    status = recording_file_read(name, rate, &samples, &count, &info, &error);
     if (status) {
         expect_told(status, &error);
         expect(!samples);

@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             expect(isfinite(frames[i]));
         all += n;
         /* float16 in .npy is the smallest; recordings are compressed */
-        expect(all * (size_t)convention.bands <= size || audio_file_begins(data + 2, size - 2));
+        expect(all * (size_t)convention.bands <= size || recording_file_begins(data + 2, size - 2));
     }
     if (status) expect_told(status, &error);
     free(frames);

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-typedef enum { RED, GREEN, BLUE } colour;
+typedef enum { RED, GREEN, BLUE } picture_colour;
 
 typedef struct inner {
     int depth;
@@ -20,7 +20,7 @@ typedef struct outer {
     bool loud;
     char name[8];
     const char *argument;
-    colour colour;
+    picture_colour colour;
     int steps[6];
     float means[4];
     inner first, second;
@@ -221,7 +221,7 @@ static void checks(void **state) {
     } while (0)
     REFUSED(o.count = -1, "it: count is -1, expected a whole number from 1 to 6");
     REFUSED(o.rate = NAN, "it: rate is nan");
-    REFUSED(o.colour = (colour)3, "it: colour is value 3, expected one of");
+    REFUSED(o.colour = (picture_colour)3, "it: colour is value 3, expected one of");
     REFUSED(o.steps[3] = 0, "it: steps is an array with 0");
     REFUSED(o.means[3] = INFINITY, "it: means is an array with inf");
     REFUSED(o.first.depth = 10, "it: first.depth is 10");

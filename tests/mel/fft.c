@@ -32,10 +32,10 @@ static double turned(const float *x, int step, int n, int k, int sign, double *i
     return re;
 }
 
-static stockham *made(int size, bool real, int lanes) {
-    stockham *t;
+static mel_stockham *made(int size, bool real, int lanes) {
+    mel_stockham *t;
     lull_error error;
-    assert_ok(stockham_new(size, real, lanes, &t, &error), error);
+    assert_ok(mel_stockham_new(size, real, lanes, &t, &error), error);
     return t;
 }
 
@@ -51,8 +51,8 @@ static void complex_equals_the_sum(void **state) {
     for (int i = 0; i < SIZES; i++)
         for (int forward = 0; forward < 2; forward++) {
             const int n = sizes[i];
-            stockham *t = made(n, false, 0);
-            stockham_run(t, forward, x, y);
+            mel_stockham *t = made(n, false, 0);
+            mel_stockham_run(t, forward, x, y);
             for (int k = 0; k < n; k += stride_of(n)) {
                 double im;
                 const double re = turned(x, 2, n, k, forward ? -1 : 1, &im);
@@ -63,9 +63,9 @@ static void complex_equals_the_sum(void **state) {
             /* In place, too. */
             static float z[2 * MOST];
             memcpy(z, x, sizeof x);
-            stockham_run(t, forward, z, z);
+            mel_stockham_run(t, forward, z, z);
             assert_memory_equal(z, y, 2 * (size_t)n * sizeof *z);
-            stockham_free(t);
+            mel_stockham_free(t);
         }
 }
 
@@ -78,19 +78,19 @@ static void every_width_gives_the_same_bits(void **state) {
         for (int real = 0; real <= (sizes[i] % 2 == 0); real++) {
             const size_t n = (size_t)sizes[i];
             for (int w = 0; w < 4; w++) {
-                stockham *t = made(sizes[i], real, lanes[w]);
+                mel_stockham *t = made(sizes[i], real, lanes[w]);
                 if (real) {
                     float spectrum[MOST + 2];
-                    stockham_forward(t, x, y[w]);
+                    mel_stockham_forward(t, x, y[w]);
                     memcpy(spectrum, y[w], (n + 2) * sizeof(float));
-                    stockham_inverse(t, spectrum, z[w]);
+                    mel_stockham_inverse(t, spectrum, z[w]);
                 } else {
-                    stockham_run(t, true, x, y[w]);
-                    stockham_run(t, false, x, z[w]);
+                    mel_stockham_run(t, true, x, y[w]);
+                    mel_stockham_run(t, false, x, z[w]);
                 }
                 assert_memory_equal(y[w], y[0], sizeof(float) * (real ? n + 2 : 2 * n));
                 assert_memory_equal(z[w], z[0], sizeof(float) * (real ? n : 2 * n));
-                stockham_free(t);
+                mel_stockham_free(t);
             }
         }
 }
@@ -153,18 +153,18 @@ static void refusals(void **state) {
     lull_error error;
     mel_fft *t;
     mel_fft_pair *pair;
-    stockham *own;
+    mel_stockham *own;
     for (int kind = 0; kind < 2; kind++) {
         assert_int_equal(mel_fft_new(0, (mel_fft_kind)kind, &t, &error), LULL_INVALID);
         assert_int_equal(mel_fft_new(33, (mel_fft_kind)kind, &t, &error), LULL_INVALID);
         assert_null(t);
     }
     assert_int_equal(mel_fft_pair_new(33, &pair, &error), LULL_INVALID);
-    assert_int_equal(stockham_new(0, false, 0, &own, &error), LULL_INVALID);
-    assert_int_equal(stockham_new(7, true, 0, &own, &error), LULL_INVALID);
+    assert_int_equal(mel_stockham_new(0, false, 0, &own, &error), LULL_INVALID);
+    assert_int_equal(mel_stockham_new(7, true, 0, &own, &error), LULL_INVALID);
     mel_fft_free(NULL);
     mel_fft_pair_free(NULL);
-    stockham_free(NULL);
+    mel_stockham_free(NULL);
 }
 
 static void no_memory(void **state) {

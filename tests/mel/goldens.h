@@ -35,7 +35,7 @@ static inline float *golden_speech(int rate, size_t *count) {
     float *samples = NULL;
     snprintf(name, sizeof name, "mel/speech_%d.wav", rate);
     golden_path(path, name);
-    assert_ok(audio_file_read(path, 0, &samples, count, NULL, &error), error);
+    assert_ok(recording_file_read(path, 0, &samples, count, NULL, &error), error);
     return samples;
 }
 

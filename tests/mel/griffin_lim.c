@@ -23,7 +23,7 @@ static void closer_with_iterations(void **state) {
         float *out = base_alloc(n * (size_t)c.hop, sizeof(float));
         double errors[2];
         for (int round = 0; round < 2; round++) {
-            assert_ok(griffin_lim(&c, mel, n, round ? 32 : 0, 3, out, &error), error);
+            assert_ok(mel_griffin_lim(&c, mel, n, round ? 32 : 0, 3, out, &error), error);
             assert_ok(mel_from_samples(&c, out, n * (size_t)c.hop, &back, &m, &error), error);
             errors[round] = 0;
             for (size_t j = 0; j < n * 80; j++)
@@ -47,17 +47,17 @@ static void seeds_and_bad_arguments(void **state) {
     float mel[4 * 80], a[1024], b[1024], d[1024];
     assert_ok(mel_convention_named("hifigan", 16000, &c, &error), error);
     for (int i = 0; i < 320; i++) mel[i] = -3;
-    assert_ok(griffin_lim(&c, mel, 4, 4, 1, a, &error), error);
-    assert_ok(griffin_lim(&c, mel, 4, 4, 1, b, &error), error);
-    assert_ok(griffin_lim(&c, mel, 4, 4, 2, d, &error), error);
+    assert_ok(mel_griffin_lim(&c, mel, 4, 4, 1, a, &error), error);
+    assert_ok(mel_griffin_lim(&c, mel, 4, 4, 1, b, &error), error);
+    assert_ok(mel_griffin_lim(&c, mel, 4, 4, 2, d, &error), error);
     assert_memory_equal(a, b, sizeof a);
     assert_memory_not_equal(a, d, sizeof a);
-    assert_int_equal(griffin_lim(&c, mel, 4, -1, 1, a, &error), LULL_INVALID);
-    assert_int_equal(griffin_lim(&c, mel, SIZE_MAX / 4, 1, 1, a, &error), LULL_INVALID);
+    assert_int_equal(mel_griffin_lim(&c, mel, 4, -1, 1, a, &error), LULL_INVALID);
+    assert_int_equal(mel_griffin_lim(&c, mel, SIZE_MAX / 4, 1, 1, a, &error), LULL_INVALID);
     int failed = 0;
     for (size_t at = 1;; at++) {
         base_memory_fail_at(at);
-        const lull_status status = griffin_lim(&c, mel, 4, 1, 1, a, &error);
+        const lull_status status = mel_griffin_lim(&c, mel, 4, 1, 1, a, &error);
         base_memory_fail_at(0);
         if (status == LULL_OK) break;
         assert_int_equal(status, LULL_NO_MEMORY);

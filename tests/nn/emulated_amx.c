@@ -70,7 +70,7 @@ static float flushed(float x) {
 static float element(int t, int row, int i) {
     bf16 x;
     memcpy(&x, tile[t][row] + (size_t)i * sizeof x, sizeof x);
-    return flushed(widen_bf16(x));
+    return flushed(bf16_widen(x));
 }
 
 static float fused(float a, float b, float c) {
@@ -109,7 +109,7 @@ static void pack_bf16(int k, int n, const float *b, ptrdiff_t row_stride, ptrdif
             size_t panel = (size_t)(j / TILES_PANEL) * TILES_PANEL * (size_t)((k + 1) / 2 * 2);
             size_t at = (size_t)(i / 2) * 2 * TILES_PANEL + 2 * (size_t)(j % TILES_PANEL);
             packed[panel + at + (size_t)(i & 1)] =
-                round_bf16(b[i * row_stride + j * column_stride]);
+                bf16_round(b[i * row_stride + j * column_stride]);
         }
 }
 

@@ -8,7 +8,7 @@
 enum { LEFT = 98, RIGHT = 108, TITLE = 30, BOTTOM = 44 };
 
 /* Perceived lightness (CIE 1976 L*). */
-static double lightness(colour c) {
+static double lightness(picture_colour c) {
     const uint8_t rgb[3] = {c.r, c.g, c.b};
     const double weight[3] = {0.2126, 0.7152, 0.0722};
     double y = 0;
@@ -19,17 +19,17 @@ static double lightness(colour c) {
     return y > 0.008856 ? 116 * cbrt(y) - 16 : 903.3 * y;
 }
 
-static colour pixel(const canvas *c, int x, int y) {
+static picture_colour pixel(const picture_canvas *c, int x, int y) {
     assert_in_range(x, 0, c->width - 1);
     assert_in_range(y, 0, c->height - 1);
     const uint8_t *p = c->rgb + 3 * (y * c->width + x);
-    return (colour){p[0], p[1], p[2]};
+    return (picture_colour){p[0], p[1], p[2]};
 }
 
 static void test_maps(void **state) {
     (void)state;
-    colour_map map;
-    colour_map_sequential(&map);
+    picture_colour_map map;
+    picture_colour_map_sequential(&map);
     double last = -1, step = 100 * 0.85 / COLOUR_MAP_STEPS;
     for (int i = 0; i < COLOUR_MAP_STEPS; i++) {
         double here = lightness(map.steps[i]);
@@ -38,19 +38,19 @@ static void test_maps(void **state) {
         last = here;
     }
     assert_true(lightness(map.steps[0]) < 5 && last > 93);
-    colour_map_diverging(&map);
+    picture_colour_map_diverging(&map);
     for (int i = 0; i <= COLOUR_MAP_STEPS / 2; i++) {
         double blue = lightness(map.steps[i]), red = lightness(map.steps[COLOUR_MAP_STEPS - 1 - i]);
         assert_true(fabs(blue - red) < 12);
     }
-    colour white = colour_map_at(&map, 0.5);
+    picture_colour white = picture_colour_map_at(&map, 0.5);
     assert_true(white.r > 245 && white.g > 245 && white.b > 245);
-    assert_true(colour_map_at(&map, 2).r > 150 && colour_map_at(&map, 2).b < 60);
-    assert_true(colour_map_at(&map, -1).b > 120 && colour_map_at(&map, -1).r < 60);
+    assert_true(picture_colour_map_at(&map, 2).r > 150 && picture_colour_map_at(&map, 2).b < 60);
+    assert_true(picture_colour_map_at(&map, -1).b > 120 && picture_colour_map_at(&map, -1).r < 60);
 }
 
 /* The lightest row of a column of a panel, as a part of its height from below. */
-static double lightest(const canvas *c, int x, int top, int height) {
+static double lightest(const picture_canvas *c, int x, int top, int height) {
     int best = top;
     for (int y = top; y < top + height; y++)
         if (lightness(pixel(c, x, y)) > lightness(pixel(c, x, best))) best = y;
@@ -61,7 +61,7 @@ static void test_tone(void **state) {
     (void)state;
     enum { COUNT = 16000 };
     lull_error error;
-    canvas c;
+    picture_canvas c;
     float *x = tone(COUNT, 16000, 3000, 1);
     const picture_source source = {"a tone", x, COUNT, 16000, NULL, 0, NULL};
     assert_ok(picture_draw(&source, 1, NULL, &c, &error), error);
@@ -69,12 +69,12 @@ static void test_tone(void **state) {
     assert_int_equal(c.height, TITLE + 280 + BOTTOM);
     for (int column = LEFT + 20; column < c.width - RIGHT - 20; column += 50)
         assert_near(lightest(&c, column, TITLE, 280), 3000.0 / 8000, 0.004);
-    canvas_free(&c);
+    picture_canvas_free(&c);
     /* Up to 4 kHz only. */
     const picture_options zoom = {.max_hz = 4000, .width = 500, .panel_height = 100};
     assert_ok(picture_draw(&source, 1, &zoom, &c, &error), error);
     assert_near(lightest(&c, LEFT + 100, TITLE, 100), 0.75, 0.01);
-    canvas_free(&c);
+    picture_canvas_free(&c);
     base_free(x);
 }
 
@@ -83,7 +83,7 @@ static void test_times(void **state) {
     (void)state;
     enum { COUNT = 16000, WIDTH = 1000 - LEFT - RIGHT };
     lull_error error;
-    canvas c;
+    picture_canvas c;
     float *x = white(COUNT, 0.1f, 1);
     memset(x, 0, COUNT / 2 * sizeof *x);
     const picture_source sources[2] = {{"", x, COUNT, 16000, NULL, 0, NULL},
@@ -94,9 +94,9 @@ static void test_times(void **state) {
         assert_true(lightness(pixel(&c, LEFT + WIDTH / 4, y)) < 5);
         assert_true(lightness(pixel(&c, LEFT + WIDTH * 5 / 8, y)) > 40);
     }
-    colour nothing = pixel(&c, LEFT + WIDTH * 7 / 8, TITLE + 140 + 280 + TITLE);
+    picture_colour nothing = pixel(&c, LEFT + WIDTH * 7 / 8, TITLE + 140 + 280 + TITLE);
     assert_true(nothing.r == nothing.g && nothing.g == nothing.b && nothing.r == 232);
-    canvas_free(&c);
+    picture_canvas_free(&c);
     base_free(x);
 }
 
@@ -105,7 +105,7 @@ static void test_mel(void **state) {
     (void)state;
     enum { COUNT = 32000 };
     lull_error error;
-    canvas c;
+    picture_canvas c;
     mel_convention mel;
     float *x = tone(COUNT, 16000, 1000, 1), *frames;
     size_t n;
@@ -119,7 +119,7 @@ static void test_mel(void **state) {
     assert_int_equal(c.height, TITLE + 240 + BOTTOM);
     double place = lightest(&c, 500, TITLE, 240);
     assert_in_range((size_t)(place * 80), loudest, loudest);
-    canvas_free(&c);
+    picture_canvas_free(&c);
     base_free(x);
     base_free(frames);
 }
@@ -128,7 +128,7 @@ static void test_difference(void **state) {
     (void)state;
     enum { COUNT = 16000 };
     lull_error error;
-    canvas c;
+    picture_canvas c;
     float *x = white(COUNT, 0.1f, 1), *louder = white(COUNT, 0.3f, 1);
     const picture_options options = {.difference = true};
     picture_source sources[2] = {{"", x, COUNT, 16000, NULL, 0, NULL},
@@ -136,19 +136,19 @@ static void test_difference(void **state) {
     int y = TITLE + 2 * (280 + TITLE) + 140;
     assert_ok(picture_draw(sources, 2, &options, &c, &error), error);
     assert_int_equal(c.height, 3 * (280 + TITLE) + BOTTOM);
-    colour same = pixel(&c, 500, y);
+    picture_colour same = pixel(&c, 500, y);
     assert_true(same.r > 245 && same.g > 245 && same.b > 245);
-    canvas_free(&c);
+    picture_canvas_free(&c);
     sources[1].samples = louder;
     assert_ok(picture_draw(sources, 2, &options, &c, &error), error);
-    colour more = pixel(&c, 500, y);
+    picture_colour more = pixel(&c, 500, y);
     assert_true(more.r > more.b + 50);
-    canvas_free(&c);
+    picture_canvas_free(&c);
     sources[0].samples = louder, sources[1].samples = x;
     assert_ok(picture_draw(sources, 2, &options, &c, &error), error);
-    colour less = pixel(&c, 500, y);
+    picture_colour less = pixel(&c, 500, y);
     assert_true(less.b > less.r + 50);
-    canvas_free(&c);
+    picture_canvas_free(&c);
     base_free(x);
     base_free(louder);
 }
@@ -156,7 +156,7 @@ static void test_difference(void **state) {
 static void test_ends(void **state) {
     (void)state;
     lull_error error;
-    canvas c;
+    picture_canvas c;
     mel_convention mel, other;
     float sample = 0.5f, frame[80] = {0}, *hour = base_alloc(8000 * 600, sizeof *hour);
     assert_ok(mel_convention_named("hifigan", 0, &mel, &error), error);
@@ -165,15 +165,15 @@ static void test_ends(void **state) {
     /* One sample; one frame; minutes; silence. */
     picture_source sources[2] = {{"one", &sample, 1, 192000, NULL, 0, NULL}};
     assert_ok(picture_draw(sources, 1, NULL, &c, &error), error);
-    canvas_free(&c);
+    picture_canvas_free(&c);
     sources[0] = (picture_source){"one", NULL, 0, 0, frame, 1, &mel};
     assert_ok(picture_draw(sources, 1, NULL, &c, &error), error);
-    canvas_free(&c);
+    picture_canvas_free(&c);
     sources[0] = (picture_source){"long", hour, 8000 * 600, 8000, NULL, 0, NULL};
     const picture_options small = {.width = 1, .panel_height = 1};
     assert_ok(picture_draw(sources, 1, &small, &c, &error), error);
     assert_in_range(c.height, 48, 200);
-    canvas_free(&c);
+    picture_canvas_free(&c);
     base_free(hour);
     /* What cannot be drawn, in words. */
     assert_int_equal(picture_draw(sources, 0, NULL, &c, &error), LULL_INVALID);

@@ -14,7 +14,7 @@ static void round_trip(void **state) {
     enum { WIDTH = 37, HEIGHT = 21 };
     uint8_t in[HEIGHT * WIDTH * 3], out[HEIGHT * WIDTH * 3];
     for (size_t i = 0; i < sizeof in; i++) in[i] = (uint8_t)(i * 7919 >> 3);
-    assert_int_equal(png_file_write(path, in, WIDTH, HEIGHT, &error), LULL_OK);
+    assert_int_equal(picture_png_write(path, in, WIDTH, HEIGHT, &error), LULL_OK);
     assert_int_equal(temporary_count(), 1);
     png_image image = {.version = PNG_IMAGE_VERSION};
     assert_int_equal(png_image_begin_read_from_file(&image, path), 1);
@@ -38,7 +38,7 @@ static void palettes(void **state) {
             in[3 * i + 1] = (uint8_t)(index >> 1);
             in[3 * i + 2] = (uint8_t)(index * 5 + (index == 256));
         }
-        assert_int_equal(png_encode(in, WIDTH, HEIGHT, &bytes, &size, &error), LULL_OK);
+        assert_int_equal(picture_png_encode(in, WIDTH, HEIGHT, &bytes, &size, &error), LULL_OK);
         png_image image = {.version = PNG_IMAGE_VERSION};
         assert_int_equal(png_image_begin_read_from_memory(&image, bytes, size), 1);
         assert_int_equal((image.format & PNG_FORMAT_FLAG_COLORMAP) != 0, colours <= 256);
@@ -46,7 +46,7 @@ static void palettes(void **state) {
         assert_int_equal(png_image_finish_read(&image, NULL, out, 0, NULL), 1);
         assert_memory_equal(in, out, BYTES);
         const char *path = temporary_path("picture.png");
-        assert_int_equal(png_file_write(path, in, WIDTH, HEIGHT, &error), LULL_OK);
+        assert_int_equal(picture_png_write(path, in, WIDTH, HEIGHT, &error), LULL_OK);
         FILE *file = fopen(path, "rb");
         uint8_t *stored = malloc(size + 1);
         assert_int_equal(fread(stored, 1, size + 1, file), size);
@@ -60,14 +60,16 @@ static void palettes(void **state) {
 static void failures_leave_nothing(void **state) {
     (void)state;
     const uint8_t pixel[3] = {1, 2, 3};
-    assert_int_equal(png_file_write("/dev/full", pixel, 1, 1, &error), LULL_IO);
+    assert_int_equal(picture_png_write("/dev/full", pixel, 1, 1, &error), LULL_IO);
     assert_contains(error.message, "/dev/full");
     assert_contains(error.message, "No space left");
-    assert_int_equal(png_file_write(temporary_path("no/x.png"), pixel, 1, 1, &error), LULL_IO);
-    assert_int_equal(png_file_write(temporary_path("x.png"), pixel, 0, 1, &error), LULL_INVALID);
-    assert_int_equal(png_file_write(temporary_path("x.png"), pixel, 1, -1, &error), LULL_INVALID);
+    assert_int_equal(picture_png_write(temporary_path("no/x.png"), pixel, 1, 1, &error), LULL_IO);
+    assert_int_equal(picture_png_write(temporary_path("x.png"), pixel, 0, 1, &error), LULL_INVALID);
+    assert_int_equal(picture_png_write(temporary_path("x.png"), pixel, 1, -1, &error),
+                     LULL_INVALID);
     /* Wider than libpng takes: refused before a pixel is read. */
-    assert_int_equal(png_file_write(temporary_path("x.png"), pixel, 2000000, 1, &error), LULL_IO);
+    assert_int_equal(picture_png_write(temporary_path("x.png"), pixel, 2000000, 1, &error),
+                     LULL_IO);
     assert_contains(error.message, "libpng");
     assert_int_equal(temporary_count(), 0);
 }

@@ -52,14 +52,15 @@ static void reads_formats_and_mixes_down(void **state) {
         for (int channels = 1; channels <= 3; channels++) {
             const char *path = temporary_path(kinds[k].name);
             record(path, kinds[k].format, RATE, channels, LONG);
-            audio_info info;
-            assert_int_equal(audio_file_info(path, &info, &error), LULL_OK);
+            recording_info info;
+            assert_int_equal(recording_file_info(path, &info, &error), LULL_OK);
             assert_int_equal(info.rate, RATE);
             assert_int_equal(info.channels, channels);
             assert_int_equal(info.frames, LONG);
             float *samples;
             size_t count;
-            assert_int_equal(audio_file_read(path, 0, &samples, &count, &info, &error), LULL_OK);
+            assert_int_equal(recording_file_read(path, 0, &samples, &count, &info, &error),
+                             LULL_OK);
             assert_int_equal(count, LONG);
             assert_int_equal(info.frames, LONG);
             double worst = 0;
@@ -75,8 +76,8 @@ static void reads_formats_and_mixes_down(void **state) {
                 float part[1000];
                 size_t got;
                 for (size_t first = 0; first < LONG + 2000; first += 2999) {
-                    assert_int_equal(audio_file_read_part(path, first, 1000, part, &got, &error),
-                                     LULL_OK);
+                    assert_int_equal(
+                        recording_file_read_part(path, first, 1000, part, &got, &error), LULL_OK);
                     size_t left = first < LONG ? LONG - first : 0;
                     assert_int_equal(got, left < 1000 ? left : 1000);
                     for (size_t i = 0; i < 1000; i++) {
@@ -95,8 +96,8 @@ static void resamples_while_reading(void **state) {
     record(path, SF_FORMAT_WAV | SF_FORMAT_FLOAT, 44100, 1, 44100);
     float *samples;
     size_t count;
-    audio_info info;
-    assert_int_equal(audio_file_read(path, RATE, &samples, &count, &info, &error), LULL_OK);
+    recording_info info;
+    assert_int_equal(recording_file_read(path, RATE, &samples, &count, &info, &error), LULL_OK);
     assert_int_equal(info.rate, 44100);
     assert_int_equal(info.frames, 44100);
     assert_int_equal(count, RATE);
@@ -113,24 +114,25 @@ static void refuses_recordings(void **state) {
     (void)state;
     float *samples = (float *)1;
     size_t count = 1;
-    audio_info info;
+    recording_info info;
     const char *path = temporary_path("x.wav");
-    assert_int_equal(audio_file_read(path, 0, &samples, &count, &info, &error), LULL_IO);
+    assert_int_equal(recording_file_read(path, 0, &samples, &count, &info, &error), LULL_IO);
     assert_contains(error.message, path);
     assert_contains(error.message, "No such file");
     assert_null(samples);
-    assert_int_equal(audio_file_read(temporary_folder, 0, &samples, &count, NULL, &error), LULL_IO);
+    assert_int_equal(recording_file_read(temporary_folder, 0, &samples, &count, NULL, &error),
+                     LULL_IO);
     assert_contains(error.message, "directory");
     file_put(path, "", 0);
-    assert_int_equal(audio_file_info(path, &info, &error), LULL_FORMAT);
+    assert_int_equal(recording_file_info(path, &info, &error), LULL_FORMAT);
     assert_contains(error.message, "empty");
     file_put(path, "this is no recording, it is text", 32);
-    assert_int_equal(audio_file_read(path, 0, &samples, &count, NULL, &error), LULL_FORMAT);
+    assert_int_equal(recording_file_read(path, 0, &samples, &count, NULL, &error), LULL_FORMAT);
     assert_contains(error.message, path);
     record(path, SF_FORMAT_WAV | SF_FORMAT_PCM_16, RATE, 2, 0);
-    assert_int_equal(audio_file_read(path, 0, &samples, &count, NULL, &error), LULL_FORMAT);
+    assert_int_equal(recording_file_read(path, 0, &samples, &count, NULL, &error), LULL_FORMAT);
     assert_contains(error.message, "0 frames");
-    assert_int_equal(audio_file_read(path, -1, &samples, &count, NULL, &error), LULL_FORMAT);
+    assert_int_equal(recording_file_read(path, -1, &samples, &count, NULL, &error), LULL_FORMAT);
 
     float bad[100] = {0};
     bad[57] = NAN;
@@ -138,11 +140,11 @@ static void refuses_recordings(void **state) {
     SNDFILE *file = sf_open(path, SFM_WRITE, &header);
     assert_int_equal(sf_writef_float(file, bad, 100), 100);
     sf_close(file);
-    assert_int_equal(audio_file_read(path, 0, &samples, &count, NULL, &error), LULL_NOT_FINITE);
+    assert_int_equal(recording_file_read(path, 0, &samples, &count, NULL, &error), LULL_NOT_FINITE);
     assert_contains(error.message, path);
     float part[100];
-    assert_int_equal(audio_file_read_part(path, 0, 100, part, NULL, &error), LULL_NOT_FINITE);
-    assert_int_equal(audio_file_read_part(path, 60, 100, part, NULL, &error), LULL_OK);
+    assert_int_equal(recording_file_read_part(path, 0, 100, part, NULL, &error), LULL_NOT_FINITE);
+    assert_int_equal(recording_file_read_part(path, 60, 100, part, NULL, &error), LULL_OK);
     assert_null(samples);
 }
 
@@ -159,7 +161,7 @@ static void survives_truncation(void **state) {
             file_put(cut, bytes, keep);
             float *samples;
             size_t count;
-            if (audio_file_read(cut, 8000, &samples, &count, NULL, &error) == LULL_OK) {
+            if (recording_file_read(cut, 8000, &samples, &count, NULL, &error) == LULL_OK) {
                 assert_true(count > 0 && count <= 2500);
                 base_free(samples);
             } else {
@@ -188,13 +190,14 @@ static void writes_what_libsndfile_reads(void **state) {
                                                           : count == 1 ? LONG + 1
                                                                        : count + 1) {
             const char *path = temporary_path("out.wav");
-            audio_writer *w;
-            assert_int_equal(audio_writer_open(path, RATE, kinds[k].format, &w, &error), LULL_OK);
+            recording_writer *w;
+            assert_int_equal(recording_writer_open(path, RATE, kinds[k].format, &w, &error),
+                             LULL_OK);
             for (size_t at = 0, piece = 1; at < count; at += piece, piece = piece * 2 + 1) {
                 size_t n = count - at < piece ? count - at : piece;
-                assert_int_equal(audio_writer_write(w, in + at, n, &error), LULL_OK);
+                assert_int_equal(recording_writer_write(w, in + at, n, &error), LULL_OK);
             }
-            assert_int_equal(audio_writer_commit(w, &error), LULL_OK);
+            assert_int_equal(recording_writer_commit(w, &error), LULL_OK);
             assert_int_equal(temporary_count(), 1);
 
             SF_INFO info = {0};
@@ -239,13 +242,13 @@ static void long_files_are_rf64(void **state) {
     for (size_t i = 0; i < 5001; i++) in[i] = wave(i, 0);
     const char *path = temporary_path("long.wav");
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        audio_writer *w;
-        audio_writer_limit(8000);
-        assert_int_equal(audio_writer_open(path, RATE, cases[k].format, &w, &error), LULL_OK);
-        if (cases[k].expected) audio_writer_expect(w, cases[k].expected);
-        assert_int_equal(audio_writer_write(w, in, cases[k].count, &error), LULL_OK);
-        assert_int_equal(audio_writer_commit(w, &error), LULL_OK);
-        audio_writer_limit(0);
+        recording_writer *w;
+        recording_writer_limit(8000);
+        assert_int_equal(recording_writer_open(path, RATE, cases[k].format, &w, &error), LULL_OK);
+        if (cases[k].expected) recording_writer_expect(w, cases[k].expected);
+        assert_int_equal(recording_writer_write(w, in, cases[k].count, &error), LULL_OK);
+        assert_int_equal(recording_writer_commit(w, &error), LULL_OK);
+        recording_writer_limit(0);
         SF_INFO info = {0};
         SNDFILE *file = sf_open(path, SFM_READ, &info);
         assert_non_null(file);
@@ -254,10 +257,10 @@ static void long_files_are_rf64(void **state) {
         assert_int_equal(sf_readf_float(file, out, 5001), cases[k].count);
         for (size_t i = 0; i < cases[k].count; i++) assert_true(fabsf(out[i] - in[i]) < 1e-4f);
         sf_close(file);
-        assert_true(audio_file_is_ours(path));
+        assert_true(recording_file_is_ours(path));
     }
     record(path, SF_FORMAT_WAV | SF_FORMAT_PCM_16, RATE, 1, 100);
-    assert_false(audio_file_is_ours(path));
+    assert_false(recording_file_is_ours(path));
 }
 
 static void failed_writes_leave_the_old_file(void **state) {
@@ -265,19 +268,20 @@ static void failed_writes_leave_the_old_file(void **state) {
     static float samples[60000];
     const char *path = temporary_path("old.wav");
     file_put(path, "old", 3);
-    audio_writer *w;
+    recording_writer *w;
     struct rlimit before, limit;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     limit = before;
     limit.rlim_cur = 100000;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    lull_status opened = audio_writer_open(path, RATE, AUDIO_PCM16, &w, &error), written = LULL_OK;
-    if (!opened) written = audio_writer_write(w, samples, 60000, &error);
+    lull_status opened = recording_writer_open(path, RATE, AUDIO_PCM16, &w, &error),
+                written = LULL_OK;
+    if (!opened) written = recording_writer_write(w, samples, 60000, &error);
     if (!opened && !written)
-        written = audio_writer_commit(w, &error);
+        written = recording_writer_commit(w, &error);
     else if (!opened)
-        audio_writer_abandon(w);
+        recording_writer_abandon(w);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(opened, LULL_OK);
     assert_int_equal(written, LULL_IO);
@@ -285,21 +289,21 @@ static void failed_writes_leave_the_old_file(void **state) {
     assert_file_is(path, "old");
     assert_int_equal(temporary_count(), 1);
 
-    assert_int_equal(audio_writer_open(path, RATE, AUDIO_FLOAT, &w, &error), LULL_OK);
+    assert_int_equal(recording_writer_open(path, RATE, AUDIO_FLOAT, &w, &error), LULL_OK);
     const float bad[2] = {0, INFINITY};
-    assert_int_equal(audio_writer_write(w, bad, 2, &error), LULL_NOT_FINITE);
-    audio_writer_abandon(w);
-    audio_writer_abandon(NULL);
+    assert_int_equal(recording_writer_write(w, bad, 2, &error), LULL_NOT_FINITE);
+    recording_writer_abandon(w);
+    recording_writer_abandon(NULL);
     assert_file_is(path, "old");
     assert_int_equal(temporary_count(), 1);
 
-    assert_int_equal(audio_writer_open(temporary_path("no/x.wav"), RATE, AUDIO_PCM16, &w, &error),
-                     LULL_IO);
+    assert_int_equal(
+        recording_writer_open(temporary_path("no/x.wav"), RATE, AUDIO_PCM16, &w, &error), LULL_IO);
     assert_null(w);
-    assert_int_equal(audio_writer_open(path, 0, AUDIO_PCM16, &w, &error), LULL_INVALID);
+    assert_int_equal(recording_writer_open(path, 0, AUDIO_PCM16, &w, &error), LULL_INVALID);
     /* A full disk shows at the latest at the end. */
-    assert_int_equal(audio_writer_open("/dev/full", RATE, AUDIO_PCM16, &w, &error), LULL_OK);
-    assert_int_equal(audio_writer_commit(w, &error), LULL_IO);
+    assert_int_equal(recording_writer_open("/dev/full", RATE, AUDIO_PCM16, &w, &error), LULL_OK);
+    assert_int_equal(recording_writer_commit(w, &error), LULL_IO);
     assert_contains(error.message, "/dev/full");
     assert_contains(error.message, "No space left");
 }
@@ -313,14 +317,14 @@ static void streams_to_stdout(void **state) {
     fflush(stdout);
     int before = dup(STDOUT_FILENO);
     assert_true(dup2(pipe_ends[1], STDOUT_FILENO) >= 0);
-    audio_writer *w = NULL;
+    recording_writer *w = NULL;
     const float samples[3] = {0.25f, -0.25f, 2};
     unsigned char bytes[128];
-    lull_status opened = audio_writer_open("-", RATE, AUDIO_PCM16, &w, &error);
-    lull_status written = opened ? opened : audio_writer_write(w, samples, 3, &error);
+    lull_status opened = recording_writer_open("-", RATE, AUDIO_PCM16, &w, &error);
+    lull_status written = opened ? opened : recording_writer_write(w, samples, 3, &error);
     fcntl(pipe_ends[0], F_SETFL, O_NONBLOCK);
     ssize_t got = read(pipe_ends[0], bytes, sizeof bytes); /* before commit: nothing is held back */
-    lull_status closed = opened ? opened : audio_writer_commit(w, &error);
+    lull_status closed = opened ? opened : recording_writer_commit(w, &error);
     dup2(before, STDOUT_FILENO);
     close(before);
     assert_int_equal(opened, LULL_OK);
@@ -337,7 +341,7 @@ static void streams_to_stdout(void **state) {
     file_put(path, bytes, (size_t)got);
     float *read_back;
     size_t count;
-    assert_int_equal(audio_file_read(path, 0, &read_back, &count, NULL, &error), LULL_OK);
+    assert_int_equal(recording_file_read(path, 0, &read_back, &count, NULL, &error), LULL_OK);
     assert_int_equal(count, 3);
     base_free(read_back);
 }
@@ -351,11 +355,11 @@ static void closed_stdout_is_an_error(void **state) {
     fflush(stdout);
     int before = dup(STDOUT_FILENO);
     assert_true(dup2(pipe_ends[1], STDOUT_FILENO) >= 0);
-    audio_writer *w = NULL;
+    recording_writer *w = NULL;
     const float sample = 0;
-    lull_status opened = audio_writer_open("-", RATE, AUDIO_FLOAT, &w, &error);
-    lull_status written = opened ? opened : audio_writer_write(w, &sample, 1, &error);
-    audio_writer_abandon(w);
+    lull_status opened = recording_writer_open("-", RATE, AUDIO_FLOAT, &w, &error);
+    lull_status written = opened ? opened : recording_writer_write(w, &sample, 1, &error);
+    recording_writer_abandon(w);
     dup2(before, STDOUT_FILENO);
     close(before);
     close(pipe_ends[1]);
@@ -372,7 +376,7 @@ static void survives_lack_of_memory(void **state) {
         float *samples;
         size_t count;
         base_memory_fail_at(n);
-        lull_status status = audio_file_read(path, RATE, &samples, &count, NULL, &error);
+        lull_status status = recording_file_read(path, RATE, &samples, &count, NULL, &error);
         base_memory_fail_at(0);
         if (status == LULL_OK) {
             base_free(samples);
@@ -383,10 +387,11 @@ static void survives_lack_of_memory(void **state) {
         assert_null(samples);
     }
     for (size_t n = 1; n <= 2; n++) {
-        audio_writer *w;
+        recording_writer *w;
         base_memory_fail_at(n);
-        assert_int_equal(audio_writer_open(temporary_path("n.wav"), RATE, AUDIO_FLOAT, &w, &error),
-                         LULL_NO_MEMORY);
+        assert_int_equal(
+            recording_writer_open(temporary_path("n.wav"), RATE, AUDIO_FLOAT, &w, &error),
+            LULL_NO_MEMORY);
         base_memory_fail_at(0);
         assert_null(w);
     }

@@ -22,7 +22,7 @@ static void steps(void **state) {
     for (int f = 0; f < 2; f++) {
         const audio_format format = f == 0 ? AUDIO_PCM16 : AUDIO_PCM24;
         const double top = f == 0 ? 32768 : 8388608;
-        const size_t size = pcm_bytes(format);
+        const size_t size = recording_pcm_bytes(format);
         float sample[1000 + 10];
         unsigned char bytes[4 * (1000 + 10)];
         uint32_t random = 1;
@@ -32,7 +32,7 @@ static void steps(void **state) {
             if (i % 2) sample[i] = (float)(rint(sample[i] * 32767) + 0.5) / 32768.0f;
         }
         memcpy(sample + 1000, ends, sizeof ends);
-        pcm_encode(format, sample, 1010, bytes);
+        recording_pcm_encode(format, sample, 1010, bytes);
         for (int i = 0; i < 1010; i++)
             assert_int_equal(decoded(bytes + (size_t)i * size, size),
                              (int32_t)fmax(-top, fmin(top - 1, nearbyint(sample[i] * top))));
@@ -44,8 +44,8 @@ static void floats(void **state) {
     static const float samples[] = {0.5f, -2.0f, 1e-40f};
     static const unsigned char wanted[] = {0, 0, 0, 0x3f, 0, 0, 0, 0xc0, 0xc2, 0x16, 1, 0};
     unsigned char bytes[12];
-    pcm_encode(AUDIO_FLOAT, samples, 3, bytes);
-    assert_int_equal(pcm_bytes(AUDIO_FLOAT), 4);
+    recording_pcm_encode(AUDIO_FLOAT, samples, 3, bytes);
+    assert_int_equal(recording_pcm_bytes(AUDIO_FLOAT), 4);
     assert_memory_equal(bytes, wanted, sizeof wanted);
 }
 

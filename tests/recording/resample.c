@@ -27,7 +27,7 @@ static void sine_stays_a_sine(void **state) {
         int from = rates[k][0], to = rates[k][1];
         size_t count = (size_t)from, got;
         float *in = sine(count, 1000, from), *out;
-        assert_int_equal(resample(in, count, from, to, &out, &got, &error), LULL_OK);
+        assert_int_equal(recording_resample(in, count, from, to, &out, &got, &error), LULL_OK);
         assert_int_equal(got, to);
         double worst = 0;
         for (size_t i = 1000; i + 1000 < got; i++) {
@@ -43,7 +43,7 @@ static void alias_is_gone(void **state) {
     (void)state;
     float *in = sine(48000, 9000, 48000), *out;
     size_t got;
-    assert_int_equal(resample(in, 48000, 48000, 16000, &out, &got, &error), LULL_OK);
+    assert_int_equal(recording_resample(in, 48000, 48000, 16000, &out, &got, &error), LULL_OK);
     double worst = 0;
     for (size_t i = 1000; i + 1000 < got; i++) worst = fmax(worst, fabs(out[i]));
     assert_true(worst < 1e-5); /* 100 dB and more */
@@ -56,7 +56,7 @@ static void lengths_are_rounded(void **state) {
     for (size_t count = 0; count < 50; count++) {
         float *in = sine(count, 1000, 44100), *out;
         size_t got;
-        assert_int_equal(resample(in, count, 44100, 16000, &out, &got, &error), LULL_OK);
+        assert_int_equal(recording_resample(in, count, 44100, 16000, &out, &got, &error), LULL_OK);
         assert_true(fabs((double)got - (double)count * 16000 / 44100) <= 0.5);
         assert_non_null(out);
         base_free(out);
@@ -72,10 +72,11 @@ static void stream_equals_whole(void **state) {
         enum { COUNT = 30000 };
         float *in = sine(COUNT, 700, from), *whole;
         size_t whole_count;
-        assert_int_equal(resample(in, COUNT, from, to, &whole, &whole_count, &error), LULL_OK);
+        assert_int_equal(recording_resample(in, COUNT, from, to, &whole, &whole_count, &error),
+                         LULL_OK);
         float *out = base_alloc(whole_count + 1000, sizeof *out);
-        resampler *r;
-        assert_int_equal(resampler_new(from, to, &r, &error), LULL_OK);
+        recording_resampler *r;
+        assert_int_equal(recording_resampler_new(from, to, &r, &error), LULL_OK);
         size_t taken = 0, made = 0, piece = 1;
         bool ended = false;
         for (int turn = 0; !ended; turn++) {
@@ -85,8 +86,8 @@ static void stream_equals_whole(void **state) {
             size_t room = (size_t)turn * 13 % 300;
             if (room > whole_count + 1000 - made) room = whole_count + 1000 - made;
             bool last = taken == COUNT;
-            assert_int_equal(resampler_run(r, last ? NULL : in + taken, n, &used, out + made, room,
-                                           &given, last, &error),
+            assert_int_equal(recording_resampler_run(r, last ? NULL : in + taken, n, &used,
+                                                     out + made, room, &given, last, &error),
                              LULL_OK);
             assert_true(used <= n && given <= room);
             taken += used;
@@ -95,29 +96,32 @@ static void stream_equals_whole(void **state) {
         }
         assert_int_equal(made, whole_count);
         for (size_t i = 0; i < made; i++) assert_true(fabsf(out[i] - whole[i]) < 1e-6f);
-        resampler_free(r);
+        recording_resampler_free(r);
         base_free(out);
         base_free(whole);
         base_free(in);
     }
-    resampler_free(NULL);
+    recording_resampler_free(NULL);
 }
 
 static void refuses_rates(void **state) {
     (void)state;
-    resampler *r = (resampler *)1;
-    assert_int_equal(resampler_new(0, 16000, &r, &error), LULL_INVALID);
+    recording_resampler *r = (recording_resampler *)1;
+    assert_int_equal(recording_resampler_new(0, 16000, &r, &error), LULL_INVALID);
     assert_null(r);
     assert_contains(error.message, "0 Hz");
-    assert_int_equal(resampler_new(16000, -5, &r, &error), LULL_INVALID);
+    assert_int_equal(recording_resampler_new(16000, -5, &r, &error), LULL_INVALID);
     float *out, one = 1;
     size_t got;
-    assert_int_equal(resample(&one, 1, 16000, 2000000000, &out, &got, &error), LULL_INVALID);
+    assert_int_equal(recording_resample(&one, 1, 16000, 2000000000, &out, &got, &error),
+                     LULL_INVALID);
     assert_null(out);
-    assert_int_equal(resample(&one, SIZE_MAX / 2, 16000, 48000, &out, &got, &error), LULL_INVALID);
+    assert_int_equal(recording_resample(&one, SIZE_MAX / 2, 16000, 48000, &out, &got, &error),
+                     LULL_INVALID);
     for (size_t n = 1; n <= 2; n++) {
         base_memory_fail_at(n);
-        assert_int_equal(resample(&one, 1, 16000, 48000, &out, &got, &error), LULL_NO_MEMORY);
+        assert_int_equal(recording_resample(&one, 1, 16000, 48000, &out, &got, &error),
+                         LULL_NO_MEMORY);
         assert_null(out);
     }
     base_memory_fail_at(0);

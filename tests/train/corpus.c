@@ -181,7 +181,7 @@ static void reading(void **state) {
     float *whole;
     size_t count;
     join(path, folder, "other.wav");
-    assert_int_equal(audio_file_read(path, 16000, &whole, &count, NULL, NULL), LULL_OK);
+    assert_int_equal(recording_file_read(path, 16000, &whole, &count, NULL, NULL), LULL_OK);
     assert_int_equal(train_corpus_read(resident, 1, 5000, 8000, a, NULL), LULL_OK);
     assert_memory_equal(a, whole + 5000, sizeof a);
     base_free(whole);

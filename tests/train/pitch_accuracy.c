@@ -53,12 +53,12 @@ static void compare(tally *t, const pitch_values *label, const pitch_values *sai
 
 static void listen(tally *t, const lull_model *model, const mel_convention *mel, const char *path) {
     lull_error error = {0};
-    audio_info info;
+    recording_info info;
     float *own, *samples, *wide, *frames;
     size_t count, n, wide_count, length;
-    if (audio_file_read(path, 0, &own, &length, &info, &error)) fail(&error);
-    if (resample(own, length, info.rate, mel->sample_rate, &samples, &count, &error) ||
-        resample(own, length, info.rate, RATE, &wide, &wide_count, &error) ||
+    if (recording_file_read(path, 0, &own, &length, &info, &error)) fail(&error);
+    if (recording_resample(own, length, info.rate, mel->sample_rate, &samples, &count, &error) ||
+        recording_resample(own, length, info.rate, RATE, &wide, &wide_count, &error) ||
         mel_from_samples(mel, samples, count, &frames, &n, &error))
         fail(&error);
     pitch_values *labels = base_alloc(n, sizeof *labels), *said = base_alloc(n, sizeof *said);

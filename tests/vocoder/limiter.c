@@ -15,7 +15,7 @@ static void identity_below(void **state) {
     float x[N], y[N];
     uint64_t limited = 0;
     for (int i = 0; i < N; i++) y[i] = x[i] = (float)(i - 980) / 1000;
-    assert_true(limiter_run(y, N, &limited));
+    assert_true(vocoder_limiter_run(y, N, &limited));
     assert_memory_equal(x, y, sizeof x);
     assert_int_equal(limited, 0);
 }
@@ -26,7 +26,7 @@ static void smooth_above(void **state) {
     float y[N];
     uint64_t limited = 0;
     for (int i = 0; i < N; i++) y[i] = (float)i / 2000;
-    assert_true(limiter_run(y, N, &limited));
+    assert_true(vocoder_limiter_run(y, N, &limited));
     assert_int_equal(limited, N - 1961);
     double before = 1;
     for (int i = 1; i < N; i++) {
@@ -38,7 +38,7 @@ static void smooth_above(void **state) {
     }
     assert_true(y[N - 1] <= 1 && y[N - 1] > 0.999f);
     float extreme[] = {-1e30f, 1e30f, -0.5f};
-    assert_true(limiter_run(extreme, 3, &limited));
+    assert_true(vocoder_limiter_run(extreme, 3, &limited));
     assert_true(extreme[0] == -1 && extreme[1] == 1 && extreme[2] == -0.5f);
 }
 
@@ -48,7 +48,7 @@ static void not_finite(void **state) {
     for (int i = 0; i < 3; i++) {
         float x[] = {0.1f, 0.2f, bad[i], 0.3f};
         uint64_t limited = 0;
-        assert_false(limiter_run(x, 4, &limited));
+        assert_false(vocoder_limiter_run(x, 4, &limited));
         for (int j = 0; j < 4; j++) assert_true(x[j] == 0);
     }
 }
@@ -60,10 +60,10 @@ static void denormals(void **state) {
     volatile float tiny = 1e-38f, hundredth = 0.01f;
     volatile float product = tiny * hundredth;
     assert_true(product > 0);
-    uint64_t before = denormals_off();
+    uint64_t before = vocoder_denormals_off();
     product = tiny * hundredth;
     assert_true(product == 0);
-    denormals_restore(before);
+    vocoder_denormals_restore(before);
     product = tiny * hundredth;
     assert_true(product > 0);
 #endif

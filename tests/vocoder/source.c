@@ -5,7 +5,7 @@
 #include "mel/fft.h"
 #include "pitch/label.h"
 
-static const noise_source noise = {.seed = 5};
+static const vocoder_noise_source noise = {.seed = 5};
 
 static pitch_values voice(float f0, float voicing, float low, float high) {
     pitch_values v = {.f0 = f0, .voicing = voicing};
@@ -15,17 +15,18 @@ static pitch_values voice(float f0, float voicing, float low, float high) {
 
 /* The whole of it: `frames` hops. */
 static float *make(int rate, int hop, int centre, source_phases phases, const pitch_values *voices,
-                   size_t frames, const noise_source *from) {
+                   size_t frames, const vocoder_noise_source *from) {
     lull_error error;
-    source *s;
+    vocoder_source *s;
     float *out = base_alloc((frames + 1) * (size_t)hop, sizeof *out);
     size_t n = 0;
     assert_non_null(out);
-    assert_ok(source_new(rate, hop, centre, phases, 0, &s, &error), error);
-    for (size_t f = 0; f < frames; f++) n += (size_t)source_push(s, &voices[f], 0, from, out + n);
+    assert_ok(vocoder_source_new(rate, hop, centre, phases, 0, &s, &error), error);
+    for (size_t f = 0; f < frames; f++)
+        n += (size_t)vocoder_source_push(s, &voices[f], 0, from, out + n);
     assert_int_equal(n, (frames - 1) * (size_t)hop + (size_t)centre);
-    source_finish(s, from, out + n, hop - centre);
-    source_free(s);
+    vocoder_source_finish(s, from, out + n, hop - centre);
+    vocoder_source_free(s);
     return out;
 }
 
@@ -37,7 +38,7 @@ static void test_noise(void **state) {
     float wanted[FRAMES * HOP];
     for (int f = 0; f < FRAMES; f++)
         voices[f] = f % 2 ? voice(100 + (float)f, 0, 0, 0) : voice(200, 1, 1, 1);
-    noise_draw(&noise, 0, 0, wanted, FRAMES * HOP);
+    vocoder_noise_draw(&noise, 0, 0, wanted, FRAMES * HOP);
     float *out = make(22050, HOP, HOP / 2, SOURCE_PHASES_RANDOM, voices, FRAMES, &noise);
     assert_memory_equal(out, wanted, sizeof wanted);
     base_free(out);
@@ -62,8 +63,8 @@ static void test_definition(void **state) {
             float *plain = base_alloc(n, sizeof *plain);
             float *out = make(rate, hop, centre, (source_phases)phases, voices, FRAMES, &noise);
             float *again = make(rate, hop, centre, (source_phases)phases, voices, FRAMES, &noise);
-            assert_ok(source_plain(rate, hop, centre, (source_phases)phases, voices, FRAMES, &noise,
-                                   plain, n, &error),
+            assert_ok(vocoder_source_plain(rate, hop, centre, (source_phases)phases, voices, FRAMES,
+                                           &noise, plain, n, &error),
                       error);
             for (size_t i = 0; i < n; i++)
                 if (!(fabsf(out[i] - plain[i]) < 2e-3f))
@@ -83,15 +84,15 @@ static void test_end(void **state) {
     pitch_values v = voice(130, 1, 0.2f, 0.6f);
     float whole[200], part[200];
     for (int n = 0; n <= 200; n += 40) {
-        source *s;
-        assert_ok(source_new(16000, 200, 100, SOURCE_PHASES_ZERO, 0, &s, &error), error);
-        assert_int_equal(source_push(s, &v, 0, &noise, whole), 100);
-        source_finish(s, &noise, whole, 200);
-        source_reset(s);
-        assert_int_equal(source_push(s, &v, 0, &noise, part), 100);
-        source_finish(s, &noise, part, n);
+        vocoder_source *s;
+        assert_ok(vocoder_source_new(16000, 200, 100, SOURCE_PHASES_ZERO, 0, &s, &error), error);
+        assert_int_equal(vocoder_source_push(s, &v, 0, &noise, whole), 100);
+        vocoder_source_finish(s, &noise, whole, 200);
+        vocoder_source_reset(s);
+        assert_int_equal(vocoder_source_push(s, &v, 0, &noise, part), 100);
+        vocoder_source_finish(s, &noise, part, n);
         assert_memory_equal(whole, part, (size_t)n * sizeof *part);
-        source_free(s);
+        vocoder_source_free(s);
     }
 }
 
@@ -191,17 +192,18 @@ static void test_nonsense(void **state) {
 static void test_memory(void **state) {
     (void)state;
     lull_error error;
-    source *s;
+    vocoder_source *s;
     for (size_t n = 1;; n++) {
         base_memory_fail_at(n);
-        lull_status status = source_new(16000, 256, 128, SOURCE_PHASES_RANDOM, 0, &s, &error);
+        lull_status status =
+            vocoder_source_new(16000, 256, 128, SOURCE_PHASES_RANDOM, 0, &s, &error);
         base_memory_fail_at(0);
         if (status == LULL_OK) break;
         assert_int_equal(status, LULL_NO_MEMORY);
         assert_null(s);
         assert_true(n < 40);
     }
-    source_free(s);
+    vocoder_source_free(s);
 }
 
 int main(void) {

@@ -69,16 +69,17 @@ static lull_vocoder *vocoder_of(const lull_model *model, const mel_convention *c
 static float *by_definition(const mel_convention *convention, const lull_model *pitch,
                             const float *mel, double transpose) {
     const size_t samples = FRAMES * (size_t)convention->hop;
-    const noise_source noise = {.seed = 5};
+    const vocoder_noise_source noise = {.seed = 5};
     pitch_values voices[FRAMES];
     float *start = base_alloc(samples, sizeof *start), *out = base_alloc(samples, sizeof *out);
     assert_int_equal(pitch_network_whole(&pitch->config, pitch->parameters, convention, mel, FRAMES,
                                          voices, NULL),
                      LULL_OK);
     for (int f = 0; f < FRAMES; f++) voices[f].f0 *= (float)exp2(transpose / 12);
-    assert_int_equal(source_plain(convention->sample_rate, convention->hop,
-                                  mel_convention_first_centre(convention), SOURCE_PHASES_ZERO,
-                                  voices, FRAMES, &noise, start, samples, NULL),
+    assert_int_equal(vocoder_source_plain(convention->sample_rate, convention->hop,
+                                          mel_convention_first_centre(convention),
+                                          SOURCE_PHASES_ZERO, voices, FRAMES, &noise, start,
+                                          samples, NULL),
                      LULL_OK);
     lull_options options = some_options(NULL, 1);
     lull_vocoder *vocoder = vocoder_of(NULL, convention, &options);
@@ -201,14 +202,15 @@ static void crossed_over(void **state) {
     /* The source has the row of noise behind those of the steps. */
     const int row = vocoder_noise_rows(vocoder) - 1;
     assert_true(row >= 1);
-    const noise_source noise = {.seed = 5};
+    const vocoder_noise_source noise = {.seed = 5};
     float *drawn = base_alloc(samples, sizeof *drawn);
-    noise_draw(&noise, row, 0, drawn, samples);
-    const noise_source one_row = {.rows = drawn, .row_count = 1, .samples = samples};
+    vocoder_noise_draw(&noise, row, 0, drawn, samples);
+    const vocoder_noise_source one_row = {.rows = drawn, .row_count = 1, .samples = samples};
     pitch_values voices[FRAMES];
     pitch_network_whole(&model->config, model->parameters, convention, mel, FRAMES, voices, NULL);
-    source_plain(convention->sample_rate, convention->hop, mel_convention_first_centre(convention),
-                 SOURCE_PHASES_ZERO, voices, FRAMES, &one_row, source, samples, NULL);
+    vocoder_source_plain(convention->sample_rate, convention->hop,
+                         mel_convention_first_centre(convention), SOURCE_PHASES_ZERO, voices,
+                         FRAMES, &one_row, source, samples, NULL);
     vocoder_crossover_plain(1700, convention->sample_rate, network, source, start, samples);
     lull_options plain = some_options(NULL, 1);
     lull_vocoder *colouring = vocoder_of(NULL, convention, &plain);
@@ -265,16 +267,17 @@ static void reads_the_source(void **state) {
         const vocoder_trace trace = {keep_guess, &kept};
         vocoder_set_trace(vocoder, &trace);
         synthesize(vocoder, convention, mel, FRAMES, 4, 300, is);
-        const noise_source noise = {.seed = 5};
-        noise_draw(&noise, 0, 0, start, samples);
-        noise_draw(&noise, vocoder_noise_rows(vocoder) - 1, 0, drawn, samples);
+        const vocoder_noise_source noise = {.seed = 5};
+        vocoder_noise_draw(&noise, 0, 0, start, samples);
+        vocoder_noise_draw(&noise, vocoder_noise_rows(vocoder) - 1, 0, drawn, samples);
         if (pitch) {
-            const noise_source one_row = {.rows = drawn, .row_count = 1, .samples = samples};
+            const vocoder_noise_source one_row = {
+                .rows = drawn, .row_count = 1, .samples = samples};
             pitch_values voices[FRAMES];
             pitch_network_whole(config, model->parameters, convention, mel, FRAMES, voices, NULL);
-            source_plain(convention->sample_rate, convention->hop,
-                         mel_convention_first_centre(convention), SOURCE_PHASES_ZERO, voices,
-                         FRAMES, &one_row, source, samples, NULL);
+            vocoder_source_plain(convention->sample_rate, convention->hop,
+                                 mel_convention_first_centre(convention), SOURCE_PHASES_ZERO,
+                                 voices, FRAMES, &one_row, source, samples, NULL);
         } else {
             memcpy(source, drawn, samples * sizeof *source);
         }
