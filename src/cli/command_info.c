@@ -185,6 +185,14 @@ static void print_pitch(const model_config *config) {
             config->pitch_look_ahead == 1 ? "" : "s");
 }
 
+static void print_bandwidth(const model_config *config) {
+    if (config->bandwidth_channels > 0)
+        row("bandwidth",
+            "%d convolution%s of %d channels; for mels of any convention that ends below 12 kHz",
+            config->bandwidth_layers, config->bandwidth_layers == 1 ? "" : "s",
+            config->bandwidth_channels);
+}
+
 static void print_denoiser(const lull_model *model, const settings_facts *facts) {
     const model_config *config = &model->config;
     const mel_convention *mel = &config->mel;
@@ -205,6 +213,7 @@ static void print_denoiser(const lull_model *model, const settings_facts *facts)
             model_config_postnet_convolutions(config), config->postnet_channels,
             milliseconds(model, (size_t)config->postnet_look_ahead * (size_t)mel->hop));
     print_pitch(config);
+    print_bandwidth(config);
     row("process", "predicts %s, sampler %s, eta %g", diffusion_objective_name(config->objective),
         diffusion_sampler_name(config->sampler), config->eta);
     for (int i = 0; i < SETTINGS; i++) {
@@ -279,11 +288,11 @@ int command_info(int argc, char **argv) {
     bool json = false, conventions = false;
     const char *option = NULL;
     int first = 0, code = CLI_OK;
-    const cli_option options[] = {CLI_TEXT('m', "model", "FILE", &option, "the same as MODEL"),
-                                  CLI_FLAG('j', "json", &json, "print JSON"),
-                                  CLI_FLAG(0, "conventions", &conventions,
-                                           "print all numbers of the mel conventions known"),
-                                  CLI_END};
+    const cli_option options[] = {
+        CLI_TEXT('m', "model", "FILE", &option, "the same as MODEL"),
+        CLI_FLAG('j', "json", &json, "print JSON"),
+        CLI_FLAG(0, "conventions", &conventions, "print all numbers of the mel conventions known"),
+        CLI_END};
     const cli_command_line line = {
         "info",
         "[OPTIONS] [MODEL]",

@@ -132,6 +132,7 @@ static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZ
     size_t n = 0, used = 0;
     if (a->settings.part == TRAIN_POSTNET) add_postnet(config);
     if (a->settings.part == TRAIN_PITCH) model_config_add_pitch(config);
+    if (a->settings.part == TRAIN_BANDWIDTH) model_config_add_bandwidth(config);
     if (a->objective != NULL) {
         const char *const *list = objective_assignments(a->objective);
         if (list == NULL)
@@ -218,8 +219,7 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
         CLI_TEXT(0, "init", "MODEL", &a->init,
                  "start from this model's weights (and configuration)"),
         SETTING(0, "part", NULL, "part"),
-        CLI_TEXT('c', "convention", "NAME", &a->mel,
-                 "mel convention ('lull info --conventions')"),
+        CLI_TEXT('c', "convention", "NAME", &a->mel, "mel convention ('lull info --conventions')"),
         cli_like(0, "sample-rate", "HZ", model_config_members, "mel.sample_rate", &a->sample_rate),
         SETTING(0, "max-steps", "N", "max_steps"),
         SETTING(0, "max-hours", "H", "max_hours"),
@@ -425,6 +425,7 @@ int command_train(int argc, char **argv) {
     bool part = !resumed && a.config == NULL && a.settings.part != TRAIN_DENOISER;
     if (part && a.settings.part == TRAIN_POSTNET) train_settings_postnet(&a.settings);
     if (part && a.settings.part == TRAIN_PITCH) train_settings_pitch(&a.settings);
+    if (part && a.settings.part == TRAIN_BANDWIDTH) train_settings_bandwidth(&a.settings);
     /* Again over what the files said: options win. */
     bool usage = !status && (resumed || a.config != NULL || part) &&
                  !parse(&a, argc, argv, &first, &exit_code);

@@ -15,6 +15,7 @@ typedef struct synthesis_settings {
     lull_options options;
     const cli_reading *reading;
     npy_array noise;   /* data NULL: the generator's */
+    npy_array f0;      /* of every frame, Hz; data NULL: what the pitch network hears */
     bool plot;         /* a picture beside each output */
     const char *trace; /* folder for the steps, or NULL */
     int griffin_lim;   /* iterations; 0 = not asked for */

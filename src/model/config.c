@@ -29,6 +29,10 @@ static bool has_pitch(const void *config) {
     return ((const model_config *)config)->pitch_channels != 0;
 }
 
+static bool has_bandwidth(const void *config) {
+    return ((const model_config *)config)->bandwidth_channels != 0;
+}
+
 static const member embedding_members[] = {
     MEMBER_INT(model_config, embedding_frequencies, "frequencies", 1, 1024, "64",
                "sines and cosines of the diffusion time"),
@@ -72,6 +76,14 @@ static const member pitch_members[] = {
     {0},
 };
 
+static const member bandwidth_members[] = {
+    MEMBER_INT(model_config, bandwidth_channels, "channels", 0, 1024, "0",
+               "between its convolutions; 0: no bandwidth network"),
+    MEMBER_INT(model_config, bandwidth_layers, "layers", 0, 16, "0",
+               "convolutions over mel frames, 1 at least"),
+    {0},
+};
+
 static const member denoiser_members[] = {
     MEMBER_INT(model_config, patch, "patch", 1, 4096, "16",
                "samples that become one frame of the network; divides the hop"),
@@ -100,6 +112,7 @@ static const member network_members[] = {
     MEMBER_PART(NULL, denoiser_members, has_denoiser, NULL),
     MEMBER_PART("postnet", postnet_members, has_postnet, "mends the mel first"),
     MEMBER_PART("pitch", pitch_members, has_pitch, "tells the voice's pitch from the mel"),
+    MEMBER_PART("bandwidth", bandwidth_members, has_bandwidth, "continues the mel above its fmax"),
     {0},
 };
 
@@ -270,6 +283,12 @@ void model_config_add_pitch(model_config *config) {
     config->pitch_channels = 128;
     config->pitch_layers = 5;
     config->pitch_look_ahead = 2;
+}
+
+void model_config_add_bandwidth(model_config *config) {
+    if (config->bandwidth_channels > 0) return;
+    config->bandwidth_channels = 64;
+    config->bandwidth_layers = 3;
 }
 
 void model_config_pitch(model_config *config) {
@@ -508,6 +527,12 @@ static lull_status check_pitch(const model_config *c, const char *name, lull_err
     return LULL_OK;
 }
 
+static lull_status check_bandwidth(const model_config *c, const char *name, lull_error *error) {
+    if (c->bandwidth_channels > 0 && c->bandwidth_layers < 1)
+        REFUSE("%s: the bandwidth network has no layers; it needs 1 at least", name);
+    return LULL_OK;
+}
+
 static lull_status check_synthesis(const model_config *c, const char *name, lull_error *error) {
     for (int use = LULL_LIVE; use <= LULL_OFFLINE; use++) {
         model_settings settings = model_config_settings(c, (lull_use)use);
@@ -530,6 +555,7 @@ lull_status model_config_check(const model_config *config, const char *name, lul
     status = mel_convention_check(&config->mel, &reason);
     if (status) return base_fail(error, status, "%s: mel: %s", name, reason.message);
     status = check_pitch(config, name, error);
+    if (!status) status = check_bandwidth(config, name, error);
     if (status || config->family == MODEL_PITCH_ALONE) return status;
     status = check_network(config, name, error);
     if (!status) status = check_conditioner(config, name, error);

@@ -63,6 +63,10 @@ typedef struct model_config {
      * between them (0: no pitch network); the first pitch_look_ahead of them see one frame ahead. */
     int pitch_channels, pitch_layers, pitch_look_ahead;
 
+    /* Bandwidth network (model/bandwidth.h): bandwidth_layers convolutions of 3 frames that see none
+     * ahead, bandwidth_channels between them (0: no such network). */
+    int bandwidth_channels, bandwidth_layers;
+
     /* Domain. */
     bool whitened;
     double tilt_hz;
@@ -84,6 +88,8 @@ void model_config_diffwave(model_config *config);
 void model_config_pitch(model_config *config);
 /* Gives a configuration that has no pitch network the shipped one's. */
 void model_config_add_pitch(model_config *config);
+/* The same of a bandwidth network. */
+void model_config_add_bandwidth(model_config *config);
 
 /* Everything in range and consistent (patch divides hop, odd kernel, …), or the reason. */
 lull_status model_config_check(const model_config *config, const char *name, lull_error *error);

@@ -2,6 +2,7 @@
 #include "model/tensors.h"
 
 #include "mel/frame_features.h"
+#include "model/bandwidth_outputs.h"
 #include "model/pitch_outputs.h"
 
 #include <stdio.h>
@@ -18,7 +19,8 @@ typedef enum {
     CONDITIONER_LAYERS,
     LAYERS,
     POSTNET_LAYERS,
-    PITCH_LAYERS
+    PITCH_LAYERS,
+    BANDWIDTH_LAYERS
 } times;
 
 /* An axis of a weight: a size of the configuration; below FIRST_SIZE a number that means itself. */
@@ -37,7 +39,9 @@ enum {
     POSTNET_IN,
     POSTNET_OUT,
     PITCH_IN,
-    PITCH_OUT
+    PITCH_OUT,
+    BANDWIDTH_IN,
+    BANDWIDTH_OUT
 };
 
 enum { LAST_ZERO = MODEL_START_ZERO + 1 }; /* the last of the role 0, the others uniform */
@@ -95,6 +99,9 @@ static const row rows[MODEL_ROLES] = {
     [MODEL_PITCH_CONVOLUTION] =
         {"pitch.conv", "", 1, PITCH_LAYERS, MODEL_PITCH, UNIFORM, UNIFORM,
          {PITCH_OUT, PITCH_IN, 3}},
+    [MODEL_BANDWIDTH_CONVOLUTION] =
+        {"bandwidth.conv", "", 1, BANDWIDTH_LAYERS, MODEL_BANDWIDTH, LAST_ZERO, LAST_ZERO,
+         {BANDWIDTH_OUT, BANDWIDTH_IN, 3}},
 };
 /* clang-format on */
 
@@ -115,6 +122,8 @@ static int count_of(const model_config *c, times times) {
         return model_config_postnet_convolutions(c);
     case PITCH_LAYERS:
         return c->pitch_channels > 0 ? c->pitch_layers : 0;
+    case BANDWIDTH_LAYERS:
+        return c->bandwidth_channels > 0 ? c->bandwidth_layers : 0;
     }
     return 0;
 }
@@ -150,6 +159,10 @@ static int size_of(const model_config *c, int axis, int index) {
         return index == 0 ? MEL_FEATURES : c->pitch_channels;
     case PITCH_OUT:
         return index == c->pitch_layers - 1 ? PITCH_OUTPUTS : c->pitch_channels;
+    case BANDWIDTH_IN:
+        return index == 0 ? MEL_FEATURES : c->bandwidth_channels;
+    case BANDWIDTH_OUT:
+        return index == c->bandwidth_layers - 1 ? BANDWIDTH_POINTS : c->bandwidth_channels;
     default:
         return axis;
     }

@@ -30,7 +30,7 @@ struct train_crops {
                    smoothing */
     int64_t audio_first, audio_count; /* samples of the recording that `audio` holds */
     float *audio, *frames, *noise, *scratch, *gain, *segment;
-    train_pitch_crops *pitch; /* in place of everything else, or NULL */
+    train_frame_crops *of_frames; /* in place of everything else, or NULL */
 };
 
 static int frames_of_reach(const mel_convention *mel) {
@@ -81,7 +81,7 @@ lull_status train_crops_new(const model_config *config, train_corpus *corpus,
 
 void train_crops_free(train_crops *crops) {
     if (crops == NULL) return;
-    train_pitch_crops_free(crops->pitch);
+    train_frame_crops_free(crops->of_frames);
     train_crop_source_free(crops->source);
     mel_envelope_free(crops->envelope);
     mel_overlap_free(crops->overlap);
@@ -97,12 +97,12 @@ int train_crops_margin(const train_crops *crops) {
     return crops->options.margin;
 }
 
-lull_status train_crops_new_pitch(train_corpus *corpus, const train_pitch_options *options,
+lull_status train_crops_new_frames(train_corpus *corpus, const train_frame_options *options,
                                   train_crops **result, lull_error *error) {
     *result = NULL;
     train_crops *crops = base_alloc(1, sizeof *crops);
     if (crops == NULL) return base_no_memory(error);
-    lull_status status = train_pitch_crops_new(corpus, options, &crops->pitch, error);
+    lull_status status = train_frame_crops_new(corpus, options, &crops->of_frames, error);
     if (status)
         base_free(crops);
     else
@@ -110,8 +110,8 @@ lull_status train_crops_new_pitch(train_corpus *corpus, const train_pitch_option
     return status;
 }
 
-train_pitch_crops *train_crops_pitch(const train_crops *crops) {
-    return crops->pitch;
+train_frame_crops *train_crops_frames(const train_crops *crops) {
+    return crops->of_frames;
 }
 
 /* ---- choice ------------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
 #include "model/config.h"
 #include "train/corpus.h"
 #include "train/degrade.h"
-#include "train/pitch_crops.h"
+#include "train/frame_crops.h"
 
 typedef struct train_crop {
     uint64_t index;
@@ -36,11 +36,11 @@ lull_status train_crops_new(const model_config *config, train_corpus *corpus,
 void train_crops_free(train_crops *crops);
 int train_crops_margin(const train_crops *crops);
 
-/* Crops of the pitch network, which are of no one convention: the others' functions are not for them.
+/* Crops of networks over frames, which are of no one convention: the others' functions are not for them.
  * The corpus is borrowed. NULL of crops that are not such. */
-lull_status train_crops_new_pitch(train_corpus *corpus, const train_pitch_options *options,
+lull_status train_crops_new_frames(train_corpus *corpus, const train_frame_options *options,
                                   train_crops **crops, lull_error *error);
-train_pitch_crops *train_crops_pitch(const train_crops *crops);
+train_frame_crops *train_crops_frames(const train_crops *crops);
 
 /* Recordings are drawn by their duration, the place in them uniformly, of one that has a pair
  * within its mel. */

@@ -8,6 +8,7 @@ const train_part *train_part_of(const train_settings *settings) {
         [TRAIN_DENOISER] = &train_part_denoiser,
         [TRAIN_POSTNET] = &train_part_postnet,
         [TRAIN_PITCH] = &train_part_pitch,
+        [TRAIN_BANDWIDTH] = &train_part_bandwidth,
     };
     return parts[settings->part];
 }

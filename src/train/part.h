@@ -61,7 +61,8 @@ typedef struct train_part {
 /* The part that settings->part names. */
 const train_part *train_part_of(const train_settings *settings);
 
-extern const train_part train_part_denoiser, train_part_postnet, train_part_pitch;
+extern const train_part train_part_denoiser, train_part_postnet, train_part_pitch,
+    train_part_bandwidth;
 
 /* Of parts whose crops are in the model's own convention. */
 int train_part_model_rate(const model_config *config);

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "io/file_bytes.h"
 
-static const char *const parts[] = {"denoiser", "postnet", "pitch", NULL};
+static const char *const parts[] = {"denoiser", "postnet", "pitch", "bandwidth", NULL};
 static const char *const losses[] = {"l2", "l1", NULL};
 static const char *const densities[] = {"sine", "uniform", "start", NULL};
 static const char *const optimizers[] = {"adamw", "muon", NULL};
@@ -51,7 +51,7 @@ static const member recipe[] = {
         speed, 0, 0.7, "0.25",
         "pitch network: natural logarithm by which half of the crops are played faster or slower"),
     INT(conventions, 0, 4096, "64",
-        "pitch network: mel conventions drawn at random, beside those with names"),
+        "pitch and bandwidth network: mel conventions drawn at random, beside those with names"),
     BOOL(pairs, "false", "trained on mels that an acoustic model predicted, with their recordings"),
     BOOL(bf16, "false", "bfloat16 products; sums and weights are float32"),
     {0},
@@ -62,9 +62,10 @@ static const member run[] = {
     TEXT(valid, NULL, "recordings to validate on; none: part of the corpus, by file name"),
     NUMBER(valid_share, 0, 0.5, "0.03", "that part"),
     TEXT(init, NULL, "model whose weights it starts from"),
-    NAME(part, parts, "denoiser",
-         "the denoiser; for --init's model a postnet, which mends mels that acoustic models blur; "
-         "for it, or alone, a pitch network"),
+    NAME(
+        part, parts, "denoiser",
+        "the denoiser; for --init's model a postnet, which mends mels that acoustic models blur; "
+        "for it, or alone, a pitch network; for it a network that continues mels above their fmax"),
     UINT64(max_steps, NULL, "end after this many steps"),
     NUMBER(max_hours, 0, 1e6, NULL, "end after this time (no limit at all: 12)"),
     UINT64(eval_every, "1000", "steps between evaluations"),
@@ -105,6 +106,32 @@ void train_settings_pitch(train_settings *settings) {
         members_set(train_settings_members, settings, at[0], at[1], NULL);
 }
 
+void train_settings_bandwidth(train_settings *settings) {
+    static const char *const wanted[] = {
+        "part",    "bandwidth", "batch", "16",      "crop_frames", "64",      "rate",
+        "2e-3",    "optimizer", "adamw", "warm_up", "100",         "average", "0.998",
+        "degrade", "0.33",      "speed", "0",       "samples",     "0",       NULL};
+    for (const char *const *at = wanted; *at; at += 2)
+        members_set(train_settings_members, settings, at[0], at[1], NULL);
+}
+
+static lull_status check_bandwidth(const train_settings *settings, const model_config *config,
+                                   lull_error *error) {
+    if (config->bandwidth_channels == 0)
+        return base_fail(
+            error, LULL_INVALID,
+            "the model has no bandwidth network to train: network.bandwidth.channels is 0");
+    if (settings->optimizer != TRAIN_ADAMW)
+        return base_fail(error, LULL_INVALID,
+                         "a bandwidth network is trained with --optimizer adamw");
+    if (settings->stft > 0.0)
+        return base_fail(error, LULL_INVALID, "the STFT loss is the denoiser's");
+    if (settings->init[0] == '\0')
+        return base_fail(error, LULL_INVALID,
+                         "a bandwidth network is trained for a model: name it with --init");
+    return LULL_OK;
+}
+
 static lull_status check_pitch(const train_settings *settings, const model_config *config,
                                lull_error *error) {
     if (config->pitch_channels == 0)
@@ -125,6 +152,7 @@ lull_status train_settings_check(const train_settings *settings, const model_con
     if (config->family == MODEL_PITCH_ALONE)
         return base_fail(error, LULL_INVALID,
                          "the model is a pitch network alone: --part pitch trains it");
+    if (settings->part == TRAIN_BANDWIDTH) return check_bandwidth(settings, config, error);
     if (settings->part == TRAIN_POSTNET) {
         if (config->postnet_channels == 0)
             return base_fail(error, LULL_INVALID,

@@ -10,7 +10,7 @@ typedef enum { TRAIN_DENSITY_SINE, TRAIN_DENSITY_UNIFORM, TRAIN_DENSITY_START } 
 typedef enum { TRAIN_ADAMW, TRAIN_MUON } train_optimizer;
 typedef enum { TRAIN_COSINE, TRAIN_CONSTANT } train_course;
 
-typedef enum { TRAIN_DENOISER, TRAIN_POSTNET, TRAIN_PITCH } train_trained;
+typedef enum { TRAIN_DENOISER, TRAIN_POSTNET, TRAIN_PITCH, TRAIN_BANDWIDTH } train_trained;
 
 enum { TRAIN_PATH_SIZE = 4096 };
 
@@ -54,6 +54,7 @@ void train_settings_default(train_settings *settings);
 /* What training a postnet or a pitch network wants in place of the defaults above. */
 void train_settings_postnet(train_settings *settings);
 void train_settings_pitch(train_settings *settings);
+void train_settings_bandwidth(train_settings *settings);
 lull_status train_settings_check(const train_settings *settings, const model_config *config,
                                  lull_error *error);
 

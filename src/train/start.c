@@ -32,8 +32,8 @@ static bool lacks_source(const model_config *whole, const safetensors *file) {
     return input && input->dimensions > 1 && input->shape[1] == (size_t)whole->patch;
 }
 
-/* The weights of a model that lacks the postnet, the pitch network or the source that this one
- * has. */
+/* The weights of a model that lacks the postnet, another small network or the source that this
+ * one has. */
 static lull_status read_what_there_is(const model_config *whole, const safetensors *file,
                                       const char *path, model_parameters *weights,
                                       lull_error *error) {
@@ -43,6 +43,8 @@ static lull_status read_what_there_is(const model_config *whole, const safetenso
         config.postnet_channels = config.postnet_layers = config.postnet_look_ahead = 0;
     if (!safetensors_find(file, "pitch.conv1.weight"))
         config.pitch_channels = config.pitch_layers = config.pitch_look_ahead = 0;
+    if (!safetensors_find(file, "bandwidth.conv1.weight"))
+        config.bandwidth_channels = config.bandwidth_layers = 0;
     if (config.source && lacks_source(&config, file)) config.source = false;
     lull_status status = model_parameters_new(&config, &read, error);
     if (!status) status = model_parameters_read(read, file, "", path, error);

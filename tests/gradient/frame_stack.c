@@ -1,10 +1,11 @@
-/* The gradient of postnets and pitch networks against central differences of a forward pass written
+/* The gradient of postnets, pitch and bandwidth networks against central differences of a forward pass written
  * here in double precision, on odd shapes; and independence of the thread count. */
 #include "model/stacks.h"
 
 #include <stdio.h>
 
 #include "gradient/frame_stack.h"
+#include "model/bandwidth.h"
 
 enum { CROPS = 3, FRAMES = 5 };
 
@@ -47,6 +48,16 @@ static void pitch_begin(network *n, int number) {
     pitch_config(&pitch_cases[number], &n->config);
     n->shape = pitch_network_shape(&n->config);
     n->part = MODEL_PITCH;
+    network_begin(n);
+}
+
+static void bandwidth_begin(network *n, int channels, int layers) {
+    model_config_default(&n->config);
+    n->config.bandwidth_channels = channels;
+    n->config.bandwidth_layers = layers;
+    checked_config(&n->config);
+    n->shape = bandwidth_shape(&n->config);
+    n->part = MODEL_BANDWIDTH;
     network_begin(n);
 }
 
@@ -199,6 +210,16 @@ static void pitch_networks_is_that_of_differences(void **state) {
     }
 }
 
+static void bandwidth_networks_is_that_of_differences(void **state) {
+    (void)state;
+    for (int layers = 1; layers <= 3; layers++) {
+        network n;
+        bandwidth_begin(&n, 7, layers);
+        expect_differences(&n, 3e-4);
+        network_end(&n);
+    }
+}
+
 static void threads_do_not_matter(void **state) {
     (void)state;
     for (int kind = 0; kind < 2; kind++) {
@@ -222,6 +243,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(postnets_is_that_of_differences),
         cmocka_unit_test(pitch_networks_is_that_of_differences),
+        cmocka_unit_test(bandwidth_networks_is_that_of_differences),
         cmocka_unit_test(threads_do_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,15 @@
-/* Crops for the pitch network: what they are a function of, that features and targets tell of the
- * same sound at the same time, the pool of conventions, and the loss. */
+/* Crops for networks over frames: what they are a function of, that features and targets tell of the
+ * same sound at the same time, the pool of conventions, and the losses. */
 #include "helpers.h"
 
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "mel/frame_features.h"
-#include "train/pitch_crops.h"
-#include "train/pitch_pool.h"
+#include "base/random.h"
+#include "train/bandwidth_target.h"
+#include "train/frame_crops.h"
+#include "train/pitch_target.h"
+#include "train/convention_pool.h"
 
 enum { FRAMES = 40, RATE = 24000 };
 
@@ -53,10 +56,10 @@ static void tear_down(fixture *f) {
     remove_all(f->folder);
 }
 
-static train_pitch_crops *crops_of(fixture *f, const train_pitch_options *options) {
-    train_pitch_crops *crops;
+static train_frame_crops *crops_of(fixture *f, const train_frame_options *options) {
+    train_frame_crops *crops;
     lull_error error;
-    if (train_pitch_crops_new(f->corpus, options, &crops, &error)) fail_msg("%s", error.message);
+    if (train_frame_crops_new(f->corpus, options, &crops, &error)) fail_msg("%s", error.message);
     return crops;
 }
 
@@ -64,9 +67,9 @@ typedef struct rendered {
     float features[FRAMES * MEL_FEATURES], targets[FRAMES * PITCH_OUTPUTS];
 } rendered;
 
-static void render(train_pitch_crops *crops, uint64_t index, rendered *r) {
+static void render(train_frame_crops *crops, uint64_t index, rendered *r) {
     lull_error error;
-    if (train_pitch_crops_render(crops, index, r->features, r->targets, &error))
+    if (train_frame_crops_render(crops, index, r->features, r->targets, &error))
         fail_msg("%s", error.message);
 }
 
@@ -74,10 +77,10 @@ static void function_of_seed_and_index(void **state) {
     (void)state;
     fixture f;
     set_up(&f, RATE);
-    train_pitch_options options = {7, FRAMES, 6, 0.7, 0.2, 0.5};
-    train_pitch_crops *one = crops_of(&f, &options), *two = crops_of(&f, &options);
+    train_frame_options options = {TRAIN_FRAME_PITCH, 7, FRAMES, 6, 0.7, 0.2, 0.5};
+    train_frame_crops *one = crops_of(&f, &options), *two = crops_of(&f, &options);
     options.seed = 8;
-    train_pitch_crops *other = crops_of(&f, &options);
+    train_frame_crops *other = crops_of(&f, &options);
     static rendered a, b;
     int same = 0;
     for (uint64_t i = 0; i < 12; i++) {
@@ -90,10 +93,10 @@ static void function_of_seed_and_index(void **state) {
         for (int j = 0; j < FRAMES * MEL_FEATURES; j++) assert_true(fabsf(a.features[j]) < 12);
     }
     assert_true(same < 2);
-    assert_true(train_pitch_crops_bytes(one) > 0);
-    train_pitch_crops_free(one);
-    train_pitch_crops_free(two);
-    train_pitch_crops_free(other);
+    assert_true(train_frame_crops_bytes(one) > 0);
+    train_frame_crops_free(one);
+    train_frame_crops_free(two);
+    train_frame_crops_free(other);
     tear_down(&f);
 }
 
@@ -111,8 +114,8 @@ static void targets_are_of_the_features(void **state) {
     (void)state;
     fixture f;
     set_up(&f, RATE);
-    const train_pitch_options options = {3, FRAMES, 20, 0, 0, 0};
-    train_pitch_crops *crops = crops_of(&f, &options);
+    const train_frame_options options = {TRAIN_FRAME_PITCH, 3, FRAMES, 20, 0, 0, 0};
+    train_frame_crops *crops = crops_of(&f, &options);
     static rendered r;
     int frames = 0, agree = 0, voiced = 0, right = 0, periodic = 0;
     for (uint64_t i = 0; i < 60; i++) {
@@ -132,7 +135,7 @@ static void targets_are_of_the_features(void **state) {
                   frames, agree, voiced, right, periodic);
     assert_true(right > voiced * 95 / 100 && periodic > voiced * 9 / 10);
     assert_true(voiced > frames / 6 && agree > frames * 85 / 100);
-    train_pitch_crops_free(crops);
+    train_frame_crops_free(crops);
     tear_down(&f);
 }
 
@@ -142,8 +145,8 @@ static void speed_and_bandwidth(void **state) {
     (void)state;
     fixture f;
     set_up(&f, 16000);
-    const train_pitch_options options = {3, FRAMES, 0, 0, 0.25, 0};
-    train_pitch_crops *crops = crops_of(&f, &options);
+    const train_frame_options options = {TRAIN_FRAME_PITCH, 3, FRAMES, 0, 0, 0.25, 0};
+    train_frame_crops *crops = crops_of(&f, &options);
     static rendered r;
     float lowest = 9, highest = -9;
     for (uint64_t i = 0; i < 60; i++) {
@@ -160,8 +163,118 @@ static void speed_and_bandwidth(void **state) {
     const double middle = log2(PITCH / 200), reach = 0.25 / M_LN2;
     assert_true(lowest < middle - 0.4 * reach && lowest > middle - reach - 0.02);
     assert_true(highest > middle + 0.4 * reach && highest < middle + reach + 0.02);
-    train_pitch_crops_free(crops);
+    train_frame_crops_free(crops);
     tear_down(&f);
+}
+
+/* Two seconds of white noise, and of noise that is ten times fainter above 9 kHz. */
+static void write_noise(const char *folder, const char *name, int rate, bool falls) {
+    const size_t count = (size_t)(2 * rate), taps = 127;
+    float *noise = malloc((count + taps) * sizeof *noise),
+          *samples = malloc(count * sizeof *samples);
+    char path[TEST_PATH];
+    assert_true(noise && samples);
+    random_normal(11, 0, 0, noise, count + taps);
+    for (size_t i = 0; i < count; i++) {
+        double low = 0;
+        for (size_t k = 0; falls && k < taps; k++) {
+            const double at = (double)k - 63, cut = 2 * 9000.0 / rate;
+            const double sinc = at == 0 ? cut : sin(M_PI * cut * at) / (M_PI * at);
+            low += noise[i + k] * sinc * (0.54 + 0.46 * cos(M_PI * at / 64));
+        }
+        const double all = noise[i + 63];
+        samples[i] = (float)(0.05 * (falls ? 0.9 * low + 0.1 * all : all));
+    }
+    join(path, folder, name);
+    write_wav(path, rate, 1, samples, count);
+    free(noise);
+    free(samples);
+}
+
+static void set_up_noise(fixture *f, int rate, bool falls) {
+    thread_pool *pool;
+    lull_error error;
+    make_temporary(f->folder);
+    write_noise(f->folder, "a.wav", rate, falls);
+    assert_int_equal(thread_pool_new(1, &pool, NULL), LULL_OK);
+    const train_corpus_options options = {
+        .rate = RATE, .least_samples = 1000, .side = TRAIN_SIDE_ALL, .cache_bytes = 1 << 30};
+    if (train_corpus_open(f->folder, &options, pool, &f->corpus, &error))
+        fail_msg("%s", error.message);
+    thread_pool_free(pool);
+}
+
+/* What lies above the mel is measured where the mel is, whatever its convention: as loud as what
+ * is below, or 20 dB fainter from 9 kHz on. */
+static void above_the_mel(void **state) {
+    (void)state;
+    static float features[FRAMES * MEL_FEATURES], targets[FRAMES * BANDWIDTH_POINTS];
+    const double tenth = log(0.1) * MEL_FEATURE_SCALE;
+    for (int falls = 0; falls < 2; falls++) {
+        fixture f;
+        set_up_noise(&f, RATE, falls);
+        const train_frame_options options = {TRAIN_FRAME_BANDWIDTH, 3, FRAMES, 8, 0.5, 0, 0};
+        train_frame_crops *crops = crops_of(&f, &options);
+        double below = 0, above = 0;
+        int n_below = 0, n_above = 0, unknown = 0;
+        lull_error error;
+        for (uint64_t i = 0; i < 30; i++) {
+            if (train_frame_crops_render(crops, i, features, targets, &error))
+                fail_msg("%s", error.message);
+            /* Away from the ends of the recording, where windows see silence. */
+            for (int t = 10; t < FRAMES - 10; t++)
+                for (int p = 0; p < BANDWIDTH_POINTS; p++) {
+                    const double hz = mel_feature_hz(BANDWIDTH_FIRST + p);
+                    const float value = targets[t * BANDWIDTH_POINTS + p];
+                    if (hz < 7000) assert_true(isnan(value)); /* every mel shows it */
+                    unknown += isnan(value);
+                    if (isnan(value) || features[t * MEL_FEATURES + 60] < 0) continue;
+                    if (hz < 8500) below += value, n_below++;
+                    if (hz > 9600 && hz < 11500) above += value, n_above++;
+                }
+        }
+        assert_true(n_below > 100 && n_above > 1000 && unknown > 1000);
+        print_message("    %s: %.3f below 8.5 kHz, %.3f above 9.6\n", falls ? "falls" : "flat",
+                      below / n_below, above / n_above);
+        assert_true(fabs(below / n_below) < 0.08);
+        assert_true(fabs(above / n_above - (falls ? tenth : 0)) < 0.1);
+        train_frame_crops_free(crops);
+        tear_down(&f);
+    }
+}
+
+static void nothing_above_the_mel(void **state) {
+    (void)state;
+    fixture f;
+    set_up_noise(&f, 16000, false);
+    const train_frame_options options = {TRAIN_FRAME_BANDWIDTH, 3, FRAMES, 8, 0, 0, 0};
+    train_frame_crops *crops;
+    lull_error error;
+    assert_int_equal(train_frame_crops_new(f.corpus, &options, &crops, &error), LULL_INVALID);
+    assert_non_null(strstr(error.message, "22050 Hz"));
+    tear_down(&f);
+}
+
+static void gradient_of_the_bandwidth_loss(void **state) {
+    (void)state;
+    enum { N = 3 };
+    float outputs[N * BANDWIDTH_POINTS], targets[N * BANDWIDTH_POINTS],
+        gradient[N * BANDWIDTH_POINTS], none[N * BANDWIDTH_POINTS];
+    random_normal(1, 0, 0, outputs, N * BANDWIDTH_POINTS);
+    random_normal(2, 0, 0, targets, N * BANDWIDTH_POINTS);
+    for (int i = 0; i < BANDWIDTH_POINTS; i++) targets[BANDWIDTH_POINTS + i] = NAN; /* a frame */
+    targets[4] = NAN;
+    const double loss = train_bandwidth_loss(outputs, targets, N, gradient);
+    assert_true(loss > 0 && gradient[4] == 0 && gradient[BANDWIDTH_POINTS + 4] == 0);
+    for (int i = 0; i < N * BANDWIDTH_POINTS; i++) {
+        const float kept = outputs[i], step = 1e-3f;
+        outputs[i] = kept + step;
+        const double above = train_bandwidth_loss(outputs, targets, N, none);
+        outputs[i] = kept - step;
+        const double below = train_bandwidth_loss(outputs, targets, N, none);
+        outputs[i] = kept;
+        assert_true(fabs((above - below) / (2 * step) - gradient[i]) < 1e-3);
+    }
 }
 
 static void pool_is_valid_and_wide(void **state) {
@@ -170,7 +283,7 @@ static void pool_is_valid_and_wide(void **state) {
     for (int i = 0; i < 300; i++) {
         mel_convention c, other;
         lull_error error;
-        train_pitch_pool_draw(5, i, &c);
+        train_convention_pool_draw(5, i, &c);
         if (mel_convention_check(&c, &error)) fail_msg("%d: %s", i, error.message);
         const double window = (double)c.window / c.sample_rate, hop = (double)c.hop / c.sample_rate;
         assert_true(window > 0.0199 && window < 0.0851);
@@ -179,9 +292,9 @@ static void pool_is_valid_and_wide(void **state) {
         centred += c.centred;
         powers += c.power == 2;
         htk += c.scale == MEL_SCALE_HTK;
-        train_pitch_pool_draw(6, i, &other);
+        train_convention_pool_draw(6, i, &other);
         different += other.window != c.window;
-        train_pitch_pool_draw(5, i, &other);
+        train_convention_pool_draw(5, i, &other);
         assert_memory_equal(&other, &c, sizeof c);
     }
     assert_true(centred > 100 && centred < 200 && powers > 40 && htk > 80 && different > 280);
@@ -224,6 +337,9 @@ int main(void) {
         cmocka_unit_test(speed_and_bandwidth),
         cmocka_unit_test(pool_is_valid_and_wide),
         cmocka_unit_test(gradient_of_the_loss),
+        cmocka_unit_test(above_the_mel),
+        cmocka_unit_test(nothing_above_the_mel),
+        cmocka_unit_test(gradient_of_the_bandwidth_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

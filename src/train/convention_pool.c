@@ -1,5 +1,5 @@
-/* Conventions drawn at random: see pitch_pool.h. */
-#include "train/pitch_pool.h"
+/* Conventions drawn at random: see convention_pool.h. */
+#include "train/convention_pool.h"
 
 #include "base/random.h"
 
@@ -16,7 +16,7 @@ static double between_logarithms(double u, double low, double high) {
     return low * pow(high / low, u);
 }
 
-void train_pitch_pool_draw(uint64_t seed, int index, mel_convention *c) {
+void train_convention_pool_draw(uint64_t seed, int index, mel_convention *c) {
     static const int rates[] = {16000, 22050, 24000, 24000};
     static const double floors[] = {1e-5, 1e-5, 1e-7, 1e-10};
     double u[DRAWS];

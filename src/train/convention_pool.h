@@ -1,7 +1,7 @@
-/* The mel conventions that the pitch network is trained on: those with names, and others drawn at
+/* The mel conventions that networks over frames are trained on: those with names, and others drawn at
  * random around what people use, so that it serves those that nobody named. */
-#ifndef TRAIN_PITCH_POOL_H
-#define TRAIN_PITCH_POOL_H
+#ifndef TRAIN_CONVENTION_POOL_H
+#define TRAIN_CONVENTION_POOL_H
 
 #include "mel/convention.h"
 
@@ -10,6 +10,6 @@
  * 0 to 100 Hz, fmax 7 to 12 kHz (or half the rate, where that is less), amplitude or power, floors
  * of 1e-10 to 1e-5 and frames centred or not, at 16, 22.05 or 24 kHz. Always valid. A function of
  * (seed, index) alone. */
-void train_pitch_pool_draw(uint64_t seed, int index, mel_convention *convention);
+void train_convention_pool_draw(uint64_t seed, int index, mel_convention *convention);
 
 #endif
