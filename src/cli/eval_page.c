@@ -106,7 +106,7 @@ static lull_status begin_section(cli_eval_page *p, const eval_row *row, const ch
 }
 
 static void add_scores(cli_eval_page *p, const eval_row *row) {
-    static const eval_score SHOWN[] = {SCORE_MCD, SCORE_STFT, SCORE_F0, SCORE_VOICING, SCORE_ESTOI};
+    static const eval_score SHOWN[] = {EVAL_MCD, EVAL_STFT, EVAL_F0, EVAL_VOICING, EVAL_ESTOI};
     page_add_raw(&p->files, "<div class=\"quiet\">");
     for (size_t i = 0; i < sizeof SHOWN / sizeof *SHOWN; i++) {
         double value = row->scores.value[SHOWN[i]];
@@ -189,7 +189,7 @@ static void add_means(page *t, const eval_table *table, const char *folder) {
         page_add_raw(t, "</th>");
     }
     page_add_raw(t, "<th style=\"text-align: left\">what it is</th></tr>\n");
-    for (int i = 0; i < SCORE_COUNT; i++) {
+    for (int i = 0; i < EVAL_COUNT; i++) {
         eval_score score = (eval_score)i;
         const char *best = best_system(table, score, folder);
         page_add(t, "<tr><td>%s</td>", eval_score_title(score));
@@ -221,7 +221,7 @@ static void add_rows(page *t, const eval_table *table) {
     bool systems = eval_table_system(table, 1) != NULL;
     page_add_raw(t, "<div class=\"wide\"><table id=\"files\">\n<thead><tr><th>file</th>");
     if (systems) page_add_raw(t, "<th>system</th>");
-    for (int i = 0; i < SCORE_COUNT; i++)
+    for (int i = 0; i < EVAL_COUNT; i++)
         page_add(t, "<th>%s</th>", eval_score_title((eval_score)i));
     page_add_raw(t, "</tr></thead>\n<tbody>\n");
     for (size_t r = 0; r < table->count; r++) {
@@ -232,7 +232,7 @@ static void add_rows(page *t, const eval_table *table) {
         page_add_escaped(t, row->name);
         page_add_raw(t, "</td>");
         if (systems) add_cell(t, row->system);
-        for (int i = 0; i < SCORE_COUNT; i++) add_value(t, row->scores.value[i], NAN, false);
+        for (int i = 0; i < EVAL_COUNT; i++) add_value(t, row->scores.value[i], NAN, false);
         page_add_raw(t, "</tr>\n");
     }
     page_add_raw(t, "</tbody></table></div>\n");

@@ -495,7 +495,7 @@ static lull_status check_conditioner(const model_config *c, const char *name, lu
         if (c->embedding_frequencies != 64)
             REFUSE("%s: DiffWave's step embedding has 64 frequencies, not %d", name,
                    c->embedding_frequencies);
-        if (c->schedule.kind != SCHEDULE_BETAS)
+        if (c->schedule.kind != DIFFUSION_BETAS)
             REFUSE("%s: DiffWave's step embedding counts training steps: its schedule must be "
                    "betas, not %s",
                    name, diffusion_schedule_name(c->schedule.kind));

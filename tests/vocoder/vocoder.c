@@ -89,7 +89,7 @@ static void cuts(void **state) {
 
     config = small_lull();
     config.objective = DIFFUSION_FLOW;
-    config.schedule.kind = SCHEDULE_LINEAR;
+    config.schedule.kind = DIFFUSION_LINEAR;
     config.sampler = LULL_SAMPLER_HEUN;
     config.whitened = false;
     model = random_model(&config);

@@ -86,7 +86,7 @@ static float *by_definition(const mel_convention *convention, const lull_model *
     for (int f = 0; f < FRAMES; f++) voices[f].f0 *= (float)exp2(transpose / 12);
     assert_int_equal(vocoder_source_plain(convention->sample_rate, convention->hop,
                                           mel_convention_first_centre(convention),
-                                          SOURCE_PHASES_ZERO, voices, FRAMES, &noise, start,
+                                          VOCODER_PHASES_ZERO, voices, FRAMES, &noise, start,
                                           samples, NULL),
                      LULL_OK);
     lull_options options = some_options(NULL, 1);
@@ -218,7 +218,7 @@ static void crossed_over(void **state) {
     pitch_network_whole(&model->config, model->parameters, convention, mel, FRAMES, voices, NULL);
     sharpen(voices, model->config.uses[LULL_LIVE].aperiodicity_power);
     vocoder_source_plain(convention->sample_rate, convention->hop,
-                         mel_convention_first_centre(convention), SOURCE_PHASES_ZERO, voices,
+                         mel_convention_first_centre(convention), VOCODER_PHASES_ZERO, voices,
                          FRAMES, &one_row, source, samples, NULL);
     vocoder_crossover_plain(1700, convention->sample_rate, network, source, start, samples);
     lull_options plain = some_options(NULL, 1);
@@ -286,7 +286,7 @@ static void reads_the_source(void **state) {
             pitch_network_whole(config, model->parameters, convention, mel, FRAMES, voices, NULL);
             sharpen(voices, config->uses[LULL_LIVE].aperiodicity_power);
             vocoder_source_plain(convention->sample_rate, convention->hop,
-                                 mel_convention_first_centre(convention), SOURCE_PHASES_ZERO,
+                                 mel_convention_first_centre(convention), VOCODER_PHASES_ZERO,
                                  voices, FRAMES, &one_row, source, samples, NULL);
         } else {
             memcpy(source, drawn, samples * sizeof *source);
