@@ -23,6 +23,7 @@ typedef enum {
     SCORE_CLIPPED, /* share of output samples at or beyond full scale, per cent */
     SCORE_MODULATION,       /* HF modulation of the output: modulation.h; the reference's is best */
     SCORE_MODULATION_ERROR, /* that less the reference's */
+    SCORE_MODULATION_REFERENCE, /* of the reference: what the output's should be */
     SCORE_COUNT
 } eval_score;
 
