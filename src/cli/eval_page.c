@@ -110,12 +110,12 @@ static void add_score(cli_eval_page *p, const char *before, const char *title, d
 }
 
 static void add_scores(cli_eval_page *p, const eval_row *row) {
-    static const eval_score SHOWN[] = {SCORE_MCD,     SCORE_STFT,  SCORE_F0,        SCORE_F0_GROSS,
-                                       SCORE_VOICING, SCORE_ESTOI, SCORE_MODULATION};
+    static const eval_score SHOWN[] = {EVAL_MCD,     EVAL_STFT,  EVAL_F0,        EVAL_F0_GROSS,
+                                       EVAL_VOICING, EVAL_ESTOI, EVAL_MODULATION};
     page_add_raw(&p->files, "<div class=\"quiet\">");
     for (size_t i = 0; i < sizeof SHOWN / sizeof *SHOWN; i++)
         add_score(p, i ? " · " : "", eval_score_title(SHOWN[i]), row->scores.value[SHOWN[i]]);
-    add_score(p, " (reference", "", row->scores.value[SCORE_MODULATION_REFERENCE]);
+    add_score(p, " (reference", "", row->scores.value[EVAL_MODULATION_REFERENCE]);
     page_add_raw(&p->files, ")</div>\n");
 }
 
@@ -143,8 +143,8 @@ static lull_status begin_section(cli_eval_page *p, const eval_row *row, const ch
     page_add_raw(&p->files, "<div class=\"row\">\n<figure><figcaption>reference</figcaption>\n");
     status = add_picture(p, &reference, 1, "spectrogram and F0 of the reference", error);
     add_player(p, signals->reference, signals);
-    add_score(p, "<div class=\"quiet\">", eval_score_title(SCORE_MODULATION),
-              row->scores.value[SCORE_MODULATION_REFERENCE]);
+    add_score(p, "<div class=\"quiet\">", eval_score_title(EVAL_MODULATION),
+              row->scores.value[EVAL_MODULATION_REFERENCE]);
     page_add_raw(&p->files, "</div>\n</figure>\n");
     return status;
 }
@@ -209,8 +209,8 @@ static void add_value(page *t, double value, double interval, bool best) {
 static const char *best_system(const eval_table *table, eval_score score, const char *folder) {
     const char *system, *best = NULL;
     double value = 0, worst = INFINITY;
-    if (!eval_table_system(table, 1) || score == SCORE_MODULATION_REFERENCE) return NULL;
-    if (score == SCORE_MODULATION) score = SCORE_MODULATION_ERROR;
+    if (!eval_table_system(table, 1) || score == EVAL_MODULATION_REFERENCE) return NULL;
+    if (score == EVAL_MODULATION) score = EVAL_MODULATION_ERROR;
     for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++) {
         double mean = eval_table_mean(table, score, system, folder).mean;
         double worth = eval_score_higher_is_better(score) ? mean : -fabs(mean);
@@ -231,7 +231,7 @@ static void add_means(page *t, const eval_table *table, const char *folder) {
         page_add_raw(t, "</th>");
     }
     page_add_raw(t, "<th style=\"text-align: left\">what it is</th></tr>\n");
-    for (int i = 0; i < SCORE_COUNT; i++) {
+    for (int i = 0; i < EVAL_COUNT; i++) {
         eval_score score = (eval_score)i;
         const char *best = best_system(table, score, folder);
         page_add(t, "<tr><td>%s</td>", eval_score_title(score));
@@ -267,8 +267,8 @@ static void add_cell(page *t, const char *text) {
 
 /* One line a voice (a folder is one) and system: what is said of its pitch and its pulses. */
 static void add_voices(page *t, const eval_table *table) {
-    static const eval_score SHOWN[] = {SCORE_F0, SCORE_F0_GROSS, SCORE_VOICING,
-                                       SCORE_MODULATION_REFERENCE, SCORE_MODULATION};
+    static const eval_score SHOWN[] = {EVAL_F0, EVAL_F0_GROSS, EVAL_VOICING,
+                                       EVAL_MODULATION_REFERENCE, EVAL_MODULATION};
     const char *folder, *system, *first = eval_table_system(table, 0);
     page_add_raw(t, "<h2>Voices</h2>\n<p>Means over the files of each folder.</p>\n"
                     "<div class=\"wide\"><table id=\"voices\">\n<tr><th>folder</th>"
@@ -295,7 +295,7 @@ static void add_rows(page *t, const eval_table *table) {
     bool systems = eval_table_system(table, 1) != NULL;
     page_add_raw(t, "<div class=\"wide\"><table id=\"files\">\n<thead><tr><th>file</th>");
     if (systems) page_add_raw(t, "<th>system</th>");
-    for (int i = 0; i < SCORE_COUNT; i++)
+    for (int i = 0; i < EVAL_COUNT; i++)
         page_add(t, "<th>%s</th>", eval_score_title((eval_score)i));
     page_add_raw(t, "</tr></thead>\n<tbody>\n");
     for (size_t r = 0; r < table->count; r++) {
@@ -306,7 +306,7 @@ static void add_rows(page *t, const eval_table *table) {
         page_add_escaped(t, row->name);
         page_add_raw(t, "</td>");
         if (systems) add_cell(t, row->system);
-        for (int i = 0; i < SCORE_COUNT; i++) add_value(t, row->scores.value[i], NAN, false);
+        for (int i = 0; i < EVAL_COUNT; i++) add_value(t, row->scores.value[i], NAN, false);
         page_add_raw(t, "</tr>\n");
     }
     page_add_raw(t, "</tbody></table></div>\n");

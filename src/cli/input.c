@@ -58,9 +58,9 @@ static void print_shape(const npy_array *array, char *text, size_t size) {
     if (used < size) snprintf(text + used, size - used, "]");
 }
 
-/* Which way round an array of rows × columns lies. */
+/* Which way round an array of rows × columns lies; lull itself writes [bands, frames]. */
 static lull_status find_layout(const char *path, const char *shape, size_t rows, size_t columns,
-                               size_t bands, int asked, int *layout, lull_error *error) {
+                               size_t bands, int asked, bool ours, int *layout, lull_error *error) {
     bool bands_first = rows == bands, frames_first = columns == bands;
     if (asked == LAYOUT_BANDS_FIRST) frames_first = false;
     if (asked == LAYOUT_FRAMES_FIRST) bands_first = false;
@@ -71,7 +71,7 @@ static lull_status find_layout(const char *path, const char *shape, size_t rows,
                          asked == LAYOUT_AUTO          ? " or its transpose"
                          : asked == LAYOUT_BANDS_FIRST ? " with --layout bands-first"
                                                        : " transposed with --layout frames-first");
-    if (bands_first && frames_first)
+    if (bands_first && frames_first && !ours)
         return base_fail(error, LULL_MISMATCH,
                          "%s: shape %s can be read both ways; say --layout bands-first or "
                          "--layout frames-first",
@@ -97,7 +97,8 @@ static lull_status arrange(const npy_array *array, const char *path, size_t band
     size_t rows = array->shape[first], columns = array->shape[first + 1];
     if (rows == 0 || columns == 0)
         return base_fail(error, LULL_MISMATCH, "%s: shape %s: no frames in it", path, shape);
-    lull_status status = find_layout(path, shape, rows, columns, bands, asked, &layout, error);
+    lull_status status =
+        find_layout(path, shape, rows, columns, bands, asked, array->ours, &layout, error);
     if (status != LULL_OK) return status;
     size_t count = layout == LAYOUT_BANDS_FIRST ? columns : rows;
     float *out = base_alloc(count * bands, sizeof *out);

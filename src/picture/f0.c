@@ -40,17 +40,17 @@ void picture_f0_curve(picture_canvas *c, const picture_area *area, const picture
 
 void picture_f0_axis(picture_canvas *c, const picture_area *area, picture_colour ink) {
     const int x = area->left + area->width, heading = picture_canvas_text_width("F0 Hz");
-    int last = area->top + area->height + 2 * CANVAS_LINE;
+    int last = area->top + area->height + 2 * PICTURE_CANVAS_LINE;
     char label[16];
     picture_canvas_text(c, x + PICTURE_F0_ROOM - PICTURE_F0_OVERHANG - heading + 6,
                         area->top - HEADING, "F0 Hz", ink);
     for (int hz = PICTURE_F0_LOWEST; hz <= PICTURE_F0_HIGHEST; hz *= 2) {
         int y = height_of(area, hz);
         picture_canvas_fill(c, x + 1, y, TICK, 1, ink);
-        if (last - y < CANVAS_LINE + 2 || y < area->top + CANVAS_CAPITAL)
+        if (last - y < PICTURE_CANVAS_LINE + 2 || y < area->top + PICTURE_CANVAS_CAPITAL)
             continue; /* the heading */
         snprintf(label, sizeof label, "%d", hz);
-        picture_canvas_text(c, x + TICK + 4, y - CANVAS_CAPITAL / 2, label, ink);
+        picture_canvas_text(c, x + TICK + 4, y - PICTURE_CANVAS_CAPITAL / 2, label, ink);
         last = y;
     }
 }

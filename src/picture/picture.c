@@ -166,8 +166,8 @@ static double nice_step(double least) {
 }
 
 static void right_aligned(picture_canvas *c, int right, int y, const char *label) {
-    picture_canvas_text(c, right - picture_canvas_text_width(label), y - CANVAS_CAPITAL / 2, label,
-                        INK);
+    picture_canvas_text(c, right - picture_canvas_text_width(label), y - PICTURE_CANVAS_CAPITAL / 2,
+                        label, INK);
 }
 
 static void frequency_label(picture_canvas *c, int y, double hz) {
@@ -193,7 +193,7 @@ static lull_status mel_frequencies(picture_canvas *c, const panel *p, int top, l
     mel_filterbank *bank = NULL;
     lull_status status = mel_filterbank_new(p->convention, &bank, error);
     if (status != LULL_OK) return status;
-    int last = top + p->height + CANVAS_LINE;
+    int last = top + p->height + PICTURE_CANVAS_LINE;
     for (size_t i = 0; i < sizeof ROUND / sizeof *ROUND; i++) {
         int b = 0;
         while (b + 1 < bank->nodes && bank->centroid[bank->node[b + 1]] <= ROUND[i]) b++;
@@ -203,7 +203,7 @@ static lull_status mel_frequencies(picture_canvas *c, const panel *p, int top, l
         double band =
             bank->node[b] + (ROUND[i] - low) / (high - low) * (bank->node[b + 1] - bank->node[b]);
         int y = top + p->height - 1 - (int)lround((band + 0.5) / bank->bands * p->height);
-        if (last - y < CANVAS_LINE + 4 || y < top) continue;
+        if (last - y < PICTURE_CANVAS_LINE + 4 || y < top) continue;
         frequency_label(c, y, ROUND[i]);
         last = y;
     }
@@ -241,7 +241,7 @@ static void scale_of_levels(picture_canvas *c, const panel *p, int top,
         picture_canvas_fill(c, x + BAR, y, TICK, 1, INK);
         snprintf(label, sizeof label, "%s%.0f%s", !p->source && db > 0 ? "+" : "", db,
                  db + step > high ? " dB" : "");
-        picture_canvas_text(c, x + BAR + TICK + 3, y - CANVAS_CAPITAL / 2, label, INK);
+        picture_canvas_text(c, x + BAR + TICK + 3, y - PICTURE_CANVAS_CAPITAL / 2, label, INK);
     }
 }
 
@@ -282,7 +282,7 @@ static lull_status draw_panel(picture_canvas *c, const panel *p, int top, double
     if (p->source && p->source->title) {
         char title[256];
         int end = p->f0[0] ? p->width - PICTURE_F0_OVERHANG : p->width + p->axis + RIGHT;
-        int room = (end - 12) / CANVAS_LETTER;
+        int room = (end - 12) / PICTURE_CANVAS_LETTER;
         snprintf(title, sizeof title, "%.*s", room < 255 ? room : 255, p->source->title);
         picture_canvas_text(c, LEFT, top - TITLE + 8, title, INK);
     } else if (!p->source && top > TITLE) { /* not where it is alone */

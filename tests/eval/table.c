@@ -13,10 +13,10 @@ static void add(eval_table *table, const char *system, const char *folder, const
                     .name = (char *)name,
                     .seconds = 2,
                     .work = work};
-    for (int s = 0; s < SCORE_COUNT; s++) row.scores.value[s] = score;
-    row.scores.value[SCORE_F0] = NAN;
-    row.scores.value[SCORE_MODULATION_REFERENCE] = 2 * score;
-    row.scores.value[SCORE_LEVEL] = isnan(score) ? NAN : -score;
+    for (int s = 0; s < EVAL_COUNT; s++) row.scores.value[s] = score;
+    row.scores.value[EVAL_F0] = NAN;
+    row.scores.value[EVAL_MODULATION_REFERENCE] = 2 * score;
+    row.scores.value[EVAL_LEVEL] = isnan(score) ? NAN : -score;
     assert_ok(eval_table_add(table, &row, &error), error);
 }
 
@@ -31,20 +31,20 @@ static void test_means(void **state) {
     (void)state;
     eval_table table = {NULL, 0, 0};
     fill(&table);
-    eval_mean mean = eval_table_mean(&table, SCORE_MCD, "lull", NULL);
+    eval_mean mean = eval_table_mean(&table, EVAL_MCD, "lull", NULL);
     assert_near(mean.mean, 3, 1e-12);
     assert_int_equal(mean.n, 3);
     /* s = √7, and Student's t of two degrees of freedom is 4.303 */
     assert_near(mean.interval, 4.303 * sqrt(7.0 / 3), 1e-9);
-    mean = eval_table_mean(&table, SCORE_MCD, "lull", "a");
+    mean = eval_table_mean(&table, EVAL_MCD, "lull", "a");
     assert_near(mean.mean, 1.5, 1e-12);
     assert_near(mean.interval, 12.706 * sqrt(0.5 / 2), 1e-9);
-    mean = eval_table_mean(&table, SCORE_MCD, "lull", "b");
+    mean = eval_table_mean(&table, EVAL_MCD, "lull", "b");
     assert_near(mean.mean, 6, 1e-12);
     assert_true(isnan(mean.interval));
-    mean = eval_table_mean(&table, SCORE_MCD, "griffin-lim", NULL);
+    mean = eval_table_mean(&table, EVAL_MCD, "griffin-lim", NULL);
     assert_true(isnan(mean.mean) && isnan(mean.interval) && mean.n == 0);
-    assert_near(eval_table_mean(&table, SCORE_MCD, NULL, NULL).n, 3, 0);
+    assert_near(eval_table_mean(&table, EVAL_MCD, NULL, NULL).n, 3, 0);
     assert_near(eval_table_factor(&table, "lull", NULL), 1.0 / 3, 1e-12);
     assert_near(eval_table_factor(&table, "lull", "b"), 0.5, 1e-12);
     assert_true(isnan(eval_table_factor(&table, "griffin-lim", NULL)));
@@ -64,7 +64,7 @@ static void test_many(void **state) {
     (void)state;
     eval_table table = {NULL, 0, 0};
     for (int i = 0; i < 1000; i++) add(&table, "", "", "x", i % 2, 0);
-    eval_mean mean = eval_table_mean(&table, SCORE_MCD, "", "");
+    eval_mean mean = eval_table_mean(&table, EVAL_MCD, "", "");
     assert_near(mean.mean, 0.5, 1e-12);
     assert_near(mean.interval, 1.96 * 0.5 / sqrt(999.0), 1e-4);
     eval_table_free(&table);

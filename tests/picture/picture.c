@@ -30,8 +30,8 @@ static void test_maps(void **state) {
     (void)state;
     picture_colour_map map;
     picture_colour_map_sequential(&map);
-    double last = -1, step = 100 * 0.85 / COLOUR_MAP_STEPS;
-    for (int i = 0; i < COLOUR_MAP_STEPS; i++) {
+    double last = -1, step = 100 * 0.85 / PICTURE_COLOUR_MAP_STEPS;
+    for (int i = 0; i < PICTURE_COLOUR_MAP_STEPS; i++) {
         double here = lightness(map.steps[i]);
         assert_true(here > last);
         if (i > 0) assert_true(here - last < 3 * step); /* no jumps */
@@ -39,8 +39,9 @@ static void test_maps(void **state) {
     }
     assert_true(lightness(map.steps[0]) < 5 && last > 93);
     picture_colour_map_diverging(&map);
-    for (int i = 0; i <= COLOUR_MAP_STEPS / 2; i++) {
-        double blue = lightness(map.steps[i]), red = lightness(map.steps[COLOUR_MAP_STEPS - 1 - i]);
+    for (int i = 0; i <= PICTURE_COLOUR_MAP_STEPS / 2; i++) {
+        double blue = lightness(map.steps[i]),
+               red = lightness(map.steps[PICTURE_COLOUR_MAP_STEPS - 1 - i]);
         assert_true(fabs(blue - red) < 12);
     }
     picture_colour white = picture_colour_map_at(&map, 0.5);
