@@ -39,9 +39,11 @@ static const score_words WORDS[EVAL_COUNT] = {
     [EVAL_CLIPPED] = {"clipped", "clipped %", "samples of the output at full scale", false},
     [EVAL_MODULATION] = {"modulation", "HF mod.",
                          "how much 3 to 7.5 kHz pulse with the pitch; recordings 0.45 to 0.6",
-                         true},
+                         false},
     [EVAL_MODULATION_ERROR] = {"modulation_error", "HF mod. off",
                                "that less the reference's: hoarse below 0, buzzing above", false},
+    [EVAL_MODULATION_REFERENCE] = {"modulation_reference", "HF mod. ref.",
+                                   "of the reference: what the output's should be", false},
 };
 
 const char *eval_score_about(eval_score score) {
@@ -80,7 +82,6 @@ lull_status eval_compare(const float *reference, const float *output, size_t cou
                          eval_scores *scores, lull_error *error) {
     double *value = scores->value;
     eval_pitch_errors pitch = {NAN, NAN, NAN, NAN};
-    double pulses = NAN;
     if (count < 512)
         return base_fail(error, LULL_INVALID,
                          "only %zu samples to compare; at least 512 are needed", count);
@@ -102,9 +103,9 @@ lull_status eval_compare(const float *reference, const float *output, size_t cou
     if (status == LULL_OK)
         status = eval_estoi(reference, output, count, rate, &value[EVAL_ESTOI], error);
     if (status == LULL_OK)
-        status = eval_modulation(reference, output, count, rate, &pulses, &value[EVAL_MODULATION],
-                                 error);
-    value[EVAL_MODULATION_ERROR] = value[EVAL_MODULATION] - pulses;
+        status = eval_modulation(reference, output, count, rate, &value[EVAL_MODULATION_REFERENCE],
+                                 &value[EVAL_MODULATION], error);
+    value[EVAL_MODULATION_ERROR] = value[EVAL_MODULATION] - value[EVAL_MODULATION_REFERENCE];
     value[EVAL_F0] = pitch.cents;
     value[EVAL_F0_GROSS] = 100 * pitch.gross;
     value[EVAL_VOICING] = 100 * pitch.voicing;

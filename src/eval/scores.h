@@ -23,6 +23,7 @@ typedef enum {
     EVAL_CLIPPED, /* share of output samples at or beyond full scale, per cent */
     EVAL_MODULATION,       /* HF modulation of the output: modulation.h; the reference's is best */
     EVAL_MODULATION_ERROR, /* that less the reference's */
+    EVAL_MODULATION_REFERENCE, /* of the reference: what the output's should be */
     EVAL_COUNT
 } eval_score;
 

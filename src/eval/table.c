@@ -96,6 +96,12 @@ double eval_table_factor(const eval_table *table, const char *system, const char
     return work > 0 ? work / seconds : NAN;
 }
 
+double eval_table_modulation_ratio(const eval_table *table, const char *system,
+                                   const char *folder) {
+    return eval_table_mean(table, EVAL_MODULATION, system, folder).mean /
+           eval_table_mean(table, EVAL_MODULATION_REFERENCE, system, folder).mean;
+}
+
 const char *eval_table_system(const eval_table *table, size_t wanted) {
     for (size_t i = 0; i < table->count; i++) {
         bool seen = false;
@@ -204,6 +210,10 @@ static void print_means(const eval_table *table, FILE *to, const char *folder) {
             print_mean(to, eval_table_mean(table, (eval_score)i, system, folder),
                        !eval_table_system(table, s + 1));
     }
+    print_name(to, "HF mod. ratio", TITLE);
+    for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++)
+        print_mean(to, (eval_mean){eval_table_modulation_ratio(table, system, folder), NAN, 1},
+                   !eval_table_system(table, s + 1));
     if (isnan(eval_table_factor(table, NULL, folder))) return;
     print_name(to, "times real", TITLE);
     for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++)
@@ -272,6 +282,8 @@ static void add_means(json_writer *json, yyjson_mut_val *parent, const char *nam
         json_add_number(json, score, "interval", mean.interval);
         json_add_number(json, score, "files", (double)mean.n);
     }
+    json_add_number(json, object, "modulation_ratio",
+                    eval_table_modulation_ratio(table, system, folder));
     json_add_number(json, object, "real_time_factor", eval_table_factor(table, system, folder));
 }
 

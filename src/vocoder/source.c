@@ -328,9 +328,11 @@ static void read_noise(const vocoder_source *s, const vocoder_noise_source *nois
     int missing = from < 0 ? (int)-from : 0;
     if (missing > n) missing = n;
     for (int i = 0; i < missing; i++) out[i] = 0;
-    int64_t end = from + n, known = noise->rows ? (int64_t)noise->samples : INT64_MAX;
-    int beyond = end > known ? (int)(end - known) : 0;
-    if (beyond > n - missing) beyond = n - missing;
+    int beyond = 0; /* of a caller's array; the generator has no end */
+    if (noise->rows && from + n > (int64_t)noise->samples) {
+        const int64_t behind = from + n - (int64_t)noise->samples;
+        beyond = behind < n - missing ? (int)behind : n - missing;
+    }
     for (int i = n - beyond; i < n; i++) out[i] = 0;
     if (n - missing - beyond > 0)
         vocoder_noise_draw(noise, s->noise_row, (uint64_t)(from + missing), out + missing,
