@@ -155,7 +155,7 @@ static const member postnet_use_members[] = {
 
 static const member power_members[] = {
     MEMBER_NUMBER(model_config, USE(LIVE).aperiodicity_power, "live", 0.1, 10, "1.5", "in streams"),
-    MEMBER_NUMBER(model_config, USE(LOW_LATENCY).aperiodicity_power, "low_latency", 0.1, 10, "1.2",
+    MEMBER_NUMBER(model_config, USE(LOW_LATENCY).aperiodicity_power, "low_latency", 0.1, 10, "1.4",
                   "in streams of low latency"),
     MEMBER_NUMBER(model_config, USE(OFFLINE).aperiodicity_power, "offline", 0.1, 10, "2.5",
                   "in files"),
@@ -212,7 +212,7 @@ void model_config_default(model_config *config) {
         "synthesis.refine_momentum",
         "0.8",
         "synthesis.low_latency.refine",
-        "8",
+        "16",
         "synthesis.low_latency.refine_window",
         "1",
         "synthesis.low_latency.refine_momentum",
