@@ -114,12 +114,15 @@ typedef struct cli_synthesis {
     const char *pitch; /* a model with a pitch network, or NULL */
     int source;        /* cli_source_choices */
     double crossover, transpose;
+    int bandwidth;                   /* cli_bandwidth_choices */
     bool live, low_latency, offline; /* what the user said; none: `use` */
     lull_use use;                    /* the command's own default */
 } cli_synthesis;
 
 /* "auto", "noise", "pitch", in the order of lull_source. */
 extern const char *const cli_source_choices[];
+/* "auto", "mel", "full", in the order of lull_bandwidth. */
+extern const char *const cli_bandwidth_choices[];
 /* "auto", "on", "off" */
 extern const char *const cli_postnet_choices[];
 /* "auto", "f32", "bf16", in the order of lull_precision. */
@@ -152,6 +155,8 @@ extern const char *const cli_precision_choices[];
                    "below it the network, above it the source"),                                   \
         CLI_NUMBER(0, "transpose", "ST", &(s).transpose, -24, 24,                                  \
                    "move the source's pitch by semitones"),                                        \
+        CLI_CHOICE(0, "bandwidth", NULL, &(s).bandwidth, cli_bandwidth_choices,                    \
+                   "mel, or full: what lies above it too (default: full where the model knows)"),  \
         CLI_FLAG('l', "low-latency", &(s).low_latency, "settings for the shortest delay"),         \
         CLI_FLAG(0, "live", &(s).live, "settings for streams"),                                    \
         CLI_FLAG(0, "offline", &(s).offline, "settings for files"),                                \
