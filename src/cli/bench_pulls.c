@@ -190,6 +190,8 @@ int bench_pulls(int argc, char **argv) {
                                              "of made-up speech (default 4)"),
                                   CLI_SYNTHESIS_OPTIONS(settings.synthesis),
                                   CLI_FLAG('j', "json", &settings.json, "print JSON"),
+                                  CLI_MORE,
+                                  CLI_SYNTHESIS_MORE(settings.synthesis),
                                   CLI_END};
     const cli_command_line line = {
         "bench pulls",

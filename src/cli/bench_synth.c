@@ -548,6 +548,8 @@ int bench_synth(int argc, char **argv) {
         CLI_FLAG('b', "brief", &settings.brief, "measure the given settings alone"),
         CLI_FLAG('j', "json", &settings.json, "print JSON"),
         CLI_INPUT_OPTIONS(settings.input),
+        CLI_MORE,
+        CLI_SYNTHESIS_MORE(settings.synthesis),
         CLI_END};
     const cli_command_line line = {
         "bench",

@@ -74,6 +74,8 @@ int command_eval(int argc, char **argv) {
         CLI_FLAG(0, "force", &options.force, "replace files that lull did not write, too"),
         CLI_FLAG('q', "quiet", &options.quiet, "no remarks, no progress"),
         CLI_SYNTHESIS_OPTIONS(options.synthesis),
+        CLI_MORE,
+        CLI_SYNTHESIS_MORE(options.synthesis),
         CLI_PITCH_OPTION(options.synthesis),
         CLI_END};
     const cli_command_line line = {

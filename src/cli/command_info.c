@@ -288,11 +288,11 @@ int command_info(int argc, char **argv) {
     bool json = false, conventions = false;
     const char *option = NULL;
     int first = 0, code = CLI_OK;
-    const cli_option options[] = {CLI_TEXT('m', "model", "FILE", &option, "the same as MODEL"),
-                                  CLI_FLAG('j', "json", &json, "print JSON"),
-                                  CLI_FLAG(0, "conventions", &conventions,
-                                           "print all numbers of the mel conventions known"),
-                                  CLI_END};
+    const cli_option options[] = {
+        CLI_TEXT('m', "model", "FILE", &option, "the same as MODEL"),
+        CLI_FLAG('j', "json", &json, "print JSON"),
+        CLI_FLAG(0, "conventions", &conventions, "print all numbers of the mel conventions known"),
+        CLI_END};
     const cli_command_line line = {
         "info",
         "[OPTIONS] [MODEL]",

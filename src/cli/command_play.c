@@ -285,10 +285,11 @@ int command_play(int argc, char **argv) {
                    "of --tee (default pcm16)"),
         CLI_FLAG('R', "reconnect", &asked.reconnect, "wait for a device that disappears"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
-        CLI_PITCH_OPTION(asked.synthesis),
         CLI_TEXT('c', "convention", "NAME", &asked.convention, "of the mel: " CLI_CONVENTION_HELP),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_MORE,
+        CLI_SYNTHESIS_MORE(asked.synthesis),
+        CLI_PITCH_OPTION(asked.synthesis),
         CLI_INPUT_OPTIONS(asked.input),
         CLI_END};
     const cli_command_line line = {

@@ -286,12 +286,13 @@ int command_serve(int argc, char **argv) {
         CLI_NUMBER(0, "send-timeout", "S", &asked.send_seconds, 0.1, 1e6,
                    "for a client to take a message (default 30)"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
-        CLI_PITCH_OPTION(asked.synthesis),
         CLI_TEXT(0, "convention", "NAME", &asked.convention,
                  "of what clients send: " CLI_CONVENTION_HELP),
         CLI_FLAG(0, "verbose", &asked.verbose, "a line for every client"),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_MORE,
+        CLI_SYNTHESIS_MORE(asked.synthesis),
+        CLI_PITCH_OPTION(asked.synthesis),
         CLI_INPUT_OPTIONS(asked.input),
         CLI_END};
     const cli_command_line line = {

@@ -30,7 +30,7 @@ enum { MAX_WORKERS = 64, INTERRUPTED = 130 };
 typedef struct synth_options {
     cli_synthesis synthesis;
     cli_input_options input;
-    const char *output, *noise, *convention, *trace;
+    const char *output, *noise, *f0, *convention, *trace;
     int griffin_lim, jobs, format, rate;
     bool wav, skip_existing, quiet, plot, explain;
 } synth_options;
@@ -197,6 +197,11 @@ static int check_combination(const synth_options *options, char **operands, int 
         return cli_usage_error("synth", "--wav goes with -o -; files are WAV anyway");
     if (options->plot && options->output != NULL && strcmp(options->output, "-") == 0)
         return cli_usage_error("synth", "--plot wants an output file, not -");
+    if (options->f0 != NULL && (count != 1 || strcmp(operands[0], "-") == 0))
+        return cli_usage_error("synth", "--f0 goes with one mel from a file");
+    if (options->f0 != NULL &&
+        (options->griffin_lim > 0 || options->synthesis.source == LULL_SOURCE_NOISE))
+        return cli_usage_error("synth", "--f0 is for the pitch source, which is not in use");
     for (int i = 0; i < count; i++) {
         if (count > 1 && strcmp(operands[i], "-") == 0)
             return cli_usage_error("synth", "standard input ('-') must be the only input");
@@ -212,6 +217,33 @@ static lull_status read_noise(const char *path, npy_array *noise, lull_error *er
                            "%s: noise wants shape [draws, samples], found %d dimensions", path,
                            noise->dimensions);
     if (status != LULL_OK) npy_free(noise);
+    return status;
+}
+
+/* One pitch a frame, in Hz: what most take for such a file by mistake are logarithms. */
+static lull_status read_f0(const char *path, npy_array *f0, lull_error *error) {
+    lull_status status = npy_read(path, f0, error);
+    if (status != LULL_OK) return status;
+    size_t count = 1, long_sides = 0;
+    float most = 0;
+    for (int d = 0; d < f0->dimensions; d++) {
+        count *= f0->shape[d];
+        long_sides += f0->shape[d] > 1;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (f0->data[i] > most) most = f0->data[i];
+    if (long_sides > 1 || f0->dimensions == 0)
+        status = base_fail(error, LULL_MISMATCH,
+                           "%s: a pitch for every frame wants shape [frames], found %d dimensions",
+                           path, f0->dimensions);
+    else if (most > 0 && most < 12)
+        status =
+            base_fail(error, LULL_MISMATCH,
+                      "%s: pitches up to %g look like logarithms; --f0 wants Hz, 0 where there "
+                      "is no voice",
+                      path, (double)most);
+    f0->shape[0] = count;
+    if (status != LULL_OK) npy_free(f0);
     return status;
 }
 
@@ -302,6 +334,8 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
     settings.convention = reading.target;
     if (status == LULL_OK && options->noise != NULL)
         status = read_noise(options->noise, &settings.noise, &error);
+    if (status == LULL_OK && options->f0 != NULL)
+        status = read_f0(options->f0, &settings.f0, &error);
     status = ranks_agree(ranks, status, &error);
     if (status == LULL_OK) status = compare_ranks(ranks, orders, model, &error);
     if (status == LULL_OK)
@@ -324,6 +358,7 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
         cli_fail(&error);
     cli_jobs_free(&mine);
     npy_free(&settings.noise);
+    npy_free(&settings.f0);
     cli_reading_clear(&reading);
     lull_model_close(model);
     lull_model_close(pitch);
@@ -435,11 +470,12 @@ int command_synth(int argc, char **argv) {
         CLI_TEXT('o', "output", "PATH", &asked.output,
                  "file (.wav, .flac, .ogg, .opus, .mp3), folder, or - (default: NAME.wav here)"),
         CLI_SYNTHESIS_OPTIONS(asked.synthesis),
-        CLI_PITCH_OPTION(asked.synthesis),
         CLI_INT('j', "jobs", "N", &asked.jobs, 1, MAX_WORKERS, "files at a time"),
         CLI_CHOICE('f', "format", "F", &asked.format, cli_format_choices,
                    "pcm16, pcm24, float (default pcm16; on - float)"),
         CLI_FLAG('w', "wav", &asked.wav, "with -o -: WAV, not raw samples"),
+        CLI_TEXT(0, "f0", "NPY", &asked.f0,
+                 "the pitch of every frame, Hz, 0 unvoiced, NaN not known"),
         CLI_INPUT_OPTIONS(asked.input),
         CLI_TEXT('c', "convention", "NAME", &asked.convention, "of the mel: " CLI_CONVENTION_HELP),
         CLI_INT(0, "rate", "HZ", &asked.rate, 1000, 384000,
@@ -448,6 +484,8 @@ int command_synth(int argc, char **argv) {
         CLI_FLAG('k', "skip-existing", &asked.skip_existing, "leave outputs that exist alone"),
         CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
         CLI_MORE,
+        CLI_SYNTHESIS_MORE(asked.synthesis),
+        CLI_PITCH_OPTION(asked.synthesis),
         CLI_TEXT('N', "noise", "NPY", &asked.noise, "noise to use, [draws, samples]"),
         CLI_FLAG(0, "plot", &asked.plot, "also NAME.png: the mel that went in above what came out"),
         CLI_TEXT('T', "trace", "DIR", &asked.trace,

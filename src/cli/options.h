@@ -135,34 +135,36 @@ extern const char *const cli_precision_choices[];
         .use = LULL_LIVE                                                                           \
     }
 
-/* Their rows of the table, for a variable `s` of type cli_synthesis. */
+/* Their rows of the table, for a variable `s` of type cli_synthesis; those that most can do without
+ * come behind CLI_MORE. */
 #define CLI_SYNTHESIS_OPTIONS(s)                                                                   \
     CLI_TEXT('m', "model", "FILE", &(s).model, "model file (default: the shipped one)"),           \
         CLI_UINT64('s', "seed", "N", &(s).seed, "seed of the noise (default 0)"),                  \
         cli_like('n', "steps", "N", model_settings_members, "steps", &(s).steps),                  \
-        cli_like('S', "sampler", "NAME", model_config_members, "synthesis.sampler", &(s).sampler), \
-        cli_like(0, "eta", "X", model_config_members, "synthesis.eta", &(s).eta),                  \
         cli_like('r', "refine", "N", model_settings_members, "refine", &(s).refine),               \
+        CLI_CHOICE(0, "postnet", NULL, &(s).postnet, cli_postnet_choices,                          \
+                   "mend the mel first (default: as the model says)"),                             \
+        CLI_CHOICE(0, "source", NULL, &(s).source, cli_source_choices,                             \
+                   "noise, or the voice's pitch (default: as the model says)"),                    \
+        CLI_FLAG('l', "low-latency", &(s).low_latency, "settings for the shortest delay"),         \
+        CLI_FLAG(0, "live", &(s).live, "settings for streams"),                                    \
+        CLI_FLAG(0, "offline", &(s).offline, "settings for files"),                                \
+        CLI_INT('t', "threads", "N", &(s).threads, 1, 64, "threads (same output for any number)")
+#define CLI_SYNTHESIS_MORE(s)                                                                      \
+    cli_like('S', "sampler", "NAME", model_config_members, "synthesis.sampler", &(s).sampler),     \
+        cli_like(0, "eta", "X", model_config_members, "synthesis.eta", &(s).eta),                  \
         cli_like(0, "refine-window", "N", model_settings_members, "refine_window",                 \
                  &(s).refine_window),                                                              \
         cli_like(0, "refine-momentum", "X", model_settings_members, "refine_momentum",             \
                  &(s).refine_momentum),                                                            \
-        CLI_CHOICE(0, "postnet", NULL, &(s).postnet, cli_postnet_choices,                          \
-                   "mend the mel first (default: as the model says)"),                             \
-        CLI_CHOICE(0, "source", NULL, &(s).source, cli_source_choices,                             \
-                   "noise, or pitch: the voice's own (default: as the model says)"),               \
         CLI_NUMBER(0, "crossover", "HZ", &(s).crossover, 1, 1e6,                                   \
                    "below it the network, above it the source"),                                   \
         CLI_NUMBER(0, "transpose", "ST", &(s).transpose, -24, 24,                                  \
                    "move the source's pitch by semitones"),                                        \
         CLI_CHOICE(0, "bandwidth", NULL, &(s).bandwidth, cli_bandwidth_choices,                    \
                    "mel, or full: what lies above it too (default: full where the model knows)"),  \
-        CLI_FLAG('l', "low-latency", &(s).low_latency, "settings for the shortest delay"),         \
-        CLI_FLAG(0, "live", &(s).live, "settings for streams"),                                    \
-        CLI_FLAG(0, "offline", &(s).offline, "settings for files"),                                \
         CLI_CHOICE('p', "precision", "P", &(s).precision, cli_precision_choices,                   \
-                   "auto, f32 or bf16"),                                                           \
-        CLI_INT('t', "threads", "N", &(s).threads, 1, 64, "threads (same output for any number)")
+                   "auto, f32 or bf16")
 
 /* For those that open what it names (cli_open_pitch). */
 #define CLI_PITCH_OPTION(s)                                                                        \

@@ -123,14 +123,18 @@ static lull_status drain(synthesis_worker *worker, lull_error *error) {
     return LULL_OK;
 }
 
-static lull_status push(synthesis_worker *worker, const float *frames, size_t n,
+/* f0: a pitch for every frame, or NULL. */
+static lull_status push(synthesis_worker *worker, const float *frames, const float *f0, size_t n,
                         lull_error *error) {
     size_t bands = (size_t)worker->settings->convention.bands;
     while (n > 0) {
         size_t accepted = 0;
-        lull_status status = lull_vocoder_push(worker->vocoder, frames, n, &accepted, error);
+        lull_status status =
+            f0 == NULL ? lull_vocoder_push(worker->vocoder, frames, n, &accepted, error)
+                       : lull_vocoder_push_pitch(worker->vocoder, frames, f0, n, &accepted, error);
         if (status != LULL_OK) return status;
         frames += accepted * bands;
+        if (f0 != NULL) f0 += accepted;
         n -= accepted;
         status = drain(worker, error);
         if (status != LULL_OK) return status;
@@ -201,7 +205,7 @@ static lull_status run_vocoder(synthesis_worker *worker, const char *name, const
     trace *steps = NULL;
     if (status == LULL_OK && settings->trace != NULL)
         status = trace_new(settings->model, worker->vocoder, frames, n, &steps, error);
-    if (status == LULL_OK) status = push(worker, frames, n, error);
+    if (status == LULL_OK) status = push(worker, frames, settings->f0.data, n, error);
     if (status == LULL_OK) status = finish(worker, error);
     if (status == LULL_OK && steps != NULL)
         status = trace_write(steps, worker->kept, worker->trace_folder, name, error);
@@ -219,6 +223,12 @@ static lull_status run_frames(synthesis_worker *worker, const char *path, const 
         return base_fail(error, LULL_MISMATCH,
                          "%s: %zu frames want %zu samples of noise, the noise file has %zu", path,
                          n, worker->total, settings->noise.shape[1]);
+    if (settings->f0.data != NULL && settings->f0.shape[0] != n)
+        return base_fail(
+            error, LULL_MISMATCH,
+            "%s: %zu frames want as many pitches, --f0 has %zu; 'lull mel --f0' writes "
+            "one for every frame of its mel",
+            path, n, settings->f0.shape[0]);
     if (settings->plot || settings->trace != NULL) {
         worker->kept = base_alloc(worker->total, sizeof *worker->kept);
         if (worker->kept == NULL) return base_no_memory(error);
@@ -240,7 +250,7 @@ static lull_status run_stream(synthesis_worker *worker, frame_source *source, lu
     size_t n = 1;
     while (status == LULL_OK && n > 0) {
         status = frame_source_next(source, -1, frames, STREAM_FRAMES, &n, error);
-        if (status == LULL_OK && n > 0) status = push(worker, frames, n, error);
+        if (status == LULL_OK && n > 0) status = push(worker, frames, NULL, n, error);
     }
     if (status == LULL_OK && !settings->progress(settings->context, 0, 0))
         status = base_fail(error, LULL_FINISHED, "interrupted");

@@ -10,17 +10,18 @@
 
 /* What all workers share; not changed while they run. */
 typedef struct synthesis_settings {
-    const lull_model *model; /* NULL: no network */
+    const lull_model *model;   /* NULL: no network */
     mel_convention convention; /* the reading's target */
     lull_options options;
     const cli_reading *reading;
     npy_array noise;   /* data NULL: the generator's */
+    npy_array f0;      /* of every frame, Hz; data NULL: what the pitch network hears */
     bool plot;         /* a picture beside each output */
     const char *trace; /* folder for the steps, or NULL */
     int griffin_lim;   /* iterations; 0 = not asked for */
     audio_format format;
-    bool wav;  /* on standard output */
-    int rate;  /* of the output, Hz */
+    bool wav; /* on standard output */
+    int rate; /* of the output, Hz */
     /* Called as samples come out, from any worker: `done` of the job's `total` samples (0 = not
      * known). False: stop, the user gave up. */
     bool (*progress)(void *context, size_t fresh, size_t total);

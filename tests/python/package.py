@@ -201,6 +201,36 @@ class Package(unittest.TestCase):
             assert (l.mel((x * 32767).astype("i2"), 24000, "vocos-24k").shape == mel.shape)
         """)
 
+    def test_a_pitch_that_is_known(self):
+        """f0 takes the place of what the network hears: given whole, pushed in pieces, as the program takes it."""
+        f0 = os.path.join(self.folder, "f0.npy")
+        self.python("""
+            f0 = n.full(m.shape[1], 150.0); f0[:40] = 0; f0[-3:] = n.nan
+            n.save("f0.npy", f0.astype("f4"))
+            v = l.Vocoder("none", source="pitch", convention="hifigan-22k", transpose=-2)
+            whole = v(m, f0=f0)
+            assert not (whole == v(m)).all() and whole.std() > 1e-3
+            s, pieces = l.Vocoder("none", source="pitch", convention="hifigan-22k", transpose=-2, use="offline").stream(), []
+            for i in range(0, m.shape[1], 7):
+                s.push(m[:, i:i + 7], f0[i:i + 7])
+                pieces.append(s.pull())
+            s.finish()
+            pieces.append(s.pull())
+            assert (n.concatenate(pieces) == whole).all()
+            noise = l.Vocoder("none", source="noise", convention="hifigan-22k")(m)
+            assert (v(m, f0=0 * f0) == noise).all() if not n.isnan(f0).any() else True
+            whole.tofile("whole")
+            for wrong in (f0[1:], f0 - 1000, "high"):
+                try: v(m, f0=wrong)
+                except (ValueError, TypeError, l.InvalidError): continue
+                assert False, wrong
+        """)
+        out = os.path.join(self.folder, "out.raw")
+        run(PROGRAM, "synth", "-q", os.path.join(SOURCE, "audio_samples", "weasels-22k.npy"), "--model", "none", "--source",
+            "pitch", "--f0", f0, "--transpose", "-2", "-c", "hifigan-22k", "-f", "float", "-o", out + ".wav")
+        with open(out + ".wav", "rb") as file, open(os.path.join(self.folder, "whole"), "rb") as whole:
+            self.assertTrue(file.read().find(whole.read()[:4096]) > 0)
+
     def test_latency_is_what_the_stream_keeps_back(self):
         self.python("""
             v = l.Vocoder(refine=1)

@@ -77,3 +77,13 @@ def as_samples(samples: Any) -> numpy.ndarray:
             raise TypeError(f"samples of {array.dtype}: expected floats in [-1, 1], or int16")
         return numpy.ascontiguousarray(array, dtype=numpy.float32) / 32768
     return numpy.ascontiguousarray(array, dtype=numpy.float32)
+
+
+def as_pitches(f0: Any, n: int) -> Optional[numpy.ndarray]:
+    """Pitches of n frames as float32 [n], or None."""
+    if f0 is None:
+        return None
+    array = numpy.atleast_1d(numpy.squeeze(as_array(f0, "f0")))
+    if array.shape != (n,):
+        raise ValueError(f"f0 of shape {list(array.shape)}: expected one number for each of the {n} frames")
+    return numpy.ascontiguousarray(array, dtype=numpy.float32)

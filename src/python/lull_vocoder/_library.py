@@ -43,7 +43,8 @@ class Options(ctypes.Structure):
                 ("eta", c_float), ("refine", c_int), ("refine_window", c_int), ("use", c_int), ("threads", c_int),
                 ("precision", c_int), ("queue_frames", c_size_t), ("refine_momentum", c_float), ("postnet", c_int),
                 ("memory_limit", c_uint64), ("pull_work", c_int), ("unchecked", c_int), ("pool", c_void_p),
-                ("convention", c_char_p)]
+                ("convention", c_char_p), ("source", c_int), ("crossover", c_float), ("transpose", c_float),
+                ("reserved", c_int), ("pitch_model", c_void_p)]
 
 
 _FLOATS, _SIZES, _ERROR, _HANDLE = POINTER(c_float), POINTER(c_size_t), POINTER(Error), POINTER(c_void_p)
@@ -59,6 +60,7 @@ _FUNCTIONS = {
     "lull_synthesize": (c_int, [c_void_p, POINTER(Options), _FLOATS, c_size_t, _FLOATS, _ERROR]),
     "lull_vocoder_new": (c_int, [c_void_p, POINTER(Options), _HANDLE, _ERROR]),
     "lull_vocoder_push": (c_int, [c_void_p, _FLOATS, c_size_t, _SIZES, _ERROR]),
+    "lull_vocoder_push_pitch": (c_int, [c_void_p, _FLOATS, _FLOATS, c_size_t, _SIZES, _ERROR]),
     "lull_vocoder_pull": (c_int, [c_void_p, _FLOATS, c_size_t, _SIZES, _ERROR]),
     "lull_vocoder_finish": (c_int, [c_void_p]),
     "lull_vocoder_wait": (c_int, [c_void_p, c_int, c_double]),

@@ -1,5 +1,6 @@
 """Vocoder: mels to samples, whole or as a stream; mel: samples to mels."""
 import ctypes
+import itertools
 import json
 import os
 import sys
@@ -11,10 +12,11 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Op
 
 import numpy
 
-from ._arrays import as_frames, as_samples
+from ._arrays import as_frames, as_pitches, as_samples
 from ._library import HERE, ConventionInfo, Error, InvalidError, MismatchError, Options, check, floats, lull
 
 USES = {"live": 0, "low-latency": 1, "offline": 2}
+SOURCES = {None: 0, "noise": 1, "pitch": 2}
 PRECISIONS = {"auto": 0, "float32": 1, "bfloat16": 2}
 _ROOM, _SAMPLES = 1, 2  # lull_ready
 _PIECE = 4096           # samples of a pull
@@ -88,6 +90,9 @@ class Vocoder:
         the frames kept open, their momentum (0 to below 1). postnet: whether mels are mended first (True for what
         acoustic models predict). seed: of the noise; the same seed gives the same samples, whole or as a stream.
         threads: 1…64; the samples do not depend on it. precision: "auto", "float32" or "bfloat16".
+    source: "pitch" (the voice's own harmonics and noise, as a pitch network hears them in the mel, above `crossover` Hz;
+        without a network everywhere), "noise", None: as the model says. pitch: path of the model whose pitch network is
+        asked; None: the model's own. transpose: semitones by which that pitch is moved, -24…24.
     checks: False takes finite frames of any scale; True refuses those that cannot be of the convention.
 
     Raises OSError (no such file), LullError (not a model), InvalidError, MismatchError.
@@ -99,11 +104,16 @@ class Vocoder:
                  use: Optional[str] = None, steps: Optional[int] = None, refine: Optional[int] = None,
                  refine_window: Optional[int] = None, refine_momentum: Optional[float] = None,
                  postnet: Optional[bool] = None, seed: int = 0, threads: int = 1, precision: str = "auto",
-                 checks: bool = True):
+                 source: Optional[str] = None, crossover: Optional[float] = None, transpose: float = 0,
+                 pitch: Optional[str] = None, checks: bool = True):
         self._settings: Dict[str, Any] = dict(use=use, steps=steps, refine=refine, refine_window=refine_window,
                                               refine_momentum=refine_momentum, postnet=postnet, seed=seed,
-                                              threads=threads, precision=precision, checks=checks)
+                                              threads=threads, precision=precision, checks=checks, source=source,
+                                              crossover=crossover, transpose=transpose)
         self._convention = _convention_text(convention)
+        if pitch is None and model == "none" and source == "pitch":
+            pitch = _default_model()
+        self._pitch = _Model(os.fspath(pitch)) if pitch else None
         self._model = None if model == "none" else _Model(os.fspath(model) if model else _default_model())
         if self._model is None or self._convention is not None:
             self._convention = self._convention or b"hifigan-22k"
@@ -151,23 +161,31 @@ class Vocoder:
             raise InvalidError(f"use {use!r}: expected 'offline', 'live' or 'low-latency'")
         if s["precision"] not in PRECISIONS:
             raise InvalidError(f"precision {s['precision']!r}: expected 'auto', 'float32' or 'bfloat16'")
+        if s["source"] not in SOURCES:
+            raise InvalidError(f"source {s['source']!r}: expected 'pitch' or 'noise'")
         seed = int(s["seed"] if seed is None else seed)
         if not 0 <= seed < 1 << 64:
             raise InvalidError(f"seed {seed}: expected 0 to 18446744073709551615")
         options.use, options.precision, options.seed = USES[use], PRECISIONS[s["precision"]], seed
         options.threads, options.unchecked = s["threads"], 0 if s["checks"] else 1
-        for name in ("steps", "refine", "refine_window", "refine_momentum", "postnet"):
+        for name in ("steps", "refine", "refine_window", "refine_momentum", "postnet", "crossover", "transpose"):
             if s[name] is not None:
                 setattr(options, name, s[name])
-        options.convention = self._convention
+        options.convention, options.source = self._convention, SOURCES[s["source"]]
+        options.pitch_model = self._pitch.handle if self._pitch else None
         return options
 
-    def __call__(self, mel: Any, *, seed: Optional[int] = None, layout: Optional[str] = None) -> numpy.ndarray:
+    def __call__(self, mel: Any, *, f0: Any = None, seed: Optional[int] = None,
+                 layout: Optional[str] = None) -> numpy.ndarray:
         """A whole utterance. mel: [bands, T], [T, bands] or [1, bands, T], any float type and strides; NumPy arrays and
-        whatever has __array__ or DLPack (PyTorch). layout: "bands-first" or "frames-first", for T = bands. Returns
-        float32 [T · hop] in [-1, 1]. Raises MismatchError for mels that cannot be of the convention, NotFiniteError
+        whatever has __array__ or DLPack (PyTorch). layout: "bands-first" or "frames-first", for T = bands. f0: [T], the
+        pitch at the middle of every frame in Hz, 0 where there is no voice, NaN where it is not known, for the pitch
+        source; None: the pitch network hears it in the mel. Returns float32 [T · hop] in [-1, 1]. Raises MismatchError for mels that cannot be of the convention, NotFiniteError
         for NaN and infinities, ValueError for another shape."""
         frames = as_frames(mel, self._mels.bands, layout)
+        if f0 is not None:
+            stream = Stream(self, seed, "frames-first", "offline")
+            return numpy.concatenate([*stream._run([frames], [f0]), numpy.zeros(0, numpy.float32)])
         samples, error, options = numpy.zeros(len(frames) * self._mels.hop, numpy.float32), Error(), self._options("offline", seed)
         check(lull.lull_synthesize(self._handle, byref(options), floats(frames), len(frames), floats(samples),
                                    byref(error)), error)
@@ -191,12 +209,12 @@ class Vocoder:
 class Stream:
     """Mel frames going in, samples coming out. One thread may push and finish while another pulls."""
 
-    def __init__(self, vocoder: Vocoder, seed: Optional[int] = None, layout: Optional[str] = None):
+    def __init__(self, vocoder: Vocoder, seed: Optional[int] = None, layout: Optional[str] = None, use: str = "live"):
         self._vocoder, self._layout, self._handle = vocoder, layout, c_void_p()
         self._pulling, self._pushing, error = threading.Lock(), threading.Lock(), Error()
-        options = vocoder._options("live", seed)
+        options = vocoder._options(use, seed)
         check(lull.lull_vocoder_new(vocoder._handle, byref(options), byref(self._handle), byref(error)), error)
-        _free_with(self, lull.lull_vocoder_free, self._handle, vocoder._model)
+        _free_with(self, lull.lull_vocoder_free, self._handle, (vocoder._model, vocoder._pitch))
 
     @property
     def latency(self) -> float:
@@ -208,20 +226,25 @@ class Stream:
         """finish() was called and every sample has been pulled."""
         return bool(lull.lull_vocoder_ended(self._handle))
 
-    def _push(self, frames: numpy.ndarray) -> int:
+    def _push(self, frames: numpy.ndarray, f0: Optional[numpy.ndarray]) -> int:
         error, accepted = Error(), c_size_t()
-        check(lull.lull_vocoder_push(self._handle, floats(frames), len(frames), byref(accepted), byref(error)), error)
+        if f0 is None:
+            check(lull.lull_vocoder_push(self._handle, floats(frames), len(frames), byref(accepted), byref(error)), error)
+        else:
+            check(lull.lull_vocoder_push_pitch(self._handle, floats(frames), floats(f0), len(frames), byref(accepted),
+                                               byref(error)), error)
         return accepted.value
 
-    def push(self, mel: Any) -> None:
-        """Offers mel frames: [bands, n], [n, bands], or one frame [bands]. Waits while the queue (1024 frames) is full,
+    def push(self, mel: Any, f0: Any = None) -> None:
+        """Offers mel frames: [bands, n], [n, bands], or one frame [bands]; f0: [n], as calling the vocoder takes it. Waits while the queue (1024 frames) is full,
         which only a thread that pulls empties. Raises as calling the vocoder does; then nothing of `mel` was taken
         but what had been accepted before."""
         frames = as_frames(mel, self._vocoder.bands, self._layout)
+        pitches = as_pitches(f0, len(frames))
         with self._pushing:
             while len(frames):
-                taken = self._push(frames)
-                frames = frames[taken:]
+                taken = self._push(frames, pitches)
+                frames, pitches = frames[taken:], None if pitches is None else pitches[taken:]
                 if len(frames) and not taken:
                     lull.lull_vocoder_wait(self._handle, _ROOM, _NAP)
 
@@ -260,11 +283,13 @@ class Stream:
             if len(piece):
                 yield piece
 
-    def _run(self, mels: Iterable[Any]) -> Iterator[numpy.ndarray]:
-        for mel in mels:
+    def _run(self, mels: Iterable[Any], f0s: Iterable[Any] = itertools.repeat(None)) -> Iterator[numpy.ndarray]:
+        for mel, f0 in zip(mels, f0s):
             frames = as_frames(mel, self._vocoder.bands, self._layout)
+            pitches = as_pitches(f0, len(frames))
             while len(frames):
-                frames = frames[self._push(frames):]
+                taken = self._push(frames, pitches)
+                frames, pitches = frames[taken:], None if pitches is None else pitches[taken:]
                 piece = self.pull(_SHORT)
                 while len(piece):
                     yield piece
