@@ -214,9 +214,10 @@ typedef enum lull_source {
 typedef enum lull_bandwidth {
     LULL_BANDWIDTH_DEFAULT = 0, /* full where the model has a bandwidth network, else the mel's */
     LULL_BANDWIDTH_MEL,         /* nothing */
-    LULL_BANDWIDTH_FULL         /* what its bandwidth network guesses; below fmax every sample's
-                                   share is that of LULL_BANDWIDTH_MEL. Nothing where the mel leaves
-                                   less than 300 Hz open */
+    LULL_BANDWIDTH_FULL         /* what the model's bandwidth network guesses, or, where it has
+                                   none, the envelope held where the mel ends; below fmax the
+                                   signal stays that of LULL_BANDWIDTH_MEL. Nothing where the mel
+                                   leaves less than 300 Hz open */
 } lull_bandwidth;
 
 /* How to synthesize. Start from lull_options_init and change what matters.
@@ -263,7 +264,7 @@ typedef struct lull_options {
                            0 = the model's default */
     float transpose;    /* semitones by which the source's pitch is moved, −24…24. Default 0 */
     lull_bandwidth bandwidth; /* default LULL_BANDWIDTH_DEFAULT. LULL_BANDWIDTH_FULL with a model
-                                 that has no bandwidth network: LULL_UNSUPPORTED */
+                                 that works on plain samples (DiffWave): LULL_UNSUPPORTED */
     const lull_model *pitch_model; /* borrowed, for as long as the vocoder lives: whose pitch
                                       network is asked. NULL = the model's own */
 } lull_options;

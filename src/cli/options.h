@@ -162,7 +162,7 @@ extern const char *const cli_precision_choices[];
         CLI_NUMBER(0, "transpose", "ST", &(s).transpose, -24, 24,                                  \
                    "move the source's pitch by semitones"),                                        \
         CLI_CHOICE(0, "bandwidth", NULL, &(s).bandwidth, cli_bandwidth_choices,                    \
-                   "mel, or full: what lies above it too (default: full where the model knows)"),  \
+                   "mel, or full: what lies above it too (default: as the model says)"),           \
         CLI_CHOICE('p', "precision", "P", &(s).precision, cli_precision_choices,                   \
                    "auto, f32 or bf16")
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 uint64_t vocoder_above_bytes(const vocoder_above *a) {
-    if (!a->config) return 0;
+    if (!a->wanted) return 0;
     const uint64_t size = (uint64_t)a->convention->n_fft, hop = (uint64_t)a->convention->hop;
     uint64_t sum = bandwidth_bytes(a->config, a->convention);
     sum += mel_consistency_bytes(a->convention, a->window);
@@ -16,7 +16,7 @@ uint64_t vocoder_above_bytes(const vocoder_above *a) {
 }
 
 lull_status vocoder_above_allocate(vocoder_above *a, lull_error *error) {
-    if (!a->config) return LULL_OK;
+    if (!a->wanted) return LULL_OK;
     const mel_convention *c = a->convention;
     lull_status status = bandwidth_new(a->config, a->parameters, c, &a->bandwidth, error);
     if (!status) status = mel_frame_filter_new(c, &a->filter, error);
@@ -41,7 +41,7 @@ void vocoder_above_clear(vocoder_above *a) {
 }
 
 void vocoder_above_reset(vocoder_above *a) {
-    if (!a->config) return;
+    if (!a->wanted) return;
     bandwidth_reset(a->bandwidth);
     mel_consistency_reset(a->overlap);
 }
@@ -62,7 +62,7 @@ static void add(const vocoder_above *a, float *out, size_t n) {
 
 void vocoder_above_push(vocoder_above *a, const float *frame, const float *segment, int64_t first,
                         float *out, size_t n) {
-    if (!a->config) return;
+    if (!a->wanted) return;
     bandwidth_gain(a->bandwidth, frame, a->gain);
     mel_frame_filter_run(a->filter, a->gain, a->noise ? draw(a, first) : segment, a->synthesis);
     mel_consistency_push(a->overlap, frame, a->synthesis, a->hop);
@@ -70,7 +70,7 @@ void vocoder_above_push(vocoder_above *a, const float *frame, const float *segme
 }
 
 void vocoder_above_finish(vocoder_above *a, float *out, size_t n) {
-    if (!a->config) return;
+    if (!a->wanted) return;
     mel_consistency_finish(a->overlap, a->hop);
     add(a, out, n);
 }

@@ -10,8 +10,9 @@
 #include "vocoder/noise.h"
 
 typedef struct vocoder_above {
-    /* Set by the path. config NULL: nothing is added. */
-    const model_config *config;
+    /* Set by the path. */
+    bool wanted;                /* false: nothing is added */
+    const model_config *config; /* and parameters: NULL without a model */
     const model_parameters *parameters;
     const vocoder_noise_source *noise; /* NULL: the signal itself is white up there */
     int noise_row;

@@ -129,14 +129,15 @@ static lull_status resolve_source(const model_config *config, lull_options *o, l
 /* Whether what lies above the mel is added. */
 static lull_status resolve_bandwidth(const model_config *config, lull_options *o,
                                      lull_error *error) {
-    bool can = config && config->bandwidth_channels > 0 && config->whitened;
+    bool can = !config || config->whitened;
     if (o->bandwidth == LULL_BANDWIDTH_DEFAULT)
-        o->bandwidth = can ? LULL_BANDWIDTH_FULL : LULL_BANDWIDTH_MEL;
+        o->bandwidth = can && config && config->bandwidth_channels > 0 ? LULL_BANDWIDTH_FULL
+                                                                       : LULL_BANDWIDTH_MEL;
     if (can || o->bandwidth == LULL_BANDWIDTH_MEL) return LULL_OK;
     return base_fail(error, LULL_UNSUPPORTED,
-                     "%s has no bandwidth network, which continues mels above their fmax; 'lull "
-                     "train --part bandwidth' makes one",
-                     config ? config->name : "no model is given, so it");
+                     "%s works on plain samples, and makes what is above its mels itself: nothing "
+                     "can be added there",
+                     config->name);
 }
 
 lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,

@@ -128,8 +128,9 @@ static bool white_above(const vocoder_path *p) {
 static void connect_above(vocoder_path *p) {
     if (p->options.bandwidth != LULL_BANDWIDTH_FULL || !bandwidth_is_open(&p->convention)) return;
     vocoder_above *a = &p->output.above;
-    a->config = &p->model->config;
-    a->parameters = p->model->parameters;
+    a->wanted = true;
+    a->config = p->model ? &p->model->config : NULL;
+    a->parameters = p->model ? p->model->parameters : NULL;
     if (white_above(p)) return;
     a->noise = &p->noise;
     a->noise_row = vocoder_path_noise_rows(p) - 1;
