@@ -197,7 +197,7 @@ typedef enum lull_precision {
  * where the options leave them open. */
 typedef enum lull_use {
     LULL_LIVE = 0,    /* streaming: latency of at most 150 ms with the shipped models */
-    LULL_LOW_LATENCY, /* streaming: at most 80 ms, a little less quality */
+    LULL_LOW_LATENCY, /* streaming: at most 90 ms, a little less quality */
     LULL_OFFLINE      /* files: a long refinement window, the best quality */
 } lull_use;
 

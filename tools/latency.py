@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Latency against quality: the table and the picture of docs/latency.md.
+"""Latency and cost against quality: the table and the picture of docs/latency.md.
 
     latency.py CORPUS [--model FILE] [--lull PROGRAM] [--library liblull.so] [--limit N] [--picture FILE.png]
                [--pesq COMMAND]      COMMAND REFERENCE_DIR OUTPUT_DIR prints a line "mean NUMBER"
@@ -17,8 +17,9 @@ import sys
 import tempfile
 
 # (steps, refinements, window, momentum): from the shortest delay to what only files can wait for.
-SETTINGS = [(1, 4, 0, 0.9), (1, 16, 0, 0.8), (1, 16, 1, 0.8), (1, 16, 1, 0.9), (1, 4, 2, 0.9), (6, 4, 2, 0.9), (1, 16, 3, 0.9),
-            (1, 16, 4, 0.9), (1, 16, 6, 0.9), (6, 16, 4, 0.9), (1, 8, 12, 0.9), (1, 8, 32, 0.9), (6, 8, 32, 0.9)]
+SETTINGS = [(1, 4, 0, 0.8), (1, 16, 0, 0.8), (1, 4, 1, 0.7), (1, 8, 1, 0.7), (1, 16, 1, 0.8), (1, 4, 2, 0.9), (6, 4, 2, 0.9), (1, 8, 3, 0.8),
+            (1, 8, 4, 0.8), (1, 16, 4, 0.9), (1, 8, 6, 0.8), (6, 8, 4, 0.8), (1, 4, 12, 0.9), (1, 2, 32, 0.9), (1, 4, 32, 0.9),
+            (1, 8, 32, 0.9)]
 
 
 class Error(ctypes.Structure):
@@ -51,7 +52,7 @@ def latencies(library, model):
 
 
 def scores(arguments, setting):
-    """{system: (mel, lsd_2048, periodicity, pesq or None)}"""
+    """{system: (mel, periodicity, modulation, pesq or None)}"""
     with tempfile.TemporaryDirectory() as folder:
         steps, refine, window, momentum = (str(value) for value in setting)
         command = [arguments.lull, "eval", arguments.model, "--corpus", arguments.corpus, "--json", "-q", "--noise",
@@ -68,31 +69,34 @@ def scores(arguments, setting):
                 words = shlex.split(arguments.pesq) + [arguments.corpus, folder + "/" + system]
                 text = subprocess.run(words, check=True, capture_output=True, text=True).stdout
                 pesq = float(re.findall(r"^mean\s+([\d.]+)", text, re.M)[-1])
-            result[system] = (mean["mel"], mean["lsd_2048"], mean["periodicity"], pesq)
+            result[system] = (mean["mel"], mean["periodicity"], mean["modulation"], pesq)
         return result
 
 
-def draw(path, rows, label, higher_is_better):
+def draw(path, rows, label):
+    """rows: (ms, iterations a frame, {system: quality})"""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
-    pyplot.figure(figsize=(6, 3.6))
-    for system, marker, line, color in (("lull", "o", "-", "C0"), ("noise", "s", "--", "C1")):
-        times = [milliseconds for milliseconds, _ in rows]
-        values = [value[system] for _, value in rows]
-        # The line goes through the best that a latency can have, the points are all settings.
-        best = list(itertools.accumulate(values, max if higher_is_better else min))
-        pyplot.plot(times, values, marker, color=color, markersize=4)
-        pyplot.plot(times, best, line, color=color, drawstyle="steps-post", label={"lull": "network", "noise": "coloured noise"}[system])
-    for limit in (80, 150):
-        pyplot.axvline(limit, color="0.7", linewidth=1)
-    pyplot.xscale("log")
-    ticks = [50, 80, 100, 150, 250, 450]
-    pyplot.xticks(ticks, [str(tick) for tick in ticks])
-    pyplot.minorticks_off()
-    pyplot.xlabel("algorithmic latency, ms")
-    pyplot.ylabel(label)
-    pyplot.legend()
+    _, panels = pyplot.subplots(1, 2, figsize=(9, 3.6), sharey=True)
+    axes = ((0, "algorithmic latency, ms", [50, 80, 100, 150, 250, 450]), (1, "refinements a frame, in all", [4, 8, 16, 40, 80, 160, 264]))
+    for panel, (which, name, ticks) in zip(panels, axes):
+        for system, marker, line, color in (("lull", "o", "-", "C0"), ("noise", "s", "--", "C1")):
+            points = sorted((row[which], row[2][system]) for row in rows)
+            # The line goes through the best that can be had for so much, the points are all settings.
+            best = list(itertools.accumulate((value for _, value in points), max))
+            panel.plot([at for at, _ in points], [value for _, value in points], marker, color=color, markersize=4)
+            panel.plot([at for at, _ in points], best, line, color=color, drawstyle="steps-post",
+                       label={"lull": "network and pitch source", "noise": "coloured noise"}[system])
+        panel.set_xscale("log")
+        panel.set_xticks(ticks)
+        panel.set_xticklabels([str(tick) for tick in ticks])
+        panel.minorticks_off()
+        panel.set_xlabel(name)
+    for limit in (90, 150):
+        panels[0].axvline(limit, color="0.7", linewidth=1)
+    panels[0].set_ylabel(label)
+    panels[1].legend()
     pyplot.tight_layout()
     pyplot.savefig(path, dpi=100)
 
@@ -109,20 +113,19 @@ def main():
     parser.add_argument("--rate", type=int, default=22050)
     arguments = parser.parse_args()
     rows = []
-    print("| steps | refinements | window | momentum | latency | PESQ: network / noise | mel error | LSD 2048 | periodicity error |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| steps | refinements | window | momentum | latency | refinements a frame | PESQ: lull / noise | HF modulation | mel error | periodicity error |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for setting, samples in zip(SETTINGS, latencies(arguments.library, arguments.model)):
         values = scores(arguments, setting)
         lull, noise = values["lull"], values["noise"]
         pesq = f"{lull[3]:.2f} / {noise[3]:.2f}" if arguments.pesq else "-"
-        milliseconds = 1000 * samples / arguments.rate
-        print(f"| {setting[0]} | {setting[1]} | {setting[2]} | {setting[3]} | {milliseconds:.0f} ms | {pesq} | {lull[0]:.3f} / {noise[0]:.3f} "
-              f"| {lull[1]:.3f} / {noise[1]:.3f} | {lull[2]:.3f} / {noise[2]:.3f} |", flush=True)
-        which = 3 if arguments.pesq else 1
-        rows.append((milliseconds, {system: value[which] for system, value in values.items()}))
+        milliseconds, work = 1000 * samples / arguments.rate, setting[1] * (setting[2] + 1)
+        print(f"| {setting[0]} | {setting[1]} | {setting[2]} | {setting[3]} | {milliseconds:.0f} ms | {work} | {pesq} | {lull[2]:.2f} / {noise[2]:.2f} "
+              f"| {lull[0]:.3f} / {noise[0]:.3f} | {lull[1]:.3f} / {noise[1]:.3f} |", flush=True)
+        which = 3 if arguments.pesq else 2
+        rows.append((milliseconds, work, {system: value[which] for system, value in values.items()}))
     if arguments.picture:
-        rows.sort(key=lambda row: (row[0], row[1]["lull"]))
-        draw(arguments.picture, rows, "wide-band PESQ" if arguments.pesq else "log-spectral distance", bool(arguments.pesq))
+        draw(arguments.picture, rows, "wide-band PESQ" if arguments.pesq else "HF modulation")
 
 
 if __name__ == "__main__":

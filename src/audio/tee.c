@@ -50,7 +50,7 @@ static void tee_free(audio_tee *tee) {
     base_free(tee);
 }
 
-lull_status audio_tee_open(const char *path, int rate, audio_format format, audio_tee **out,
+lull_status audio_tee_open(const char *path, int rate, recording_format format, audio_tee **out,
                            lull_error *error) {
     audio_tee *tee = base_alloc(1, sizeof *tee);
     if (!tee) return base_no_memory(error);

@@ -8,7 +8,7 @@
 typedef struct audio_tee audio_tee;
 
 /* Opens the file (it appears when it is complete) and starts the thread. */
-lull_status audio_tee_open(const char *path, int rate, audio_format format, audio_tee **tee,
+lull_status audio_tee_open(const char *path, int rate, recording_format format, audio_tee **tee,
                            lull_error *error);
 
 /* One thread offers: how many samples there is room for (half a minute when the disk keeps up), and

@@ -35,7 +35,9 @@ static int evaluate(cli_eval_options *options, char **operands) {
     eval_table table = {NULL, 0, 0};
     char title[2048];
     lull_status status = LULL_OK;
-    if (options->html) status = cli_may_write(options->html, options->force, &error);
+    if (options->html) status = cli_check_ending(options->html, ".html or .htm", &error);
+    if (status == LULL_OK && options->html)
+        status = cli_may_write(options->html, options->force, &error);
     if (status == LULL_OK && options->html)
         status = cli_eval_page_new(options->html_files, &options->page, &error);
     if (status == LULL_OK)

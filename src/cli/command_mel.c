@@ -8,6 +8,7 @@
 #include "cli/input.h"
 #include "cli/jobs.h"
 #include "cli/npz.h"
+#include "cli/own.h"
 #include "cli/options.h"
 #include "mel/front_end.h"
 #include "model/config.h"
@@ -209,6 +210,7 @@ static int estimate(char **inputs, int count, const char *output, mel_settings *
     settings->convention.statistics = false;
     /* The jobs' own outputs are not used: only their list of recordings. */
     lull_status status = cli_jobs_make(inputs, count, NULL, ".npy", false, true, &jobs, &error);
+    if (status == LULL_OK) status = cli_check_ending(path, ".npy or .json", &error);
     if (output == NULL && stat(path, &facts) == 0 && status == LULL_OK)
         status = base_fail(&error, LULL_INVALID, "%s is there already; name another with -o", path);
     if (status != LULL_OK) {
@@ -274,6 +276,8 @@ int command_mel(int argc, char **argv) {
         if (cli_is_array(argv[i]))
             return cli_failf("%s: is an array, expected a recording", argv[i]);
     if (cli_find_convention(&asked, model, &settings.convention, &error) != LULL_OK)
+        return cli_fail(&error);
+    if (settings.f0 != NULL && cli_check_ending(settings.f0, ".npy", &error) != LULL_OK)
         return cli_fail(&error);
     if (estimates) return estimate(argv + first, argc - first, output, &settings);
     if (cli_jobs_make(argv + first, argc - first, output, ".npy", false, force, &jobs, &error) !=

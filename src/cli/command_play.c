@@ -229,7 +229,7 @@ static lull_status prepare(player *p, const char *input, lull_error *error) {
     if (!status) status = cli_new_vocoder(p->model, mel, &options, &p->vocoder, error);
     if (!status && !asked->quiet) cli_remark_settings(p->model, &options, !cli_is_recording(input));
     if (!status && asked->tee)
-        status = audio_tee_open(asked->tee, p->info->sample_rate, (audio_format)asked->format,
+        status = audio_tee_open(asked->tee, p->info->sample_rate, (recording_format)asked->format,
                                 &p->tee, error);
     return status;
 }

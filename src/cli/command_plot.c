@@ -8,7 +8,9 @@
 #include "cli/jobs.h"
 #include "cli/options.h"
 #include "picture/picture.h"
+#include "pitch/tracker.h"
 #include "recording/audio_file.h"
+#include "recording/resample.h"
 #include "picture/png_file.h"
 #include "mel/front_end.h"
 #include "model/model.h"
@@ -22,21 +24,60 @@ typedef struct plot_options {
     cli_input_options input;
     picture_options picture;
     int rate;
-    bool mel, stack, quiet;
+    bool mel, stack, no_f0, quiet;
 } plot_options;
 
 /* A file as a panel: what it borrows, it owns here. */
 typedef struct loaded {
     picture_source source;
     mel_convention mel;
+    picture_f0 f0;
     char title[256];
-    float *samples, *frames;
+    float *samples, *frames, *hz;
 } loaded;
 
 static void loaded_free(loaded *l) {
     base_free(l->samples);
     base_free(l->frames);
+    base_free(l->hz);
 }
+
+/* ---- the fundamental frequency -------------------------------------------------------------- */
+
+static const double F0_STEP = 0.005; /* seconds */
+
+static lull_status track(loaded *l, const float *samples, size_t count, int rate,
+                         lull_error *error) {
+    size_t n = (size_t)((double)count / rate / F0_STEP) + 1;
+    pitch_estimate *estimates = base_alloc(n, sizeof *estimates);
+    l->hz = base_alloc(n, sizeof *l->hz);
+    lull_status status = estimates && l->hz ? LULL_OK : base_no_memory(error);
+    if (status == LULL_OK)
+        status = pitch_track(samples, count, rate, 0, F0_STEP * rate, estimates, n, error);
+    for (size_t i = 0; status == LULL_OK && i < n; i++) l->hz[i] = estimates[i].f0;
+    base_free(estimates);
+    l->f0 = (picture_f0){.hz = l->hz, .count = n, .step = F0_STEP};
+    l->source.f0 = &l->f0;
+    return status;
+}
+
+/* Recordings of rates that the tracker does not take go to the nearest one that it does. */
+static lull_status follow(loaded *l, const float *samples, size_t count, int rate,
+                          const plot_options *options, lull_error *error) {
+    enum { LOWEST = 8000, HIGHEST = 96000 };
+    if (options->no_f0) return LULL_OK;
+    if (rate >= LOWEST && rate <= HIGHEST) return track(l, samples, count, rate, error);
+    const int other = rate < LOWEST ? LOWEST : HIGHEST;
+    float *resampled = NULL;
+    size_t resampled_count = 0;
+    lull_status status =
+        recording_resample(samples, count, rate, other, &resampled, &resampled_count, error);
+    if (status == LULL_OK) status = track(l, resampled, resampled_count, other, error);
+    base_free(resampled);
+    return status;
+}
+
+/* ---- files ---------------------------------------------------------------------------------- */
 
 /* The named convention, else the model's, else the usual one. */
 static lull_status find_convention(const plot_options *options, mel_convention *mel,
@@ -61,6 +102,29 @@ static const char *base_name(const char *path) {
     return slash != NULL ? slash + 1 : path;
 }
 
+static lull_status read_array(loaded *l, const char *path, const plot_options *options,
+                              lull_error *error) {
+    cli_input_options input = options->input;
+    input.quiet = options->quiet;
+    cli_reading reading;
+    lull_status status = cli_reading_init(&reading, &input, &l->mel, &l->mel, error);
+    if (status == LULL_OK) status = cli_read_input(path, &reading, &l->frames, &l->source.n, error);
+    cli_reading_clear(&reading);
+    return status;
+}
+
+/* A recording as a mel spectrogram. */
+static lull_status analyse(loaded *l, const char *path, const plot_options *options,
+                           lull_error *error) {
+    float *samples = NULL;
+    size_t count = 0;
+    lull_status status = cli_analyse_recording(path, &l->mel, options->quiet, &samples, &count,
+                                               &l->frames, &l->source.n, error);
+    if (status == LULL_OK) status = follow(l, samples, count, l->mel.sample_rate, options, error);
+    base_free(samples);
+    return status;
+}
+
 static lull_status load_mel(loaded *l, const char *path, const plot_options *options,
                             const char *role, lull_error *error) {
     bool beside = false;
@@ -69,13 +133,10 @@ static lull_status load_mel(loaded *l, const char *path, const plot_options *opt
         status = cli_convention_beside(path, &l->mel, &beside, error);
     if (status == LULL_OK && !beside) status = find_convention(options, &l->mel, error);
     if (status != LULL_OK) return status;
-    cli_input_options input = options->input;
-    if (!cli_is_array(path)) input.from = NULL; /* a recording is analysed, not converted */
-    input.quiet = options->quiet;
-    cli_reading reading;
-    status = cli_reading_init(&reading, &input, &l->mel, &l->mel, error);
-    if (status == LULL_OK) status = cli_read_input(path, &reading, &l->frames, &l->source.n, error);
-    cli_reading_clear(&reading);
+    if (cli_is_array(path))
+        status = read_array(l, path, options, error);
+    else
+        status = analyse(l, path, options, error);
     if (status != LULL_OK) return status;
     l->source.frames = l->frames;
     l->source.convention = &l->mel;
@@ -96,7 +157,7 @@ static lull_status load(loaded *l, const char *path, const plot_options *options
     l->source.rate = info.rate;
     snprintf(l->title, sizeof l->title, "%s%.200s: %g kHz%s", role, base_name(path),
              info.rate / 1000.0, info.channels > 1 ? ", channels mixed" : "");
-    return LULL_OK;
+    return follow(l, l->samples, l->source.count, info.rate, options, error);
 }
 
 static lull_status write_png(const char *output, const picture_source *sources, int count,
@@ -184,6 +245,7 @@ int command_plot(int argc, char **argv) {
                  "draw this above, and the difference below"),
         CLI_FLAG('s', "stack", &asked.stack, "all inputs in one picture, one above another"),
         CLI_FLAG('M', "mel", &asked.mel, "recordings as mel spectrograms, too"),
+        CLI_FLAG(0, "no-f0", &asked.no_f0, "recordings without the curve of their pitch"),
         CLI_INT('W', "width", "N", &asked.picture.width, 300, 20000, "pixels (default 1000)"),
         CLI_INT('H', "height", "N", &asked.picture.panel_height, 48, 4000,
                 "pixels of each panel (default 280)"),
@@ -204,8 +266,8 @@ int command_plot(int argc, char **argv) {
         "plot",
         "[OPTIONS] FILE... [-o OUTPUT]",
         "Draws spectrograms of recordings, and mel spectrograms (.npy), as PNG: seconds\n"
-        "to the right, frequency upwards, levels in dB as colours. A folder stands for\n"
-        "the files in it.",
+        "to the right, frequency upwards, levels in dB as colours, over recordings the\n"
+        "pitch (F0, with an axis of its own). A folder stands for the files in it.",
         "lull plot speech.wav                     # speech.png\n"
         "lull plot --reference voice.wav copy.wav # both, and their difference\n"
         "lull plot --stack mel.npy speech.wav     # what went in above what came out",

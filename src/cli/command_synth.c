@@ -314,7 +314,7 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
                                    .griffin_lim = options->griffin_lim,
                                    .plot = options->plot,
                                    .trace = options->trace,
-                                   .format = (audio_format)options->format,
+                                   .format = (recording_format)options->format,
                                    .wav = options->wav,
                                    .progress = report_progress,
                                    .context = &b};
@@ -534,7 +534,8 @@ int command_synth(int argc, char **argv) {
     bool speaks = ranks_rank(ranks) == 0;
     lull_status status = LULL_OK;
     if (speaks) status = make_jobs(&asked, argv + first, argc - first, &jobs, &error);
-    if (asked.format < 0) asked.format = to_stdout && !asked.wav ? AUDIO_FLOAT : AUDIO_PCM16;
+    if (asked.format < 0)
+        asked.format = to_stdout && !asked.wav ? RECORDING_FLOAT : RECORDING_PCM16;
     if (ranks_agree(ranks, status, &error) != LULL_OK) {
         code = CLI_FAILED;
         if (speaks)

@@ -85,7 +85,7 @@ static lull_status keep(const copier *c, const char *system, const char *relativ
     recording_writer *writer = NULL;
     lull_status status = cli_may_write(path, c->options->force, error);
     if (status != LULL_OK) return status;
-    status = recording_writer_open(path, rate, AUDIO_PCM16, &writer, error);
+    status = recording_writer_open(path, rate, RECORDING_PCM16, &writer, error);
     if (status != LULL_OK) return status;
     recording_writer_expect(writer, count);
     status = recording_writer_write(writer, out, count, error);

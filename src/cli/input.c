@@ -58,9 +58,9 @@ static void print_shape(const npy_array *array, char *text, size_t size) {
     if (used < size) snprintf(text + used, size - used, "]");
 }
 
-/* Which way round an array of rows × columns lies. */
+/* Which way round an array of rows × columns lies; lull itself writes [bands, frames]. */
 static lull_status find_layout(const char *path, const char *shape, size_t rows, size_t columns,
-                               size_t bands, int asked, int *layout, lull_error *error) {
+                               size_t bands, int asked, bool ours, int *layout, lull_error *error) {
     bool bands_first = rows == bands, frames_first = columns == bands;
     if (asked == LAYOUT_BANDS_FIRST) frames_first = false;
     if (asked == LAYOUT_FRAMES_FIRST) bands_first = false;
@@ -71,7 +71,7 @@ static lull_status find_layout(const char *path, const char *shape, size_t rows,
                          asked == LAYOUT_AUTO          ? " or its transpose"
                          : asked == LAYOUT_BANDS_FIRST ? " with --layout bands-first"
                                                        : " transposed with --layout frames-first");
-    if (bands_first && frames_first)
+    if (bands_first && frames_first && !ours)
         return base_fail(error, LULL_MISMATCH,
                          "%s: shape %s can be read both ways; say --layout bands-first or "
                          "--layout frames-first",
@@ -97,7 +97,8 @@ static lull_status arrange(const npy_array *array, const char *path, size_t band
     size_t rows = array->shape[first], columns = array->shape[first + 1];
     if (rows == 0 || columns == 0)
         return base_fail(error, LULL_MISMATCH, "%s: shape %s: no frames in it", path, shape);
-    lull_status status = find_layout(path, shape, rows, columns, bands, asked, &layout, error);
+    lull_status status =
+        find_layout(path, shape, rows, columns, bands, asked, array->ours, &layout, error);
     if (status != LULL_OK) return status;
     size_t count = layout == LAYOUT_BANDS_FIRST ? columns : rows;
     float *out = base_alloc(count * bands, sizeof *out);
@@ -277,28 +278,18 @@ static lull_status pad_to_hop(const mel_convention *convention, float **samples,
     return LULL_OK;
 }
 
-/* Frames of samples, which are freed. */
-static lull_status analyse(const char *path, const mel_convention *convention, float *samples,
-                           size_t count, float **frames, size_t *n, lull_error *error) {
-    const size_t given = count;
-    lull_status status = pad_to_hop(convention, &samples, &count, error);
-    if (status == LULL_OK) status = mel_from_samples(convention, samples, count, frames, n, error);
-    base_free(samples);
+/* Frames of samples, which may be made longer. */
+static lull_status analyse(const char *path, const mel_convention *convention, float **samples,
+                           size_t *count, float **frames, size_t *n, lull_error *error) {
+    const size_t given = *count;
+    lull_status status = pad_to_hop(convention, samples, count, error);
+    if (status == LULL_OK)
+        status = mel_from_samples(convention, *samples, *count, frames, n, error);
     if (status != LULL_OK || *n > 0) return status;
     base_free(*frames);
     *frames = NULL;
     return base_fail(error, LULL_MISMATCH, "%s: %zu samples are too short for one mel frame of %d",
                      path, given, convention->hop);
-}
-
-static lull_status analyse_recording(const char *path, const mel_convention *convention, bool quiet,
-                                     float **frames, size_t *n, lull_error *error) {
-    float *samples = NULL;
-    size_t count = 0;
-    lull_status status =
-        cli_read_recording(path, convention->sample_rate, quiet, &samples, &count, error);
-    if (status != LULL_OK) return status;
-    return analyse(path, convention, samples, count, frames, n, error);
 }
 
 lull_status cli_parse_recording(const void *bytes, size_t size, const cli_reading *reading,
@@ -313,7 +304,9 @@ lull_status cli_parse_recording(const void *bytes, size_t size, const cli_readin
         recording_file_parse(bytes, size, name, rate, &samples, &count, &info, error);
     if (status != LULL_OK) return status;
     remark_recording(name, rate, reading->options.quiet, info, samples, count);
-    return analyse(name, convention, samples, count, frames, n, error);
+    status = analyse(name, convention, &samples, &count, frames, n, error);
+    base_free(samples);
+    return status;
 }
 
 /* Files of the trade that hold arrays, but in a way that is not read, and the line that converts.
@@ -361,18 +354,36 @@ static lull_status check_file(const char *path, lull_error *error) {
     return LULL_OK;
 }
 
+lull_status cli_analyse_recording(const char *path, const mel_convention *convention, bool quiet,
+                                  float **samples, size_t *count, float **frames, size_t *n,
+                                  lull_error *error) {
+    *samples = *frames = NULL;
+    *count = *n = 0;
+    lull_status status = check_file(path, error);
+    if (status == LULL_OK) status = refuse_by_name(path, error);
+    if (status == LULL_OK)
+        status = cli_read_recording(path, convention->sample_rate, quiet, samples, count, error);
+    if (status == LULL_OK) status = analyse(path, convention, samples, count, frames, n, error);
+    if (status == LULL_OK) return status;
+    base_free(*samples);
+    *samples = NULL;
+    return status;
+}
+
 lull_status cli_read_input(const char *path, const cli_reading *reading, float **frames, size_t *n,
                            lull_error *error) {
+    if (!cli_is_array(path)) {
+        float *samples;
+        size_t count;
+        lull_status status = cli_analyse_recording(path, &reading->target, reading->options.quiet,
+                                                   &samples, &count, frames, n, error);
+        base_free(samples);
+        return status;
+    }
     *frames = NULL;
     *n = 0;
-    lull_status status = check_file(path, error);
-    if (status == LULL_OK && !cli_is_array(path)) {
-        status = refuse_by_name(path, error);
-        return status != LULL_OK ? status
-                                 : analyse_recording(path, &reading->target, reading->options.quiet,
-                                                     frames, n, error);
-    }
     npy_array array = {0};
+    lull_status status = check_file(path, error);
     if (status == LULL_OK) status = compare_beside(path, reading, error);
     if (status == LULL_OK) status = read_array(path, &array, error);
     if (status == LULL_OK) status = cli_arrange_array(&array, path, reading, frames, n, error);

@@ -24,6 +24,11 @@ lull_status cli_arrange_array(const npy_array *array, const char *path, const cl
 lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples,
                                size_t *count, lull_error *error);
 
+/* That and its frames; neither when it fails. */
+lull_status cli_analyse_recording(const char *path, const mel_convention *convention, bool quiet,
+                                  float **samples, size_t *count, float **frames, size_t *n,
+                                  lull_error *error);
+
 /* The frames of a recording that standard input held. */
 lull_status cli_parse_recording(const void *bytes, size_t size, const cli_reading *reading,
                                 float **frames, size_t *n, lull_error *error);

@@ -154,6 +154,10 @@ lull_status cli_jobs_make(char **operands, int count, const char *output, const 
     }
     if (status == LULL_OK) status = name_outputs(jobs, several, output, ending, error);
     bool typed = output != NULL && !several && !cli_is_folder(output);
+    if (status == LULL_OK && typed && strcmp(ending, ".npy") == 0)
+        status = cli_check_ending(output, ".npy or .npz", error);
+    if (status == LULL_OK && typed && strcmp(ending, ".png") == 0)
+        status = cli_check_ending(output, ".png", error);
     if (status == LULL_OK) status = check_outputs(jobs, !typed, force, error);
     if (status != LULL_OK) cli_jobs_free(jobs);
     return status;

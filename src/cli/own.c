@@ -5,9 +5,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "cli/paths.h"
 #include "io/npy.h"
 #include "recording/audio_file.h"
 
@@ -41,6 +43,19 @@ lull_status cli_may_write(const char *path, bool force, lull_error *error) {
                      "%s: exists, and lull did not write it; name another output with -o, or "
                      "replace it with --force",
                      path);
+}
+
+lull_status cli_check_ending(const char *path, const char *endings, lull_error *error) {
+    struct stat facts;
+    const char *ending = path + cli_stem(path);
+    const size_t length = strlen(ending);
+    if (length == 0 || (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode))) return LULL_OK;
+    for (const char *at = endings; *at != '\0'; at++)
+        if (strncasecmp(at, ending, length) == 0 && (at[length] == ' ' || at[length] == '\0'))
+            return LULL_OK;
+    return base_fail(error, LULL_INVALID,
+                     "%s: what is written is %s, by the name's ending; '%s' is none of these", path,
+                     endings, ending);
 }
 
 lull_status cli_make_folders(const char *path, lull_error *error) {

@@ -115,7 +115,7 @@ void page_add_recording(page *p, const float *samples, size_t count, int rate) {
     put(wav + 34, 16, 2);
     memcpy(wav + 36, "data", 4);
     put(wav + 40, (uint32_t)(2 * count), 4);
-    recording_pcm_encode(AUDIO_PCM16, samples, count, wav + HEADER);
+    recording_pcm_encode(RECORDING_PCM16, samples, count, wav + HEADER);
     page_add_raw(p, "data:audio/wav;base64,");
     add_base64(p, wav, HEADER + 2 * count);
     base_free(wav);

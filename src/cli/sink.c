@@ -12,14 +12,14 @@ enum { BLOCK = 1024 };
 
 struct cli_sink {
     recording_writer *writer; /* NULL: raw samples */
-    audio_format format;
+    recording_format format;
     unsigned char bytes[BLOCK * 4];
 };
 
 const char *const cli_format_choices[] = {"pcm16", "pcm24", "float", NULL};
 
-lull_status cli_sink_open(const char *path, int rate, audio_format format, bool wav, size_t total,
-                          cli_sink **sink, lull_error *error) {
+lull_status cli_sink_open(const char *path, int rate, recording_format format, bool wav,
+                          size_t total, cli_sink **sink, lull_error *error) {
     cli_sink *made = base_alloc(1, sizeof *made);
     if (made == NULL) return base_no_memory(error);
     made->format = format;

@@ -6,14 +6,14 @@
 #include "recording/audio_file.h"
 
 extern const char
-    *const cli_format_choices[]; /* "pcm16", "pcm24", "float" in the order of audio_format */
+    *const cli_format_choices[]; /* "pcm16", "pcm24", "float" in the order of recording_format */
 
 typedef struct cli_sink cli_sink;
 
 /* path "-" is standard output: raw little-endian samples in the format, or WAV when wav is true.
  * total: the samples that will come, 0 = not known. */
-lull_status cli_sink_open(const char *path, int rate, audio_format format, bool wav, size_t total,
-                          cli_sink **sink, lull_error *error);
+lull_status cli_sink_open(const char *path, int rate, recording_format format, bool wav,
+                          size_t total, cli_sink **sink, lull_error *error);
 /* Before anything is written: how much it will be, where that was not known yet. */
 void cli_sink_expect(cli_sink *sink, size_t total);
 /* On standard output the samples are on their way when this returns. */

@@ -19,7 +19,7 @@ typedef struct synthesis_settings {
     bool plot;         /* a picture beside each output */
     const char *trace; /* folder for the steps, or NULL */
     int griffin_lim;   /* iterations; 0 = not asked for */
-    audio_format format;
+    recording_format format;
     bool wav; /* on standard output */
     int rate; /* of the output, Hz */
     /* Called as samples come out, from any worker: `done` of the job's `total` samples (0 = not

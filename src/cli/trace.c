@@ -91,7 +91,7 @@ void trace_free(trace *t) {
 static lull_status write_recording(const char *path, int rate, const float *samples, size_t count,
                                    lull_error *error) {
     recording_writer *writer = NULL;
-    lull_status status = recording_writer_open(path, rate, AUDIO_PCM16, &writer, error);
+    lull_status status = recording_writer_open(path, rate, RECORDING_PCM16, &writer, error);
     if (status != LULL_OK) return status;
     recording_writer_expect(writer, count);
     status = recording_writer_write(writer, samples, count, error);

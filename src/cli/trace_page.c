@@ -74,14 +74,14 @@ static void add_moment(page *p, const trace_story *story, const float *samples, 
 }
 
 static double time_place(const diffusion_schedule *schedule, double t) {
-    double last = schedule->kind == SCHEDULE_BETAS ? schedule->training_steps - 1 : 1;
+    double last = schedule->kind == DIFFUSION_BETAS ? schedule->training_steps - 1 : 1;
     double part = last > 0 ? t / last : 0;
-    return 40 + 440 * (schedule->kind == SCHEDULE_BETAS ? 1 - part : part);
+    return 40 + 440 * (schedule->kind == DIFFUSION_BETAS ? 1 - part : part);
 }
 
 static void add_level_curve(page *p, const diffusion_schedule *schedule, bool noise,
                             const char *ink) {
-    double last = schedule->kind == SCHEDULE_BETAS ? schedule->training_steps - 1 : 1;
+    double last = schedule->kind == DIFFUSION_BETAS ? schedule->training_steps - 1 : 1;
     page_add(p, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" points=\"", ink);
     for (int i = 0; i <= 100; i++) {
         double t = last * i / 100;
@@ -118,14 +118,14 @@ static void add_schedule(page *p, const trace_story *story) {
 
 /* ---- words -------------------------------------------------------------------------------- */
 
-static const char *schedule_words(schedule_kind kind) {
+static const char *schedule_words(diffusion_schedule_kind kind) {
     switch (kind) {
-    case SCHEDULE_BETAS:
+    case DIFFUSION_BETAS:
         return "a = √ᾱ<sub>t</sub>, s = √(1−ᾱ<sub>t</sub>) with ᾱ<sub>t</sub> = "
                "Π(1−β<sub>i</sub>): "
                "noise is added in small steps of variance β, whose sum is one mixture again (Ho, "
                "Jain &amp; Abbeel 2020, eq. 4)";
-    case SCHEDULE_ANGLE:
+    case DIFFUSION_ANGLE:
         return "a = sin φ, s = cos φ, φ = t·90°: speech and noise are two directions, and x turns "
                "from one into the other (Salimans &amp; Ho 2022)";
     default:

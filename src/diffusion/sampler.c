@@ -46,7 +46,7 @@ static diffusion_stage denoising_stage(diffusion_objective objective, double t,
  * schedules go evenly from 0. Training schedules go evenly down from T−1, on whole steps where
  * there are enough. */
 static double time_of_step(const diffusion_schedule *schedule, int steps, int k) {
-    if (schedule->kind != SCHEDULE_BETAS) return (double)k / steps;
+    if (schedule->kind != DIFFUSION_BETAS) return (double)k / steps;
     int last = schedule->training_steps - 1;
     if (steps > schedule->training_steps) return last * (1 - (double)k / (steps - 1));
     return last - round((double)k * schedule->training_steps / steps);
@@ -63,7 +63,7 @@ static void plan_denoising(diffusion_plan *plan, lull_sampler sampler,
         double sigma;
         if (sampler == LULL_SAMPLER_DDPM)
             sigma = ancestral_sigma(from, to);
-        else if (schedule->kind == SCHEDULE_BETAS)
+        else if (schedule->kind == DIFFUSION_BETAS)
             sigma = eta * ancestral_sigma(from, to);
         else
             sigma = eta * to.s;
@@ -146,7 +146,7 @@ static lull_status check(lull_sampler sampler, diffusion_objective objective,
     case LULL_SAMPLER_DDIM:
         return LULL_OK;
     case LULL_SAMPLER_FAST:
-        if (schedule->kind != SCHEDULE_BETAS)
+        if (schedule->kind != DIFFUSION_BETAS)
             return base_fail(
                 error, LULL_INVALID,
                 "the sampler fast is for models with a training schedule of betas (DiffWave's); "
@@ -162,7 +162,7 @@ static lull_status check(lull_sampler sampler, diffusion_objective objective,
     case LULL_SAMPLER_EULER:
     case LULL_SAMPLER_HEUN:
         if (objective != DIFFUSION_FLOW &&
-            (objective != DIFFUSION_V || schedule->kind != SCHEDULE_ANGLE))
+            (objective != DIFFUSION_V || schedule->kind != DIFFUSION_ANGLE))
             return base_fail(
                 error, LULL_INVALID,
                 "the sampler %s follows a velocity, which this model (objective %s, schedule "
@@ -178,7 +178,7 @@ static lull_status check(lull_sampler sampler, diffusion_objective objective,
 
 static int stage_count(lull_sampler sampler, const diffusion_schedule *schedule, int steps) {
     if (sampler == LULL_SAMPLER_HEUN) return 2 * steps - 1;
-    if (sampler == LULL_SAMPLER_DDPM && schedule->kind == SCHEDULE_BETAS)
+    if (sampler == LULL_SAMPLER_DDPM && schedule->kind == DIFFUSION_BETAS)
         return schedule->training_steps;
     return steps;
 }

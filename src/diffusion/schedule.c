@@ -26,15 +26,15 @@ diffusion_levels diffusion_schedule_levels(const diffusion_schedule *schedule, d
     const double half_pi = 1.57079632679489661923;
     diffusion_levels levels = {0, 1};
     switch (schedule->kind) {
-    case SCHEDULE_ANGLE: /* x_φ = cos φ·ε + sin φ·x0 */
+    case DIFFUSION_ANGLE: /* x_φ = cos φ·ε + sin φ·x0 */
         levels.a = sin(t * half_pi);
         levels.s = cos(t * half_pi);
         break;
-    case SCHEDULE_LINEAR: /* the straight path of flow matching */
+    case DIFFUSION_LINEAR: /* the straight path of flow matching */
         levels.a = t;
         levels.s = 1 - t;
         break;
-    case SCHEDULE_BETAS: {
+    case DIFFUSION_BETAS: {
         int last = schedule->training_steps - 1;
         if (t < 0) t = 0;
         int low = (int)t < last ? (int)t : last;
@@ -52,7 +52,7 @@ diffusion_levels diffusion_schedule_levels(const diffusion_schedule *schedule, d
 
 lull_status diffusion_schedule_check(const diffusion_schedule *schedule,
                                      diffusion_objective objective, lull_error *error) {
-    if (schedule->kind == SCHEDULE_BETAS) {
+    if (schedule->kind == DIFFUSION_BETAS) {
         if (schedule->training_steps < 1 || schedule->training_steps > DIFFUSION_MAX_TRAINING_STEPS)
             return base_fail(error, LULL_INVALID,
                              "the schedule has %d training steps; 1 to %d are possible",
@@ -72,13 +72,13 @@ lull_status diffusion_schedule_check(const diffusion_schedule *schedule,
     const char *wanted = NULL;
     switch (objective) {
     case DIFFUSION_NOISE: /* needs a > 0 at every step */
-        if (schedule->kind != SCHEDULE_BETAS) wanted = "betas";
+        if (schedule->kind != DIFFUSION_BETAS) wanted = "betas";
         break;
     case DIFFUSION_V: /* needs a² + s² = 1 */
-        if (schedule->kind == SCHEDULE_LINEAR) wanted = "angle or betas";
+        if (schedule->kind == DIFFUSION_LINEAR) wanted = "angle or betas";
         break;
     case DIFFUSION_FLOW:
-        if (schedule->kind != SCHEDULE_LINEAR) wanted = "linear";
+        if (schedule->kind != DIFFUSION_LINEAR) wanted = "linear";
         break;
     case DIFFUSION_DATA:
         break;
@@ -91,12 +91,12 @@ lull_status diffusion_schedule_check(const diffusion_schedule *schedule,
 }
 
 const char *const diffusion_schedule_names[] = {
-    [SCHEDULE_BETAS] = "betas",
-    [SCHEDULE_ANGLE] = "angle",
-    [SCHEDULE_LINEAR] = "linear",
-    [SCHEDULE_LINEAR + 1] = NULL,
+    [DIFFUSION_BETAS] = "betas",
+    [DIFFUSION_ANGLE] = "angle",
+    [DIFFUSION_LINEAR] = "linear",
+    [DIFFUSION_LINEAR + 1] = NULL,
 };
 
-const char *diffusion_schedule_name(schedule_kind kind) {
-    return (unsigned)kind <= SCHEDULE_LINEAR ? diffusion_schedule_names[kind] : "unknown";
+const char *diffusion_schedule_name(diffusion_schedule_kind kind) {
+    return (unsigned)kind <= DIFFUSION_LINEAR ? diffusion_schedule_names[kind] : "unknown";
 }

@@ -7,20 +7,20 @@
 
 enum { DIFFUSION_MAX_TRAINING_STEPS = 4096 };
 
-typedef enum { SCHEDULE_BETAS, SCHEDULE_ANGLE, SCHEDULE_LINEAR } schedule_kind;
+typedef enum { DIFFUSION_BETAS, DIFFUSION_ANGLE, DIFFUSION_LINEAR } diffusion_schedule_kind;
 
 typedef struct diffusion_schedule {
-    schedule_kind kind;
-    int training_steps; /* SCHEDULE_BETAS: T */
+    diffusion_schedule_kind kind;
+    int training_steps; /* DIFFUSION_BETAS: T */
     double beta_first,
-        beta_last; /* SCHEDULE_BETAS: linear from first to last (DiffWave: 1e-4, 0.05, T = 50) */
+        beta_last; /* DIFFUSION_BETAS: linear from first to last (DiffWave: 1e-4, 0.05, T = 50) */
 } diffusion_schedule;
 
 /* Levels at time t (see diffusion_levels); a fractional DDPM step interpolates √ᾱ linearly between
  * its neighbours, as DiffWave's alignment does. */
 diffusion_levels diffusion_schedule_levels(const diffusion_schedule *schedule, double t);
 
-/* SCHEDULE_BETAS: β and √ᾱ of training step 0…T−1. */
+/* DIFFUSION_BETAS: β and √ᾱ of training step 0…T−1. */
 double diffusion_schedule_beta(const diffusion_schedule *schedule, int step);
 double diffusion_schedule_root_alpha(const diffusion_schedule *schedule, int step);
 
@@ -29,8 +29,8 @@ double diffusion_schedule_root_alpha(const diffusion_schedule *schedule, int ste
 lull_status diffusion_schedule_check(const diffusion_schedule *schedule,
                                      diffusion_objective objective, lull_error *error);
 
-/* In the order of schedule_kind, NULL-terminated; "unknown" for any other value. */
+/* In the order of diffusion_schedule_kind, NULL-terminated; "unknown" for any other value. */
 extern const char *const diffusion_schedule_names[];
-const char *diffusion_schedule_name(schedule_kind kind);
+const char *diffusion_schedule_name(diffusion_schedule_kind kind);
 
 #endif

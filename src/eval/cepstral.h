@@ -9,7 +9,7 @@
 
 #include "lull.h"
 
-enum { CEPSTRAL_ORDER = 13 };
+enum { EVAL_CEPSTRAL_ORDER = 13 };
 
 lull_status eval_cepstral_distortion(const float *a, const float *b, size_t count, int rate,
                                      double *db, lull_error *error);

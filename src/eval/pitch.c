@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-static const double LOWEST = 60, HIGHEST = 500, THRESHOLD = 0.15, QUIET = 1e-4, GROSS = 0.2;
+static const double WINDOW = 0.025, LOWEST = 60, HIGHEST = 500, THRESHOLD = 0.15, QUIET = 1e-4,
+                    GROSS = 0.2;
 
 typedef struct yin {
     int window, shortest, longest; /* samples */
@@ -66,7 +67,7 @@ static eval_pitch_frame analyse(yin *y, const float *at, int rate) {
 
 lull_status eval_pitch_track(const float *signal, size_t count, int rate, eval_pitch_frame **frames,
                              size_t *n, lull_error *error) {
-    yin y = {(int)(0.025 * rate), (int)(rate / HIGHEST), (int)(rate / LOWEST), NULL, NULL};
+    yin y = {(int)(WINDOW * rate), (int)(rate / HIGHEST), (int)(rate / LOWEST), NULL, NULL};
     size_t hop = (size_t)rate / 200, span = (size_t)y.window + (size_t)y.longest + 1;
     if (y.shortest < 2) y.shortest = 2;
     *n = count < span || hop == 0 ? 0 : 1 + (count - span) / hop;
@@ -90,6 +91,11 @@ lull_status eval_pitch_track(const float *signal, size_t count, int rate, eval_p
     base_free(y.squares);
     base_free(y.difference);
     return LULL_OK;
+}
+
+void eval_pitch_times(int rate, double *first, double *step) {
+    *first = (WINDOW + 1 / 150.0) / 2;
+    *step = (double)(rate / 200) / rate;
 }
 
 static double root_mean(double sum, size_t count) {

@@ -18,6 +18,10 @@ typedef struct eval_pitch_frame {
 lull_status eval_pitch_track(const float *signal, size_t count, int rate, eval_pitch_frame **frames,
                              size_t *n, lull_error *error);
 
+/* Of the signal that frame 0 describes, the middle, and how far apart frames are: seconds. A frame
+ * is compared with what comes a period later; the middle is that at 150 Hz. */
+void eval_pitch_times(int rate, double *first, double *step);
+
 typedef struct eval_pitch_errors {
     double cents;       /* root mean square over frames voiced in both, gross errors left out */
     double gross;       /* share of frames voiced in both that are more than 20 % off */

@@ -96,6 +96,12 @@ double eval_table_factor(const eval_table *table, const char *system, const char
     return work > 0 ? work / seconds : NAN;
 }
 
+double eval_table_modulation_ratio(const eval_table *table, const char *system,
+                                   const char *folder) {
+    return eval_table_mean(table, EVAL_MODULATION, system, folder).mean /
+           eval_table_mean(table, EVAL_MODULATION_REFERENCE, system, folder).mean;
+}
+
 const char *eval_table_system(const eval_table *table, size_t wanted) {
     for (size_t i = 0; i < table->count; i++) {
         bool seen = false;
@@ -120,8 +126,8 @@ const char *eval_table_folder(const eval_table *table, const char *system, size_
 /* ---- text --------------------------------------------------------------------------------- */
 
 /* Columns of the lines for single files; the rest is in CSV and JSON. */
-static const eval_score COLUMNS[] = {SCORE_MCD,         SCORE_STFT,  SCORE_F0,   SCORE_VOICING,
-                                     SCORE_PERIODICITY, SCORE_ESTOI, SCORE_LEVEL};
+static const eval_score COLUMNS[] = {EVAL_MCD,         EVAL_STFT,  EVAL_F0,   EVAL_VOICING,
+                                     EVAL_PERIODICITY, EVAL_ESTOI, EVAL_LEVEL};
 enum { COLUMN_COUNT = sizeof COLUMNS / sizeof *COLUMNS, NUMBER = 9, MEAN = 22, TITLE = 14 };
 
 static void print_number(FILE *to, double value) {
@@ -198,12 +204,16 @@ static void print_means(const eval_table *table, FILE *to, const char *folder) {
                  files == 1 ? "" : "s");
         print_cell(to, label, !eval_table_system(table, s + 1));
     }
-    for (int i = 0; i < SCORE_COUNT && first; i++) {
+    for (int i = 0; i < EVAL_COUNT && first; i++) {
         print_name(to, eval_score_title((eval_score)i), TITLE);
         for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++)
             print_mean(to, eval_table_mean(table, (eval_score)i, system, folder),
                        !eval_table_system(table, s + 1));
     }
+    print_name(to, "HF mod. ratio", TITLE);
+    for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++)
+        print_mean(to, (eval_mean){eval_table_modulation_ratio(table, system, folder), NAN, 1},
+                   !eval_table_system(table, s + 1));
     if (isnan(eval_table_factor(table, NULL, folder))) return;
     print_name(to, "times real", TITLE);
     for (size_t s = 0; (system = eval_table_system(table, s)) != NULL; s++)
@@ -241,7 +251,7 @@ static void print_csv_text(FILE *to, const char *text) {
 
 void eval_table_print_csv(const eval_table *table, FILE *to) {
     fprintf(to, "system,folder,name,seconds");
-    for (int j = 0; j < SCORE_COUNT; j++) fprintf(to, ",%s", eval_score_name((eval_score)j));
+    for (int j = 0; j < EVAL_COUNT; j++) fprintf(to, ",%s", eval_score_name((eval_score)j));
     fprintf(to, "\n");
     for (size_t i = 0; i < table->count; i++) {
         const eval_row *row = &table->rows[i];
@@ -251,7 +261,7 @@ void eval_table_print_csv(const eval_table *table, FILE *to) {
         fputc(',', to);
         print_csv_text(to, row->name);
         fprintf(to, ",%.6g", row->seconds);
-        for (int j = 0; j < SCORE_COUNT; j++) {
+        for (int j = 0; j < EVAL_COUNT; j++) {
             double value = row->scores.value[j];
             if (isfinite(value))
                 fprintf(to, ",%.9g", value);
@@ -265,13 +275,15 @@ void eval_table_print_csv(const eval_table *table, FILE *to) {
 static void add_means(json_writer *json, yyjson_mut_val *parent, const char *name,
                       const eval_table *table, const char *system, const char *folder) {
     yyjson_mut_val *object = json_add_object(json, parent, name);
-    for (int j = 0; j < SCORE_COUNT; j++) {
+    for (int j = 0; j < EVAL_COUNT; j++) {
         eval_mean mean = eval_table_mean(table, (eval_score)j, system, folder);
         yyjson_mut_val *score = json_add_object(json, object, eval_score_name((eval_score)j));
         json_add_number(json, score, "mean", mean.mean);
         json_add_number(json, score, "interval", mean.interval);
         json_add_number(json, score, "files", (double)mean.n);
     }
+    json_add_number(json, object, "modulation_ratio",
+                    eval_table_modulation_ratio(table, system, folder));
     json_add_number(json, object, "real_time_factor", eval_table_factor(table, system, folder));
 }
 
@@ -291,7 +303,7 @@ static void add_system(json_writer *json, yyjson_mut_val *parent, const eval_tab
         json_add_text(json, file, "folder", row->folder);
         json_add_text(json, file, "name", row->name);
         json_add_number(json, file, "seconds", row->seconds);
-        for (int j = 0; j < SCORE_COUNT; j++)
+        for (int j = 0; j < EVAL_COUNT; j++)
             json_add_number(json, file, eval_score_name((eval_score)j), row->scores.value[j]);
         if (row->remark) json_add_text(json, file, "remark", row->remark);
     }

@@ -38,6 +38,9 @@ eval_mean eval_table_mean(const eval_table *table, eval_score score, const char 
 /* Real-time factor (seconds of work a second of audio), NaN when not known. */
 double eval_table_factor(const eval_table *table, const char *system, const char *folder);
 
+/* Mean HF modulation of the outputs over that of the references; NaN when not known. */
+double eval_table_modulation_ratio(const eval_table *table, const char *system, const char *folder);
+
 void eval_table_print(const eval_table *table, FILE *to, bool every_file);
 void eval_table_print_csv(const eval_table *table, FILE *to);
 /* False when memory is out. */

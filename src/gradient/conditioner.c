@@ -93,7 +93,7 @@ void gradient_upsampler_forward(gradient_engine *e, gradient_workspace *w, const
     int bands = e->config.mel.bands, n = e->crop_frames;
     model_upsampler_forward(mel, n, bands, gradient_weight(e, MODEL_UPSAMPLER_CONVOLUTION, 0),
                             *gradient_bias(e, MODEL_UPSAMPLER_CONVOLUTION, 0), w->up_mid);
-    model_upsampler_forward(w->up_mid, UPSAMPLER_STRIDE * n, bands,
+    model_upsampler_forward(w->up_mid, MODEL_UPSAMPLER_STRIDE * n, bands,
                             gradient_weight(e, MODEL_UPSAMPLER_CONVOLUTION, 1),
                             *gradient_bias(e, MODEL_UPSAMPLER_CONVOLUTION, 1), w->up);
     gradient_store(e, w->up, w->up_act, (size_t)e->rows * (size_t)bands);
@@ -104,7 +104,7 @@ void gradient_upsampler_backward(gradient_engine *e, gradient_workspace *w, cons
     int bands = e->config.mel.bands, n = e->crop_frames;
     const float *second = gradient_weight(e, MODEL_UPSAMPLER_CONVOLUTION, 1);
     const float *first = gradient_weight(e, MODEL_UPSAMPLER_CONVOLUTION, 0);
-    model_upsampler_backward(w->up_mid, UPSAMPLER_STRIDE * n, bands, second, w->up, w->dup,
+    model_upsampler_backward(w->up_mid, MODEL_UPSAMPLER_STRIDE * n, bands, second, w->up, w->dup,
                              w->dup_mid,
                              gradient_weight_in(e, gradient, MODEL_UPSAMPLER_CONVOLUTION, 1),
                              gradient_bias_in(e, gradient, MODEL_UPSAMPLER_CONVOLUTION, 1));

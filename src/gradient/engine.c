@@ -23,6 +23,30 @@ int gradient_engine_margin(const model_config *config) {
     return config->conditioner_layers * (left > right ? left : right) + 1;
 }
 
+/* Sizes of everything, from the configuration and the batch. */
+static void lay_out(gradient_engine *e, const model_config *config, int crops, int crop_frames,
+                    bool bf16_wanted) {
+    e->config = *config;
+    e->nn = nn_kernels_get();
+    e->bf16 = bf16_wanted;
+    e->act = bf16_wanted ? sizeof(bf16) : sizeof(float);
+    e->crops = crops;
+    e->crop_frames = crop_frames;
+    e->margin = gradient_engine_margin(config);
+    e->rows = crop_frames * model_config_frames_per_hop(config);
+    e->c = config->channels;
+    e->c2 = 2 * config->channels;
+    e->groups = (crops + GRADIENT_GROUP_CROPS - 1) / GRADIENT_GROUP_CROPS;
+    e->cond_right = config->conditioner_look_ahead;
+    e->cond_left = config->conditioner_kernel - 1 - config->conditioner_look_ahead;
+    for (int i = 0; i < config->layers; i++) {
+        int left = (config->kernel - 1) * config->dilation[i] - config->look_ahead[i];
+        if (left > e->pad_left) e->pad_left = left;
+        if (config->look_ahead[i] > e->pad_right) e->pad_right = config->look_ahead[i];
+    }
+    e->padded = e->pad_left + e->rows + e->pad_right;
+}
+
 lull_status gradient_engine_new(const model_config *config, int crops, int crop_frames,
                                 bool bf16_wanted, thread_pool *pool, gradient_engine **engine,
                                 lull_error *error) {
@@ -46,26 +70,8 @@ lull_status gradient_engine_new(const model_config *config, int crops, int crop_
     gradient_engine *e = base_alloc(1, sizeof(*e));
     if (!e) return base_no_memory(error);
     bool ok = true;
-    e->config = *config;
-    e->nn = nn_kernels_get();
     e->pool = pool;
-    e->bf16 = bf16_wanted;
-    e->act = bf16_wanted ? sizeof(bf16) : sizeof(float);
-    e->crops = crops;
-    e->crop_frames = crop_frames;
-    e->margin = gradient_engine_margin(config);
-    e->rows = crop_frames * model_config_frames_per_hop(config);
-    e->c = config->channels;
-    e->c2 = 2 * config->channels;
-    e->groups = (crops + GRADIENT_GROUP_CROPS - 1) / GRADIENT_GROUP_CROPS;
-    e->cond_right = config->conditioner_look_ahead;
-    e->cond_left = config->conditioner_kernel - 1 - config->conditioner_look_ahead;
-    for (int i = 0; i < config->layers; i++) {
-        int left = (config->kernel - 1) * config->dilation[i] - config->look_ahead[i];
-        if (left > e->pad_left) e->pad_left = left;
-        if (config->look_ahead[i] > e->pad_right) e->pad_right = config->look_ahead[i];
-    }
-    e->padded = e->pad_left + e->rows + e->pad_right;
+    lay_out(e, config, crops, crop_frames, bf16_wanted);
     if (model_parameters_new(config, &e->shape, error)) {
         gradient_engine_free(e);
         return error ? error->status : LULL_NO_MEMORY;

@@ -276,6 +276,7 @@ lull_status npy_parse(const void *data, size_t size, const char *name, npy_array
     }
     array->data = base_alloc(count, sizeof *array->data);
     if (!array->data) return base_fail(error, LULL_NO_MEMORY, "out of memory reading '%s'", name);
+    array->ours = npy_is_ours(data, size);
     array->dimensions = h.dimensions;
     memcpy(array->shape, h.shape, sizeof h.shape);
     if (count > 0) convert(bytes + start + length, element_size, &h, count, array->data);
@@ -326,9 +327,8 @@ size_t npy_header(unsigned char *out, size_t room, const char *type, int dimensi
                                  shape[d], dimensions == 1 ? "," : "");
     }
     char *text = (char *)out + 10;
-    int written = snprintf(text, room - 10,
-                           "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", type,
-                           extents);
+    int written = snprintf(
+        text, room - 10, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", type, extents);
     size_t length = (size_t)written, total = (10 + length + 1 + 63) / 64 * 64 + MARK_BYTES;
     memset(text + length, ' ', total - 10 - length);
     out[total - 1] = '\n';

@@ -12,6 +12,7 @@ typedef struct npy_array {
     float *data; /* C order whatever the file's order was */
     int dimensions;
     size_t shape[NPY_MAX_DIMENSIONS];
+    bool ours; /* written by lull (npy_is_ours) */
 } npy_array;
 
 /* Reads an array; data is freed with npy_free. Errors name the path, what was found and expected.

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/atomic_file.h"
-#include "base/bfloat16.h"
+#include "base/bf16.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/sort.h"

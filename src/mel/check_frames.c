@@ -228,11 +228,13 @@ static bool looks_like_log10(const mel_convention *c, const mel_look *s) {
             s->highest - s->lowest > 3.8 && s->sound.roughness < 0.33 && s->sound.roughness > 0.08);
 }
 
-static bool looks_like_ln(const mel_look *s) {
+static bool looks_like_ln(const mel_convention *c, const mel_look *s) {
+    const bool floored = near(s->lowest, log10(c->floor), 1e-4) &&
+                         s->at_lowest * (double)(s->frames * s->bands) >= 2;
     const double roughness = s->sound.roughness / M_LN10; /* in the unit of the numbers */
     const bool clamped =
         s->at_lowest * (double)(s->frames * s->bands) >= 2 && near(s->lowest, -11.5129, 1e-3);
-    return clamped || (s->frames >= ENOUGH_FRAMES && s->highest > 0.4 &&
+    return clamped || (!floored && s->frames >= ENOUGH_FRAMES && s->highest > 0.4 &&
                        s->highest - s->mean > 4.2 && roughness > 0.28);
 }
 
@@ -252,7 +254,7 @@ static lull_status check_logarithm(const mel_convention *c, const mel_look *s, c
                          "parallelwavegan-24k or speecht5-16k",
                          name, s->lowest, s->highest, c->name, c->name, c->sample_rate, c->hop,
                          c->fmin, c->fmax);
-    if (is_plain(c, MEL_COMPRESS_LOG10) && looks_like_ln(s))
+    if (is_plain(c, MEL_COMPRESS_LOG10) && looks_like_ln(c, s))
         return base_fail(error, LULL_MISMATCH,
                          "%s: values from %.4g to %.4g look like ln, but the '%s' convention is "
                          "log10: convert with --from ln",

@@ -209,8 +209,11 @@ bool mel_look_is_float64(const float *values, size_t count) {
            4 * upper_zero < zero + wild;
 }
 
+/* A few frames of a recording's silent beginning can be as rough along time as a turned mel. */
+enum { ENOUGH_TO_TURN = 24 };
+
 bool mel_look_is_turned(const mel_look *look) {
-    return look->frames - look->padded >= 8 && look->bands >= 8 &&
+    return look->frames - look->padded >= ENOUGH_TO_TURN && look->bands >= 8 &&
            look->along_time > 2.5 * look->along_bands && look->along_time > 0.3 * look->deviation &&
            look->along_bands > 0.03 * look->deviation;
 }

@@ -147,9 +147,18 @@ const member model_settings_members[] = {
 #define USE(use) uses[LULL_##use]
 static const member postnet_use_members[] = {
     MEMBER_BOOL(model_config, USE(LIVE).postnet, "live", "true", "whether streams go through it"),
-    MEMBER_BOOL(model_config, USE(LOW_LATENCY).postnet, "low_latency", "false",
+    MEMBER_BOOL(model_config, USE(LOW_LATENCY).postnet, "low_latency", "true",
                 "whether streams of low latency do"),
     MEMBER_BOOL(model_config, USE(OFFLINE).postnet, "offline", "true", "whether files do"),
+    {0},
+};
+
+static const member power_members[] = {
+    MEMBER_NUMBER(model_config, USE(LIVE).aperiodicity_power, "live", 0.1, 10, "1.5", "in streams"),
+    MEMBER_NUMBER(model_config, USE(LOW_LATENCY).aperiodicity_power, "low_latency", 0.1, 10, "1.2",
+                  "in streams of low latency"),
+    MEMBER_NUMBER(model_config, USE(OFFLINE).aperiodicity_power, "offline", 0.1, 10, "2.5",
+                  "in files"),
     {0},
 };
 
@@ -157,6 +166,8 @@ static const member source_members[] = {
     MEMBER_BOOL(model_config, voiced, "pitch", "true", "a source with the voice's pitch"),
     MEMBER_NUMBER(model_config, crossover_hz, "crossover_hz", 0, 48000, "2500",
                   "above it the signal is the source's"),
+    MEMBER_PART("aperiodicity_power", power_members, NULL,
+                "above 1 the source has more harmonics than the pitch network says"),
     {0},
 };
 
@@ -195,17 +206,19 @@ void model_config_default(model_config *config) {
     static const char *const beyond[] = {
         /* One step with the refinement behind it is as good as six: docs/latency.md */
         "synthesis.refine",
-        "16",
+        "8",
         "synthesis.refine_window",
         "4",
+        "synthesis.refine_momentum",
+        "0.8",
         "synthesis.low_latency.refine",
-        "16",
+        "8",
         "synthesis.low_latency.refine_window",
         "1",
         "synthesis.low_latency.refine_momentum",
-        "0.8",
+        "0.7",
         "synthesis.offline.refine",
-        "8",
+        "4",
         "synthesis.offline.refine_window",
         "32",
         NULL,
@@ -484,7 +497,7 @@ static lull_status check_conditioner(const model_config *c, const char *name, lu
         if (c->embedding_frequencies != 64)
             REFUSE("%s: DiffWave's step embedding has 64 frequencies, not %d", name,
                    c->embedding_frequencies);
-        if (c->schedule.kind != SCHEDULE_BETAS)
+        if (c->schedule.kind != DIFFUSION_BETAS)
             REFUSE("%s: DiffWave's step embedding counts training steps: its schedule must be "
                    "betas, not %s",
                    name, diffusion_schedule_name(c->schedule.kind));

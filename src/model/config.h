@@ -20,6 +20,9 @@ typedef struct model_settings {
     int steps, refine, refine_window;
     double refine_momentum;
     bool postnet; /* whether mels go through it, where there is one */
+    double
+        aperiodicity_power; /* to which what the pitch network says of noise is raised: refinement
+                                  makes noise of harmonics, the more the longer it goes on */
 } model_settings;
 
 typedef struct model_config {

@@ -30,8 +30,10 @@ denoiser_conditioner_shape denoiser_conditioner_shape_of(const model_config *con
     uint64_t sum = base_memory_add(0, 1, sizeof(denoiser_conditioner));
     if (config->family == MODEL_DIFFWAVE) {
         sum = base_memory_add(sum, UPSAMPLER_FRAMES * bands, sizeof(float));
-        sum = base_memory_add(sum, UPSAMPLER_FRAMES * UPSAMPLER_STRIDE * bands, sizeof(float));
-        sum = base_memory_add(sum, UPSAMPLER_COLUMNS * UPSAMPLER_STRIDE * bands, sizeof(float));
+        sum =
+            base_memory_add(sum, UPSAMPLER_FRAMES * MODEL_UPSAMPLER_STRIDE * bands, sizeof(float));
+        sum =
+            base_memory_add(sum, UPSAMPLER_COLUMNS * MODEL_UPSAMPLER_STRIDE * bands, sizeof(float));
         /* In bf16 two values share a float's place. */
         int width = bf16 ? (config->mel.bands + 1) / 2 : config->mel.bands;
         return (denoiser_conditioner_shape){width, config->mel.hop, 1, 1, sum};
@@ -76,9 +78,10 @@ static bool new_diffwave(denoiser_conditioner *conditioner) {
     const denoiser_weights *weights = conditioner->weights;
     size_t bands = (size_t)weights->config.mel.bands;
     conditioner->frames = base_alloc(UPSAMPLER_FRAMES * bands, sizeof(float));
-    conditioner->columns = base_alloc((UPSAMPLER_FRAMES * UPSAMPLER_STRIDE) * bands, sizeof(float));
+    conditioner->columns =
+        base_alloc((UPSAMPLER_FRAMES * MODEL_UPSAMPLER_STRIDE) * bands, sizeof(float));
     conditioner->rows =
-        base_alloc((size_t)(UPSAMPLER_COLUMNS * UPSAMPLER_STRIDE) * bands, sizeof(float));
+        base_alloc((size_t)(UPSAMPLER_COLUMNS * MODEL_UPSAMPLER_STRIDE) * bands, sizeof(float));
     return conditioner->frames && conditioner->columns && conditioner->rows;
 }
 
@@ -224,7 +227,7 @@ static int push_diffwave(denoiser_conditioner *conditioner, const float *frame, 
     model_upsampler_forward(conditioner->frames, UPSAMPLER_FRAMES, bands,
                             model_parameters_weight(p, MODEL_UPSAMPLER_CONVOLUTION, 0),
                             *model_parameters_bias(p, MODEL_UPSAMPLER_CONVOLUTION, 0), columns);
-    float *around = columns + (size_t)(UPSAMPLER_STRIDE - 1) * (size_t)bands;
+    float *around = columns + (size_t)(MODEL_UPSAMPLER_STRIDE - 1) * (size_t)bands;
     if (conditioner->given == 0) memset(around, 0, (size_t)bands * sizeof *around);
     if (conditioner->given + 1 == conditioner->total)
         memset(around + (size_t)(UPSAMPLER_COLUMNS - 1) * (size_t)bands, 0,
@@ -233,7 +236,7 @@ static int push_diffwave(denoiser_conditioner *conditioner, const float *frame, 
                             model_parameters_weight(p, MODEL_UPSAMPLER_CONVOLUTION, 1),
                             *model_parameters_bias(p, MODEL_UPSAMPLER_CONVOLUTION, 1),
                             conditioner->rows);
-    const float *rows = conditioner->rows + (size_t)UPSAMPLER_STRIDE * (size_t)bands;
+    const float *rows = conditioner->rows + (size_t)MODEL_UPSAMPLER_STRIDE * (size_t)bands;
     if (w->bf16)
         for (int i = 0; i < hop; i++)
             w->kernels->to_bf16(rows + (size_t)i * (size_t)bands,

@@ -11,8 +11,8 @@ static const float SLOPE = 0.4f;
 /* Calls for every pair of rows that meet. */
 #define FOR_PAIRS(i, k, tau, n)                                                                    \
     for (int i = 0; i < (n); i++)                                                                  \
-        for (int k = 0, tau = UPSAMPLER_STRIDE * i - PADDING; k < TAPS; k++, tau++)                \
-            if (tau >= 0 && tau < UPSAMPLER_STRIDE * (n))
+        for (int k = 0, tau = MODEL_UPSAMPLER_STRIDE * i - PADDING; k < TAPS; k++, tau++)          \
+            if (tau >= 0 && tau < MODEL_UPSAMPLER_STRIDE * (n))
 
 /* a[f] += w · b[f + shift], inside the bands. */
 static void add_shifted(float *a, const float *b, int bands, int shift, float w) {
@@ -22,7 +22,7 @@ static void add_shifted(float *a, const float *b, int bands, int shift, float w)
 
 void model_upsampler_forward(const float *in, int n, int bands, const float *weight, float bias,
                              float *out) {
-    int rows = UPSAMPLER_STRIDE * n;
+    int rows = MODEL_UPSAMPLER_STRIDE * n;
     for (int i = 0; i < rows * bands; i++) out[i] = bias;
     FOR_PAIRS(i, k, tau, n) {
         for (int j = 0; j < BANDS; j++)
@@ -36,7 +36,7 @@ void model_upsampler_forward(const float *in, int n, int bands, const float *wei
 void model_upsampler_backward(const float *in, int n, int bands, const float *weight,
                               const float *out, float *dout, float *din, float *dweight,
                               float *dbias) {
-    int rows = UPSAMPLER_STRIDE * n;
+    int rows = MODEL_UPSAMPLER_STRIDE * n;
     double sum = 0;
     for (int i = 0; i < rows * bands; i++) {
         if (out[i] < 0) dout[i] *= SLOPE;

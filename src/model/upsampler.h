@@ -4,7 +4,7 @@
 #ifndef MODEL_UPSAMPLER_H
 #define MODEL_UPSAMPLER_H
 
-enum { UPSAMPLER_STRIDE = 16 };
+enum { MODEL_UPSAMPLER_STRIDE = 16 };
 
 /* in: n × bands; out: 16·n × bands. weight [3][32]. */
 void model_upsampler_forward(const float *in, int n, int bands, const float *weight, float bias,

@@ -6,7 +6,7 @@
 #ifndef NN_KERNELS_H
 #define NN_KERNELS_H
 
-#include "base/bfloat16.h"
+#include "base/bf16.h"
 
 #include <stdbool.h>
 #include <stddef.h>

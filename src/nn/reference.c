@@ -1,7 +1,7 @@
 /* The definition of every kernel in plain C, one twin each. Slow, exact about its order of
  * additions. */
 #include "nn/tables.h"
-#include "base/bfloat16.h"
+#include "base/bf16.h"
 
 #include <math.h>
 

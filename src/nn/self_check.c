@@ -1,7 +1,7 @@
 /* Products of small made-up matrices by a table and by the twins. */
 #include "nn/self_check.h"
 
-#include "base/bfloat16.h"
+#include "base/bf16.h"
 #include "nn/tables.h"
 
 /* Rows and columns that fill no tile or panel, a K of three blocks of eleven pairs. */

@@ -24,7 +24,7 @@
  * Order of additions: every element of an output has one accumulator that starts with the bias (or
  * with what is there) and goes through taps and channels in ascending order. Cutting rows or
  * columns in other tiles changes which register holds it and nothing else. */
-#include "base/bfloat16.h"
+#include "base/bf16.h"
 #include "base/vectors.h"
 #include "nn/tables.h"
 

@@ -147,12 +147,12 @@ void picture_canvas_text(picture_canvas *c, int x, int y, const char *text, pict
         for (int row = 0; row < FONT_ROWS; row++)
             for (int column = 0; column < FONT_COLUMNS; column++)
                 enlarged(c, x, y, glyph, row, column, ink);
-        x += CANVAS_LETTER;
+        x += PICTURE_CANVAS_LETTER;
     }
 }
 
 int picture_canvas_text_width(const char *text) {
     int letters = 0;
     for (; *text; text++) letters += !continues(*text);
-    return letters ? letters * CANVAS_LETTER - 2 : 0;
+    return letters ? letters * PICTURE_CANVAS_LETTER - 2 : 0;
 }

@@ -28,9 +28,9 @@ void picture_canvas_frame(picture_canvas *c, int x, int y, int width, int height
 void picture_canvas_line(picture_canvas *c, double x0, double y0, double x1, double y1, int thick,
                          picture_colour ink);
 
-/* Letters of CANVAS_LETTER × CANVAS_LINE pixels, x and y the upper left corner. ASCII; any other
+/* Letters of PICTURE_CANVAS_LETTER × PICTURE_CANVAS_LINE pixels, x and y the upper left corner. ASCII; any other
  * character of UTF-8 is shown as '?'. */
-enum { CANVAS_LETTER = 12, CANVAS_LINE = 18, CANVAS_CAPITAL = 14 };
+enum { PICTURE_CANVAS_LETTER = 12, PICTURE_CANVAS_LINE = 18, PICTURE_CANVAS_CAPITAL = 14 };
 void picture_canvas_text(picture_canvas *c, int x, int y, const char *text, picture_colour ink);
 int picture_canvas_text_width(const char *text);
 

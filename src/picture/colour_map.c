@@ -44,22 +44,22 @@ static picture_colour from_oklab(double lightness, double chroma, double hue) {
 }
 
 void picture_colour_map_sequential(picture_colour_map *map) {
-    for (int i = 0; i < COLOUR_MAP_STEPS; i++) {
-        double part = (double)i / (COLOUR_MAP_STEPS - 1);
+    for (int i = 0; i < PICTURE_COLOUR_MAP_STEPS; i++) {
+        double part = (double)i / (PICTURE_COLOUR_MAP_STEPS - 1);
         double chroma = 0.03 + 0.17 * sin(M_PI * fmin(1, 0.04 + 0.88 * part));
         map->steps[i] = from_oklab(0.13 + 0.85 * part, chroma, 275 + 190 * part);
     }
 }
 
 void picture_colour_map_diverging(picture_colour_map *map) {
-    for (int i = 0; i < COLOUR_MAP_STEPS; i++) {
-        double part = 2.0 * i / (COLOUR_MAP_STEPS - 1) - 1;
+    for (int i = 0; i < PICTURE_COLOUR_MAP_STEPS; i++) {
+        double part = 2.0 * i / (PICTURE_COLOUR_MAP_STEPS - 1) - 1;
         double far = fabs(part);
         map->steps[i] = from_oklab(0.985 - 0.52 * far, 0.19 * pow(far, 0.8), part < 0 ? 256 : 28);
     }
 }
 
 picture_colour picture_colour_map_at(const picture_colour_map *map, double part) {
-    int i = (int)(fmin(fmax(part, 0), 1) * (COLOUR_MAP_STEPS - 1) + 0.5);
+    int i = (int)(fmin(fmax(part, 0), 1) * (PICTURE_COLOUR_MAP_STEPS - 1) + 0.5);
     return map->steps[i];
 }

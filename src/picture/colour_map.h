@@ -6,10 +6,10 @@
 
 /* Steps of a map: few enough for small files, too many to be seen; odd, so that there is a middle.
  */
-enum { COLOUR_MAP_STEPS = 97 };
+enum { PICTURE_COLOUR_MAP_STEPS = 97 };
 
 typedef struct picture_colour_map {
-    picture_colour steps[COLOUR_MAP_STEPS];
+    picture_colour steps[PICTURE_COLOUR_MAP_STEPS];
 } picture_colour_map;
 
 /* From night blue through red to pale yellow, its lightness a straight line: louder is lighter, in

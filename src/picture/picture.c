@@ -24,6 +24,10 @@ enum {
 };
 
 static const picture_colour PAPER = {255, 255, 255}, INK = {40, 40, 40}, NOTHING = {232, 232, 232};
+/* The fundamental frequency: on the map of levels, where nothing is green or blue and light; on that
+ * of differences, first and second; its axis on paper. */
+static const picture_colour F0 = {70, 235, 235}, F0_EDGE = {0, 30, 45}, F0_FIRST = {40, 40, 40},
+                            F0_SECOND = {0, 125, 80}, F0_AXIS = {0, 110, 125};
 /* Beyond these the difference is as red or blue as it gets. */
 static const double DIFFERENCE_DB = 20;
 
@@ -31,10 +35,11 @@ static const double DIFFERENCE_DB = 20;
 typedef struct panel {
     const picture_source *source;     /* NULL: the difference */
     const mel_convention *convention; /* NULL: recordings */
+    const picture_f0 *f0[2];          /* drawn over it; of the difference: of both */
     float *levels;
-    int width, height;
-    double seconds; /* of the whole width */
-    double max_hz;  /* recordings */
+    int width, height, axis; /* axis: room for that of F0 on its right, 0 in pictures without */
+    double seconds;          /* of the whole width */
+    double max_hz;           /* recordings */
 } panel;
 
 /* ---- levels of recordings ----------------------------------------------------------------- */
@@ -161,8 +166,8 @@ static double nice_step(double least) {
 }
 
 static void right_aligned(picture_canvas *c, int right, int y, const char *label) {
-    picture_canvas_text(c, right - picture_canvas_text_width(label), y - CANVAS_CAPITAL / 2, label,
-                        INK);
+    picture_canvas_text(c, right - picture_canvas_text_width(label), y - PICTURE_CANVAS_CAPITAL / 2,
+                        label, INK);
 }
 
 static void frequency_label(picture_canvas *c, int y, double hz) {
@@ -188,7 +193,7 @@ static lull_status mel_frequencies(picture_canvas *c, const panel *p, int top, l
     mel_filterbank *bank = NULL;
     lull_status status = mel_filterbank_new(p->convention, &bank, error);
     if (status != LULL_OK) return status;
-    int last = top + p->height + CANVAS_LINE;
+    int last = top + p->height + PICTURE_CANVAS_LINE;
     for (size_t i = 0; i < sizeof ROUND / sizeof *ROUND; i++) {
         int b = 0;
         while (b + 1 < bank->nodes && bank->centroid[bank->node[b + 1]] <= ROUND[i]) b++;
@@ -198,7 +203,7 @@ static lull_status mel_frequencies(picture_canvas *c, const panel *p, int top, l
         double band =
             bank->node[b] + (ROUND[i] - low) / (high - low) * (bank->node[b + 1] - bank->node[b]);
         int y = top + p->height - 1 - (int)lround((band + 0.5) / bank->bands * p->height);
-        if (last - y < CANVAS_LINE + 4 || y < top) continue;
+        if (last - y < PICTURE_CANVAS_LINE + 4 || y < top) continue;
         frequency_label(c, y, ROUND[i]);
         last = y;
     }
@@ -225,7 +230,7 @@ static void times(picture_canvas *c, const panel *p, int bottom, bool labels) {
 static void scale_of_levels(picture_canvas *c, const panel *p, int top,
                             const picture_colour_map *map, double low, double high) {
     char label[32];
-    int x = LEFT + p->width + 12;
+    int x = LEFT + p->width + p->axis + 12;
     for (int row = 0; row < p->height; row++)
         picture_canvas_fill(c, x, top + p->height - 1 - row, BAR, 1,
                             picture_colour_map_at(map, (row + 0.5) / p->height));
@@ -236,7 +241,7 @@ static void scale_of_levels(picture_canvas *c, const panel *p, int top,
         picture_canvas_fill(c, x + BAR, y, TICK, 1, INK);
         snprintf(label, sizeof label, "%s%.0f%s", !p->source && db > 0 ? "+" : "", db,
                  db + step > high ? " dB" : "");
-        picture_canvas_text(c, x + BAR + TICK + 3, y - CANVAS_CAPITAL / 2, label, INK);
+        picture_canvas_text(c, x + BAR + TICK + 3, y - PICTURE_CANVAS_CAPITAL / 2, label, INK);
     }
 }
 
@@ -244,6 +249,16 @@ static void loudest(const panel *p, double *level) {
     for (size_t i = 0; i < (size_t)p->width * (size_t)p->height; i++)
         /* False for NAN. NOLINTNEXTLINE(*-core.NullDereference): fill_panel has filled them. */
         if (p->levels[i] > *level) *level = p->levels[i];
+}
+
+static void draw_f0(picture_canvas *c, const panel *p, int top) {
+    const picture_area area = {LEFT, top, p->width, p->height, p->seconds};
+    if (p->source && p->f0[0]) picture_f0_curve(c, &area, p->f0[0], F0, F0_EDGE);
+    if (p->f0[1]) {
+        picture_f0_curve(c, &area, p->f0[0], F0_FIRST, PAPER);
+        picture_f0_curve(c, &area, p->f0[1], F0_SECOND, PAPER);
+    }
+    if (p->f0[0]) picture_f0_axis(c, &area, F0_AXIS);
 }
 
 static lull_status draw_panel(picture_canvas *c, const panel *p, int top, double low, double high,
@@ -261,11 +276,13 @@ static lull_status draw_panel(picture_canvas *c, const panel *p, int top, double
                 c, LEFT + column, top + p->height - 1 - row,
                 isnan(level) ? NOTHING : picture_colour_map_at(&map, (level - low) / (high - low)));
         }
+    draw_f0(c, p, top);
     picture_canvas_frame(c, LEFT - 1, top - 1, p->width + 2, p->height + 2, INK);
     scale_of_levels(c, p, top, &map, low, high);
     if (p->source && p->source->title) {
         char title[256];
-        int room = (p->width + RIGHT - 12) / CANVAS_LETTER;
+        int end = p->f0[0] ? p->width - PICTURE_F0_OVERHANG : p->width + p->axis + RIGHT;
+        int room = (end - 12) / PICTURE_CANVAS_LETTER;
         snprintf(title, sizeof title, "%.*s", room < 255 ? room : 255, p->source->title);
         picture_canvas_text(c, LEFT, top - TITLE + 8, title, INK);
     } else if (!p->source && top > TITLE) { /* not where it is alone */
@@ -309,12 +326,14 @@ static lull_status check(const picture_source *sources, int count, const picture
 /* Sizes and axes of the panels; returns the height of the picture. */
 static int arrange(const picture_source *sources, int count, const picture_options *o,
                    panel *panels) {
-    int width = (o->width > 0 ? o->width : 1000) - LEFT - RIGHT, total = BOTTOM;
+    int width = (o->width > 0 ? o->width : 1000) - LEFT - RIGHT, total = BOTTOM, axis = 0;
     double seconds = 0, max_hz = 0;
     for (int i = 0; i < count; i++) {
         seconds = fmax(seconds, duration(&sources[i]));
         if (sources[i].samples) max_hz = fmax(max_hz, sources[i].rate / 2.0);
+        if (sources[i].f0) axis = PICTURE_F0_ROOM;
     }
+    width -= axis;
     if (o->max_hz > 0) max_hz = fmin(max_hz, o->max_hz);
     for (int i = 0; i < count + o->difference; i++) {
         const picture_source *kind = &sources[i < count ? i : 0];
@@ -326,8 +345,13 @@ static int arrange(const picture_source *sources, int count, const picture_optio
                             .convention = kind->samples ? NULL : kind->convention,
                             .width = width < SMALLEST ? SMALLEST : width,
                             .height = height,
+                            .axis = axis,
                             .seconds = seconds,
                             .max_hz = max_hz};
+        if (i < count)
+            panels[i].f0[0] = kind->f0;
+        else if (sources[0].f0 && sources[1].f0)
+            panels[i].f0[0] = sources[0].f0, panels[i].f0[1] = sources[1].f0;
         total += TITLE + height;
     }
     return total;
@@ -400,7 +424,8 @@ lull_status picture_draw(const picture_source *sources, int count, const picture
     int all = count + o->difference, first = o->difference && o->only_difference ? count : 0;
     int height = arrange(sources, count, o, panels);
     for (int i = 0; i < first; i++) height -= panels[i].height + TITLE;
-    status = picture_canvas_new(c, panels[0].width + LEFT + RIGHT, height, PAPER, error);
+    status = picture_canvas_new(c, LEFT + panels[0].width + panels[0].axis + RIGHT, height, PAPER,
+                                error);
     if (status == LULL_OK) status = fill_sources(panels, count, o, top, error);
     for (int i = 0; i < count && status == LULL_OK; i++)
         hold_at_floor(&panels[i], top[panels[i].convention != NULL] - range);

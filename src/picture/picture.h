@@ -1,9 +1,10 @@
 /* Pictures of recordings and mel spectrograms: panels one above another over one time axis,
- * frequencies upwards, louder is lighter, and the difference of two of them. */
+ * frequencies upwards, louder is lighter, and the difference of two of them; over each, where it is
+ * known, the fundamental frequency (over the difference those of both: the first one's darker). */
 #ifndef PICTURE_PICTURE_H
 #define PICTURE_PICTURE_H
 
-#include "picture/canvas.h"
+#include "picture/f0.h"
 #include "mel/convention.h"
 
 /* What a panel shows: samples, or when they are NULL frames. Everything is borrowed. */
@@ -15,6 +16,7 @@ typedef struct picture_source {
     const float *frames; /* n × bands of the convention */
     size_t n;
     const mel_convention *convention;
+    const picture_f0 *f0; /* drawn over the panel; NULL: none */
 } picture_source;
 
 typedef struct picture_options {

@@ -41,7 +41,7 @@ bool recording_file_is_ours(const char *path);
  * how long they are, beyond 4 GiB as RF64; on a pipe the header says so when the length was
  * expected, else that it is unknown. */
 typedef struct recording_writer recording_writer;
-lull_status recording_writer_open(const char *path, int rate, audio_format format,
+lull_status recording_writer_open(const char *path, int rate, recording_format format,
                                   recording_writer **writer, lull_error *error);
 /* Before anything is written: how much it will be. */
 void recording_writer_expect(recording_writer *writer, uint64_t samples);

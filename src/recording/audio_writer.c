@@ -35,7 +35,7 @@ void recording_writer_limit(uint64_t bytes) {
 
 struct recording_writer {
     atomic_file *file; /* NULL for stdout */
-    audio_format format;
+    recording_format format;
     int rate;
     bool endless;  /* a pipe or device: its header is never gone back to */
     bool begun;    /* the header is in the buffer, or written */
@@ -117,7 +117,7 @@ static unsigned char *put_tag(unsigned char *at, const char *tag) {
  * in the chunk ds64, where JUNK was. Gives the header's size. */
 static size_t make_header(unsigned char *out, const recording_writer *w, bool known,
                           uint64_t data) {
-    bool is_float = w->format == AUDIO_FLOAT;
+    bool is_float = w->format == RECORDING_FLOAT;
     uint32_t size = (uint32_t)recording_pcm_bytes(w->format);
     uint64_t behind = w->endless ? 0 : MARK_BYTES;
     uint64_t header = (is_float ? 58u : 44u) + (w->spare ? 8u + DS64_BYTES : 0u);
@@ -237,10 +237,10 @@ static lull_status open_encoder(recording_writer *w, const char *path, int forma
     SF_VIRTUAL_IO io = {encoded_length, encoded_seek, encoded_read, encoded_write, encoded_tell};
     if (w->endless)
         return base_fail(error, LULL_INVALID, "%s: a pipe or device takes WAV only", path);
-    if (format == SF_FORMAT_FLAC && w->format == AUDIO_FLOAT)
+    if (format == SF_FORMAT_FLAC && w->format == RECORDING_FLOAT)
         return base_fail(error, LULL_INVALID, "%s: FLAC holds pcm16 or pcm24, not float", path);
     if (format == SF_FORMAT_FLAC)
-        format |= w->format == AUDIO_PCM24 ? SF_FORMAT_PCM_24 : SF_FORMAT_PCM_16;
+        format |= w->format == RECORDING_PCM24 ? SF_FORMAT_PCM_24 : SF_FORMAT_PCM_16;
     SF_INFO info = {.samplerate = w->rate, .channels = 1, .format = format};
     w->error = error;
     w->encoder = sf_open_virtual(&io, SFM_WRITE, &info, w);
@@ -299,7 +299,7 @@ static void find_start(recording_writer *w) {
     w->endless = w->start < 0 || flags < 0 || (flags & O_APPEND) != 0;
 }
 
-lull_status recording_writer_open(const char *path, int rate, audio_format format,
+lull_status recording_writer_open(const char *path, int rate, recording_format format,
                                   recording_writer **out, lull_error *error) {
     *out = NULL;
     if (rate < 1 || rate > MOST_RATE) {

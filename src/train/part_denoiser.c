@@ -26,7 +26,7 @@ typedef struct denoiser_part {
 /* ---- crops -------------------------------------------------------------------------------- */
 
 double train_time(const diffusion_schedule *schedule, train_density density, double q) {
-    if (schedule->kind == SCHEDULE_BETAS) {
+    if (schedule->kind == DIFFUSION_BETAS) {
         double step = floor(q * schedule->training_steps);
         return step < schedule->training_steps - 1 ? step : schedule->training_steps - 1;
     }

@@ -25,7 +25,7 @@ struct train_samples {
 static lull_status write_wav(const char *path, int rate, const float *samples, size_t count,
                              lull_error *error) {
     recording_writer *writer = NULL;
-    lull_status status = recording_writer_open(path, rate, AUDIO_PCM16, &writer, error);
+    lull_status status = recording_writer_open(path, rate, RECORDING_PCM16, &writer, error);
     if (status) return status;
     status = recording_writer_write(writer, samples, count, error);
     if (!status) return recording_writer_commit(writer, error);

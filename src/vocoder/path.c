@@ -71,6 +71,12 @@ static const lull_model *pitch_model(const vocoder_path *p) {
     return p->options.pitch_model ? p->options.pitch_model : p->model;
 }
 
+/* What the model says for the use; without a network, what that of the pitch network does. */
+static double aperiodicity_power(const vocoder_path *p) {
+    const model_config *config = p->model ? &p->model->config : &pitch_model(p)->config;
+    return model_config_settings(config, p->model ? p->options.use : LULL_LIVE).aperiodicity_power;
+}
+
 static bool has_crossover(const vocoder_path *p) {
     return p->steps > 0 && crosses_below(p) && pitch_model(p);
 }
@@ -85,7 +91,7 @@ static void init_frame_parts(vocoder_path *p) {
                         pitch != NULL, p->options.queue_frames, capacity);
     if (pitch)
         vocoder_voices_init(&p->voices, &pitch->config, pitch->parameters, &p->convention,
-                            p->options.transpose, &p->frames.came, capacity);
+                            p->options.transpose, aperiodicity_power(p), &p->frames.came, capacity);
     if (p->model)
         vocoder_conditioner_init(&p->conditioner, &p->model->config, in_bf16(p), &p->convention,
                                  &p->frames.out, capacity);

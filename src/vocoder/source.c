@@ -65,12 +65,13 @@ static void design(vocoder_source *s) {
         }
 }
 
-static double phase_of(source_phases phases, int harmonic) {
-    return phases == SOURCE_PHASES_RANDOM ? random_uniform(1, PHASE_STREAM, (uint64_t)harmonic) : 0;
+static double phase_of(vocoder_phases phases, int harmonic) {
+    return phases == VOCODER_PHASES_RANDOM ? random_uniform(1, PHASE_STREAM, (uint64_t)harmonic)
+                                           : 0;
 }
 
-static void fill_tables(vocoder_source *s, source_phases phases) {
-    for (int h = 1; phases != SOURCE_PHASES_ZERO && h <= s->most; h++) {
+static void fill_tables(vocoder_source *s, vocoder_phases phases) {
+    for (int h = 1; phases != VOCODER_PHASES_ZERO && h <= s->most; h++) {
         s->cosine[h - 1] = (float)cos(2 * M_PI * phase_of(phases, h));
         s->sine[h - 1] = (float)sin(2 * M_PI * phase_of(phases, h));
     }
@@ -109,7 +110,7 @@ static lull_status allocate(vocoder_source *s, bool phases, lull_error *error) {
     return failed ? base_no_memory(error) : LULL_OK;
 }
 
-lull_status vocoder_source_new(int rate, int hop, int first_centre, source_phases phases,
+lull_status vocoder_source_new(int rate, int hop, int first_centre, vocoder_phases phases,
                                int noise_row, vocoder_source **result, lull_error *error) {
     *result = NULL;
     vocoder_source *s = base_alloc(1, sizeof *s);
@@ -121,13 +122,13 @@ lull_status vocoder_source_new(int rate, int hop, int first_centre, source_phase
     s->reach = (int)(FILTER_REACH * rate + 0.5);
     s->taps = 2 * s->reach + 1;
     s->most = rate / 2 / LOWEST_F0 + 1;
-    lull_status status = allocate(s, phases != SOURCE_PHASES_ZERO, error);
+    lull_status status = allocate(s, phases != VOCODER_PHASES_ZERO, error);
     if (status) {
         vocoder_source_free(s);
         return status;
     }
     fill_tables(s, phases);
-    if (phases == SOURCE_PHASES_ZERO) {
+    if (phases == VOCODER_PHASES_ZERO) {
         base_free(s->cosine);
         base_free(s->sine);
         s->cosine = s->sine = NULL;
@@ -327,9 +328,11 @@ static void read_noise(const vocoder_source *s, const vocoder_noise_source *nois
     int missing = from < 0 ? (int)-from : 0;
     if (missing > n) missing = n;
     for (int i = 0; i < missing; i++) out[i] = 0;
-    int64_t end = from + n, known = noise->rows ? (int64_t)noise->samples : INT64_MAX;
-    int beyond = end > known ? (int)(end - known) : 0;
-    if (beyond > n - missing) beyond = n - missing;
+    int beyond = 0; /* of a caller's array; the generator has no end */
+    if (noise->rows && from + n > (int64_t)noise->samples) {
+        const int64_t behind = from + n - (int64_t)noise->samples;
+        beyond = behind < n - missing ? (int)behind : n - missing;
+    }
     for (int i = n - beyond; i < n; i++) out[i] = 0;
     if (n - missing - beyond > 0)
         vocoder_noise_draw(noise, s->noise_row, (uint64_t)(from + missing), out + missing,
@@ -391,7 +394,7 @@ void vocoder_source_finish(vocoder_source *s, const vocoder_noise_source *noise,
 /* One sample at `at` behind the middle of voice a. */
 static double plain_sample(const vocoder_source *s, const voice *a, const voice *b, double phase,
                            const vocoder_noise_source *noise, int64_t position, int at,
-                           source_phases phases) {
+                           vocoder_phases phases) {
     double share = (double)at / s->hop, sum = 0, f0 = f0_at(s, a, b, at);
     for (int k = -s->reach; k <= s->reach; k++) {
         float x, first = k == 0, second = k == 0;
@@ -424,7 +427,7 @@ static double plain_sample(const vocoder_source *s, const voice *a, const voice 
     return sum;
 }
 
-lull_status vocoder_source_plain(int rate, int hop, int first_centre, source_phases phases,
+lull_status vocoder_source_plain(int rate, int hop, int first_centre, vocoder_phases phases,
                                  const pitch_values *voices, size_t frames,
                                  const vocoder_noise_source *noise, float *out, size_t n,
                                  lull_error *error) {

@@ -12,14 +12,14 @@
 
 /* Phases of the harmonics where the fundamental's is 0: all 0 (pulses), or of each harmonic an
  * angle of its own, always the same (less peaked, as voices are). */
-typedef enum source_phases { SOURCE_PHASES_ZERO, SOURCE_PHASES_RANDOM } source_phases;
+typedef enum vocoder_phases { VOCODER_PHASES_ZERO, VOCODER_PHASES_RANDOM } vocoder_phases;
 
 typedef struct vocoder_source vocoder_source;
 
 /* Between the middles of two frames, at first_centre + f·hop, the pitch moves linearly in its
  * logarithm and all gains linearly; before the first and behind the last frame they are held.
  * 0 ≤ first_centre ≤ hop. noise_row: of the noise source that vocoder_source_push is given. */
-lull_status vocoder_source_new(int rate, int hop, int first_centre, source_phases phases,
+lull_status vocoder_source_new(int rate, int hop, int first_centre, vocoder_phases phases,
                                int noise_row, vocoder_source **result, lull_error *error);
 void vocoder_source_free(vocoder_source *s);
 /* Bytes that vocoder_source_new takes, at most. */
@@ -44,7 +44,7 @@ double vocoder_source_f0(const vocoder_source *s, const pitch_values *a, const p
 
 /* The same by its definition, slowly, for the tests: n samples of the whole signal from `frames`
  * frames. */
-lull_status vocoder_source_plain(int rate, int hop, int first_centre, source_phases phases,
+lull_status vocoder_source_plain(int rate, int hop, int first_centre, vocoder_phases phases,
                                  const pitch_values *voices, size_t frames,
                                  const vocoder_noise_source *noise, float *out, size_t n,
                                  lull_error *error);

@@ -8,12 +8,13 @@
 
 void vocoder_voices_init(vocoder_voices *v, const model_config *config,
                          const model_parameters *parameters, const mel_convention *convention,
-                         double semitones, vocoder_rows *frames, size_t capacity) {
+                         double semitones, double power, vocoder_rows *frames, size_t capacity) {
     v->config = config;
     v->parameters = parameters;
     v->convention = convention;
     v->frames = frames;
     v->transpose = (float)exp2(semitones / 12);
+    v->power = (float)power;
     v->hop = convention->hop;
     v->out.width = sizeof(pitch_values) / sizeof(float);
     v->out.capacity = capacity;
@@ -94,6 +95,8 @@ static bool run(void *context) {
         pitch_values values = hear(v);
         obey(&values, vocoder_rows_at(v->frames, v->out.end)[v->convention->bands]);
         values.f0 *= v->transpose;
+        for (int b = 0; b < PITCH_BANDS; b++)
+            values.aperiodicity[b] = powf(values.aperiodicity[b], v->power);
         finite = finite && isfinite(values.f0) && isfinite(values.voicing);
         memcpy(vocoder_rows_at(&v->out, v->out.end++), &values, sizeof values);
     }

@@ -15,6 +15,7 @@ typedef struct vocoder_voices {
     const vocoder_rows *frames; /* as they came: bands, then the pitch in Hz, 0 unvoiced, NaN not
                                    known */
     float transpose;            /* factor of every pitch */
+    float power;                /* to which aperiodicities are raised */
     int hop;
 
     pitch_network *network;
@@ -27,9 +28,9 @@ typedef struct vocoder_voices {
 
 extern const vocoder_part_kind vocoder_voices_part;
 
-/* Everything is borrowed. semitones: by which pitches are moved. capacity: of the ring of voices. */
+/* Everything is borrowed. semitones: by which pitches are moved. power: to which aperiodicities are raised. capacity: of the ring of voices. */
 void vocoder_voices_init(vocoder_voices *v, const model_config *config,
                          const model_parameters *parameters, const mel_convention *convention,
-                         double semitones, vocoder_rows *frames, size_t capacity);
+                         double semitones, double power, vocoder_rows *frames, size_t capacity);
 
 #endif

@@ -96,6 +96,70 @@ class Circles(unittest.TestCase):
         self.assertEqual(found, [])
 
 
+# Folders of things that stand for themselves: the names of each file begin with the file's (its first word, where several
+# files share it). So do those of the networks in model.
+BY_FILE = re.compile(r"(base|io|cli)/|model/(denoiser\w*|postnet|pitch_network|pitch_outputs|bandwidth\w*)\.h")
+
+
+def declared(text):
+    """Functions, types and constants of a header."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S).replace("\\\n", "")
+    text = re.sub(r"^#.*$", "", text, flags=re.M)
+    names = re.findall(r"^\}\s*(\w+);|^typedef (?:enum|struct|union)[^;{]*\{[^}]*\} (\w+);", text, re.M)
+    names = [one or other for one, other in names]
+    names += re.findall(r"^typedef [^;{]*?(?:\(\*)?(\w+)(?:\)\([^;]*)?;", text, re.M)
+    names += re.findall(r"^(?!typedef|return)[a-z][\w \*]*?[ \*](\w+)\(", text, re.M)
+    names += re.findall(r"^extern [^;]*?(\w+)(?:\[\w*\])*(?:,|;)", text, re.M)
+    for body in re.findall(r"\benum\b[^{;]*\{([^}]*)\}", text):
+        names += [part.split("=")[0].strip() for part in body.split(",") if part.strip()]
+    return names
+
+
+class Names(unittest.TestCase):
+    def foreign(self, path, text):
+        folder, name = path.split("/")
+        begins = [folder, "lull"]
+        if BY_FILE.match(path):
+            begins.append(name[:-2].split("_")[0])
+        pattern = re.compile(r"(?:%s)s?(?:_|$)" % "|".join(begins), re.I)
+        return [(path, found) for found in declared(text) if not pattern.match(found)]
+
+    def test_the_test_finds_them(self):
+        text = """typedef struct line {
+    int at;
+} line;
+enum { MOST = 3, MEL_LEAST };
+typedef enum { MEL_ONE } six;
+typedef struct mel_ours mel_ours;
+typedef double (*call)(int a);
+int mel_one(int a);
+static inline void two(int a) { three(a); }
+extern const char *const four[];
+typedef struct five {
+    int count;
+} five;
+"""
+        found = [name for _, name in self.foreign("mel/line.h", text)]
+        self.assertEqual(sorted(set(found)), ["MOST", "call", "five", "four", "line", "six", "two"])
+        self.assertEqual(self.foreign("base/line.h", "int line_at(int);\n"), [])
+
+    def test_names_begin_with_their_folders(self):
+        found, headers = [], 0
+        for folder in sorted(os.listdir(SOURCE)):
+            for name in sorted(os.listdir(os.path.join(SOURCE, folder))):
+                if not name.endswith(".h"):
+                    continue
+                with open(os.path.join(SOURCE, folder, name)) as file:
+                    text = file.read()
+                # Bodies of kernels are included within other files: their names are seen nowhere else.
+                if (folder, name) == ("nn", "amx_tiles.h") or not re.search(r"^#ifndef \w+_H$", text, re.M):
+                    continue
+                headers += 1
+                found += self.foreign(folder + "/" + name, text)
+        self.assertGreater(headers, 100)
+        self.assertEqual(found, [])
+
+
 class Named(unittest.TestCase):
     def test_files_that_text_names_are_there(self):
         root = os.path.join(SOURCE, "..")

@@ -139,6 +139,15 @@ class Formats(Case):
         for name, says in (("x.m4a", ".m4a"), ("x.npy", ".npy"), ("x.aiff", ".aiff")):
             self.assert_fails(self.run_lull("synth", "v.npy", *QUICK, "-o", name), name, says, ".flac", code=2)
         self.assert_fails(self.run_lull("synth", "v.npy", *QUICK, "-o", "x.mp3", "-f", "pcm24"), "--format", code=2)
+        self.write("r.wav", wav_bytes([100] * 20000))
+        for words, says in ((("mel", "r.wav", "-o", "x.wav"), ".npz"), (("plot", "r.wav", "-o", "x.jpg"), ".png"),
+                            (("mel", "r.wav", "--f0", "x.csv", "-o", "m.npy"), ".npy"),
+                            (("mel", "r.wav", "--estimate-statistics", "-o", "x.txt"), ".json"),
+                            (("eval", "r.wav", "r.wav", "--html", "x.png"), ".html")):
+            result = self.run_lull(*words)
+            self.assertNotEqual(result.code, 0)
+            self.assertIn(says, result.err)
+        os.remove(self.path("r.wav"))
         self.assert_fails(self.run_lull("synth", "v.npy", *QUICK, "-o", "x.flac", "-f", "float"), "pcm16 or pcm24")
         self.assert_fails(self.run_lull("synth", "v.npy", "--model", "none", "--rate", "22050", "-r", "1",
                                         "-o", "x.opus"), "22050", "48000")

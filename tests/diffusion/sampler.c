@@ -19,11 +19,11 @@ typedef struct gaussian {
 
 static const gaussian speech = {0.7, 0.4};
 
-static const diffusion_schedule diffwave = {SCHEDULE_BETAS, 50, 1e-4, 0.05};
-static const diffusion_schedule long_betas = {SCHEDULE_BETAS, 1000, 1e-4,
+static const diffusion_schedule diffwave = {DIFFUSION_BETAS, 50, 1e-4, 0.05};
+static const diffusion_schedule long_betas = {DIFFUSION_BETAS, 1000, 1e-4,
                                               0.02}; /* Ho et al. 2020, §4 */
-static const diffusion_schedule angle = {.kind = SCHEDULE_ANGLE};
-static const diffusion_schedule linear = {.kind = SCHEDULE_LINEAR};
+static const diffusion_schedule angle = {.kind = DIFFUSION_ANGLE};
+static const diffusion_schedule linear = {.kind = DIFFUSION_LINEAR};
 
 /* u = slope·x + offset: the exact denoiser at time t. E[x0 | x] = m + g·(x − a·m), g = a·d²/(a²d² +
  * s²), and E[ε | x] = (x − a·E[x0 | x])/s, written without dividing by s. */
@@ -402,10 +402,10 @@ static void clamps(void **state) {
 
 static void refuses(void **state) {
     (void)state;
-    const diffusion_schedule no_steps = {SCHEDULE_BETAS, 0, 1e-4, 0.05};
-    const diffusion_schedule wild = {SCHEDULE_BETAS, 50, 1e-4, 1.5};
-    const diffusion_schedule nothing_left = {SCHEDULE_BETAS, 4096, 0.9, 0.9};
-    const diffusion_schedule too_clean = {SCHEDULE_BETAS, 10, 1e-4, 1e-3};
+    const diffusion_schedule no_steps = {DIFFUSION_BETAS, 0, 1e-4, 0.05};
+    const diffusion_schedule wild = {DIFFUSION_BETAS, 50, 1e-4, 1.5};
+    const diffusion_schedule nothing_left = {DIFFUSION_BETAS, 4096, 0.9, 0.9};
+    const diffusion_schedule too_clean = {DIFFUSION_BETAS, 10, 1e-4, 1e-3};
     const struct {
         lull_sampler sampler;
         diffusion_objective objective;
@@ -452,8 +452,8 @@ static void names(void **state) {
     assert_null(diffusion_sampler_names[LULL_SAMPLER_HEUN + 1]);
     assert_string_equal(diffusion_objective_name(DIFFUSION_DATA), "data");
     assert_null(diffusion_objective_names[DIFFUSION_DATA + 1]);
-    assert_string_equal(diffusion_schedule_name(SCHEDULE_LINEAR), "linear");
-    assert_null(diffusion_schedule_names[SCHEDULE_LINEAR + 1]);
+    assert_string_equal(diffusion_schedule_name(DIFFUSION_LINEAR), "linear");
+    assert_null(diffusion_schedule_names[DIFFUSION_LINEAR + 1]);
 }
 
 int main(void) {

@@ -43,7 +43,7 @@ class Pairs(Case):
     def test_identical_files(self):
         found = self.scores(RECORDING, RECORDING)
         for name, value in found["files"][0].items():
-            if name not in ("folder", "name", "seconds", "estoi", "modulation"):
+            if name not in ("folder", "name", "seconds", "estoi", "modulation", "modulation_reference"):
                 self.assertEqual(value, 0, name)
         self.assertAlmostEqual(found["files"][0]["estoi"], 1, 4)
 
@@ -55,6 +55,10 @@ class Pairs(Case):
         self.assertEqual(sorted(found["folders"]), ["", "sub"])
         self.assertAlmostEqual(found["folders"]["sub"]["level_db"]["mean"], -6.02, 1)
         self.assertAlmostEqual(found["mean"]["level_db"]["mean"], -3.01, 1)
+        for voice in found["folders"].values():
+            self.assertAlmostEqual(voice["modulation_ratio"], 1, 2)
+            for score in ("f0_cents", "voicing", "modulation", "modulation_reference"):
+                self.assertEqual(voice[score]["files"], 1)
         self.assertEqual(found["mean"]["mcd"]["files"], 2)
 
     def test_what_cannot_be_read_is_left_out(self):
@@ -162,6 +166,36 @@ class Page(Case):
         self.assertNotIn("<b>", page)
         self.assertLess(len(page), 2000000)
 
+    def test_pitch_and_pulses_of_every_pair_and_voice(self):
+        with open(RECORDING, "rb") as file:
+            speech = file.read()
+        samples = memoryview(speech[44:]).cast("h")
+        random = 1
+        noisy = []
+        for s in samples:
+            random = (1664525 * random + 1013904223) % 2 ** 32
+            noisy.append(max(-32768, min(32767, s + (random >> 16) // 50 - 655)))
+        for voice, out in (("anna", speech), ("ben", wav_bytes(noisy))):
+            self.write("ref/%s/one.wav" % voice, speech)
+            self.write("out/%s/one.wav" % voice, out)
+        page = self.make("ref", "out")
+        found = json.loads(self.assert_fine(self.run_lull("eval", "ref", "out", "--json")).out)["output"]["files"]
+        text = re.sub(r"<[^>]*>", " ", re.sub(r"base64,[^\"]*", "", page))
+        for row in found:
+            self.assertIn("F0 cents %.3g" % row["f0_cents"], text)
+            self.assertIn("voicing %% %.3g" % row["voicing"], text)
+            self.assertIn("HF mod. %.3g (reference %.3g)" % (row["modulation"], row["modulation_reference"]), text)
+        self.assertLess(found[1]["modulation"], 0.8 * found[0]["modulation"])
+        # A line a voice: its means, and the ratio.
+        table = re.search(r'<table id="voices">(.*?)</table>', page, re.S).group(1)
+        lines = [re.findall(r"<td[^>]*>(.*?)</td>", line) for line in re.findall(r"<tr>(.*?)</tr>", table, re.S)][1:]
+        self.assertEqual([line[0] for line in lines], ["anna", "ben"])
+        for line, row in zip(lines, found):
+            for at, score in ((2, "f0_cents"), (4, "voicing"), (5, "modulation_reference"), (6, "modulation")):
+                self.assertEqual(line[at], "%.3f" % row[score])
+            self.assertAlmostEqual(float(line[7]), row["modulation"] / row["modulation_reference"], 2)
+        self.assertNotIn('id="voices"', self.make("ref/anna", "out/anna", "--force"))
+
     def test_no_pictures_wanted(self):
         page = self.make(*self.pair()[:2], "--html-files", "0")
         self.assertNotIn("data:", page)
@@ -177,7 +211,7 @@ class Page(Case):
         self.assertEqual(seen["title"], "out against ref")
         self.assertEqual(len(seen["pictures"]), 6)
         for width, height in seen["pictures"]:
-            self.assertEqual(width, 600)
+            self.assertEqual(width, 652)
             self.assertGreater(height, 230)
         self.assertEqual(len(seen["sounds"]), 4)
         for seconds in seen["sounds"]:

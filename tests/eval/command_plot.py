@@ -8,6 +8,7 @@ import harness
 from harness import GOLDENS, MEL, RECORDING, Case, mel_bytes, speech_frames, wav_bytes
 
 LEFT, RIGHT, TITLE, BOTTOM, PANEL, MEL_PANEL = 98, 108, 30, 44, 280, 240
+F0_ROOM, F0_COLOUR = 52, (70, 235, 235)
 
 
 def read_png(data):
@@ -67,12 +68,43 @@ class Plot(Case):
         self.assert_fine(self.run_lull("plot", "--mel", RECORDING, "-o", "out.png", "--width", "400"))
         self.assertEqual(self.picture("out.png")[:2], (400, TITLE + MEL_PANEL + BOTTOM))
 
+    def curve(self, name, height):
+        """Columns of the panel in which the curve of F0 is seen, with where its middle is, in Hz, from 0 to 1 of the
+        duration."""
+        width, _, rows = self.picture(name)
+        inner, found = width - LEFT - RIGHT - F0_ROOM, []
+        for x in range(inner):
+            at = [y for y in range(height) if rows[TITLE + y][LEFT + x] == F0_COLOUR]
+            if at:
+                part = 1 - sum(at) / len(at) / (height - 1)
+                found.append(((x + 0.5) / inner, 50 * 16 ** part))
+        return found
+
+    def test_f0(self):
+        """A voice of 125 Hz, nothing, one of 250 Hz: over the spectrogram and the mel, at any rate; --no-f0: nowhere."""
+        for rate in (16000, 4000, 192000):
+            self.write("voice.wav", wav_bytes(sum(([int(6000 * (2 * (i * hz / rate % 1) - 1)) for i in range(rate)]
+                                                   for hz in (125, 0, 250)), []), rate))
+            for words, height in (((), PANEL), (("--mel", "-c", "hifigan-16k"), MEL_PANEL)):
+                self.assert_fine(self.run_lull("plot", "voice.wav", "-o", "with.png", "-q", *words))
+                curve = self.curve("with.png", height)
+                first = [hz for part, hz in curve if part < 1 / 3]
+                last = [hz for part, hz in curve if part > 2 / 3]
+                self.assertEqual([part for part, hz in curve if 0.36 < part < 0.64], [])
+                self.assertGreater(len(first), 200)
+                self.assertGreater(len(last), 200)
+                for hz, wanted in [(hz, 125) for hz in first[5:-5]] + [(hz, 250) for hz in last[5:-5]]:
+                    self.assertAlmostEqual(hz / wanted, 1, delta=0.02)
+                self.assert_fine(self.run_lull("plot", "voice.wav", "-o", "without.png", "-q", "--no-f0", *words))
+                self.assertFalse(any(F0_COLOUR in row for row in self.picture("without.png")[2]))
+
     def test_reference(self):
         other = self.write("other.wav", wav_bytes([((i * 7919) % 2000) - 1000 for i in range(20000)], 8000))
         self.assert_fine(self.run_lull("plot", "--reference", RECORDING, other, "-o", "out.png", "-W", "500"))
         self.assertEqual(self.picture("out.png")[:2], (500, 3 * (TITLE + PANEL) + BOTTOM))
         # A mel and a recording meet as mels, and these are the same: the difference is white.
-        self.assert_fine(self.run_lull("plot", "--reference", MEL, RECORDING, "-o", "mel.png", "-W", "500"))
+        self.assert_fine(self.run_lull("plot", "--reference", MEL, RECORDING, "-o", "mel.png", "-W", "500",
+                                        "--no-f0"))
         width, height, rows = self.picture("mel.png")
         self.assertEqual((width, height), (500, 3 * (TITLE + MEL_PANEL) + BOTTOM))
         top = 2 * (TITLE + MEL_PANEL) + TITLE

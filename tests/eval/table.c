@@ -13,9 +13,10 @@ static void add(eval_table *table, const char *system, const char *folder, const
                     .name = (char *)name,
                     .seconds = 2,
                     .work = work};
-    for (int s = 0; s < SCORE_COUNT; s++) row.scores.value[s] = score;
-    row.scores.value[SCORE_F0] = NAN;
-    row.scores.value[SCORE_LEVEL] = isnan(score) ? NAN : -score;
+    for (int s = 0; s < EVAL_COUNT; s++) row.scores.value[s] = score;
+    row.scores.value[EVAL_F0] = NAN;
+    row.scores.value[EVAL_MODULATION_REFERENCE] = 2 * score;
+    row.scores.value[EVAL_LEVEL] = isnan(score) ? NAN : -score;
     assert_ok(eval_table_add(table, &row, &error), error);
 }
 
@@ -30,23 +31,27 @@ static void test_means(void **state) {
     (void)state;
     eval_table table = {NULL, 0, 0};
     fill(&table);
-    eval_mean mean = eval_table_mean(&table, SCORE_MCD, "lull", NULL);
+    eval_mean mean = eval_table_mean(&table, EVAL_MCD, "lull", NULL);
     assert_near(mean.mean, 3, 1e-12);
     assert_int_equal(mean.n, 3);
     /* s = √7, and Student's t of two degrees of freedom is 4.303 */
     assert_near(mean.interval, 4.303 * sqrt(7.0 / 3), 1e-9);
-    mean = eval_table_mean(&table, SCORE_MCD, "lull", "a");
+    mean = eval_table_mean(&table, EVAL_MCD, "lull", "a");
     assert_near(mean.mean, 1.5, 1e-12);
     assert_near(mean.interval, 12.706 * sqrt(0.5 / 2), 1e-9);
-    mean = eval_table_mean(&table, SCORE_MCD, "lull", "b");
+    mean = eval_table_mean(&table, EVAL_MCD, "lull", "b");
     assert_near(mean.mean, 6, 1e-12);
     assert_true(isnan(mean.interval));
-    mean = eval_table_mean(&table, SCORE_MCD, "griffin-lim", NULL);
+    mean = eval_table_mean(&table, EVAL_MCD, "griffin-lim", NULL);
     assert_true(isnan(mean.mean) && isnan(mean.interval) && mean.n == 0);
-    assert_near(eval_table_mean(&table, SCORE_MCD, NULL, NULL).n, 3, 0);
+    assert_near(eval_table_mean(&table, EVAL_MCD, NULL, NULL).n, 3, 0);
     assert_near(eval_table_factor(&table, "lull", NULL), 1.0 / 3, 1e-12);
     assert_near(eval_table_factor(&table, "lull", "b"), 0.5, 1e-12);
     assert_true(isnan(eval_table_factor(&table, "griffin-lim", NULL)));
+    /* Twice the output's in every row. */
+    assert_near(eval_table_modulation_ratio(&table, "lull", "a"), 0.5, 1e-12);
+    assert_near(eval_table_modulation_ratio(&table, "lull", NULL), 0.5, 1e-12);
+    assert_true(isnan(eval_table_modulation_ratio(&table, "griffin-lim", NULL)));
     assert_string_equal(eval_table_system(&table, 1), "griffin-lim");
     assert_null(eval_table_system(&table, 2));
     assert_string_equal(eval_table_folder(&table, "lull", 1), "b");
@@ -59,7 +64,7 @@ static void test_many(void **state) {
     (void)state;
     eval_table table = {NULL, 0, 0};
     for (int i = 0; i < 1000; i++) add(&table, "", "", "x", i % 2, 0);
-    eval_mean mean = eval_table_mean(&table, SCORE_MCD, "", "");
+    eval_mean mean = eval_table_mean(&table, EVAL_MCD, "", "");
     assert_near(mean.mean, 0.5, 1e-12);
     assert_near(mean.interval, 1.96 * 0.5 / sqrt(999.0), 1e-4);
     eval_table_free(&table);
@@ -112,7 +117,7 @@ static void test_csv(void **state) {
     char *text = printed(&table, 1);
     assert_non_null(strstr(text, "system,folder,name,seconds,mcd,stft,"));
     assert_non_null(strstr(text, "\nlull,b,\"a, \"\"quoted\"\" näme.wav\",2,6,6,6,6,6,,6,"));
-    assert_non_null(strstr(text, "\ngriffin-lim,a,one.wav,2,,,,,,,,,,,,,,,\n"));
+    assert_non_null(strstr(text, "\ngriffin-lim,a,one.wav,2,,,,,,,,,,,,,,,,\n"));
     free(text);
     eval_table_free(&table);
 }
@@ -127,6 +132,10 @@ static void test_json(void **state) {
     yyjson_val *lull = yyjson_obj_get(yyjson_doc_get_root(tree), "lull");
     yyjson_val *mcd = yyjson_obj_get(yyjson_obj_get(lull, "mean"), "mcd");
     assert_near(yyjson_get_num(yyjson_obj_get(mcd, "mean")), 3, 1e-12);
+    yyjson_val *a = yyjson_obj_get(yyjson_obj_get(lull, "folders"), "a");
+    assert_near(yyjson_get_num(yyjson_obj_get(a, "modulation_ratio")), 0.5, 1e-12);
+    yyjson_val *reference = yyjson_obj_get(a, "modulation_reference");
+    assert_near(yyjson_get_num(yyjson_obj_get(reference, "mean")), 3, 1e-12);
     yyjson_val *file = yyjson_arr_get(yyjson_obj_get(lull, "files"), 2);
     assert_string_equal(yyjson_get_str(yyjson_obj_get(file, "folder")), "b");
     assert_true(yyjson_is_null(yyjson_obj_get(file, "f0_cents")));

@@ -114,7 +114,7 @@ static void write_voice(const char *name, int rate, size_t n) {
     expect(samples);
     for (size_t i = 0; i < n; i++)
         samples[i] = 0.3f * sinf((float)i * 0.09f) * (1 + 0.5f * sinf((float)i * 0.003f));
-    expect(!recording_writer_open(in_folder(name), rate, AUDIO_PCM16, &writer, NULL));
+    expect(!recording_writer_open(in_folder(name), rate, RECORDING_PCM16, &writer, NULL));
     expect(!recording_writer_write(writer, samples, n, NULL));
     expect(!recording_writer_commit(writer, NULL));
     __real_free(samples);

@@ -67,7 +67,7 @@ static void round_trip(void **state) {
     for (int i = 0; i < config.mel.bands; i++)
         config.mel.mean[i] = (float)i / 3, config.mel.deviation[i] = 1 + (float)i / 9;
     config.objective = DIFFUSION_FLOW;
-    config.schedule.kind = SCHEDULE_LINEAR;
+    config.schedule.kind = DIFFUSION_LINEAR;
     config.sampler = LULL_SAMPLER_HEUN;
     survives_printing(&config);
 }
@@ -304,10 +304,14 @@ static void defaults_are_values(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(presets_are_valid), cmocka_unit_test(round_trip),
-        cmocka_unit_test(fills_in),          cmocka_unit_test(refuses),
-        cmocka_unit_test(checks_numbers),    cmocka_unit_test(every_allocation_may_fail),
-        cmocka_unit_test(assignments),       cmocka_unit_test(refuses_assignments),
+        cmocka_unit_test(presets_are_valid),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(fills_in),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(checks_numbers),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(assignments),
+        cmocka_unit_test(refuses_assignments),
         cmocka_unit_test(defaults_are_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
  * fault ends the test. */
 #include "emulated_amx.h"
 
-#include "base/bfloat16.h"
+#include "base/bf16.h"
 #include "nn/tables.h"
 
 #include <float.h>

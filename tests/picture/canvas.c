@@ -63,9 +63,9 @@ static void letters(void **state) {
     picture_canvas c;
     char two[3] = "";
     assert_int_equal(picture_canvas_text_width(""), 0);
-    assert_int_equal(picture_canvas_text_width("ab"), 2 * CANVAS_LETTER - 2);
+    assert_int_equal(picture_canvas_text_width("ab"), 2 * PICTURE_CANVAS_LETTER - 2);
     assert_int_equal(picture_canvas_text_width("a\xc3\xa4"),
-                     2 * CANVAS_LETTER - 2); /* a, a umlaut */
+                     2 * PICTURE_CANVAS_LETTER - 2); /* a, a umlaut */
     /* Every character is drawn, and differs from every other. */
     static uint8_t drawn[95][3 * 16 * 20];
     for (int i = 0; i < 95; i++) {

@@ -179,12 +179,12 @@ static void writes_what_libsndfile_reads(void **state) {
     for (size_t i = 0; i <= LONG; i++) in[i] = wave(i, 0);
     in[10] = 1.5f, in[11] = -1.5f, in[12] = 1.0f, in[13] = -1.0f, in[14] = 0.9999999f;
     const struct {
-        audio_format format;
+        recording_format format;
         int subtype;
         float step;
-    } kinds[] = {{AUDIO_PCM16, SF_FORMAT_PCM_16, 1.0f / 32768},
-                 {AUDIO_PCM24, SF_FORMAT_PCM_24, 1.0f / 8388608},
-                 {AUDIO_FLOAT, SF_FORMAT_FLOAT, 0}};
+    } kinds[] = {{RECORDING_PCM16, SF_FORMAT_PCM_16, 1.0f / 32768},
+                 {RECORDING_PCM24, SF_FORMAT_PCM_24, 1.0f / 8388608},
+                 {RECORDING_FLOAT, SF_FORMAT_FLOAT, 0}};
     for (size_t k = 0; k < 3; k++) {
         for (size_t count = 0; count <= LONG + 1; count = count < 1    ? 1
                                                           : count == 1 ? LONG + 1
@@ -230,14 +230,14 @@ static void writes_what_libsndfile_reads(void **state) {
 static void long_files_are_rf64(void **state) {
     (void)state;
     static const struct {
-        audio_format format;
+        recording_format format;
         size_t count, expected;
         int container;
-    } cases[] = {{AUDIO_PCM16, 5000, 0, SF_FORMAT_RF64},
-                 {AUDIO_PCM24, 5001, 5001, SF_FORMAT_RF64},
-                 {AUDIO_FLOAT, 5001, 0, SF_FORMAT_RF64},
-                 {AUDIO_PCM16, 2000, 0, SF_FORMAT_WAV},
-                 {AUDIO_PCM24, 2001, 2001, SF_FORMAT_WAV}};
+    } cases[] = {{RECORDING_PCM16, 5000, 0, SF_FORMAT_RF64},
+                 {RECORDING_PCM24, 5001, 5001, SF_FORMAT_RF64},
+                 {RECORDING_FLOAT, 5001, 0, SF_FORMAT_RF64},
+                 {RECORDING_PCM16, 2000, 0, SF_FORMAT_WAV},
+                 {RECORDING_PCM24, 2001, 2001, SF_FORMAT_WAV}};
     static float in[5001], out[5001];
     for (size_t i = 0; i < 5001; i++) in[i] = wave(i, 0);
     const char *path = temporary_path("long.wav");
@@ -275,7 +275,7 @@ static void failed_writes_leave_the_old_file(void **state) {
     limit.rlim_cur = 100000;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    lull_status opened = recording_writer_open(path, RATE, AUDIO_PCM16, &w, &error),
+    lull_status opened = recording_writer_open(path, RATE, RECORDING_PCM16, &w, &error),
                 written = LULL_OK;
     if (!opened) written = recording_writer_write(w, samples, 60000, &error);
     if (!opened && !written)
@@ -289,7 +289,7 @@ static void failed_writes_leave_the_old_file(void **state) {
     assert_file_is(path, "old");
     assert_int_equal(temporary_count(), 1);
 
-    assert_int_equal(recording_writer_open(path, RATE, AUDIO_FLOAT, &w, &error), LULL_OK);
+    assert_int_equal(recording_writer_open(path, RATE, RECORDING_FLOAT, &w, &error), LULL_OK);
     const float bad[2] = {0, INFINITY};
     assert_int_equal(recording_writer_write(w, bad, 2, &error), LULL_NOT_FINITE);
     recording_writer_abandon(w);
@@ -298,11 +298,13 @@ static void failed_writes_leave_the_old_file(void **state) {
     assert_int_equal(temporary_count(), 1);
 
     assert_int_equal(
-        recording_writer_open(temporary_path("no/x.wav"), RATE, AUDIO_PCM16, &w, &error), LULL_IO);
+        recording_writer_open(temporary_path("no/x.wav"), RATE, RECORDING_PCM16, &w, &error),
+        LULL_IO);
     assert_null(w);
-    assert_int_equal(recording_writer_open(path, 0, AUDIO_PCM16, &w, &error), LULL_INVALID);
+    assert_int_equal(recording_writer_open(path, 0, RECORDING_PCM16, &w, &error), LULL_INVALID);
     /* A full disk shows at the latest at the end. */
-    assert_int_equal(recording_writer_open("/dev/full", RATE, AUDIO_PCM16, &w, &error), LULL_OK);
+    assert_int_equal(recording_writer_open("/dev/full", RATE, RECORDING_PCM16, &w, &error),
+                     LULL_OK);
     assert_int_equal(recording_writer_commit(w, &error), LULL_IO);
     assert_contains(error.message, "/dev/full");
     assert_contains(error.message, "No space left");
@@ -320,7 +322,7 @@ static void streams_to_stdout(void **state) {
     recording_writer *w = NULL;
     const float samples[3] = {0.25f, -0.25f, 2};
     unsigned char bytes[128];
-    lull_status opened = recording_writer_open("-", RATE, AUDIO_PCM16, &w, &error);
+    lull_status opened = recording_writer_open("-", RATE, RECORDING_PCM16, &w, &error);
     lull_status written = opened ? opened : recording_writer_write(w, samples, 3, &error);
     fcntl(pipe_ends[0], F_SETFL, O_NONBLOCK);
     ssize_t got = read(pipe_ends[0], bytes, sizeof bytes); /* before commit: nothing is held back */
@@ -357,7 +359,7 @@ static void closed_stdout_is_an_error(void **state) {
     assert_true(dup2(pipe_ends[1], STDOUT_FILENO) >= 0);
     recording_writer *w = NULL;
     const float sample = 0;
-    lull_status opened = recording_writer_open("-", RATE, AUDIO_FLOAT, &w, &error);
+    lull_status opened = recording_writer_open("-", RATE, RECORDING_FLOAT, &w, &error);
     lull_status written = opened ? opened : recording_writer_write(w, &sample, 1, &error);
     recording_writer_abandon(w);
     dup2(before, STDOUT_FILENO);
@@ -390,7 +392,7 @@ static void survives_lack_of_memory(void **state) {
         recording_writer *w;
         base_memory_fail_at(n);
         assert_int_equal(
-            recording_writer_open(temporary_path("n.wav"), RATE, AUDIO_FLOAT, &w, &error),
+            recording_writer_open(temporary_path("n.wav"), RATE, RECORDING_FLOAT, &w, &error),
             LULL_NO_MEMORY);
         base_memory_fail_at(0);
         assert_null(w);

@@ -20,7 +20,7 @@ static void steps(void **state) {
     (void)state;
     static const float ends[] = {0, -0.0f, 1, -1, 2, -2, 1e30f, -1e30f, 0.99999994f, 1e-9f};
     for (int f = 0; f < 2; f++) {
-        const audio_format format = f == 0 ? AUDIO_PCM16 : AUDIO_PCM24;
+        const recording_format format = f == 0 ? RECORDING_PCM16 : RECORDING_PCM24;
         const double top = f == 0 ? 32768 : 8388608;
         const size_t size = recording_pcm_bytes(format);
         float sample[1000 + 10];
@@ -44,8 +44,8 @@ static void floats(void **state) {
     static const float samples[] = {0.5f, -2.0f, 1e-40f};
     static const unsigned char wanted[] = {0, 0, 0, 0x3f, 0, 0, 0, 0xc0, 0xc2, 0x16, 1, 0};
     unsigned char bytes[12];
-    recording_pcm_encode(AUDIO_FLOAT, samples, 3, bytes);
-    assert_int_equal(recording_pcm_bytes(AUDIO_FLOAT), 4);
+    recording_pcm_encode(RECORDING_FLOAT, samples, 3, bytes);
+    assert_int_equal(recording_pcm_bytes(RECORDING_FLOAT), 4);
     assert_memory_equal(bytes, wanted, sizeof wanted);
 }
 

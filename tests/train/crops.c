@@ -169,8 +169,8 @@ static void gain_and_degradation(void **state) {
 
 static void times(void **state) {
     (void)state;
-    const diffusion_schedule angle = {.kind = SCHEDULE_ANGLE},
-                             betas = {SCHEDULE_BETAS, 50, 1e-4, 0.05};
+    const diffusion_schedule angle = {.kind = DIFFUSION_ANGLE},
+                             betas = {DIFFUSION_BETAS, 50, 1e-4, 0.05};
     int middle = 0;
     for (int i = 0; i < 10000; i++) {
         double q = (i + 0.5) / 10000, t = train_time(&angle, TRAIN_DENSITY_SINE, q);

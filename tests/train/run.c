@@ -453,22 +453,22 @@ static void learns(void **state) {
     f.settings.max_steps = 40;
     const struct {
         diffusion_objective objective;
-        schedule_kind kind;
+        diffusion_schedule_kind kind;
         int loss;
         double stft;
-    } others[] = {{DIFFUSION_FLOW, SCHEDULE_LINEAR, TRAIN_LOSS_L2, 0},
-                  {DIFFUSION_NOISE, SCHEDULE_BETAS, TRAIN_LOSS_L1, 0},
-                  {DIFFUSION_V, SCHEDULE_ANGLE, TRAIN_LOSS_L2, 0.5},
-                  {DIFFUSION_FLOW, SCHEDULE_LINEAR, TRAIN_LOSS_L2, 0.5},
-                  {DIFFUSION_DATA, SCHEDULE_ANGLE, TRAIN_LOSS_L2, 0},
-                  {DIFFUSION_DATA, SCHEDULE_ANGLE, TRAIN_LOSS_L1, 0.5}};
+    } others[] = {{DIFFUSION_FLOW, DIFFUSION_LINEAR, TRAIN_LOSS_L2, 0},
+                  {DIFFUSION_NOISE, DIFFUSION_BETAS, TRAIN_LOSS_L1, 0},
+                  {DIFFUSION_V, DIFFUSION_ANGLE, TRAIN_LOSS_L2, 0.5},
+                  {DIFFUSION_FLOW, DIFFUSION_LINEAR, TRAIN_LOSS_L2, 0.5},
+                  {DIFFUSION_DATA, DIFFUSION_ANGLE, TRAIN_LOSS_L2, 0},
+                  {DIFFUSION_DATA, DIFFUSION_ANGLE, TRAIN_LOSS_L1, 0.5}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char name[32];
         snprintf(name, sizeof name, "other-%zu", i);
         f.config.objective = others[i].objective;
         f.config.schedule = (diffusion_schedule){others[i].kind, 50, 1e-4, 0.05};
         f.config.sampler =
-            others[i].kind == SCHEDULE_LINEAR ? LULL_SAMPLER_EULER : LULL_SAMPLER_DDIM;
+            others[i].kind == DIFFUSION_LINEAR ? LULL_SAMPLER_EULER : LULL_SAMPLER_DDIM;
         f.settings.loss = others[i].loss;
         f.settings.stft = others[i].stft;
         train_fine(&f, name, false, 2);

@@ -14,7 +14,7 @@ static pitch_values voice(float f0, float voicing, float low, float high) {
 }
 
 /* The whole of it: `frames` hops. */
-static float *make(int rate, int hop, int centre, source_phases phases, const pitch_values *voices,
+static float *make(int rate, int hop, int centre, vocoder_phases phases, const pitch_values *voices,
                    size_t frames, const vocoder_noise_source *from) {
     lull_error error;
     vocoder_source *s;
@@ -39,7 +39,7 @@ static void test_noise(void **state) {
     for (int f = 0; f < FRAMES; f++)
         voices[f] = f % 2 ? voice(100 + (float)f, 0, 0, 0) : voice(200, 1, 1, 1);
     vocoder_noise_draw(&noise, 0, 0, wanted, FRAMES * HOP);
-    float *out = make(22050, HOP, HOP / 2, SOURCE_PHASES_RANDOM, voices, FRAMES, &noise);
+    float *out = make(22050, HOP, HOP / 2, VOCODER_PHASES_RANDOM, voices, FRAMES, &noise);
     assert_memory_equal(out, wanted, sizeof wanted);
     base_free(out);
 }
@@ -61,10 +61,10 @@ static void test_definition(void **state) {
                                            voice(90, 1, 0, 0),        voice(90, 0, 0, 0),
                                            voice(100, 0, 1, 1)};
             float *plain = base_alloc(n, sizeof *plain);
-            float *out = make(rate, hop, centre, (source_phases)phases, voices, FRAMES, &noise);
-            float *again = make(rate, hop, centre, (source_phases)phases, voices, FRAMES, &noise);
-            assert_ok(vocoder_source_plain(rate, hop, centre, (source_phases)phases, voices, FRAMES,
-                                           &noise, plain, n, &error),
+            float *out = make(rate, hop, centre, (vocoder_phases)phases, voices, FRAMES, &noise);
+            float *again = make(rate, hop, centre, (vocoder_phases)phases, voices, FRAMES, &noise);
+            assert_ok(vocoder_source_plain(rate, hop, centre, (vocoder_phases)phases, voices,
+                                           FRAMES, &noise, plain, n, &error),
                       error);
             for (size_t i = 0; i < n; i++)
                 if (!(fabsf(out[i] - plain[i]) < 2e-3f))
@@ -85,7 +85,7 @@ static void test_end(void **state) {
     float whole[200], part[200];
     for (int n = 0; n <= 200; n += 40) {
         vocoder_source *s;
-        assert_ok(vocoder_source_new(16000, 200, 100, SOURCE_PHASES_ZERO, 0, &s, &error), error);
+        assert_ok(vocoder_source_new(16000, 200, 100, VOCODER_PHASES_ZERO, 0, &s, &error), error);
         assert_int_equal(vocoder_source_push(s, &v, 0, &noise, whole), 100);
         vocoder_source_finish(s, &noise, whole, 200);
         vocoder_source_reset(s);
@@ -115,7 +115,7 @@ static void test_white(void **state) {
                         voices[f] = voice(140 + 40 * sinf(0.05f * (float)f), voicings[v],
                                           shares[low], shares[2 - low]);
                     float *out =
-                        make(rate, HOP, HOP / 2, (source_phases)phases, voices, FRAMES, &noise);
+                        make(rate, HOP, HOP / 2, (vocoder_phases)phases, voices, FRAMES, &noise);
                     double power[SIZE / 2 + 1] = {0};
                     int pieces = 0;
                     for (int at = 0; at + SIZE <= FRAMES * HOP; at += SIZE / 2, pieces++) {
@@ -158,7 +158,7 @@ static void test_labels(void **state) {
             pitch_values voices[FRAMES], found[FRAMES];
             for (int f = 0; f < FRAMES; f++)
                 voices[f] = voice(120 * exp2f((float)f / FRAMES), 1, 0, highs[i]);
-            float *out = make(RATE, HOP, HOP / 2, (source_phases)phases, voices, FRAMES, &noise);
+            float *out = make(RATE, HOP, HOP / 2, (vocoder_phases)phases, voices, FRAMES, &noise);
             assert_ok(pitch_label(out, FRAMES * HOP, RATE, HOP / 2, HOP, found, FRAMES, &error),
                       error);
             double mean[PITCH_BANDS] = {0};
@@ -184,7 +184,7 @@ static void test_nonsense(void **state) {
     for (int f = 0; f < FRAMES; f++) {
         voices[f] = voice(values[f], f % 3 ? 1 : values[f], values[7 - f], 0);
     }
-    float *out = make(22050, HOP, 0, SOURCE_PHASES_RANDOM, voices, FRAMES, &noise);
+    float *out = make(22050, HOP, 0, VOCODER_PHASES_RANDOM, voices, FRAMES, &noise);
     for (int i = 0; i < FRAMES * HOP; i++) assert_true(isfinite(out[i]));
     base_free(out);
 }
@@ -196,7 +196,7 @@ static void test_memory(void **state) {
     for (size_t n = 1;; n++) {
         base_memory_fail_at(n);
         lull_status status =
-            vocoder_source_new(16000, 256, 128, SOURCE_PHASES_RANDOM, 0, &s, &error);
+            vocoder_source_new(16000, 256, 128, VOCODER_PHASES_RANDOM, 0, &s, &error);
         base_memory_fail_at(0);
         if (status == LULL_OK) break;
         assert_int_equal(status, LULL_NO_MEMORY);

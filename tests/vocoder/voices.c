@@ -51,6 +51,7 @@ static lull_options some_options(const lull_model *pitch, int threads) {
     options.steps = 2;
     options.refine = 2;
     options.refine_window = 2;
+    options.refine_momentum = 0.9f;
     options.threads = threads;
     options.pitch_model = pitch;
     return options;
@@ -65,6 +66,12 @@ static lull_vocoder *vocoder_of(const lull_model *model, const mel_convention *c
     return vocoder;
 }
 
+static void sharpen(pitch_values *voices, double power) {
+    for (int f = 0; f < FRAMES; f++)
+        for (int b = 0; b < PITCH_BANDS; b++)
+            voices[f].aperiodicity[b] = (float)pow(voices[f].aperiodicity[b], power);
+}
+
 /* The same signal from a vocoder that is given the source as its noise. */
 static float *by_definition(const mel_convention *convention, const lull_model *pitch,
                             const float *mel, double transpose) {
@@ -75,10 +82,11 @@ static float *by_definition(const mel_convention *convention, const lull_model *
     assert_int_equal(pitch_network_whole(&pitch->config, pitch->parameters, convention, mel, FRAMES,
                                          voices, NULL),
                      LULL_OK);
+    sharpen(voices, pitch->config.uses[LULL_LIVE].aperiodicity_power);
     for (int f = 0; f < FRAMES; f++) voices[f].f0 *= (float)exp2(transpose / 12);
     assert_int_equal(vocoder_source_plain(convention->sample_rate, convention->hop,
                                           mel_convention_first_centre(convention),
-                                          SOURCE_PHASES_ZERO, voices, FRAMES, &noise, start,
+                                          VOCODER_PHASES_ZERO, voices, FRAMES, &noise, start,
                                           samples, NULL),
                      LULL_OK);
     lull_options options = some_options(NULL, 1);
@@ -208,8 +216,9 @@ static void crossed_over(void **state) {
     const vocoder_noise_source one_row = {.rows = drawn, .row_count = 1, .samples = samples};
     pitch_values voices[FRAMES];
     pitch_network_whole(&model->config, model->parameters, convention, mel, FRAMES, voices, NULL);
+    sharpen(voices, model->config.uses[LULL_LIVE].aperiodicity_power);
     vocoder_source_plain(convention->sample_rate, convention->hop,
-                         mel_convention_first_centre(convention), SOURCE_PHASES_ZERO, voices,
+                         mel_convention_first_centre(convention), VOCODER_PHASES_ZERO, voices,
                          FRAMES, &one_row, source, samples, NULL);
     vocoder_crossover_plain(1700, convention->sample_rate, network, source, start, samples);
     lull_options plain = some_options(NULL, 1);
@@ -275,8 +284,9 @@ static void reads_the_source(void **state) {
                 .rows = drawn, .row_count = 1, .samples = samples};
             pitch_values voices[FRAMES];
             pitch_network_whole(config, model->parameters, convention, mel, FRAMES, voices, NULL);
+            sharpen(voices, config->uses[LULL_LIVE].aperiodicity_power);
             vocoder_source_plain(convention->sample_rate, convention->hop,
-                                 mel_convention_first_centre(convention), SOURCE_PHASES_ZERO,
+                                 mel_convention_first_centre(convention), VOCODER_PHASES_ZERO,
                                  voices, FRAMES, &one_row, source, samples, NULL);
         } else {
             memcpy(source, drawn, samples * sizeof *source);

@@ -2,6 +2,7 @@
 import ctypes
 import itertools
 import json
+import operator
 import os
 import sys
 import threading
@@ -19,6 +20,7 @@ USES = {"live": 0, "low-latency": 1, "offline": 2}
 SOURCES = {None: 0, "noise": 1, "pitch": 2}
 PRECISIONS = {"auto": 0, "float32": 1, "bfloat16": 2}
 _ROOM, _SAMPLES = 1, 2  # lull_ready
+_REAL = ("refine_momentum", "crossover", "transpose")
 _PIECE = 4096           # samples of a pull
 _SHORT = 1024           # of one whose samples are waited for
 _NAP = 0.1              # seconds of sleep at most: Ctrl-C is seen between two
@@ -35,6 +37,17 @@ def _convention_text(convention: Optional[Convention]) -> Optional[bytes]:
         with open(convention, encoding="utf-8") as file:
             return file.read().encode()
     return str(convention).encode()
+
+
+def _whole(name: str, value: Any, low: int = 0, high: int = (1 << 31) - 1) -> int:
+    """A whole number that fits into its field, where ctypes would cut it off."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected a whole number, found {value!r}") from None
+    if not low <= number <= high:
+        raise InvalidError(f"{name} {number}: expected {low} to {high}")
+    return number
 
 
 class _Mels(NamedTuple):
@@ -116,11 +129,12 @@ class Vocoder:
         self._pitch = _Model(os.fspath(pitch)) if pitch else None
         self._model = None if model == "none" else _Model(os.fspath(model) if model else _default_model())
         if self._model is None or self._convention is not None:
-            self._convention = self._convention or b"hifigan-22k"
+            if self._convention is None:
+                self._convention = b"hifigan-22k"
             self._mels = _mels_of(self._convention)
         else:
             self._mels = self._model.mels
-        self._options("offline")  # says what is wrong with them now
+        self._late("offline")  # says now what is wrong with them
 
     @property
     def rate(self) -> int:
@@ -145,9 +159,12 @@ class Vocoder:
     @property
     def latency(self) -> float:
         """Seconds by which a stream is behind its frames (of "live", unless `use` says otherwise)."""
-        error, samples, options = Error(), c_size_t(), self._options("live")
+        return self._late("live") / self.rate
+
+    def _late(self, use: str) -> int:
+        error, samples, options = Error(), c_size_t(), self._options(use)
         check(lull.lull_latency(self._handle, byref(options), byref(samples), byref(error)), error)
-        return samples.value / self.rate
+        return samples.value
 
     @property
     def _handle(self) -> Optional[c_void_p]:
@@ -163,14 +180,13 @@ class Vocoder:
             raise InvalidError(f"precision {s['precision']!r}: expected 'auto', 'float32' or 'bfloat16'")
         if s["source"] not in SOURCES:
             raise InvalidError(f"source {s['source']!r}: expected 'pitch' or 'noise'")
-        seed = int(s["seed"] if seed is None else seed)
-        if not 0 <= seed < 1 << 64:
-            raise InvalidError(f"seed {seed}: expected 0 to 18446744073709551615")
-        options.use, options.precision, options.seed = USES[use], PRECISIONS[s["precision"]], seed
-        options.threads, options.unchecked = s["threads"], 0 if s["checks"] else 1
+        options.seed = _whole("seed", s["seed"] if seed is None else seed, 0, (1 << 64) - 1)
+        options.use, options.precision = USES[use], PRECISIONS[s["precision"]]
+        options.threads, options.unchecked = _whole("threads", s["threads"], 1, 64), 0 if s["checks"] else 1
         for name in ("steps", "refine", "refine_window", "refine_momentum", "postnet", "crossover", "transpose"):
-            if s[name] is not None:
-                setattr(options, name, s[name])
+            value = s[name]
+            if value is not None:
+                setattr(options, name, float(value) if name in _REAL else _whole(name, value))
         options.convention, options.source = self._convention, SOURCES[s["source"]]
         options.pitch_model = self._pitch.handle if self._pitch else None
         return options
@@ -211,7 +227,7 @@ class Stream:
 
     def __init__(self, vocoder: Vocoder, seed: Optional[int] = None, layout: Optional[str] = None, use: str = "live"):
         self._vocoder, self._layout, self._handle = vocoder, layout, c_void_p()
-        self._pulling, self._pushing, error = threading.Lock(), threading.Lock(), Error()
+        self._pulling, self._pushing, self._finished, error = threading.Lock(), threading.Lock(), False, Error()
         options = vocoder._options(use, seed)
         check(lull.lull_vocoder_new(vocoder._handle, byref(options), byref(self._handle), byref(error)), error)
         _free_with(self, lull.lull_vocoder_free, self._handle, (vocoder._model, vocoder._pitch))
@@ -241,6 +257,8 @@ class Stream:
         but what had been accepted before."""
         frames = as_frames(mel, self._vocoder.bands, self._layout)
         pitches = as_pitches(f0, len(frames))
+        if self._finished:
+            raise InvalidError("frames were pushed after finish(): another utterance is another stream()")
         with self._pushing:
             while len(frames):
                 taken = self._push(frames, pitches)
@@ -250,6 +268,7 @@ class Stream:
 
     def finish(self) -> None:
         """Says that no frame follows; what is still inside comes out of pull."""
+        self._finished = True
         lull.lull_vocoder_finish(self._handle)
 
     def pull(self, n: Optional[int] = None, timeout: float = 0) -> numpy.ndarray:

@@ -1,6 +1,6 @@
 /* bfloat16: the upper half of a float32. */
-#ifndef BASE_BFLOAT16_H
-#define BASE_BFLOAT16_H
+#ifndef BASE_BF16_H
+#define BASE_BF16_H
 
 #include <stdint.h>
 #include <string.h>
