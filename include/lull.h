@@ -210,6 +210,16 @@ typedef enum lull_source {
                                 the mel: above the crossover the signal is the source's */
 } lull_source;
 
+/* What is above the mel, from its fmax to 12 kHz or half the rate. */
+typedef enum lull_bandwidth {
+    LULL_BANDWIDTH_DEFAULT = 0, /* full where the model has a bandwidth network, else the mel's */
+    LULL_BANDWIDTH_MEL,         /* nothing */
+    LULL_BANDWIDTH_FULL         /* what the model's bandwidth network guesses, or, where it has
+                                   none, the envelope held where the mel ends; below fmax the
+                                   signal stays that of LULL_BANDWIDTH_MEL. Nothing where the mel
+                                   leaves less than 300 Hz open */
+} lull_bandwidth;
+
 /* How to synthesize. Start from lull_options_init and change what matters.
  *
  * Later versions append fields: a program that was built with fewer of them goes on working, what
@@ -253,7 +263,8 @@ typedef struct lull_options {
                            below, the source's above; from half the rate on the network's alone.
                            0 = the model's default */
     float transpose;    /* semitones by which the source's pitch is moved, −24…24. Default 0 */
-    int reserved;       /* 0 */
+    lull_bandwidth bandwidth; /* default LULL_BANDWIDTH_DEFAULT. LULL_BANDWIDTH_FULL with a model
+                                 that works on plain samples (DiffWave): LULL_UNSUPPORTED */
     const lull_model *pitch_model; /* borrowed, for as long as the vocoder lives: whose pitch
                                       network is asked. NULL = the model's own */
 } lull_options;

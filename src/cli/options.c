@@ -20,6 +20,7 @@
 enum { HELP_COLUMN = 28, SCREEN_WIDTH = 79, HELP_ALL = 999, LONG_BASE, MAX_OPTIONS = 64 };
 
 const char *const cli_source_choices[] = {"auto", "noise", "pitch", NULL};
+const char *const cli_bandwidth_choices[] = {"auto", "mel", "full", NULL};
 const char *const cli_postnet_choices[] = {"auto", "on", "off", NULL};
 const char *const cli_precision_choices[] = {"auto", "f32", "bf16", NULL};
 
@@ -403,6 +404,7 @@ void cli_synthesis_options(const cli_synthesis *synthesis, lull_options *options
     options->source = (lull_source)synthesis->source;
     options->crossover = (float)synthesis->crossover;
     options->transpose = (float)synthesis->transpose;
+    options->bandwidth = (lull_bandwidth)synthesis->bandwidth;
 }
 
 lull_status cli_open_pitch(const cli_synthesis *synthesis, const lull_model *model,

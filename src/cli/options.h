@@ -114,12 +114,15 @@ typedef struct cli_synthesis {
     const char *pitch; /* a model with a pitch network, or NULL */
     int source;        /* cli_source_choices */
     double crossover, transpose;
+    int bandwidth;                   /* cli_bandwidth_choices */
     bool live, low_latency, offline; /* what the user said; none: `use` */
     lull_use use;                    /* the command's own default */
 } cli_synthesis;
 
 /* "auto", "noise", "pitch", in the order of lull_source. */
 extern const char *const cli_source_choices[];
+/* "auto", "mel", "full", in the order of lull_bandwidth. */
+extern const char *const cli_bandwidth_choices[];
 /* "auto", "on", "off" */
 extern const char *const cli_postnet_choices[];
 /* "auto", "f32", "bf16", in the order of lull_precision. */
@@ -158,6 +161,8 @@ extern const char *const cli_precision_choices[];
                    "below it the network, above it the source"),                                   \
         CLI_NUMBER(0, "transpose", "ST", &(s).transpose, -24, 24,                                  \
                    "move the source's pitch by semitones"),                                        \
+        CLI_CHOICE(0, "bandwidth", NULL, &(s).bandwidth, cli_bandwidth_choices,                    \
+                   "mel, or full: what lies above it too (default: as the model says)"),           \
         CLI_CHOICE('p', "precision", "P", &(s).precision, cli_precision_choices,                   \
                    "auto, f32 or bf16")
 

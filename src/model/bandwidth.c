@@ -78,9 +78,16 @@ static void fill_places(bandwidth *b, const mel_convention *c) {
     }
 }
 
+static bool has_network(const model_config *config) {
+    return config && config->bandwidth_channels > 0;
+}
+
 uint64_t bandwidth_bytes(const model_config *config, const mel_convention *convention) {
-    const model_frame_stack_shape shape = bandwidth_shape(config);
-    uint64_t sum = base_memory_add(model_frame_stack_bytes(&shape), 1, sizeof(bandwidth));
+    uint64_t sum = base_memory_add(0, 1, sizeof(bandwidth));
+    if (has_network(config)) {
+        const model_frame_stack_shape shape = bandwidth_shape(config);
+        sum += model_frame_stack_bytes(&shape);
+    }
     sum += mel_features_bytes(convention);
     return base_memory_add(sum, (uint64_t)convention->n_fft / 2 + 1, sizeof(place));
 }
@@ -90,12 +97,14 @@ lull_status bandwidth_new(const model_config *config, const model_parameters *pa
     *result = NULL;
     bandwidth *b = base_alloc(1, sizeof *b);
     if (!b) return base_no_memory(error);
-    const model_frame_stack_shape shape = bandwidth_shape(config);
     b->bins = convention->n_fft / 2 + 1;
     b->places = base_alloc((size_t)b->bins, sizeof *b->places);
     lull_status status = b->places ? LULL_OK : base_no_memory(error);
     if (!status) status = mel_features_new(convention, &b->features, error);
-    if (!status) status = model_frame_stack_new(&shape, parameters, &b->stack, error);
+    if (!status && has_network(config)) {
+        const model_frame_stack_shape shape = bandwidth_shape(config);
+        status = model_frame_stack_new(&shape, parameters, &b->stack, error);
+    }
     if (status) {
         bandwidth_free(b);
         return status;
@@ -115,13 +124,13 @@ void bandwidth_free(bandwidth *b) {
 }
 
 void bandwidth_reset(bandwidth *b) {
-    model_frame_stack_reset(b->stack);
+    if (b->stack) model_frame_stack_reset(b->stack);
 }
 
 void bandwidth_gain(bandwidth *b, const float *frame, float *gain) {
-    float features[MEL_FEATURES], x[MEL_FEATURE_POINTS], above[BANDWIDTH_POINTS];
+    float features[MEL_FEATURES], x[MEL_FEATURE_POINTS], above[BANDWIDTH_POINTS] = {0};
     mel_features_of_frame(b->features, frame, features);
-    model_frame_stack_push(b->stack, features, above);
+    if (b->stack) model_frame_stack_push(b->stack, features, above);
     for (int p = b->edge; p < MEL_FEATURE_POINTS; p++) {
         const bool guessed = p > b->edge && p >= BANDWIDTH_FIRST;
         const float value = features[b->edge] + (guessed ? above[p - BANDWIDTH_FIRST] : 0);

@@ -21,7 +21,8 @@ int bandwidth_edge(const mel_features *features);
 
 typedef struct bandwidth bandwidth;
 
-/* For frames of an open convention; the configuration must have a bandwidth network. Nothing is
+/* For frames of an open convention. A configuration that has no bandwidth network, and none (NULL),
+ * hold the envelope where the mel ends. Nothing is
  * borrowed after the call. */
 lull_status bandwidth_new(const model_config *config, const model_parameters *parameters,
                           const mel_convention *convention, bandwidth **result, lull_error *error);

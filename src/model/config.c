@@ -300,8 +300,10 @@ void model_config_add_pitch(model_config *config) {
 
 void model_config_add_bandwidth(model_config *config) {
     if (config->bandwidth_channels > 0) return;
-    config->bandwidth_channels = 64;
-    config->bandwidth_layers = 3;
+    /* One layer: a linear regression. More were no better on voices that they had not heard
+     * (docs/any-mel.md). */
+    config->bandwidth_channels = 1;
+    config->bandwidth_layers = 1;
 }
 
 void model_config_pitch(model_config *config) {

@@ -10,6 +10,8 @@
 
 /* A recording that was resampled to its rate shows what is below this part of half of it. */
 static const double SHOWN = 0.95;
+/* Frames so many dB below their recording are pauses: what hisses there is no model for speech. */
+static const double PAUSE = 30;
 
 struct train_bandwidth_target {
     mel_convention convention; /* of the same window, at the corpus's rate, with bands to the top */
@@ -66,6 +68,13 @@ static double shown_to(const train_recording *recording) {
     return recording->rate >= 24000 ? 12000 : SHOWN * recording->rate / 2;
 }
 
+/* In dB of full scale, as train_recording.level. */
+static double level_of(const float *samples, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += (double)samples[i] * samples[i];
+    return 10 * log10(sum / n + 1e-12);
+}
+
 bool train_bandwidth_shows(const train_recording *recording) {
     return shown_to(recording) > 9000;
 }
@@ -79,11 +88,13 @@ lull_status train_bandwidth_target_at(train_bandwidth_target *t, train_corpus *c
     lull_status status =
         train_corpus_read(corpus, recording, centre - size / 2, (size_t)size, t->segment, error);
     if (status) return status;
+    const bool pause = level_of(t->segment, size) < corpus->recordings[recording].level - PAUSE;
     for (int i = 0; i < size; i++) t->segment[i] *= (float)level;
     mel_analysis_frame(t->analysis, t->segment, t->mel);
     mel_features_of_frame(t->features, t->mel, features);
     for (int i = 0; i < BANDWIDTH_POINTS; i++) {
-        const bool known = t->open[i] && mel_feature_hz(BANDWIDTH_FIRST + i) <= highest + 1;
+        const bool known =
+            !pause && t->open[i] && mel_feature_hz(BANDWIDTH_FIRST + i) <= highest + 1;
         out[i] = known ? features[BANDWIDTH_FIRST + i] : NAN;
     }
     return LULL_OK;

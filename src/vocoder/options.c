@@ -63,6 +63,8 @@ static lull_status check(const lull_options *o, lull_error *error) {
     if (!status) status = check_range("source", (int)o->source, 0, LULL_SOURCE_PITCH, error);
     if (!status) status = check_range("crossover", o->crossover, 0, 1e6, error);
     if (!status) status = check_range("transpose", o->transpose, -24, 24, error);
+    if (!status)
+        status = check_range("bandwidth", (int)o->bandwidth, 0, LULL_BANDWIDTH_FULL, error);
     return status;
 }
 
@@ -124,6 +126,20 @@ static lull_status resolve_source(const model_config *config, lull_options *o, l
                      pitch ? pitch->name : "no model is given, so it");
 }
 
+/* Whether what lies above the mel is added. */
+static lull_status resolve_bandwidth(const model_config *config, lull_options *o,
+                                     lull_error *error) {
+    bool can = !config || config->whitened;
+    if (o->bandwidth == LULL_BANDWIDTH_DEFAULT)
+        o->bandwidth = can && config && config->bandwidth_channels > 0 ? LULL_BANDWIDTH_FULL
+                                                                       : LULL_BANDWIDTH_MEL;
+    if (can || o->bandwidth == LULL_BANDWIDTH_MEL) return LULL_OK;
+    return base_fail(error, LULL_UNSUPPORTED,
+                     "%s works on plain samples, and makes what is above its mels itself: nothing "
+                     "can be added there",
+                     config->name);
+}
+
 lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,
                                     lull_options *resolved, lull_error *error) {
     lull_status status = copy_given(given, resolved, error);
@@ -135,6 +151,7 @@ lull_status vocoder_resolve_options(const lull_options *given, const model_confi
                          "the model has no postnet; 'lull train --part postnet' adds one");
     if (resolved->postnet < 0) resolved->postnet = 0;
     status = resolve_source(config, resolved, error);
+    if (!status) status = resolve_bandwidth(config, resolved, error);
     if (status) return status;
     if (resolved->refine < 0) resolved->refine = VOCODER_NOISE_REFINE;
     if (resolved->refine_window < 0) resolved->refine_window = VOCODER_NOISE_REFINE_WINDOW;

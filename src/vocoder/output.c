@@ -18,6 +18,8 @@ void vocoder_output_init(vocoder_output *o, const mel_convention *convention, bo
     o->iterations = iterations;
     o->window = iterations ? window : 0;
     o->momentum = momentum;
+    o->above.convention = convention;
+    o->above.window = o->window;
     o->frames = frames;
     o->most = (int)((block_samples + (size_t)o->hop - 1) / (size_t)o->hop);
     o->out.capacity = 4 * (size_t)o->most * (size_t)o->hop;
@@ -35,7 +37,7 @@ static uint64_t bytes(const void *context) {
     /* Envelope, filter, gain and segments. */
     uint64_t size = (uint64_t)o->n_fft, bands = (uint64_t)o->convention->bands;
     sum = base_memory_add(sum, 16 * size + 16 * bands + 1024, sizeof(float));
-    return sum + mel_consistency_bytes(o->convention, o->window);
+    return sum + mel_consistency_bytes(o->convention, o->window) + vocoder_above_bytes(&o->above);
 }
 
 static lull_status allocate(void *context, lull_error *error) {
@@ -51,8 +53,9 @@ static lull_status allocate(void *context, lull_error *error) {
     o->synthesis = base_alloc((size_t)o->n_fft, sizeof *o->synthesis);
     if (!o->gain || !o->segment || !o->synthesis) return base_no_memory(error);
     for (int i = 0; i < bins; i++) o->gain[i] = 1; /* what a signal that is speech already gets */
-    return mel_consistency_new(o->convention, o->iterations, o->window, o->momentum,
-                               &o->consistency, error);
+    status = mel_consistency_new(o->convention, o->iterations, o->window, o->momentum,
+                                 &o->consistency, error);
+    return status ? status : vocoder_above_allocate(&o->above, error);
 }
 
 static void clear(void *context) {
@@ -60,6 +63,7 @@ static void clear(void *context) {
     mel_envelope_free(o->envelope);
     mel_frame_filter_free(o->filter);
     mel_consistency_free(o->consistency);
+    vocoder_above_clear(&o->above);
     base_free(o->gain);
     base_free(o->segment);
     base_free(o->synthesis);
@@ -68,7 +72,10 @@ static void clear(void *context) {
 
 static void reset(void *context) {
     vocoder_output *o = context;
-    if (o->consistency) mel_consistency_reset(o->consistency);
+    if (o->consistency) {
+        mel_consistency_reset(o->consistency);
+        vocoder_above_reset(&o->above);
+    }
     vocoder_line_reset(&o->out, 0);
     o->opened = o->limited = 0;
 }
@@ -152,9 +159,12 @@ static const float *segment(vocoder_output *o) {
 static bool open_frame(vocoder_output *o) {
     const float *mel = vocoder_rows_at(o->frames, o->opened);
     if (o->coloured) mel_envelope_colouring_gain(o->envelope, mel, o->gain);
-    mel_frame_filter_run(o->filter, o->gain, segment(o), o->synthesis);
+    const float *from = segment(o);
+    mel_frame_filter_run(o->filter, o->gain, from, o->synthesis);
     float *to = vocoder_line_at(&o->out, o->out.end);
-    bool finite = leave(o, mel_consistency_push(o->consistency, mel, o->synthesis, to));
+    size_t n = mel_consistency_push(o->consistency, mel, o->synthesis, to);
+    vocoder_above_push(&o->above, mel, from, (int64_t)o->opened * o->hop - o->lead, to, n);
+    bool finite = leave(o, n);
     o->opened++;
     int64_t needed = (int64_t)o->opened * o->hop - o->lead;
     o->in->first = needed < o->end ? needed : o->end;
@@ -166,10 +176,12 @@ static bool run(void *context) {
     if (o->passes) return pass(o);
     bool finite = true;
     for (int i = 0; i < o->todo; i++) finite = open_frame(o) && finite;
-    for (int i = 0; i < o->todo_last; i++)
-        finite = leave(o, mel_consistency_finish(o->consistency,
-                                                 vocoder_line_at(&o->out, o->out.end))) &&
-                 finite;
+    for (int i = 0; i < o->todo_last; i++) {
+        float *to = vocoder_line_at(&o->out, o->out.end);
+        size_t n = mel_consistency_finish(o->consistency, to);
+        vocoder_above_finish(&o->above, to, n);
+        finite = leave(o, n) && finite;
+    }
     return finite;
 }
 

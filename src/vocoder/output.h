@@ -5,6 +5,7 @@
 
 #include "mel/consistency.h"
 #include "mel/whiten.h"
+#include "vocoder/above.h"
 #include "vocoder/line.h"
 #include "vocoder/part.h"
 #include "vocoder/rows.h"
@@ -21,6 +22,7 @@ typedef struct vocoder_output {
     mel_envelope *envelope;
     mel_frame_filter *filter;
     mel_consistency *consistency;
+    vocoder_above above; /* its config, parameters and noise: set by the path */
     float *gain, *segment, *synthesis;
     vocoder_line *in;
     const vocoder_rows *frames;

@@ -126,6 +126,22 @@ static void init_output(vocoder_path *p) {
                         p->options.refine_momentum, &p->frames.out, block_samples(p));
 }
 
+/* Above the mel the signal is white where the source alone, or noise, is there. */
+static bool white_above(const vocoder_path *p) {
+    return p->steps == 0 || has_crossover(p);
+}
+
+static void connect_above(vocoder_path *p) {
+    if (p->options.bandwidth != LULL_BANDWIDTH_FULL || !bandwidth_is_open(&p->convention)) return;
+    vocoder_above *a = &p->output.above;
+    a->wanted = true;
+    a->config = p->model ? &p->model->config : NULL;
+    a->parameters = p->model ? p->model->parameters : NULL;
+    if (white_above(p)) return;
+    a->noise = &p->noise;
+    a->noise_row = vocoder_path_noise_rows(p) - 1;
+}
+
 static vocoder_line *output_line(vocoder_path *p) {
     return has_crossover(p) ? &p->crossed : &p->lines[p->steps];
 }
@@ -165,6 +181,7 @@ static void connect(vocoder_path *p) {
     /* The last step is behind all others. */
     if (p->steps) vocoder_rows_read_by(&p->conditioner.out, &p->step[p->steps - 1].oldest_row);
     p->output.in = output_line(p);
+    connect_above(p);
 }
 
 static void add(vocoder_path *p, const vocoder_part_kind *kind, void *context, int unit) {
@@ -225,7 +242,9 @@ static lull_status check_size(const vocoder_path *p, lull_error *error) {
 
 int vocoder_path_noise_rows(const vocoder_path *p) {
     if (!p->plan) return 1;
-    return p->plan->noise_rows + (has_crossover(p) || beside_network(p) ? 1 : 0);
+    bool above = p->options.bandwidth == LULL_BANDWIDTH_FULL && bandwidth_is_open(&p->convention) &&
+                 !white_above(p);
+    return p->plan->noise_rows + (has_crossover(p) || beside_network(p)) + above;
 }
 
 lull_status vocoder_path_init(vocoder_path *p, const lull_model *model,

