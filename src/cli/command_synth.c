@@ -199,9 +199,10 @@ static int check_combination(const synth_options *options, char **operands, int 
         return cli_usage_error("synth", "--plot wants an output file, not -");
     if (options->f0 != NULL && (count != 1 || strcmp(operands[0], "-") == 0))
         return cli_usage_error("synth", "--f0 goes with one mel from a file");
-    if (options->f0 != NULL &&
+    if ((options->f0 != NULL || options->synthesis.transpose != 0) &&
         (options->griffin_lim > 0 || options->synthesis.source == LULL_SOURCE_NOISE))
-        return cli_usage_error("synth", "--f0 is for the pitch source, which is not in use");
+        return cli_usage_error(
+            "synth", "--f0 and --transpose are for the pitch source, which is not in use");
     for (int i = 0; i < count; i++) {
         if (count > 1 && strcmp(operands[i], "-") == 0)
             return cli_usage_error("synth", "standard input ('-') must be the only input");
@@ -509,6 +510,7 @@ int command_synth(int argc, char **argv) {
         base_free(orders);
         return code;
     }
+    asked.synthesis.f0_given = asked.f0 != NULL;
     code = check_combination(&asked, argv + first, argc - first);
     if (code != CLI_OK) {
         base_free(orders);

@@ -411,7 +411,10 @@ lull_status cli_open_pitch(const cli_synthesis *synthesis, const lull_model *mod
                            lull_options *options, lull_model **pitch, lull_error *error) {
     *pitch = NULL;
     bool own = model != NULL && model->config.pitch_channels > 0;
-    bool asked = synthesis->source == LULL_SOURCE_PITCH && !own;
+    bool wanted =
+        synthesis->source == LULL_SOURCE_PITCH || synthesis->f0_given || synthesis->transpose != 0;
+    if (synthesis->source != LULL_SOURCE_NOISE && wanted) options->source = LULL_SOURCE_PITCH;
+    bool asked = wanted && !own;
     if (synthesis->source == LULL_SOURCE_NOISE || (synthesis->pitch == NULL && !asked))
         return LULL_OK;
     char path[PATH_MAX];

@@ -114,7 +114,8 @@ typedef struct cli_synthesis {
     const char *pitch; /* a model with a pitch network, or NULL */
     int source;        /* cli_source_choices */
     double crossover, transpose;
-    int bandwidth;                   /* cli_bandwidth_choices */
+    bool f0_given; /* a pitch for every frame: that asks for the pitch source, as transpose does */
+    int bandwidth; /* cli_bandwidth_choices */
     bool live, low_latency, offline; /* what the user said; none: `use` */
     lull_use use;                    /* the command's own default */
 } cli_synthesis;
@@ -175,7 +176,7 @@ extern const char *const cli_precision_choices[];
 void cli_synthesis_options(const cli_synthesis *synthesis, lull_options *options);
 
 /* The model whose pitch network is asked, where it is not `model` (or NULL) itself: that of --pitch,
- * else, where the pitch source was asked for, the shipped one; set in the options too. *pitch is the
+ * else, where the pitch source was asked for (a pitch or transposition does, too), the shipped one; set in the options too. *pitch is the
  * caller's, NULL: none. */
 lull_status cli_open_pitch(const cli_synthesis *synthesis, const lull_model *model,
                            lull_options *options, lull_model **pitch, lull_error *error);
