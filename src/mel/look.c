@@ -27,7 +27,8 @@ static void histogram_init(histogram *h, double low, double high) {
 
 static void histogram_add(histogram *h, double value) {
     const double place = (value - h->low) / h->step;
-    h->count[place < 0 ? 0 : place >= BINS ? BINS - 1 : (int)place]++;
+    /* Differences of what overflows may be NaN: those are below everything. */
+    h->count[place >= BINS ? BINS - 1 : place > 0 ? (int)place : 0]++;
     h->total++;
 }
 
