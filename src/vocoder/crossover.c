@@ -14,16 +14,21 @@ int vocoder_crossover_half(int rate) {
     return (int)ceil(1.65 * rate / TRANSITION);
 }
 
-static void design(double cut, int half, float *taps) {
+/* Tap i of the low-pass, before all are divided by their sum. */
+static double tap_of(double cut, int half, int i) {
+    double sinc = i ? sin(2 * M_PI * cut * i) / (M_PI * i) : 2 * cut;
+    return sinc * (0.54 + 0.46 * cos(M_PI * i / (half + 1.0)));
+}
+
+static double sum_of_taps(double cut, int half) {
     double sum = 0;
-    for (int i = -half; i <= half; i++) {
-        double sinc = i ? sin(2 * M_PI * cut * i) / (M_PI * i) : 2 * cut;
-        sum += sinc * (0.54 + 0.46 * cos(M_PI * i / (half + 1.0)));
-    }
-    for (int i = -half; i <= half; i++) {
-        double sinc = i ? sin(2 * M_PI * cut * i) / (M_PI * i) : 2 * cut;
-        taps[i + half] = (float)(sinc * (0.54 + 0.46 * cos(M_PI * i / (half + 1.0))) / sum);
-    }
+    for (int i = -half; i <= half; i++) sum += tap_of(cut, half, i);
+    return sum;
+}
+
+static void design(double cut, int half, float *taps) {
+    const double sum = sum_of_taps(cut, half);
+    for (int i = -half; i <= half; i++) taps[i + half] = (float)(tap_of(cut, half, i) / sum);
 }
 
 void vocoder_crossover_init(vocoder_crossover *c, double hertz, int rate, int hop,
@@ -131,19 +136,12 @@ const vocoder_part_kind vocoder_crossover_part = {.name = "crossover",
 void vocoder_crossover_plain(double hertz, int rate, const float *network, const float *source,
                              float *out, size_t n) {
     const int half = vocoder_crossover_half(rate);
-    const double cut = hertz / rate;
-    double gain = 0;
-    for (int k = -half; k <= half; k++)
-        gain += (k ? sin(2 * M_PI * cut * k) / (M_PI * k) : 2 * cut) *
-                (0.54 + 0.46 * cos(M_PI * k / (half + 1.0)));
+    const double cut = hertz / rate, gain = sum_of_taps(cut, half);
     for (int64_t i = 0; i < (int64_t)n; i++) {
         double sum = 0;
-        for (int k = -half; k <= half; k++) {
-            if (i + k < 0 || i + k >= (int64_t)n) continue;
-            double tap = (k ? sin(2 * M_PI * cut * k) / (M_PI * k) : 2 * cut) *
-                         (0.54 + 0.46 * cos(M_PI * k / (half + 1.0)));
-            sum += tap / gain * ((double)network[i + k] - source[i + k]);
-        }
+        for (int k = -half; k <= half; k++)
+            if (i + k >= 0 && i + k < (int64_t)n)
+                sum += tap_of(cut, half, k) / gain * ((double)network[i + k] - source[i + k]);
         out[i] = (float)(source[i] + sum);
     }
 }
