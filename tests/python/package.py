@@ -192,6 +192,7 @@ class Package(unittest.TestCase):
             s.finish()
             refused(l.InvalidError, "after finish", lambda: s.push(m))
             refused(l.InvalidError, "use", lambda: l.Vocoder(use="fast"))
+            refused(l.InvalidError, "bandwidth", lambda: l.Vocoder(bandwidth="half"))
             refused(l.InvalidError, "vocos-42k", lambda: l.Vocoder(convention="vocos-42k"))
             refused(l.MismatchError, "16000", lambda: l.mel(n.zeros(16000), 16000))
         """)
@@ -239,6 +240,25 @@ class Package(unittest.TestCase):
             "pitch", "--f0", f0, "--transpose", "-2", "-c", "hifigan-22k", "-f", "float", "-o", out + ".wav")
         with open(out + ".wav", "rb") as file, open(os.path.join(self.folder, "whole"), "rb") as whole:
             self.assertTrue(file.read().find(whole.read()[:4096]) > 0)
+
+    def test_what_lies_above_the_mel(self):
+        """"full" is what the program's --bandwidth full gives; below the mel's end nothing else than with "mel"."""
+        self.python("""
+            def level(x, low, high):
+                s = n.abs(n.fft.rfft(x * n.hanning(len(x)))) ** 2
+                f = n.fft.rfftfreq(len(x), 1 / 22050)
+                return 10 * n.log10(s[(f > low) & (f < high)].mean())
+            mel, full, auto = [l.Vocoder(bandwidth=b, use="live", refine=2)(m) for b in ("mel", "full", None)]
+            assert (auto == mel).all()
+            assert level(full, 8500, 10800) > level(mel, 8500, 10800) + 10
+            assert abs(level(full, 100, 7500) - level(mel, 100, 7500)) < .01
+            full.tofile("full")
+        """)
+        out = os.path.join(self.folder, "full.wav")
+        run(PROGRAM, "synth", "-q", os.path.join(SOURCE, "audio_samples", "weasels-22k.npy"), "-m", os.path.join(
+            SOURCE, "models", "lull-speech-22k.safetensors"), "--bandwidth", "full", "--live", "-r", "2", "-f", "float", "-o", out)
+        with open(out, "rb") as file, open(os.path.join(self.folder, "full"), "rb") as full:
+            self.assertTrue(file.read().find(full.read()[:4096]) > 0)
 
     def test_latency_is_what_the_stream_keeps_back(self):
         self.python("""

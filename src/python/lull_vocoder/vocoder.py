@@ -18,6 +18,7 @@ from ._library import HERE, ConventionInfo, Error, InvalidError, MismatchError, 
 
 USES = {"live": 0, "low-latency": 1, "offline": 2}
 SOURCES = {None: 0, "noise": 1, "pitch": 2}
+BANDWIDTHS = {None: 0, "mel": 1, "full": 2}
 PRECISIONS = {"auto": 0, "float32": 1, "bfloat16": 2}
 _ROOM, _SAMPLES = 1, 2  # lull_ready
 _REAL = ("refine_momentum", "crossover", "transpose")
@@ -106,6 +107,9 @@ class Vocoder:
     source: "pitch" (the voice's own harmonics and noise, as a pitch network hears them in the mel, above `crossover` Hz;
         without a network everywhere), "noise", None: as the model says. pitch: path of the model whose pitch network is
         asked; None: the model's own. transpose: semitones by which that pitch is moved, -24…24.
+    bandwidth: "full" (what lies above the mel's fmax too, to 12 kHz or half of the rate: the mel's envelope held where
+        it ends, or what the model's bandwidth network guesses), "mel" (nothing there), None: full where the model has
+        such a network.
     checks: False takes finite frames of any scale; True refuses those that cannot be of the convention.
 
     Raises OSError (no such file), LullError (not a model), InvalidError, MismatchError.
@@ -118,11 +122,11 @@ class Vocoder:
                  refine_window: Optional[int] = None, refine_momentum: Optional[float] = None,
                  postnet: Optional[bool] = None, seed: int = 0, threads: int = 1, precision: str = "auto",
                  source: Optional[str] = None, crossover: Optional[float] = None, transpose: float = 0,
-                 pitch: Optional[str] = None, checks: bool = True):
+                 pitch: Optional[str] = None, bandwidth: Optional[str] = None, checks: bool = True):
         self._settings: Dict[str, Any] = dict(use=use, steps=steps, refine=refine, refine_window=refine_window,
                                               refine_momentum=refine_momentum, postnet=postnet, seed=seed,
                                               threads=threads, precision=precision, checks=checks, source=source,
-                                              crossover=crossover, transpose=transpose)
+                                              crossover=crossover, transpose=transpose, bandwidth=bandwidth)
         self._convention = _convention_text(convention)
         if pitch is None and model == "none" and source == "pitch":
             pitch = _default_model()
@@ -180,6 +184,8 @@ class Vocoder:
             raise InvalidError(f"precision {s['precision']!r}: expected 'auto', 'float32' or 'bfloat16'")
         if s["source"] not in SOURCES:
             raise InvalidError(f"source {s['source']!r}: expected 'pitch' or 'noise'")
+        if s["bandwidth"] not in BANDWIDTHS:
+            raise InvalidError(f"bandwidth {s['bandwidth']!r}: expected 'mel' or 'full'")
         options.seed = _whole("seed", s["seed"] if seed is None else seed, 0, (1 << 64) - 1)
         options.use, options.precision = USES[use], PRECISIONS[s["precision"]]
         options.threads, options.unchecked = _whole("threads", s["threads"], 1, 64), 0 if s["checks"] else 1
@@ -188,6 +194,7 @@ class Vocoder:
             if value is not None:
                 setattr(options, name, float(value) if name in _REAL else _whole(name, value))
         options.convention, options.source = self._convention, SOURCES[s["source"]]
+        options.bandwidth = BANDWIDTHS[s["bandwidth"]]
         options.pitch_model = self._pitch.handle if self._pitch else None
         return options
 
