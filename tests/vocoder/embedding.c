@@ -103,6 +103,9 @@ static void memory_is_known(void **state) {
     expect_bytes("shipped, live", model, &options);
     options.use = LULL_OFFLINE;
     expect_bytes("shipped, offline", model, &options);
+    options.bandwidth = LULL_BANDWIDTH_FULL;
+    expect_bytes("shipped, offline, full bandwidth", model, &options);
+    options.bandwidth = LULL_BANDWIDTH_DEFAULT;
     options.use = LULL_LOW_LATENCY;
     options.steps = 50;
     options.queue_frames = 10000;
