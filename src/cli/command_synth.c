@@ -83,8 +83,8 @@ static void account(batch *b, const cli_job *job, lull_status status, const lull
         return;
     }
     if (!quiet && limited > 0)
-        cli_note("%s: %llu samples were too loud and were limited", job->input,
-                 (unsigned long long)limited);
+        cli_note("%s: %llu sample%s too loud and limited", job->input, (unsigned long long)limited,
+                 limited == 1 ? " was" : "s were");
     if (!quiet && b->total == 1)
         cli_note("%s: %.2f s of audio in %.2f s, %.1f times real time",
                  strcmp(job->output, "-") == 0 ? "standard output" : job->output,

@@ -244,9 +244,11 @@ static lull_status open_encoder(recording_writer *w, const char *path, int forma
     w->encoder = sf_open_virtual(&io, SFM_WRITE, &info, w);
     if (!w->encoder) {
         bool opus = (format & SF_FORMAT_SUBMASK) == SF_FORMAT_OPUS;
-        return base_fail(error, LULL_UNSUPPORTED, "%s: cannot be written at %d Hz: %s%s", path,
-                         w->rate, sf_strerror(NULL),
-                         opus ? " (Opus takes 8000, 12000, 16000, 24000 or 48000 Hz)" : "");
+        return base_fail(error, LULL_UNSUPPORTED, "%s: cannot be written at %d Hz: %s", path,
+                         w->rate,
+                         opus ? "Opus takes 8000, 12000, 16000, 24000 or 48000 Hz ('lull synth' "
+                                "with --rate 24000)"
+                              : sf_strerror(NULL));
     }
     sf_set_string(w->encoder, SF_STR_SOFTWARE, "lull");
     return LULL_OK;

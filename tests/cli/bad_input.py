@@ -8,6 +8,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import threading
 
 import harness
 from harness import BANDS, MEL, MODEL, PROGRAM, Case, bands_first, frames_first, mel_bytes, npy_bytes
@@ -213,6 +214,22 @@ class Streams(Case):
         data = struct.pack("<%df" % (6 * BANDS), *frames)
         self.assert_fails(self.run_lull("synth", "-", "-o", "out.wav", *FAST, stdin=data), "standard input")
         self.assertEqual(self.files(), [])
+
+    def test_archive_on_stdin(self):
+        self.assert_fails(self.run_lull("synth", "-", "-o", "out.wav", *FAST, stdin=b"PK\x03\x04" + bytes(1000)),
+                          "standard input", ".npz archive")
+        self.assertEqual(self.files(), [])
+
+    def test_pipe_with_a_name(self):
+        """A recording may come through one; an array has to come through standard input."""
+        for data, said in ((npy_bytes([BANDS, 6], bands_first(FEW)), "lull synth - <"), (wav_bytes([1000, -1000] * 4000), None)):
+            os.mkfifo(self.path("pipe"))
+            writer = threading.Thread(target=self.write, args=("pipe", data), daemon=True)
+            writer.start()
+            result = self.run_lull("synth", "pipe", "-o", "out.wav", *FAST)
+            writer.join(10)
+            os.unlink(self.path("pipe"))
+            self.assert_fails(result, said) if said else self.assertEqual(result.code, 0, result)
 
     def test_truncated_array_on_stdin(self):
         self.assert_fails(self.run_lull("synth", "-", "-o", "out.wav", *FAST, stdin=mel_bytes(FEW)[:-9]),

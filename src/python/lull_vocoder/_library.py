@@ -25,6 +25,10 @@ class InvalidError(LullError, ValueError):
     """An argument out of its range."""
 
 
+class UnsupportedError(LullError):
+    """Valid, but not done by this model, build or machine."""
+
+
 class Error(ctypes.Structure):
     _fields_ = [("status", c_int), ("message", c_char * 512)]
 
@@ -100,7 +104,7 @@ def _load() -> ctypes.CDLL:
 
 lull = _load()
 
-_KINDS = {1: InvalidError, 2: MemoryError, 3: OSError, 5: MismatchError, 6: NotFiniteError}
+_KINDS = {1: InvalidError, 2: MemoryError, 3: OSError, 5: MismatchError, 6: NotFiniteError, 7: UnsupportedError}
 
 
 def check(status: int, error: Error) -> None:
