@@ -33,6 +33,11 @@ class Arrays(Case):
     def test_missing_file(self):
         self.refused("nothing.npy", "nothing.npy", "No such file")
 
+    def test_empty_name(self):
+        for command in ("synth", "mel", "play", "plot", "info", "eval", "train"):
+            self.assert_fails(self.run_lull(command, ""), "name of an input is empty", code=2)
+        self.assert_fails(self.run_lull("synth", "a.npy", "", "-o", "out"), "word 2 of 2", code=2)
+
     def test_missing_recording(self):
         self.refused("nothing.wav", "nothing.wav", "No such file")
 
@@ -310,6 +315,9 @@ class Outputs(Case):
         result = self.run_lull("synth", "in.npy", "-o", "out.wav", *FAST, preexec_fn=limit_file_size)
         self.assert_fails(result, "out.wav")
         self.assertEqual(self.read("out.wav"), b"precious")
+        # The name that was given, not that of the temporary file.
+        result = self.run_lull("synth", "in.npy", "-o", "out.flac", *FAST, preexec_fn=limit_file_size)
+        self.assert_fails(result, "cannot write 'out.flac': File too large")
         self.write("out.npy", b"precious")
         result = self.run_lull("mel", "in.wav", "-o", "out.npy", preexec_fn=limit_file_size)
         self.assert_fails(result, "out.npy")
