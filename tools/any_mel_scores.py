@@ -102,17 +102,29 @@ def run(*command):
     return done.stdout
 
 
-def way_options(way, use, model, settings):
+def way_options(way, use, model, settings, ratio):
+    """ratio: of the convention's hop to the model's, in seconds: the settings follow it (src/vocoder/options.c)."""
     if way in ("both", "network"):
         return ["-m", model, "--" + use] + (["--source", "noise"] if way == "network" else [])
-    options = ["-m", "none", "--" + use, "-r", str(settings["refine"]), "--refine-window", str(settings["refine_window"]),
+    refine, window = math.ceil(settings["refine"] * ratio - 1e-9), round(settings["refine_window"] / ratio)
+    options = ["-m", "none", "--" + use, "-r", str(refine), "--refine-window", str(max(window, 1)),
                "--refine-momentum", str(settings["refine_momentum"])]
     return options + (["--source", "pitch", "--pitch", model] if way == "source" else ["--source", "noise"])
 
 
-def copies(a, folder, convention, use, way, settings):
+def hop_seconds(a, name):
+    with tempfile.TemporaryDirectory() as folder:
+        mel = os.path.join(folder, "mel.npy")
+        run(a.lull, "mel", sorted(glob.glob(a.recordings + "/*.wav"))[0], "-c", name, "-o", mel, "--force", "-q")
+        with open(mel + ".json") as file:
+            members = json.load(file)
+    return members["hop"] / members["sample_rate"]
+
+
+def copies(a, folder, convention, use, way, info):
     """Writes a copy of every recording into folder, one seed for each."""
-    options = way_options(way, use, a.model, settings) + shlex.split(a.more)
+    ratio = hop_seconds(a, convention) * info["sample_rate"] / info["hop"]
+    options = way_options(way, use, a.model, info[USES[use]], ratio) + shlex.split(a.more)
     for seed, recording in enumerate(sorted(glob.glob(a.recordings + "/*.wav"))):
         mel, out = os.path.join(folder, "mel.npy"), os.path.join(folder, os.path.basename(recording))
         run(a.lull, "mel", recording, "-c", convention, "-o", mel, "--force", "-q")
@@ -172,7 +184,7 @@ def main():
                 key = "%s %s %s" % (convention, use, way)
                 if key not in found or (mos and "mos" not in next(iter(found[key].values()))):
                     with tempfile.TemporaryDirectory() as folder:
-                        copies(a, folder, convention, use, way, info[USES[use]])
+                        copies(a, folder, convention, use, way, info)
                         found[key] = score(a, folder, mos)
                     if a.json:
                         with open(a.json, "w") as file:

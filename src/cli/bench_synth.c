@@ -99,7 +99,7 @@ static void add_uses(bench_facts *facts) {
     for (lull_use use = LULL_LIVE; use <= LULL_OFFLINE; use++) {
         lull_options asked = facts->asked, other;
         asked.use = use;
-        if (vocoder_resolve_options(&asked, &facts->model->config, &other, NULL) != LULL_OK)
+        if (vocoder_resolve_options(&asked, &facts->model->config, NULL, &other, NULL) != LULL_OK)
             continue;
         other.precision = base->precision;
         other.queue_frames = base->queue_frames;
@@ -495,7 +495,7 @@ static lull_status look_at_machine(bench_facts *facts, const bench_settings *set
     facts->peak_bf16 = nn_peak_bf16(0.1);
     facts->snr = NAN;
     lull_status status =
-        vocoder_resolve_options(&facts->asked, &facts->model->config, &facts->options, error);
+        vocoder_resolve_options(&facts->asked, &facts->model->config, NULL, &facts->options, error);
     if (facts->options.precision == LULL_PRECISION_AUTO)
         facts->options.precision = facts->bf16_native ? LULL_PRECISION_BF16 : LULL_PRECISION_F32;
     facts->options.queue_frames = facts->input.n;

@@ -9,7 +9,7 @@ void cli_remark_settings(const lull_model *model, const lull_options *options, b
     lull_options resolved;
     if (model == NULL) return;
     const model_config *config = &model->config;
-    if (vocoder_resolve_options(options, config, &resolved, NULL) != LULL_OK) return;
+    if (vocoder_resolve_options(options, config, NULL, &resolved, NULL) != LULL_OK) return;
     if (mels && config->postnet_channels > 0 && options->postnet < 0 && resolved.postnet == 0)
         cli_note("%s leaves the postnet out, which mends mels of acoustic models; --postnet on "
                  "puts it in, for %.0f ms of latency",

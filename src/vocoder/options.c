@@ -90,8 +90,23 @@ static lull_status copy_given(const lull_options *given, lull_options *options, 
     return LULL_OK;
 }
 
-static void fill_from_model(const model_config *c, lull_options *o) {
+/* A model's settings are for its own hop. Where that of the mels lasts r times as long, as much work
+ * a second and about as much time behind the newest frame are r times as many iterations on a
+ * window of 1/r as many frames. */
+static void fit_to_hop(model_settings *settings, const mel_convention *own,
+                       const mel_convention *mels) {
+    const double ratio =
+        (double)mels->hop * own->sample_rate / ((double)own->hop * mels->sample_rate);
+    const double refine = ceil(settings->refine * ratio - 1e-9);
+    const double window = round(settings->refine_window / ratio);
+    if (settings->refine_window > 0)
+        settings->refine_window = (int)fmin(fmax(window, 1), VOCODER_MAX_WINDOW);
+    settings->refine = (int)fmin(refine, VOCODER_MAX_REFINE);
+}
+
+static void fill_from_model(const model_config *c, const mel_convention *mels, lull_options *o) {
     model_settings settings = model_config_settings(c, o->use);
+    if (mels) fit_to_hop(&settings, &c->mel, mels);
     if (o->sampler == LULL_SAMPLER_DEFAULT) o->sampler = c->sampler;
     if (o->steps == 0) o->steps = settings.steps;
     if (o->eta < 0) o->eta = (float)c->eta;
@@ -148,11 +163,12 @@ static lull_status resolve_bandwidth(const model_config *config, lull_options *o
 }
 
 lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,
-                                    lull_options *resolved, lull_error *error) {
+                                    const mel_convention *mels, lull_options *resolved,
+                                    lull_error *error) {
     lull_status status = copy_given(given, resolved, error);
     if (!status) status = check(resolved, error);
     if (status) return status;
-    if (config) fill_from_model(config, resolved);
+    if (config) fill_from_model(config, mels, resolved);
     if (resolved->postnet == 1 && (!config || config->postnet_channels == 0))
         return base_fail(error, LULL_UNSUPPORTED,
                          "the model has no postnet; 'lull train --part postnet' adds one");

@@ -20,10 +20,11 @@ enum {
 enum { VOCODER_NOISE_REFINE = 32, VOCODER_NOISE_REFINE_WINDOW = 6 };
 #define VOCODER_NOISE_REFINE_MOMENTUM 0.9f
 
-/* *resolved gets every value that was left to the model. config NULL: no network. given may be
- * NULL. */
+/* *resolved gets every value that was left to the model. config NULL: no network. mels: the
+ * convention of the frames that will come; NULL: the model's. given may be NULL. */
 lull_status vocoder_resolve_options(const lull_options *given, const model_config *config,
-                                    lull_options *resolved, lull_error *error);
+                                    const mel_convention *mels, lull_options *resolved,
+                                    lull_error *error);
 
 /* The convention of the frames that will come: options.convention, else the model's (or NULL).
  * `caller` begins the message when neither says it. */

@@ -258,8 +258,8 @@ lull_status vocoder_path_init(vocoder_path *p, const lull_model *model,
             "%s is a pitch network alone and makes no speech by itself: choose a model "
             "with a denoiser",
             model->config.name);
-    lull_status status =
-        vocoder_resolve_options(options, model ? &model->config : NULL, &p->options, error);
+    lull_status status = vocoder_resolve_options(options, model ? &model->config : NULL, convention,
+                                                 &p->options, error);
     if (!status && model) status = init_network(p, error);
     if (!status) status = check_size(p, error);
     if (status) return status;

@@ -21,7 +21,7 @@ static void defaults(void **state) {
     assert_int_equal(options.struct_size, sizeof options);
     assert_int_equal(options.threads, 1);
     assert_int_equal(options.postnet, -1);
-    assert_int_equal(vocoder_resolve_options(&options, NULL, &resolved, &error), LULL_OK);
+    assert_int_equal(vocoder_resolve_options(&options, NULL, NULL, &resolved, &error), LULL_OK);
     lull_options_init(NULL);
 }
 
@@ -50,17 +50,19 @@ static void earlier(void **state) {
     options.queue_frames = 5;
     options.refine_momentum = 0.25f; /* behind what it says it has */
     options.postnet = 77;
-    assert_int_equal(vocoder_resolve_options(&options, NULL, &resolved, &error), LULL_OK);
+    assert_int_equal(vocoder_resolve_options(&options, NULL, NULL, &resolved, &error), LULL_OK);
     assert_int_equal(resolved.steps, 3);
     assert_int_equal(resolved.queue_frames, 5);
     assert_int_equal(resolved.postnet, 0);
     assert_true(resolved.refine_momentum != 0.25f);
     assert_int_equal(resolved.struct_size, sizeof resolved);
     options.struct_size = 48;
-    assert_int_equal(vocoder_resolve_options(&options, NULL, &resolved, &error), LULL_INVALID);
+    assert_int_equal(vocoder_resolve_options(&options, NULL, NULL, &resolved, &error),
+                     LULL_INVALID);
     assert_non_null(strstr(error.message, "lull_options_init"));
     options.struct_size = 1 << 20;
-    assert_int_equal(vocoder_resolve_options(&options, NULL, &resolved, &error), LULL_INVALID);
+    assert_int_equal(vocoder_resolve_options(&options, NULL, NULL, &resolved, &error),
+                     LULL_INVALID);
 }
 
 static void a_later_one(void **state) {
@@ -70,12 +72,49 @@ static void a_later_one(void **state) {
     lull_options_init_sized(&options.known, sizeof options);
     options.known.steps = 3;
     assert_int_equal(options.more, 0);
-    assert_int_equal(vocoder_resolve_options(&options.known, NULL, &resolved, &error), LULL_OK);
+    assert_int_equal(vocoder_resolve_options(&options.known, NULL, NULL, &resolved, &error),
+                     LULL_OK);
     assert_int_equal(resolved.steps, 3);
     options.last = 1 << 24; /* whichever end its bytes begin at */
-    assert_int_equal(vocoder_resolve_options(&options.known, NULL, &resolved, &error),
+    assert_int_equal(vocoder_resolve_options(&options.known, NULL, NULL, &resolved, &error),
                      LULL_UNSUPPORTED);
     assert_non_null(strstr(error.message, "does not know"));
+}
+
+/* A model's settings are for its hop: longer frames get more iterations and stay open for fewer. What
+ * was asked for stays. */
+static void settings_fit_the_hop(void **state) {
+    (void)state;
+    model_config config;
+    model_config_default(&config);
+    model_settings *live = &config.uses[LULL_LIVE];
+    live->refine = 8;
+    live->refine_window = 4;
+    mel_convention mels = config.mel;
+    lull_options options, resolved;
+    lull_options_init(&options);
+    const struct {
+        int hop, rate, refine, window;
+    } cases[] = {{256, 22050, 8, 4}, {480, 24000, 14, 2}, {256, 16000, 12, 3},
+                 {512, 44100, 8, 4}, {128, 22050, 4, 8},  {2205, 22050, 69, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mels.hop = cases[i].hop;
+        mels.sample_rate = cases[i].rate;
+        config.mel.sample_rate = 22050;
+        assert_int_equal(vocoder_resolve_options(&options, &config, &mels, &resolved, &error),
+                         LULL_OK);
+        assert_int_equal(resolved.refine, cases[i].refine);
+        assert_int_equal(resolved.refine_window, cases[i].window);
+    }
+    live->refine = live->refine_window = 0;
+    assert_int_equal(vocoder_resolve_options(&options, &config, &mels, &resolved, &error), LULL_OK);
+    assert_int_equal(resolved.refine, 0);
+    assert_int_equal(resolved.refine_window, 0);
+    options.refine = 5;
+    options.refine_window = 3;
+    assert_int_equal(vocoder_resolve_options(&options, &config, &mels, &resolved, &error), LULL_OK);
+    assert_int_equal(resolved.refine, 5);
+    assert_int_equal(resolved.refine_window, 3);
 }
 
 int main(void) {
@@ -84,6 +123,7 @@ int main(void) {
         cmocka_unit_test(sizes),
         cmocka_unit_test(earlier),
         cmocka_unit_test(a_later_one),
+        cmocka_unit_test(settings_fit_the_hop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
