@@ -125,10 +125,18 @@ static void add_postnet(model_config *config) {
     config->postnet_look_ahead = 2;
 }
 
+static lull_status set_member(const char *assignment, model_config *config, lull_error *error) {
+    lull_error why = {LULL_OK, ""};
+    lull_status status = model_config_set(config, assignment, &why);
+    if (!status) return LULL_OK;
+    return base_fail(error, status, "--set %.100s: %s; 'lull train --set help' lists all",
+                     assignment, why.message);
+}
+
 static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZE],
                                  size_t set_count, model_config *config, lull_error *error) {
     char own[5][ASSIGNMENT_SIZE];
-    const char *all[MOST_ASSIGNMENTS + 16];
+    const char *all[16];
     size_t n = 0, used = 0;
     if (a->settings.part == TRAIN_POSTNET) add_postnet(config);
     if (a->settings.part == TRAIN_PITCH) model_config_add_pitch(config);
@@ -151,9 +159,9 @@ static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZ
     OWN(a->channels > 0, "network.channels=%d", a->channels);
     OWN(a->name != NULL, "name=%.60s", a->name);
 #undef OWN
-    for (size_t i = 0; i < set_count; i++) all[n++] = sets[i];
     lull_status status = LULL_OK;
     for (size_t i = 0; i < n && !status; i++) status = model_config_set(config, all[i], error);
+    for (size_t i = 0; i < set_count && !status; i++) status = set_member(sets[i], config, error);
     return status ? status : model_config_check(config, "the configuration", error);
 }
 
