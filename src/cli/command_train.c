@@ -257,6 +257,7 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
         SETTING(0, "clip", "X", "clip"),
         SETTING(0, "ema", "X", "average"),
         SETTING(0, "loss", NULL, "loss"),
+        SETTING(0, "below", "HZ", "below_hz"),
         SETTING(0, "stft", "X", "stft"),
         SETTING(0, "t-density", NULL, "density"),
         SETTING(0, "gain", "DB", "gain_db"),
