@@ -122,7 +122,8 @@ static void add_postnet(model_config *config) {
     if (config->postnet_channels > 0) return;
     config->postnet_channels = 24;
     config->postnet_layers = 5;
-    config->postnet_look_ahead = 2;
+    config->postnet_look_ahead = 1;
+    if (config->mel.compression == MEL_COMPRESS_LN) config->postnet_threshold = 0.05;
 }
 
 static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZE],
