@@ -1,5 +1,5 @@
 #!/bin/sh
-# The checks that are too slow for every change: sh tools/sanitize.sh [address|thread|valgrind|tidy|cppcheck|analyzer|types…]
+# The checks that are too slow for every change: sh tools/sanitize.sh [format|address|thread|valgrind|tidy|cppcheck|analyzer|types…]
 # (all of them when none is named). Each ends in a line "NAME: fine" or "NAME: FAILED"; the exit status is 0 when all were
 # fine. What is suppressed is explained here, beside each check.
 set -u
@@ -15,6 +15,12 @@ configure() {
 # Programs that are linked of the folders below; train stands for all of them in a compile command.
 sources=$(git ls-files 'src/*.c' | grep -v '^src/nn/neon\.c$\|ranks_mpi\.c$')
 
+# Every source is as clang-format (14) leaves it.
+check_format() {
+    # shellcheck disable=SC2046
+    clang-format --dry-run --Werror $(git ls-files '*.c' '*.h' | grep -v '^third_party/')
+}
+
 # The whole suite. Leaks inside PortAudio's back ends (PulseAudio's and JACK's client libraries keep what they made) are
 # not ours: the live tests run without the leak check by their own environment.
 check_address() {
@@ -27,12 +33,13 @@ check_address() {
 check_thread() {
     configure build-thread -Db_sanitize=thread -Db_lundef=false -Dbuildtype=debugoptimized
     ninja -C build-thread tests/base/test_base_thread_pool tests/base/test_base_progress tests/vocoder/test_vocoder_vocoder \
-        tests/audio/test_audio_ring tests/audio/test_audio_playback tests/model/test_model_denoiser tests/failure/soak \
-        tests/failure/failing_allocations tests/cli/serve_client tests/audio/play_raw src/cli/lull \
+        tests/vocoder/test_vocoder_embedding tests/vocoder/test_vocoder_ring tests/audio/test_audio_playback \
+        tests/model/test_model_denoiser tests/failure/soak tests/failure/failing_allocations tests/cli/serve_client \
+        tests/audio/play_raw src/cli/lull \
         >build-thread/build.log 2>&1 || { tail -n 20 build-thread/build.log; return 1; }
     export TSAN_OPTIONS=halt_on_error=1
     meson test -C build-thread --no-rebuild --print-errorlogs --timeout-multiplier 20 \
-        thread_pool progress vocoder ring playback denoiser soak live_serve live_serve_hostile || return 1
+        thread_pool progress vocoder embedding ring playback denoiser soak live_serve live_serve_hostile || return 1
     # Playing, a folder with two workers, training, and some failures of each.
     for case in play play_tee batch train; do
         FAILURE_STRIDE=401 build-thread/tests/failure/failing_allocations $case || return 1
@@ -100,7 +107,7 @@ check_types() {
     build-types/bin/pyright --pythonpath build-types/bin/python src/python
 }
 
-for name in ${*:-address thread valgrind tidy cppcheck analyzer types}; do
+for name in ${*:-format address thread valgrind tidy cppcheck analyzer types}; do
     "check_$name"
     verdict "$name" $?
 done

@@ -10,6 +10,10 @@ _lull() {
         return
     fi
     help=$("$program" help "$command" --all 2>/dev/null)
+    if [[ $before == --* && $help =~ \ $before\ ([a-z]+(\|[a-z0-9]+)+) ]]; then # as in '--postnet auto|on|off'
+        COMPREPLY=($(compgen -W "${BASH_REMATCH[1]//|/ }" -- "$word"))
+        return
+    fi
     case $before in
     -f | --format) [[ $help == *"--format "* ]] && { COMPREPLY=($(compgen -W "pcm16 pcm24 float" -- "$word")); return; } ;;
     --layout) COMPREPLY=($(compgen -W "bands-first frames-first" -- "$word")); return ;;

@@ -120,20 +120,19 @@ lull_status atomic_file_open(const char *path, atomic_file **out, lull_error *er
     return LULL_OK;
 }
 
-const char *atomic_file_temporary_path(const atomic_file *file) {
-    return file->temporary ? file->temporary : file->target;
-}
-
 int atomic_file_descriptor(const atomic_file *file) {
     return file->descriptor;
+}
+
+lull_status atomic_file_failed(const atomic_file *file, int number, lull_error *error) {
+    return fail_with_errno(error, "cannot write", file->path, number);
 }
 
 lull_status atomic_file_write(atomic_file *file, const void *data, size_t size, lull_error *error) {
     const char *bytes = data;
     while (size > 0) {
         ptrdiff_t written = os_write(file->descriptor, bytes, size);
-        if (written < 0) return fail_with_errno(error, "cannot write", file->path, errno);
-        if (written == 0) return fail_with_errno(error, "cannot write", file->path, ENOSPC);
+        if (written <= 0) return atomic_file_failed(file, written < 0 ? errno : ENOSPC, error);
         bytes += written;
         size -= (size_t)written;
     }

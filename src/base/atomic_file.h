@@ -11,11 +11,12 @@ typedef struct atomic_file atomic_file;
  * written directly. */
 lull_status atomic_file_open(const char *path, atomic_file **file, lull_error *error);
 
-/* Where to write while it is incomplete (for libraries that open files by name). */
-const char *atomic_file_temporary_path(const atomic_file *file);
-
-/* Descriptor to write to, or to fsync. Owned by the file. */
+/* Descriptor to write to at any place, or to fsync. Owned by the file. */
 int atomic_file_descriptor(const atomic_file *file);
+
+/* Such a write failed with this errno (ENOSPC where it wrote nothing): what atomic_file_write would
+ * say. */
+lull_status atomic_file_failed(const atomic_file *file, int number, lull_error *error);
 
 /* Writes all bytes (EINTR and short writes handled). */
 lull_status atomic_file_write(atomic_file *file, const void *data, size_t size, lull_error *error);

@@ -218,11 +218,12 @@ static void print_denoiser(const lull_model *model, const settings_facts *facts)
         diffusion_sampler_name(config->sampler), config->eta);
     for (int i = 0; i < SETTINGS; i++) {
         row(facts[i].name,
-            "%s%d step%s, %d refinement%s on %d frames: latency %.1f ms (%zu samples), "
+            "%s%d step%s, %d refinement%s on %d frame%s: latency %.1f ms (%zu samples), "
             "%.1f GFLOP/s",
             facts[i].postnet ? "postnet, " : "", facts[i].steps, facts[i].steps == 1 ? "" : "s",
             facts[i].refine, facts[i].refine == 1 ? "" : "s", facts[i].refine_window,
-            milliseconds(model, facts[i].latency), facts[i].latency, facts[i].flops / 1e9);
+            facts[i].refine_window == 1 ? "" : "s", milliseconds(model, facts[i].latency),
+            facts[i].latency, facts[i].flops / 1e9);
         print_delays(model, &facts[i]);
     }
 }

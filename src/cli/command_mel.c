@@ -232,29 +232,32 @@ static int estimate(char **inputs, int count, const char *output, mel_settings *
     return code;
 }
 
-int command_mel(int argc, char **argv) {
-    const char *output = NULL, *model = NULL;
-    cli_convention_options asked = CLI_CONVENTION_DEFAULT;
+/* ---- the command line --------------------------------------------------------------------- */
+
+typedef struct mel_arguments {
     mel_settings settings;
-    memset(&settings, 0, sizeof settings);
-    bool force = false;
-    int layout = 0, first = 0, code = CLI_OK;
-    bool estimates = false;
+    cli_convention_options convention;
+    const char *output, *model;
+    int layout;
+    bool force, estimates;
+} mel_arguments;
+
+static bool parse(mel_arguments *a, int argc, char **argv, int *first, int *code) {
     const cli_option options[] = {
         CLI_TEXT(
-            'o', "output", "PATH", &output,
+            'o', "output", "PATH", &a->output,
             "file (.npy or .npz), or folder for several inputs, or - (default: NAME.npy here)"),
-        CLI_TEXT('m', "model", "FILE", &model, "the model whose convention is meant"),
-        CLI_CONVENTION_OPTIONS(asked),
-        CLI_CHOICE(0, "layout", "L", &layout, cli_layout_choices,
+        CLI_TEXT('m', "model", "FILE", &a->model, "the model whose convention is meant"),
+        CLI_CONVENTION_OPTIONS(a->convention),
+        CLI_CHOICE(0, "layout", "L", &a->layout, cli_layout_choices,
                    "bands-first [bands, frames] (default) or frames-first"),
-        CLI_FLAG(0, "estimate-statistics", &estimates,
+        CLI_FLAG(0, "estimate-statistics", &a->estimates,
                  "write mean and deviation of the recordings' bands (default: statistics.npy)"),
-        CLI_FLAG(0, "bare", &settings.bare, "no NAME.npy.json with the convention beside it"),
-        CLI_TEXT(0, "f0", "FILE", &settings.f0,
+        CLI_FLAG(0, "bare", &a->settings.bare, "no NAME.npy.json with the convention beside it"),
+        CLI_TEXT(0, "f0", "FILE", &a->settings.f0,
                  "write the pitch of every frame there too (.npy; Hz, 0 unvoiced)"),
-        CLI_FLAG(0, "force", &force, "replace files that lull did not write, too"),
-        CLI_FLAG('q', "quiet", &settings.quiet, "say nothing but errors"),
+        CLI_FLAG(0, "force", &a->force, "replace files that lull did not write, too"),
+        CLI_FLAG('q', "quiet", &a->settings.quiet, "say nothing but errors"),
         CLI_END};
     const cli_command_line line = {
         "mel",
@@ -267,29 +270,33 @@ int command_mel(int argc, char **argv) {
         options,
         1,
         -1};
-    if (!cli_parse(&line, argc, argv, &first, &code)) return code;
+    return cli_parse(&line, argc, argv, first, code);
+}
 
+int command_mel(int argc, char **argv) {
+    mel_arguments a = {.convention = CLI_CONVENTION_DEFAULT};
+    mel_settings *settings = &a.settings;
     lull_error error = {LULL_OK, ""};
     cli_jobs jobs;
-    settings.frames_first = layout == 2;
+    int first = 0, code = CLI_OK;
+    if (!parse(&a, argc, argv, &first, &code)) return code;
+    settings->frames_first = a.layout == 2;
     for (int i = first; i < argc; i++)
         if (cli_is_array(argv[i]))
             return cli_failf("%s: is an array, expected a recording", argv[i]);
-    if (cli_find_convention(&asked, model, &settings.convention, &error) != LULL_OK)
+    if (cli_find_convention(&a.convention, a.model, &settings->convention, &error) != LULL_OK)
         return cli_fail(&error);
-    if (settings.f0 != NULL && cli_check_ending(settings.f0, ".npy", &error) != LULL_OK)
+    if (settings->f0 != NULL && cli_check_ending(settings->f0, ".npy", &error) != LULL_OK)
         return cli_fail(&error);
-    if (estimates) return estimate(argv + first, argc - first, output, &settings);
-    if (cli_jobs_make(argv + first, argc - first, output, ".npy", false, force, &jobs, &error) !=
-        LULL_OK)
+    if (a.estimates) return estimate(argv + first, argc - first, a.output, settings);
+    if (cli_jobs_make(argv + first, argc - first, a.output, ".npy", false, a.force, &jobs,
+                      &error) != LULL_OK)
         return error.status == LULL_INVALID ? cli_usage_error("mel", "%s", error.message)
                                             : cli_fail(&error);
-    if (settings.f0 != NULL && jobs.count > 1) {
-        cli_jobs_free(&jobs);
-        return cli_usage_error("mel", "--f0 names one file: give one recording");
-    }
-    for (size_t i = 0; i < jobs.count; i++)
-        if (analyse(&jobs.list[i], &settings, &error) != LULL_OK) code = cli_fail(&error);
+    if (settings->f0 != NULL && jobs.count > 1)
+        code = cli_usage_error("mel", "--f0 names one file: give one recording");
+    for (size_t i = 0; i < jobs.count && code != CLI_USAGE; i++)
+        if (analyse(&jobs.list[i], settings, &error) != LULL_OK) code = cli_fail(&error);
     cli_jobs_free(&jobs);
     return code;
 }

@@ -136,9 +136,10 @@ static void summarize(player *p) {
         seconds_of(p, audio_output_position(p->output)), first,
         1000.0 * audio_output_latency(p->output), slack, (unsigned long long)f.gaps,
         f.gaps == 1 ? "" : "s", more, (unsigned long long)f.device_late, real_time_factor(p, &l));
-    if (lull_vocoder_limited(p->vocoder) > 0)
-        cli_note("%llu samples were too loud and were limited",
-                 (unsigned long long)lull_vocoder_limited(p->vocoder));
+    const uint64_t limited = lull_vocoder_limited(p->vocoder);
+    if (limited > 0)
+        cli_note("%llu sample%s too loud and limited", (unsigned long long)limited,
+                 limited == 1 ? " was" : "s were");
 }
 
 /* ---- playing -------------------------------------------------------------------------------- */

@@ -83,8 +83,8 @@ static void account(batch *b, const cli_job *job, lull_status status, const lull
         return;
     }
     if (!quiet && limited > 0)
-        cli_note("%s: %llu samples were too loud and were limited", job->input,
-                 (unsigned long long)limited);
+        cli_note("%s: %llu sample%s too loud and limited", job->input, (unsigned long long)limited,
+                 limited == 1 ? " was" : "s were");
     if (!quiet && b->total == 1)
         cli_note("%s: %.2f s of audio in %.2f s, %.1f times real time",
                  strcmp(job->output, "-") == 0 ? "standard output" : job->output,
@@ -301,52 +301,74 @@ static bool has_mels(const cli_jobs *jobs) {
     return false;
 }
 
+/* What the batch works with, read from files. */
+typedef struct supplies {
+    lull_model *model, *pitch;
+    cli_reading reading;
+    synthesis_settings settings;
+} supplies;
+
+static lull_status gather(const synth_options *options, const cli_jobs *all, supplies *s,
+                          lull_error *error) {
+    const bool network = options->griffin_lim == 0;
+    const char *first = all->count > 0 ? all->list[0].input : NULL;
+    synthesis_settings *settings = &s->settings;
+    cli_input_options input = options->input;
+    mel_convention base;
+    input.quiet = options->quiet;
+    cli_synthesis_options(&options->synthesis, &settings->options);
+    if (options->synthesis.threads == 0) settings->options.threads = default_threads(all);
+    lull_status status = find_model(options, first, &s->model, &base, error);
+    if (status == LULL_OK && network)
+        status =
+            cli_open_pitch(&options->synthesis, s->model, &settings->options, &s->pitch, error);
+    if (status == LULL_OK) status = check_trace(options, s->model, &base, error);
+    if (status == LULL_OK) {
+        const mel_convention *own =
+            cli_model_shares_frames(s->model, &base) ? &s->model->config.mel : NULL;
+        status = cli_reading_init(&s->reading, &input, &base, own, error);
+    }
+    settings->model = s->model;
+    settings->reading = &s->reading;
+    settings->convention = s->reading.target;
+    if (status == LULL_OK && options->noise != NULL)
+        status = read_noise(options->noise, &settings->noise, error);
+    if (status == LULL_OK && options->f0 != NULL)
+        status = read_f0(options->f0, &settings->f0, error);
+    return status;
+}
+
+static void supplies_clear(supplies *s) {
+    npy_free(&s->settings.noise);
+    npy_free(&s->settings.f0);
+    cli_reading_clear(&s->reading);
+    lull_model_close(s->model);
+    lull_model_close(s->pitch);
+}
+
 static int synthesize(const synth_options *options, const cli_jobs *all, ranks *ranks,
                       const char *orders) {
     lull_error error = {LULL_OK, ""};
-    lull_model *model = NULL, *pitch = NULL;
     cli_jobs mine = {NULL, 0, 0};
     batch b = {.jobs = &mine, .options = options, .ranks = ranks};
-    cli_reading reading = {0};
-    mel_convention base;
-    cli_input_options input = options->input;
-    synthesis_settings settings = {.reading = &reading,
-                                   .rate = options->rate,
-                                   .griffin_lim = options->griffin_lim,
-                                   .plot = options->plot,
-                                   .trace = options->trace,
-                                   .format = (recording_format)options->format,
-                                   .wav = options->wav,
-                                   .progress = report_progress,
-                                   .context = &b};
+    supplies s = {.settings = {.rate = options->rate,
+                               .griffin_lim = options->griffin_lim,
+                               .plot = options->plot,
+                               .trace = options->trace,
+                               .format = (recording_format)options->format,
+                               .wav = options->wav,
+                               .progress = report_progress,
+                               .context = &b}};
     int code = CLI_FAILED;
-    input.quiet = options->quiet;
-    cli_synthesis_options(&options->synthesis, &settings.options);
-    if (options->synthesis.threads == 0) settings.options.threads = default_threads(all);
-    lull_status status =
-        find_model(options, all->count > 0 ? all->list[0].input : NULL, &model, &base, &error);
-    if (status == LULL_OK && options->griffin_lim == 0)
-        status = cli_open_pitch(&options->synthesis, model, &settings.options, &pitch, &error);
-    if (status == LULL_OK) status = check_trace(options, model, &base, &error);
+    lull_status status = ranks_agree(ranks, gather(options, all, &s, &error), &error);
+    if (status == LULL_OK) status = compare_ranks(ranks, orders, s.model, &error);
     if (status == LULL_OK)
-        status = cli_reading_init(&reading, &input, &base,
-                                  cli_model_shares_frames(model, &base) ? &model->config.mel : NULL,
-                                  &error);
-    settings.convention = reading.target;
-    if (status == LULL_OK && options->noise != NULL)
-        status = read_noise(options->noise, &settings.noise, &error);
-    if (status == LULL_OK && options->f0 != NULL)
-        status = read_f0(options->f0, &settings.f0, &error);
-    status = ranks_agree(ranks, status, &error);
-    if (status == LULL_OK) status = compare_ranks(ranks, orders, model, &error);
-    if (status == LULL_OK)
-        status = cli_jobs_share(ranks, all, &settings.convention, options->skip_existing, &mine,
+        status = cli_jobs_share(ranks, all, &s.settings.convention, options->skip_existing, &mine,
                                 &b.total, &b.skipped, &error);
     if (status == LULL_OK) {
-        settings.model = model;
         if (!options->quiet && ranks_rank(ranks) == 0 && options->griffin_lim == 0)
-            cli_remark_settings(settings.model, &settings.options, has_mels(all));
-        b.settings = &settings;
+            cli_remark_settings(s.model, &s.settings.options, has_mels(all));
+        b.settings = &s.settings;
         b.finished = b.skipped;
         pthread_mutex_init(&b.lock, NULL);
         cli_stop_catch(0, false);
@@ -358,11 +380,7 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
     else if (ranks_rank(ranks) == 0)
         cli_fail(&error);
     cli_jobs_free(&mine);
-    npy_free(&settings.noise);
-    npy_free(&settings.f0);
-    cli_reading_clear(&reading);
-    lull_model_close(model);
-    lull_model_close(pitch);
+    supplies_clear(&s);
     return code;
 }
 
@@ -463,35 +481,59 @@ static char *join_words(int count, char **words) {
     return text;
 }
 
-int command_synth(int argc, char **argv) {
-    synth_options asked = {.synthesis = CLI_SYNTHESIS_DEFAULT, .jobs = 1, .format = -1};
-    asked.synthesis.threads = 0; /* not said: default_threads */
-    int first = 0, code = CLI_OK;
+/* Jobs from operands, shared by all machines. */
+static int run(synth_options *asked, const char *orders, char **operands, int count) {
+    lull_error error = {LULL_OK, ""};
+    cli_jobs jobs = {NULL, 0, 0};
+    ranks *ranks = NULL;
+    int code = CLI_FAILED;
+    if (ranks_join(&ranks, &error) != LULL_OK) return cli_fail(&error);
+    const bool speaks = ranks_rank(ranks) == 0;
+    lull_status status = speaks ? make_jobs(asked, operands, count, &jobs, &error) : LULL_OK;
+    if (asked->format < 0) {
+        const bool to_stdout = asked->output != NULL && strcmp(asked->output, "-") == 0;
+        asked->format = to_stdout && !asked->wav ? RECORDING_FLOAT : RECORDING_PCM16;
+    }
+    if (ranks_agree(ranks, status, &error) == LULL_OK)
+        code = synthesize(asked, &jobs, ranks, orders);
+    else if (speaks)
+        code = error.status == LULL_INVALID ? cli_usage_error("synth", "%s", error.message)
+                                            : cli_fail(&error);
+    if (speaks && asked->trace != NULL && jobs.count > 1 && code == CLI_OK &&
+        write_contents(asked, &jobs, &error) != LULL_OK)
+        code = cli_fail(&error);
+    cli_jobs_free(&jobs);
+    ranks_leave(ranks, true);
+    return code;
+}
+
+static bool parse(synth_options *asked, int argc, char **argv, int *first, int *code) {
     const cli_option options[] = {
-        CLI_TEXT('o', "output", "PATH", &asked.output,
+        CLI_TEXT('o', "output", "PATH", &asked->output,
                  "file (.wav, .flac, .ogg, .opus, .mp3), folder, or - (default: NAME.wav here)"),
-        CLI_SYNTHESIS_OPTIONS(asked.synthesis),
-        CLI_INT('j', "jobs", "N", &asked.jobs, 1, MAX_WORKERS, "files at a time"),
-        CLI_CHOICE('f', "format", "F", &asked.format, cli_format_choices,
+        CLI_SYNTHESIS_OPTIONS(asked->synthesis),
+        CLI_INT('j', "jobs", "N", &asked->jobs, 1, MAX_WORKERS, "files at a time"),
+        CLI_CHOICE('f', "format", "F", &asked->format, cli_format_choices,
                    "pcm16, pcm24, float (default pcm16; on - float)"),
-        CLI_FLAG('w', "wav", &asked.wav, "with -o -: WAV, not raw samples"),
-        CLI_TEXT(0, "f0", "NPY", &asked.f0,
+        CLI_FLAG('w', "wav", &asked->wav, "with -o -: WAV, not raw samples"),
+        CLI_TEXT(0, "f0", "NPY", &asked->f0,
                  "the pitch of every frame, Hz, 0 unvoiced, NaN not known"),
-        CLI_INPUT_OPTIONS(asked.input),
-        CLI_TEXT('c', "convention", "NAME", &asked.convention, "of the mel: " CLI_CONVENTION_HELP),
-        CLI_INT(0, "rate", "HZ", &asked.rate, 1000, 384000,
+        CLI_INPUT_OPTIONS(asked->input),
+        CLI_TEXT('c', "convention", "NAME", &asked->convention, "of the mel: " CLI_CONVENTION_HELP),
+        CLI_INT(0, "rate", "HZ", &asked->rate, 1000, 384000,
                 "resample the output (default: the mel's rate)"),
-        CLI_FLAG(0, "explain-mel", &asked.explain, "print what the mel looks like and why"),
-        CLI_FLAG('k', "skip-existing", &asked.skip_existing, "leave outputs that exist alone"),
-        CLI_FLAG('q', "quiet", &asked.quiet, "say nothing but errors"),
+        CLI_FLAG(0, "explain-mel", &asked->explain, "print what the mel looks like and why"),
+        CLI_FLAG('k', "skip-existing", &asked->skip_existing, "leave outputs that exist alone"),
+        CLI_FLAG('q', "quiet", &asked->quiet, "say nothing but errors"),
         CLI_MORE,
-        CLI_SYNTHESIS_MORE(asked.synthesis),
-        CLI_PITCH_OPTION(asked.synthesis),
-        CLI_TEXT('N', "noise", "NPY", &asked.noise, "noise to use, [draws, samples]"),
-        CLI_FLAG(0, "plot", &asked.plot, "also NAME.png: the mel that went in above what came out"),
-        CLI_TEXT('T', "trace", "DIR", &asked.trace,
+        CLI_SYNTHESIS_MORE(asked->synthesis),
+        CLI_PITCH_OPTION(asked->synthesis),
+        CLI_TEXT('N', "noise", "NPY", &asked->noise, "noise to use, [draws, samples]"),
+        CLI_FLAG(0, "plot", &asked->plot,
+                 "also NAME.png: the mel that went in above what came out"),
+        CLI_TEXT('T', "trace", "DIR", &asked->trace,
                  "write the signal at every step there, with a page"),
-        CLI_INT('g', "griffin-lim", "N", &asked.griffin_lim, 1, 100000,
+        CLI_INT('g', "griffin-lim", "N", &asked->griffin_lim, 1, 100000,
                 "baseline: Griffin-Lim, N iterations"),
         CLI_END};
     const cli_command_line line = {
@@ -505,52 +547,27 @@ int command_synth(int argc, char **argv) {
         options,
         1,
         -1};
-    char *orders = join_words(argc, argv); /* parsing changes their order */
-    if (!cli_parse(&line, argc, argv, &first, &code)) {
-        base_free(orders);
-        return code;
-    }
-    asked.synthesis.f0_given = asked.f0 != NULL;
-    code = check_combination(&asked, argv + first, argc - first);
-    if (code != CLI_OK) {
-        base_free(orders);
-        return code;
-    }
-    if (asked.explain) {
-        base_free(orders);
-        return explain(&asked, argv + first, argc - first);
-    }
-    /* Who pipes frames in waits for the sound of each; files can have the longer window. */
-    bool stream = argc - first == 1 && strcmp(argv[first], "-") == 0;
-    if (stream && asked.synthesis.threads == 0) asked.synthesis.threads = 1;
-    asked.synthesis.use = stream ? LULL_LIVE : LULL_OFFLINE;
-    bool to_stdout = asked.output != NULL && strcmp(asked.output, "-") == 0;
+    if (!cli_parse(&line, argc, argv, first, code)) return false;
+    asked->synthesis.f0_given = asked->f0 != NULL;
+    *code = check_combination(asked, argv + *first, argc - *first);
+    return *code == CLI_OK;
+}
 
-    lull_error error = {LULL_OK, ""};
-    cli_jobs jobs = {NULL, 0, 0};
-    ranks *ranks = NULL;
-    if (ranks_join(&ranks, &error) != LULL_OK) {
-        base_free(orders);
-        return cli_fail(&error);
+int command_synth(int argc, char **argv) {
+    synth_options asked = {.synthesis = CLI_SYNTHESIS_DEFAULT, .jobs = 1, .format = -1};
+    asked.synthesis.threads = 0; /* not said: default_threads */
+    int first = 0, code = CLI_OK;
+    char *orders = join_words(argc, argv); /* parsing changes their order */
+    if (parse(&asked, argc, argv, &first, &code)) {
+        char **operands = argv + first;
+        const int count = argc - first;
+        /* Who pipes frames in waits for the sound of each; files can have the longer window. */
+        const bool stream = count == 1 && strcmp(operands[0], "-") == 0;
+        if (stream && asked.synthesis.threads == 0) asked.synthesis.threads = 1;
+        asked.synthesis.use = stream ? LULL_LIVE : LULL_OFFLINE;
+        code = asked.explain ? explain(&asked, operands, count)
+                             : run(&asked, orders != NULL ? orders : "", operands, count);
     }
-    bool speaks = ranks_rank(ranks) == 0;
-    lull_status status = LULL_OK;
-    if (speaks) status = make_jobs(&asked, argv + first, argc - first, &jobs, &error);
-    if (asked.format < 0)
-        asked.format = to_stdout && !asked.wav ? RECORDING_FLOAT : RECORDING_PCM16;
-    if (ranks_agree(ranks, status, &error) != LULL_OK) {
-        code = CLI_FAILED;
-        if (speaks)
-            code = error.status == LULL_INVALID ? cli_usage_error("synth", "%s", error.message)
-                                                : cli_fail(&error);
-    } else {
-        code = synthesize(&asked, &jobs, ranks, orders != NULL ? orders : "");
-    }
-    if (speaks && asked.trace != NULL && jobs.count > 1 && code == CLI_OK &&
-        write_contents(&asked, &jobs, &error) != LULL_OK)
-        code = cli_fail(&error);
-    cli_jobs_free(&jobs);
     base_free(orders);
-    ranks_leave(ranks, true);
     return code;
 }

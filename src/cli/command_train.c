@@ -203,6 +203,27 @@ static int print_places(void) {
     return cli_finish_stdout();
 }
 
+/* Those that few need. */
+#define RARE_SETTINGS                                                                              \
+    SETTING(0, "accumulate", "N", "accumulate"), SETTING(0, "crop-frames", "N", "crop_frames"),    \
+        SETTING(0, "course", NULL, "course"), SETTING(0, "warm-up", "N", "warm_up"),               \
+        SETTING(0, "optimizer", NULL, "optimizer"), SETTING(0, "momentum", "X", "momentum"),       \
+        SETTING(0, "decay", "X", "decay"), SETTING(0, "clip", "X", "clip"),                        \
+        SETTING(0, "ema", "X", "average"), SETTING(0, "loss", NULL, "loss"),                       \
+        SETTING(0, "below", "HZ", "below_hz"), SETTING(0, "stft", "X", "stft"),                    \
+        SETTING(0, "t-density", NULL, "density"), SETTING(0, "gain", "DB", "gain_db"),             \
+        SETTING(0, "cache", "MB", "cache_mb"), SETTING(0, "keep", "N", "keep"),                    \
+        SETTING(0, "eval-every", "N", "eval_every"), SETTING(0, "samples", "N", "samples")
+
+static const char train_about[] =
+    "Trains a model on a folder of recordings: every file in it that is audio, of any\n"
+    "rate. RUN/model.safetensors is ready for 'lull synth -m' at every checkpoint.";
+static const char train_examples[] =
+    "examples:\n"
+    "  lull train recordings/ -o run --max-hours 8\n"
+    "  lull train --resume run\n"
+    "  lull train recordings/ -o small --channels 64 --set network.layers=8";
+
 static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_code) {
     train_settings *s = &a->settings;
     const cli_option options[] = {
@@ -248,36 +269,14 @@ static bool parse(arguments *a, int argc, char **argv, int *first, int *exit_cod
         cli_like(0, "layers", "N", model_config_members, "network.layers", &a->layers),
         CLI_TEXT(0, "objective", "NAME", &a->objective, "v (default), noise, flow or data"),
         CLI_TEXT(0, "name", "NAME", &a->name, "of the model"),
-        SETTING(0, "accumulate", "N", "accumulate"),
-        SETTING(0, "crop-frames", "N", "crop_frames"),
-        SETTING(0, "course", NULL, "course"),
-        SETTING(0, "warm-up", "N", "warm_up"),
-        SETTING(0, "optimizer", NULL, "optimizer"),
-        SETTING(0, "momentum", "X", "momentum"),
-        SETTING(0, "decay", "X", "decay"),
-        SETTING(0, "clip", "X", "clip"),
-        SETTING(0, "ema", "X", "average"),
-        SETTING(0, "loss", NULL, "loss"),
-        SETTING(0, "below", "HZ", "below_hz"),
-        SETTING(0, "stft", "X", "stft"),
-        SETTING(0, "t-density", NULL, "density"),
-        SETTING(0, "gain", "DB", "gain_db"),
-        SETTING(0, "cache", "MB", "cache_mb"),
-        SETTING(0, "keep", "N", "keep"),
-        SETTING(0, "eval-every", "N", "eval_every"),
-        SETTING(0, "samples", "N", "samples"),
+        RARE_SETTINGS,
         CLI_END,
     };
     const cli_command_line line = {
         .name = "train",
         .usage = "[OPTIONS] CORPUS -o RUN\n[OPTIONS] --resume RUN",
-        .about =
-            "Trains a model on a folder of recordings: every file in it that is audio, of any\n"
-            "rate. RUN/model.safetensors is ready for 'lull synth -m' at every checkpoint.",
-        .ending = "examples:\n"
-                  "  lull train recordings/ -o run --max-hours 8\n"
-                  "  lull train --resume run\n"
-                  "  lull train recordings/ -o small --channels 64 --set network.layers=8",
+        .about = train_about,
+        .ending = train_examples,
         .options = options,
         .least = 0,
         .most = 1,

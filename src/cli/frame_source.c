@@ -98,7 +98,7 @@ static lull_status turn_into_array(frame_source *s, int stop, lull_error *error)
 }
 
 lull_status frame_source_begin(frame_source *s, int stop, lull_error *error) {
-    static const char npy_magic[] = "\x93NUMPY";
+    static const char npy_magic[] = "\x93NUMPY", archive_magic[] = "PK\3\4";
     size_t got = 1;
     if (!s->live || s->begun) return LULL_OK;
     s->begun = true;
@@ -108,6 +108,12 @@ lull_status frame_source_begin(frame_source *s, int stop, lull_error *error) {
         if (status != LULL_OK) return status;
         s->have += got;
     }
+    /* As numbers that would be a tiny one and others that are none. */
+    if (s->have >= 4 && memcmp(s->bytes, archive_magic, 4) == 0)
+        return base_fail(error, LULL_FORMAT,
+                         "%s: a .npz archive, which is read from a file only; frames, .npy arrays "
+                         "and recordings come through a pipe",
+                         cli_standard_input);
     bool array = s->have >= 6 && memcmp(s->bytes, npy_magic, 6) == 0;
     return array || recording_file_begins(s->bytes, s->have) ? turn_into_array(s, stop, error)
                                                              : LULL_OK;

@@ -244,6 +244,11 @@ static void remark_recording(const char *path, int rate, bool quiet, recording_i
         cli_note("%s: resampled from %d Hz to %d Hz", path, info.rate, rate);
 }
 
+static bool is_pipe(const char *path) {
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISFIFO(facts.st_mode);
+}
+
 lull_status cli_read_recording(const char *path, int rate, bool quiet, float **samples,
                                size_t *count, lull_error *error) {
     recording_info info = {0};
@@ -259,6 +264,11 @@ lull_status cli_read_recording(const char *path, int rate, bool quiet, float **s
         status = piped ? recording_file_parse(bytes, size, path, rate, samples, count, &info, error)
                        : recording_file_read(path, rate, samples, count, &info, error);
     base_free(bytes);
+    if (status == LULL_FORMAT && is_pipe(path))
+        status = base_fail(error, LULL_FORMAT,
+                           "%s: a pipe, and what comes out of it is no recording; arrays come from "
+                           "files, or from standard input: lull synth - < %s",
+                           path, path);
     if (status == LULL_OK) remark_recording(path, rate, quiet, info, *samples, *count);
     return status;
 }

@@ -302,6 +302,10 @@ static int check_operands(const cli_command_line *line, int count, char **operan
         return cli_usage_error(line->name, count == 0 ? "no input given" : "too few inputs");
     if (line->most >= 0 && count > line->most)
         return cli_usage_error(line->name, "unexpected '%s'", operands[line->most]);
+    for (int i = 0; i < count; i++)
+        if (*operands[i] == '\0')
+            return cli_usage_error(line->name, "the name of an input is empty (word %d of %d)",
+                                   i + 1, count);
     return CLI_OK;
 }
 

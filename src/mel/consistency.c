@@ -173,8 +173,8 @@ void mel_consistency_reset(mel_consistency *stage) {
 }
 
 int mel_consistency_delay_of(const mel_convention *convention, int window) {
-    return window + ceil_divide(mel_window_lead(convention) - mel_window_first(convention),
-                                convention->hop);
+    return window +
+           ceil_divide(mel_window_lead(convention) - mel_window_first(convention), convention->hop);
 }
 
 uint64_t mel_consistency_bytes(const mel_convention *convention, int window) {
@@ -279,6 +279,15 @@ size_t mel_consistency_finish(mel_consistency *stage, float *out) {
     return 0;
 }
 
+/* z ← r + momentum·(r − previous r) */
+static void go_beyond(float *signal, float *previous, size_t count, float momentum) {
+    for (size_t j = 0; j < count; j++) {
+        const float r = signal[j];
+        if (momentum > 0) signal[j] = r + momentum * (r - previous[j]);
+        previous[j] = r;
+    }
+}
+
 lull_status mel_consistency_whole(const mel_convention *convention, const float *frames, size_t n,
                                   const float *signal, size_t count, int iterations,
                                   double momentum, float *out, lull_error *error) {
@@ -321,12 +330,8 @@ lull_status mel_consistency_whole(const mel_convention *convention, const float 
             }
         }
         mel_overlap_read(overlap, 0, count, current);
-        /* z ← r + momentum·(r − previous r), from the second iteration on. */
-        for (size_t j = 0; j < count; j++) {
-            const float r = current[j];
-            if (i > 0) current[j] = r + (float)momentum * (r - previous[j]);
-            previous[j] = r;
-        }
+        /* The first iteration has none before it. */
+        go_beyond(current, previous, count, i > 0 ? (float)momentum : 0);
     }
     memcpy(out, current, count * sizeof(float));
 end:

@@ -22,11 +22,13 @@ struct mel_envelope {
     float *whiten, *colour; /* [bins] TL·K and its reciprocal, times unity */
 };
 
-/* 0 up to half of fmin, 1 from fmin on, a cosine between: below it no filter looks, and what the
- * envelope is held at there says nothing. */
+/* 0 up to 0.9·fmin, 1 from 1.1·fmin on, a cosine between: below it no filter looks, just above it
+ * the first one looks away, and what the envelope is held at there says nothing. A deep voice's
+ * first harmonic lies in the first band: where the gain is 1 down to fmin, mel consistency makes
+ * its level up of whatever is below it. */
 static double above_fmin(const mel_convention *c, double hz) {
-    if (hz >= c->fmin) return 1;
-    const double part = 2 * hz / c->fmin - 1;
+    if (hz >= 1.1 * c->fmin) return 1;
+    const double part = (hz - 0.9 * c->fmin) / (0.2 * c->fmin);
     return part <= 0 ? 0 : 0.5 - 0.5 * cos(M_PI * part);
 }
 

@@ -20,10 +20,9 @@ struct mel_reader {
     mel_convention from, to;
     mel_filterbank *source, *target;
     float level; /* ln of what an amplitude of from is in to */
-    point *at;   /* [to's bands] among from's nodes; low < 0: above from's fmax */
+    point *at;   /* [to's bands] among from's nodes */
     point *back; /* [from's bands] among to's nodes; low < 0: above to's fmax */
     float *log_sum_from, *log_sum_to; /* [bands] ln Σ weights */
-    float silence;                    /* linear mel of a band that from says nothing of */
 };
 
 /* Where hz lies between the centroids of the filters that are not empty; the ends are held. */
@@ -57,19 +56,13 @@ static bool fill(mel_reader *r, mel_read unit) {
     /* Of noise of a power per hertz the transform has |S|² = power·rate·Σw². */
     r->level =
         (float)(log(mel_window_norm(to) / mel_window_norm(from)) + 0.5 * log(stretch / rates));
-    double lowest, highest;
-    mel_linear_range(to, &lowest, &highest);
-    r->silence = (float)lowest;
     r->at = base_alloc((size_t)to->bands, sizeof *r->at);
     r->back = base_alloc((size_t)from->bands, sizeof *r->back);
     r->log_sum_from = log_sums(r->source);
     r->log_sum_to = log_sums(r->target);
     if (!r->at || !r->back || !r->log_sum_from || !r->log_sum_to) return false;
-    for (int b = 0; b < to->bands; b++) {
-        const double hz = r->target->centroid[b] * stretch;
-        r->at[b] = between(r->source, hz);
-        if (hz > fmax(from->fmax, edge_of(r->source))) r->at[b].low = -1;
-    }
+    for (int b = 0; b < to->bands; b++)
+        r->at[b] = between(r->source, r->target->centroid[b] * stretch);
     for (int b = 0; b < from->bands; b++) {
         const double hz = r->source->centroid[b] / stretch;
         r->back[b] = between(r->target, hz);
@@ -123,8 +116,8 @@ void mel_reader_run(const mel_reader *r, const float *frame, float *out) {
     for (int b = 0; b < r->from.bands; b++) values[b] = root * (values[b] - r->log_sum_from[b]);
     mel_filterbank_to_nodes(r->source, values);
     for (int b = 0; b < r->to.bands; b++)
-        linear[b] = r->at[b].low < 0 || r->target->sum[b] <= 0
-                        ? r->silence
+        linear[b] = r->target->sum[b] <= 0
+                        ? 0
                         : expf(power * (read_at(r->at[b], values) + r->level) + r->log_sum_to[b]);
     mel_compress(&r->to, linear, out);
 }

@@ -24,7 +24,8 @@ void mel_reader_free(mel_reader *reader);
 /* Bytes that one takes, at most. */
 uint64_t mel_reader_bytes(const mel_convention *from, const mel_convention *to);
 
-/* frame: from's bands; out: to's bands. Bands above from's fmax are silent. */
+/* frame: from's bands; out: to's bands. Outside of from's bands the outermost is held:
+ * networks have never seen an edge. */
 void mel_reader_run(const mel_reader *reader, const float *frame, float *out);
 
 /* The way back of a change: `frame` (of from, in place) gets what `before` became `after` by (of

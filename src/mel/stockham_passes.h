@@ -116,8 +116,7 @@ HELPER void NAME(middle)(const int radix, const stockham_pass *pass, const float
             }
             NAME(butterfly)(radix, re, im);
             for (int j = 0; j < radix; j++) {
-                if (j > 0)
-                    NAME(turn)(&re[j], &im[j], zero + w[2 * j - 2], zero + w[2 * j - 1]);
+                if (j > 0) NAME(turn)(&re[j], &im[j], zero + w[2 * j - 2], zero + w[2 * j - 1]);
                 STORE(yr + to + (size_t)(j * s) + q, re[j]);
                 STORE(yi + to + (size_t)(j * s) + q, im[j]);
             }
@@ -127,8 +126,8 @@ HELPER void NAME(middle)(const int radix, const stockham_pass *pass, const float
 }
 
 /* The last pass: one group, no factors, pairs out. */
-HELPER void NAME(last)(const int radix, const bool swap, const stockham_pass *pass,
-                       const float *xr, const float *xi, float *out) {
+HELPER void NAME(last)(const int radix, const bool swap, const stockham_pass *pass, const float *xr,
+                       const float *xi, float *out) {
     const int s = pass->stride;
     int q = 0;
     for (; q + LANES <= s; q += LANES) {
@@ -144,8 +143,7 @@ HELPER void NAME(last)(const int radix, const bool swap, const stockham_pass *pa
             STORE(out + 2 * (j * s + q) + LANES, ZIP_HIGH(a, b));
         }
     }
-    for (; q < s; q++)
-        stockham_point(pass, 0, q, xr, xi, 1, out + swap, out + !swap, 2);
+    for (; q < s; q++) stockham_point(pass, 0, q, xr, xi, 1, out + swap, out + !swap, 2);
 }
 
 /* A middle or the last pass of a radix without a butterfly, by the definition. */
@@ -162,7 +160,8 @@ HELPER void NAME(any)(const stockham_pass *pass, const bool is_last, bool swap, 
                 const size_t to = (size_t)s * (size_t)(r * p + j) + (size_t)q;
                 vec re = zero, im = zero;
                 for (int k = 0, turn = 0; k < r; k++) {
-                    const vec c = zero + pass->roots[2 * turn], w = zero + pass->roots[2 * turn + 1];
+                    const vec c = zero + pass->roots[2 * turn],
+                              w = zero + pass->roots[2 * turn + 1];
                     const vec a = LOAD(xr + from + (size_t)k * step);
                     const vec b = LOAD(xi + from + (size_t)k * step);
                     re += a * c - b * w;
@@ -264,42 +263,84 @@ ATTRIBUTES static int NAME(run_both_ends)(bool join, const float *factors, float
     return join ? NAME(both_ends)(true, factors, z, h) : NAME(both_ends)(false, factors, z, h);
 }
 
-ATTRIBUTES static void NAME(run_middle)(const stockham_pass *pass, const float *xr,
-                                        const float *xi, float *yr, float *yi) {
+ATTRIBUTES static void NAME(run_middle)(const stockham_pass *pass, const float *xr, const float *xi,
+                                        float *yr, float *yi) {
     switch (pass->radix) {
-    case 2: NAME(middle)(2, pass, xr, xi, yr, yi); break;
-    case 3: NAME(middle)(3, pass, xr, xi, yr, yi); break;
-    case 4: NAME(middle)(4, pass, xr, xi, yr, yi); break;
-    case 5: NAME(middle)(5, pass, xr, xi, yr, yi); break;
-    case 8: NAME(middle)(8, pass, xr, xi, yr, yi); break;
-    default: NAME(any)(pass, false, false, xr, xi, yr, yi); break;
+    case 2:
+        NAME(middle)(2, pass, xr, xi, yr, yi);
+        break;
+    case 3:
+        NAME(middle)(3, pass, xr, xi, yr, yi);
+        break;
+    case 4:
+        NAME(middle)(4, pass, xr, xi, yr, yi);
+        break;
+    case 5:
+        NAME(middle)(5, pass, xr, xi, yr, yi);
+        break;
+    case 8:
+        NAME(middle)(8, pass, xr, xi, yr, yi);
+        break;
+    default:
+        NAME(any)(pass, false, false, xr, xi, yr, yi);
+        break;
     }
 }
 
 ATTRIBUTES static void NAME(run_last)(const stockham_pass *pass, bool swap, const float *xr,
                                       const float *xi, float *out) {
     switch (2 * pass->radix + swap) {
-    case 4: NAME(last)(2, false, pass, xr, xi, out); break;
-    case 5: NAME(last)(2, true, pass, xr, xi, out); break;
-    case 6: NAME(last)(3, false, pass, xr, xi, out); break;
-    case 7: NAME(last)(3, true, pass, xr, xi, out); break;
-    case 8: NAME(last)(4, false, pass, xr, xi, out); break;
-    case 9: NAME(last)(4, true, pass, xr, xi, out); break;
-    case 10: NAME(last)(5, false, pass, xr, xi, out); break;
-    case 11: NAME(last)(5, true, pass, xr, xi, out); break;
-    case 16: NAME(last)(8, false, pass, xr, xi, out); break;
-    case 17: NAME(last)(8, true, pass, xr, xi, out); break;
-    default: NAME(any)(pass, true, swap, xr, xi, out, NULL); break;
+    case 4:
+        NAME(last)(2, false, pass, xr, xi, out);
+        break;
+    case 5:
+        NAME(last)(2, true, pass, xr, xi, out);
+        break;
+    case 6:
+        NAME(last)(3, false, pass, xr, xi, out);
+        break;
+    case 7:
+        NAME(last)(3, true, pass, xr, xi, out);
+        break;
+    case 8:
+        NAME(last)(4, false, pass, xr, xi, out);
+        break;
+    case 9:
+        NAME(last)(4, true, pass, xr, xi, out);
+        break;
+    case 10:
+        NAME(last)(5, false, pass, xr, xi, out);
+        break;
+    case 11:
+        NAME(last)(5, true, pass, xr, xi, out);
+        break;
+    case 16:
+        NAME(last)(8, false, pass, xr, xi, out);
+        break;
+    case 17:
+        NAME(last)(8, true, pass, xr, xi, out);
+        break;
+    default:
+        NAME(any)(pass, true, swap, xr, xi, out, NULL);
+        break;
     }
 }
 
 ATTRIBUTES static void NAME(run_first)(const stockham_pass *pass, bool swap, const float *in,
                                        float *yr, float *yi) {
     switch (2 * pass->radix + swap) {
-    case 8: NAME(first)(4, false, pass, in, yr, yi); break;
-    case 9: NAME(first)(4, true, pass, in, yr, yi); break;
-    case 16: NAME(first)(8, false, pass, in, yr, yi); break;
-    default: NAME(first)(8, true, pass, in, yr, yi); break;
+    case 8:
+        NAME(first)(4, false, pass, in, yr, yi);
+        break;
+    case 9:
+        NAME(first)(4, true, pass, in, yr, yi);
+        break;
+    case 16:
+        NAME(first)(8, false, pass, in, yr, yi);
+        break;
+    default:
+        NAME(first)(8, true, pass, in, yr, yi);
+        break;
     }
 }
 #endif

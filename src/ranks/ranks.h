@@ -32,7 +32,7 @@ void ranks_leave(ranks *ranks, bool together);
 lull_status ranks_broadcast(ranks *ranks, void *data, size_t bytes, lull_error *error);
 /* all: count × bytes. */
 lull_status ranks_gather(ranks *ranks, const void *mine, size_t bytes, void *all,
-                               lull_error *error);
+                         lull_error *error);
 lull_status ranks_sum(ranks *ranks, double *values, size_t count, lull_error *error);
 /* A block of memory from rank 0: others get *data (base_free; a zero follows it) and *bytes. */
 lull_status ranks_share(ranks *ranks, void **data, size_t *bytes, lull_error *error);
@@ -42,8 +42,7 @@ lull_status ranks_agree(ranks *ranks, lull_status status, lull_error *error);
 /* Refuses ranks that run another program than rank 0. */
 lull_status ranks_same_program(ranks *ranks, lull_error *error);
 /* Refuses ranks whose text (of lines) is not rank 0's; what: "configuration". */
-lull_status ranks_same_text(ranks *ranks, const char *what, const char *text,
-                                  lull_error *error);
+lull_status ranks_same_text(ranks *ranks, const char *what, const char *text, lull_error *error);
 
 /* A sum of floats in place, in the background: begins when *missing is 0 (NULL: at once) and all
  * operations handed over before it have begun. Whoever brings *missing to 0 calls

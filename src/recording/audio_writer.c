@@ -162,6 +162,11 @@ static size_t make_mark(unsigned char *out) {
 
 /* ---- bytes ---------------------------------------------------------------------------------- */
 
+static lull_status write_failed(const recording_writer *w, int number, lull_error *error) {
+    if (w->file) return atomic_file_failed(w->file, number, error);
+    return base_fail(error, LULL_IO, "cannot write to standard output: %s", strerror(number));
+}
+
 static lull_status flush(recording_writer *w, lull_error *error) {
     size_t used = w->used, done = 0;
     w->used = 0;
@@ -169,10 +174,7 @@ static lull_status flush(recording_writer *w, lull_error *error) {
     while (done < used) {
         ssize_t written = write(STDOUT_FILENO, w->buffer + done, used - done);
         if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) {
-            return base_fail(error, LULL_IO, "cannot write to standard output: %s",
-                             strerror(written < 0 ? errno : ENOSPC));
-        }
+        if (written <= 0) return write_failed(w, written < 0 ? errno : ENOSPC, error);
         done += (size_t)written;
     }
     return LULL_OK;
@@ -187,11 +189,7 @@ static lull_status write_at(recording_writer *w, const unsigned char *bytes, siz
     while (size > 0) {
         ssize_t written = pwrite(descriptor_of(w), bytes, size, at);
         if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) {
-            return base_fail(error, LULL_IO, "cannot write '%s': %s",
-                             w->file ? atomic_file_temporary_path(w->file) : "standard output",
-                             strerror(written < 0 ? errno : ENOSPC));
-        }
+        if (written <= 0) return write_failed(w, written < 0 ? errno : ENOSPC, error);
         bytes += written;
         size -= (size_t)written;
         at += written;
@@ -246,9 +244,11 @@ static lull_status open_encoder(recording_writer *w, const char *path, int forma
     w->encoder = sf_open_virtual(&io, SFM_WRITE, &info, w);
     if (!w->encoder) {
         bool opus = (format & SF_FORMAT_SUBMASK) == SF_FORMAT_OPUS;
-        return base_fail(error, LULL_UNSUPPORTED, "%s: cannot be written at %d Hz: %s%s", path,
-                         w->rate, sf_strerror(NULL),
-                         opus ? " (Opus takes 8000, 12000, 16000, 24000 or 48000 Hz)" : "");
+        return base_fail(error, LULL_UNSUPPORTED, "%s: cannot be written at %d Hz: %s", path,
+                         w->rate,
+                         opus ? "Opus takes 8000, 12000, 16000, 24000 or 48000 Hz ('lull synth' "
+                                "with --rate 24000)"
+                              : sf_strerror(NULL));
     }
     sf_set_string(w->encoder, SF_STR_SOFTWARE, "lull");
     return LULL_OK;

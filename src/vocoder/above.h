@@ -21,9 +21,8 @@ typedef struct vocoder_above {
     int window; /* frames that the output keeps open */
 
     bandwidth *bandwidth;
-    mel_frame_filter *filter;
     mel_consistency *overlap;
-    float *gain, *segment, *synthesis, *hop;
+    float *gain, *segment, *hop;
 } vocoder_above;
 
 uint64_t vocoder_above_bytes(const vocoder_above *a);
@@ -32,10 +31,10 @@ void vocoder_above_clear(vocoder_above *a);
 void vocoder_above_reset(vocoder_above *a);
 
 /* Beside mel_consistency_push and mel_consistency_finish, which have just written n samples to
- * `out`: the same for what is above, added to them. segment: n_fft samples of the signal, from
- * sample `first` on. */
-void vocoder_above_push(vocoder_above *a, const float *frame, const float *segment, int64_t first,
-                        float *out, size_t n);
+ * `out`: the same for what is above, added to them. filter: the output's. segment: n_fft samples of
+ * the signal, from sample `first` on. */
+void vocoder_above_push(vocoder_above *a, mel_frame_filter *filter, const float *frame,
+                        const float *segment, int64_t first, float *out, size_t n);
 void vocoder_above_finish(vocoder_above *a, float *out, size_t n);
 
 #endif

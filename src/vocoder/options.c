@@ -101,19 +101,26 @@ static void fill_from_model(const model_config *c, lull_options *o) {
     if (o->postnet < 0) o->postnet = settings.postnet;
 }
 
+/* Which source is meant where the options leave it open. */
+static lull_source default_source(const model_config *config, const lull_options *o) {
+    bool pitch = o->pitch_model != NULL; /* nobody gives one for nothing */
+    if (config && config->pitch_channels > 0) pitch = config->voiced;
+    if (config && config->source) pitch = true; /* the network reads it */
+    return pitch ? LULL_SOURCE_PITCH : LULL_SOURCE_NOISE;
+}
+
+static float default_crossover(const model_config *config) {
+    return config && config->crossover_hz > 0 ? (float)config->crossover_hz
+                                              : VOCODER_DEFAULT_CROSSOVER;
+}
+
 /* Which source, and whether there is what it needs. */
 static lull_status resolve_source(const model_config *config, lull_options *o, lull_error *error) {
     const model_config *pitch = o->pitch_model ? &o->pitch_model->config : config;
     bool can = pitch && pitch->pitch_channels > 0 && (!config || config->whitened);
-    if (o->source == LULL_SOURCE_DEFAULT) {
-        bool wanted = config && config->pitch_channels > 0 && !config->source
-                          ? config->voiced
-                          : o->pitch_model != NULL || (config && config->source);
-        o->source = can && wanted ? LULL_SOURCE_PITCH : LULL_SOURCE_NOISE;
-    }
-    if (o->crossover == 0)
-        o->crossover = config && config->crossover_hz > 0 ? (float)config->crossover_hz
-                                                          : VOCODER_DEFAULT_CROSSOVER;
+    if (o->source == LULL_SOURCE_DEFAULT)
+        o->source = can ? default_source(config, o) : LULL_SOURCE_NOISE;
+    if (o->crossover == 0) o->crossover = default_crossover(config);
     if (o->source != LULL_SOURCE_PITCH || can) return LULL_OK;
     if (config && !config->whitened)
         return base_fail(error, LULL_UNSUPPORTED,

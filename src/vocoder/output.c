@@ -163,7 +163,8 @@ static bool open_frame(vocoder_output *o) {
     mel_frame_filter_run(o->filter, o->gain, from, o->synthesis);
     float *to = vocoder_line_at(&o->out, o->out.end);
     size_t n = mel_consistency_push(o->consistency, mel, o->synthesis, to);
-    vocoder_above_push(&o->above, mel, from, (int64_t)o->opened * o->hop - o->lead, to, n);
+    vocoder_above_push(&o->above, o->filter, mel, from, (int64_t)o->opened * o->hop - o->lead, to,
+                       n);
     bool finite = leave(o, n);
     o->opened++;
     int64_t needed = (int64_t)o->opened * o->hop - o->lead;

@@ -4,11 +4,12 @@
  *     queue → frames ┬──────────────────────────────────────────────────────┐
  *                    ├→ conditioner ⇒ rows                                  │
  *                    │                 ↓      ↓                             ↓
- *                    ├→ start ──────→ step → step → … → crossover ──────→ output
+ *                    ├→ start ──────→ step → step → … → crossover ──────→ output + above
  *                    └→ voices → source ─┴──────┴──────────┘
  *
  * Without a pitch there is no crossover, without a network the source alone or noise. A network
- * that has learned to read the source beside the signal gets it at every step.
+ * that has learned to read the source beside the signal gets it at every step. What lies above the
+ * mel (above.h) is made within the output: it belongs to the frames that are open there.
  */
 #ifndef VOCODER_PATH_H
 #define VOCODER_PATH_H

@@ -1,6 +1,7 @@
 /* Files appear complete or not at all, and every failed write is noticed. */
 #include "temporary.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -16,7 +17,7 @@ static void appears_on_commit(void **state) {
     assert_int_equal(atomic_file_open(path, &file, NULL), LULL_OK);
     assert_int_equal(atomic_file_write(file, "hello ", 6, NULL), LULL_OK);
     assert_int_equal(access(path, F_OK), -1);
-    assert_int_equal(access(atomic_file_temporary_path(file), F_OK), 0);
+    assert_int_equal(temporary_count(), 1);
     assert_true(atomic_file_descriptor(file) >= 0);
     assert_int_equal(atomic_file_write(file, "world", 5, NULL), LULL_OK);
     assert_int_equal(atomic_file_write(file, NULL, 0, NULL), LULL_OK);
@@ -96,7 +97,7 @@ static void two_writers_do_not_meet(void **state) {
     atomic_file *a, *b;
     assert_int_equal(atomic_file_open(path, &a, NULL), LULL_OK);
     assert_int_equal(atomic_file_open(path, &b, NULL), LULL_OK);
-    assert_string_not_equal(atomic_file_temporary_path(a), atomic_file_temporary_path(b));
+    assert_int_equal(temporary_count(), 2);
     assert_int_equal(atomic_file_write(a, "first", 5, NULL), LULL_OK);
     assert_int_equal(atomic_file_write(b, "second", 6, NULL), LULL_OK);
     assert_int_equal(atomic_file_commit(a, NULL), LULL_OK);
@@ -140,10 +141,12 @@ static void full_device_is_an_error(void **state) {
     lull_error error;
     atomic_file *file;
     assert_int_equal(atomic_file_open("/dev/full", &file, &error), LULL_OK);
-    assert_string_equal(atomic_file_temporary_path(file), "/dev/full");
+    assert_int_equal(temporary_count(), 0);
     assert_int_equal(atomic_file_write(file, "x", 1, &error), LULL_IO);
-    assert_contains(error.message, "/dev/full");
+    assert_contains(error.message, "'/dev/full'");
     assert_contains(error.message, "No space left");
+    assert_int_equal(atomic_file_failed(file, EIO, &error), LULL_IO);
+    assert_contains(error.message, "'/dev/full'");
     atomic_file_abandon(file);
     struct stat status;
     assert_int_equal(stat("/dev/full", &status), 0);

@@ -1,5 +1,5 @@
 """What can be seen of the architecture in the text of the sources: what differs between operating systems is behind
-src/base/os_*.h; folders and files need each other in one direction; names of files are those of files."""
+src/base/os_*.h; folders and files need each other in one direction; names of files are those of files; functions fit a screen."""
 
 import os
 import re
@@ -157,6 +157,37 @@ typedef struct five {
                 headers += 1
                 found += self.foreign(folder + "/" + name, text)
         self.assertGreater(headers, 100)
+        self.assertEqual(found, [])
+
+
+MOST_LINES = 60
+
+
+def long_functions(text):
+    """Those of more lines than a screen has, in text that clang-format formatted: (name, lines)."""
+    pattern = re.compile(r"^(?!struct|typedef|enum|union|extern \"C\")[a-z_][^;={}#]*?(\w+)\([^;{}]*?\{\n.*?^\}$", re.M | re.S)
+    found = [(match.group(1), match.group(0).count("\n") + 1) for match in pattern.finditer(text)]
+    return [(name, lines) for name, lines in found if lines > MOST_LINES]
+
+
+class Length(unittest.TestCase):
+    def test_the_test_finds_them(self):
+        body = "    one();\n" * (MOST_LINES - 2)
+        text = "static int a = 3;\n\nstatic lull_status fine(int a) {\n%s}\n\nint\nlong_one(int a,\n    int b) {\n%s}\n" % (body, body)
+        self.assertEqual(long_functions(text), [("long_one", MOST_LINES + 2)])
+
+    def test_a_function_fits_a_screen(self):
+        found, functions = [], 0
+        for top in (SOURCE, os.path.join(SOURCE, "..", "tests"), os.path.join(SOURCE, "..", "examples")):
+            for where, _, names in os.walk(top):
+                for name in names:
+                    if not name.endswith((".c", ".h")):
+                        continue
+                    with open(os.path.join(where, name)) as file:
+                        text = file.read()
+                    functions += len(re.findall(r"^\}$", text, re.M))
+                    found += [(name, *one) for one in long_functions(text)]
+        self.assertGreater(functions, 2000)
         self.assertEqual(found, [])
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import threading
 
 import harness
 from harness import BANDS, MEL, MODEL, PROGRAM, Case, bands_first, frames_first, mel_bytes, npy_bytes
@@ -32,6 +33,11 @@ class Arrays(Case):
 
     def test_missing_file(self):
         self.refused("nothing.npy", "nothing.npy", "No such file")
+
+    def test_empty_name(self):
+        for command in ("synth", "mel", "play", "plot", "info", "eval", "train"):
+            self.assert_fails(self.run_lull(command, ""), "name of an input is empty", code=2)
+        self.assert_fails(self.run_lull("synth", "a.npy", "", "-o", "out"), "word 2 of 2", code=2)
 
     def test_missing_recording(self):
         self.refused("nothing.wav", "nothing.wav", "No such file")
@@ -209,6 +215,22 @@ class Streams(Case):
         self.assert_fails(self.run_lull("synth", "-", "-o", "out.wav", *FAST, stdin=data), "standard input")
         self.assertEqual(self.files(), [])
 
+    def test_archive_on_stdin(self):
+        self.assert_fails(self.run_lull("synth", "-", "-o", "out.wav", *FAST, stdin=b"PK\x03\x04" + bytes(1000)),
+                          "standard input", ".npz archive")
+        self.assertEqual(self.files(), [])
+
+    def test_pipe_with_a_name(self):
+        """A recording may come through one; an array has to come through standard input."""
+        for data, said in ((npy_bytes([BANDS, 6], bands_first(FEW)), "lull synth - <"), (wav_bytes([1000, -1000] * 4000), None)):
+            os.mkfifo(self.path("pipe"))
+            writer = threading.Thread(target=self.write, args=("pipe", data), daemon=True)
+            writer.start()
+            result = self.run_lull("synth", "pipe", "-o", "out.wav", *FAST)
+            writer.join(10)
+            os.unlink(self.path("pipe"))
+            self.assert_fails(result, said) if said else self.assertEqual(result.code, 0, result)
+
     def test_truncated_array_on_stdin(self):
         self.assert_fails(self.run_lull("synth", "-", "-o", "out.wav", *FAST, stdin=mel_bytes(FEW)[:-9]),
                           "standard input")
@@ -310,6 +332,9 @@ class Outputs(Case):
         result = self.run_lull("synth", "in.npy", "-o", "out.wav", *FAST, preexec_fn=limit_file_size)
         self.assert_fails(result, "out.wav")
         self.assertEqual(self.read("out.wav"), b"precious")
+        # The name that was given, not that of the temporary file.
+        result = self.run_lull("synth", "in.npy", "-o", "out.flac", *FAST, preexec_fn=limit_file_size)
+        self.assert_fails(result, "cannot write 'out.flac': File too large")
         self.write("out.npy", b"precious")
         result = self.run_lull("mel", "in.wav", "-o", "out.npy", preexec_fn=limit_file_size)
         self.assert_fails(result, "out.npy")

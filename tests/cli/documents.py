@@ -57,10 +57,15 @@ class Completion(Case):
         self.assertEqual(self.complete("synth", "--see"), ["--seed"])
         self.assertEqual(sorted(self.complete("synth", "--refine")), ["--refine", "--refine-momentum", "--refine-window"])
         self.assertEqual(self.complete("mel", "--see"), [])
+        for option in "--bandwidth", "--crossover", "--f0", "--pitch", "--source", "--transpose":
+            self.assertEqual(self.complete("synth", option), [option])
 
     def test_values(self):
         self.assertEqual(self.complete("synth", "--format", "pcm"), ["pcm16", "pcm24"])
         self.assertEqual(self.complete("synth", "--sampler", "d"), ["ddpm", "ddim"])
+        self.assertEqual(self.complete("synth", "--bandwidth", ""), ["auto", "mel", "full"])
+        self.assertEqual(self.complete("play", "--source", "p"), ["pitch"])
+        self.assertEqual(self.complete("serve", "--postnet", "o"), ["on", "off"])
 
     def test_files(self):
         self.write("speech.npy", b"")

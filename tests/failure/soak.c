@@ -73,6 +73,29 @@ static long resident_kilobytes(void) {
     return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/* Plays it all. *early and *most: kilobytes resident after a twentieth of it, and at most. */
+static void listen(soak *s, double began, long *early, long *most) {
+    const uint64_t all = s->frames * (uint64_t)s->info->hop;
+    audio_playback_figures figures = {0};
+    float out[256];
+    for (uint64_t calls = 1;; calls++) {
+        bool more = audio_playback_render(s->output, out, 256);
+        for (int i = 0; i < 256; i++) expect(isfinite(out[i]) && fabsf(out[i]) <= 1);
+        audio_playback_get_figures(s->output, &figures);
+        expect(figures.played <= atomic_load(&s->pulled));
+        if (calls % 4096 == 0 || !*early) {
+            long now = resident_kilobytes();
+            if (!*early && figures.played >= all / 20) *early = now;
+            if (now > *most) *most = now;
+        }
+        if (!more) return;
+        double due =
+            s->speed > 0 ? began + (double)calls * 256 / s->info->sample_rate / s->speed : 0;
+        if (s->speed > 0 && due > base_now()) pause_for(fmin(due - base_now(), 0.5));
+        if (s->speed <= 0 && figures.waiting) pause_for(1e-3);
+    }
+}
+
 int main(int argc, char **argv) {
     double minutes = argc > 1 ? atof(argv[1]) : 5;
     static soak s;
@@ -97,24 +120,8 @@ int main(int argc, char **argv) {
 
     double began = base_now();
     long early = 0, most = 0;
-    float out[256];
     audio_playback_figures figures = {0};
-    uint64_t calls = 0;
-    for (;;) {
-        bool more = audio_playback_render(s.output, out, 256);
-        for (int i = 0; i < 256; i++) expect(isfinite(out[i]) && fabsf(out[i]) <= 1);
-        audio_playback_get_figures(s.output, &figures);
-        expect(figures.played <= atomic_load(&s.pulled));
-        if (++calls % 4096 == 0 || !early) {
-            long now = resident_kilobytes();
-            if (!early && figures.played >= all / 20) early = now;
-            if (now > most) most = now;
-        }
-        if (!more) break;
-        double due = s.speed > 0 ? began + (double)calls * 256 / s.info->sample_rate / s.speed : 0;
-        if (s.speed > 0 && due > base_now()) pause_for(fmin(due - base_now(), 0.5));
-        if (s.speed <= 0 && figures.waiting) pause_for(1e-3);
-    }
+    listen(&s, began, &early, &most);
     double spent = base_now() - began;
     pthread_join(pusher, NULL);
     pthread_join(puller, NULL);

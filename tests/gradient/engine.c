@@ -90,115 +90,146 @@ static double *upsample(const double *in, int n, int bands, const double *w, dou
     return out;
 }
 
+/* out = silu(W·in + b) of an embedding's layer. */
+static void embed(const network *net, int layer, const double *in, int inputs, double *out) {
+    const double *w = weight_of(net, MODEL_EMBEDDING_PROJECTION, layer);
+    for (int o = 0; o < net->config->embedding_hidden; o++) {
+        double sum = bias_of(net, MODEL_EMBEDDING_PROJECTION, layer)[o];
+        for (int i = 0; i < inputs; i++) sum += w[o * inputs + i] * in[i];
+        out[o] = silu(sum);
+    }
+}
+
+static double *embedding(const network *net, double t) {
+    const model_config *g = net->config;
+    int inputs = model_config_embedding_inputs(g);
+    float *encoding = calloc((size_t)inputs, sizeof(float));
+    double *e0 = zeros((size_t)inputs), *e1 = zeros((size_t)g->embedding_hidden),
+           *e2 = zeros((size_t)g->embedding_hidden);
+    model_embedding_input(g, t, encoding);
+    for (int i = 0; i < inputs; i++) e0[i] = encoding[i];
+    embed(net, 0, e0, inputs, e1);
+    embed(net, 1, e1, g->embedding_hidden, e2);
+    free(encoding), free(e0), free(e1);
+    return e2;
+}
+
+static double *upsampled(const network *net, const double *mel) {
+    int bands = net->config->mel.bands;
+    double *middle = upsample(mel, FRAMES, bands, weight_of(net, MODEL_UPSAMPLER_CONVOLUTION, 0),
+                              *bias_of(net, MODEL_UPSAMPLER_CONVOLUTION, 0));
+    double *out =
+        upsample(middle, FRAMES * 16, bands, weight_of(net, MODEL_UPSAMPLER_CONVOLUTION, 1),
+                 *bias_of(net, MODEL_UPSAMPLER_CONVOLUTION, 1));
+    free(middle);
+    return out;
+}
+
+/* The input projection of row r. */
+static void project_input(const network *net, const double *x_in, const float *source, int r,
+                          double *x) {
+    const model_config *g = net->config;
+    int input = model_config_input(g);
+    for (int o = 0; o < g->channels; o++) {
+        double sum = bias_of(net, MODEL_INPUT_PROJECTION, 0)[o];
+        for (int i = 0; i < input; i++)
+            sum += weight_of(net, MODEL_INPUT_PROJECTION, 0)[o * input + i] *
+                   (i < g->patch ? x_in[r * g->patch + i] : source[r * g->patch + i - g->patch]);
+        x[o] = g->input_relu && sum < 0 ? 0 : sum;
+    }
+}
+
+/* The gated sums z of row r of layer l, of the rows y and the conditioning. */
+static void gate_row(const network *net, int l, int r, int rows, const double *y,
+                     const double *cond, double *z) {
+    const model_config *g = net->config;
+    const double *wd = weight_of(net, MODEL_DILATED_CONVOLUTION, l);
+    const double *wc = weight_of(net, MODEL_CONDITION_PROJECTION, l);
+    bool lull = g->family == MODEL_LULL;
+    int c = g->channels, cond_width = lull ? g->conditioner_channels : g->mel.bands;
+    double p[64];
+    double position = ((r + 0.5) * g->patch - mel_convention_first_centre(&g->mel)) / g->mel.hop;
+    int low = (int)floor(position);
+    double weight = position - low;
+    for (int o = 0; o < 2 * c; o++) {
+        p[o] = bias_of(net, MODEL_DILATED_CONVOLUTION, l)[o] +
+               bias_of(net, MODEL_CONDITION_PROJECTION, l)[o];
+        for (int k = 0; k < g->kernel; k++) {
+            int s = r + (k - (g->kernel - 1)) * g->dilation[l] + g->look_ahead[l];
+            for (int i = 0; s >= 0 && s < rows && i < c; i++)
+                p[o] += wd[(o * c + i) * g->kernel + k] * y[s * c + i];
+        }
+        for (int i = 0; i < cond_width; i++) {
+            double value = lull ? (1 - weight) * cond[(low + 1) * cond_width + i] +
+                                      weight * cond[(low + 2) * cond_width + i]
+                                : cond[r * cond_width + i];
+            p[o] += wc[o * cond_width + i] * value;
+        }
+    }
+    for (int i = 0; i < c; i++) z[i] = tanh(p[c + i]) / (1 + exp(-p[i]));
+}
+
+/* Layer l: x and skip go on from it. y: room of the size of x. */
+static void layer(const network *net, int l, int rows, const double *step_embedding,
+                  const double *cond, double *x, double *y, double *skip) {
+    const model_config *g = net->config;
+    int c = g->channels, hidden = g->embedding_hidden;
+    const double *ws = weight_of(net, MODEL_STEP_PROJECTION, l);
+    const double *wo = weight_of(net, MODEL_RESIDUAL_PROJECTION, l);
+    const double *bo = bias_of(net, MODEL_RESIDUAL_PROJECTION, l);
+    for (int o = 0; o < c; o++) {
+        double step = bias_of(net, MODEL_STEP_PROJECTION, l)[o];
+        for (int i = 0; i < hidden; i++) step += ws[o * hidden + i] * step_embedding[i];
+        for (int r = 0; r < rows; r++) y[r * c + o] = x[r * c + o] + step;
+    }
+    for (int r = 0; r < rows; r++) {
+        double z[32];
+        gate_row(net, l, r, rows, y, cond, z);
+        for (int o = 0; o < c; o++) {
+            double residual = bo[o], out = bo[c + o];
+            for (int i = 0; i < c; i++) {
+                residual += wo[o * c + i] * z[i];
+                out += wo[(c + o) * c + i] * z[i];
+            }
+            x[r * c + o] = (x[r * c + o] + residual) * sqrt(0.5);
+            skip[r * c + o] += out;
+        }
+    }
+}
+
+/* The patch that row r's skips become. */
+static void project_output(const network *net, const double *skip, double *u) {
+    const model_config *g = net->config;
+    int c = g->channels;
+    double h[32];
+    for (int o = 0; o < c; o++) {
+        double sum = bias_of(net, MODEL_SKIP_PROJECTION, 0)[o];
+        for (int i = 0; i < c; i++)
+            sum += weight_of(net, MODEL_SKIP_PROJECTION, 0)[o * c + i] * skip[i] / sqrt(g->layers);
+        h[o] = sum > 0 ? sum : 0;
+    }
+    for (int o = 0; o < g->patch; o++) {
+        double sum = bias_of(net, MODEL_OUTPUT_PROJECTION, 0)[o];
+        for (int i = 0; i < c; i++)
+            sum += weight_of(net, MODEL_OUTPUT_PROJECTION, 0)[o * c + i] * h[i];
+        u[o] = sum;
+    }
+}
+
 /* u of one crop. */
 static double *forward(const network *net, const double *x_in, const float *source, double t,
                        const double *mel, int margin) {
     const model_config *g = net->config;
-    int c = g->channels, rows = FRAMES * g->mel.hop / g->patch, hidden = g->embedding_hidden;
-    int inputs = model_config_embedding_inputs(g);
-    float *encoding = calloc((size_t)inputs, sizeof(float));
-    model_embedding_input(g, t, encoding);
-    double *e1 = zeros((size_t)hidden), *e2 = zeros((size_t)hidden);
-    const double *w1 = weight_of(net, MODEL_EMBEDDING_PROJECTION, 0);
-    const double *w2 = weight_of(net, MODEL_EMBEDDING_PROJECTION, 1);
-    for (int o = 0; o < hidden; o++) {
-        double sum = bias_of(net, MODEL_EMBEDDING_PROJECTION, 0)[o];
-        for (int i = 0; i < inputs; i++) sum += w1[o * inputs + i] * encoding[i];
-        e1[o] = silu(sum);
-    }
-    for (int o = 0; o < hidden; o++) {
-        double sum = bias_of(net, MODEL_EMBEDDING_PROJECTION, 1)[o];
-        for (int i = 0; i < hidden; i++) sum += w2[o * hidden + i] * e1[i];
-        e2[o] = silu(sum);
-    }
-    bool lull = g->family == MODEL_LULL;
-    int cond_width = lull ? g->conditioner_channels : g->mel.bands;
-    double *cond;
-    if (lull)
-        cond = conditioner(net, mel, margin);
-    else {
-        double *middle =
-            upsample(mel, FRAMES, g->mel.bands, weight_of(net, MODEL_UPSAMPLER_CONVOLUTION, 0),
-                     *bias_of(net, MODEL_UPSAMPLER_CONVOLUTION, 0));
-        cond = upsample(middle, FRAMES * 16, g->mel.bands,
-                        weight_of(net, MODEL_UPSAMPLER_CONVOLUTION, 1),
-                        *bias_of(net, MODEL_UPSAMPLER_CONVOLUTION, 1));
-        free(middle);
-    }
-    double *x = zeros((size_t)(rows * c)), *y = zeros((size_t)(rows * c)),
-           *skip = zeros((size_t)(rows * c));
-    for (int r = 0; r < rows; r++)
-        for (int o = 0; o < c; o++) {
-            double sum = bias_of(net, MODEL_INPUT_PROJECTION, 0)[o];
-            int input = model_config_input(g);
-            for (int i = 0; i < input; i++)
-                sum +=
-                    weight_of(net, MODEL_INPUT_PROJECTION, 0)[o * input + i] *
-                    (i < g->patch ? x_in[r * g->patch + i] : source[r * g->patch + i - g->patch]);
-            x[r * c + o] = g->input_relu && sum < 0 ? 0 : sum;
-        }
-    for (int l = 0; l < g->layers; l++) {
-        const double *ws = weight_of(net, MODEL_STEP_PROJECTION, l);
-        const double *wd = weight_of(net, MODEL_DILATED_CONVOLUTION, l);
-        const double *wc = weight_of(net, MODEL_CONDITION_PROJECTION, l);
-        const double *wo = weight_of(net, MODEL_RESIDUAL_PROJECTION, l);
-        const double *bo = bias_of(net, MODEL_RESIDUAL_PROJECTION, l);
-        for (int o = 0; o < c; o++) {
-            double step = bias_of(net, MODEL_STEP_PROJECTION, l)[o];
-            for (int i = 0; i < hidden; i++) step += ws[o * hidden + i] * e2[i];
-            for (int r = 0; r < rows; r++) y[r * c + o] = x[r * c + o] + step;
-        }
-        for (int r = 0; r < rows; r++) {
-            double p[64], z[32];
-            double position =
-                ((r + 0.5) * g->patch - mel_convention_first_centre(&g->mel)) / g->mel.hop;
-            int low = (int)floor(position);
-            double weight = position - low;
-            for (int o = 0; o < 2 * c; o++) {
-                p[o] = bias_of(net, MODEL_DILATED_CONVOLUTION, l)[o] +
-                       bias_of(net, MODEL_CONDITION_PROJECTION, l)[o];
-                for (int k = 0; k < g->kernel; k++) {
-                    int s = r + (k - (g->kernel - 1)) * g->dilation[l] + g->look_ahead[l];
-                    for (int i = 0; s >= 0 && s < rows && i < c; i++)
-                        p[o] += wd[(o * c + i) * g->kernel + k] * y[s * c + i];
-                }
-                for (int i = 0; i < cond_width; i++) {
-                    double value = lull ? (1 - weight) * cond[(low + 1) * cond_width + i] +
-                                              weight * cond[(low + 2) * cond_width + i]
-                                        : cond[r * cond_width + i];
-                    p[o] += wc[o * cond_width + i] * value;
-                }
-            }
-            for (int i = 0; i < c; i++) z[i] = tanh(p[c + i]) / (1 + exp(-p[i]));
-            for (int o = 0; o < c; o++) {
-                double residual = bo[o], out = bo[c + o];
-                for (int i = 0; i < c; i++) {
-                    residual += wo[o * c + i] * z[i];
-                    out += wo[(c + o) * c + i] * z[i];
-                }
-                x[r * c + o] = (x[r * c + o] + residual) * sqrt(0.5);
-                skip[r * c + o] += out;
-            }
-        }
-    }
+    int c = g->channels, rows = FRAMES * g->mel.hop / g->patch;
+    size_t size = (size_t)(rows * c);
+    double *x = zeros(size), *y = zeros(size), *skip = zeros(size);
+    double *step_embedding = embedding(net, t);
+    double *cond = g->family == MODEL_LULL ? conditioner(net, mel, margin) : upsampled(net, mel);
+    for (int r = 0; r < rows; r++) project_input(net, x_in, source, r, x + r * c);
+    for (int l = 0; l < g->layers; l++) layer(net, l, rows, step_embedding, cond, x, y, skip);
     double *u = zeros((size_t)(rows * g->patch));
-    for (int r = 0; r < rows; r++) {
-        double h[32];
-        for (int o = 0; o < c; o++) {
-            double sum = bias_of(net, MODEL_SKIP_PROJECTION, 0)[o];
-            for (int i = 0; i < c; i++)
-                sum += weight_of(net, MODEL_SKIP_PROJECTION, 0)[o * c + i] * skip[r * c + i] /
-                       sqrt(g->layers);
-            h[o] = sum > 0 ? sum : 0;
-        }
-        for (int o = 0; o < g->patch; o++) {
-            double sum = bias_of(net, MODEL_OUTPUT_PROJECTION, 0)[o];
-            for (int i = 0; i < c; i++)
-                sum += weight_of(net, MODEL_OUTPUT_PROJECTION, 0)[o * c + i] * h[i];
-            u[r * g->patch + o] = sum;
-        }
-    }
-    free(encoding), free(e1), free(e2), free(cond), free(x), free(y), free(skip);
+    for (int r = 0; r < rows; r++) project_output(net, skip + r * c, u + r * g->patch);
+    free(step_embedding), free(cond), free(x), free(y), free(skip);
     return u;
 }
 

@@ -28,8 +28,8 @@ static const kind kinds[] = {
      true},
     {"24k long", 24000, 2048, 1200, 300, 80, 80, 7600, MEL_SCALE_SLANEY, MEL_COMPRESS_LOG10, 1e-10,
      true, true},
-    {"22k DiffWave", 22050, 1024, 1024, 256, 80, 20, 11025, MEL_SCALE_HTK, MEL_COMPRESS_LOG10,
-     1e-5, true, false},
+    {"22k DiffWave", 22050, 1024, 1024, 256, 80, 20, 11025, MEL_SCALE_HTK, MEL_COMPRESS_LOG10, 1e-5,
+     true, false},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 

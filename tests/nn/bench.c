@@ -33,7 +33,7 @@ typedef struct shape {
     int rows, k, taps, n;
 } shape;
 
-static void bench_table(const nn_kernels *table, double f32, double bf16_peak) {
+static void bench_products(const nn_kernels *table, double f32, double bf16_peak) {
     static const shape shapes[] = {
         {32, 96, 3, 192},  {128, 96, 3, 192},  {512, 96, 3, 192},  {128, 96, 1, 192},
         {128, 192, 1, 96}, {128, 96, 1, 96},   {128, 64, 3, 128},  {128, 64, 1, 128},
@@ -64,6 +64,9 @@ static void bench_table(const nn_kernels *table, double f32, double bf16_peak) {
                bf16_peak > 0 ? 100 * flops / seconds16 / bf16_peak : 0);
         free(a), free(c), free(bias), free(h), free(w), free(packed), free(packed16);
     }
+}
+
+static void bench_outers(const nn_kernels *table, double f32, double bf16_peak) {
     static const shape outers[] = {/* rows, m, unused, n */
                                    {512, 96, 1, 192},  {128, 96, 1, 192}, {512, 192, 1, 96},
                                    {512, 96, 1, 96},   {512, 64, 1, 128}, {2048, 96, 1, 192},
@@ -82,6 +85,9 @@ static void bench_table(const nn_kernels *table, double f32, double bf16_peak) {
                bf16_peak > 0 ? 100 * flops / seconds16 / bf16_peak : 0);
         free(a), free(b), free(c), free(a16), free(b16), free(scratch);
     }
+}
+
+static void bench_gates(const nn_kernels *table) {
     enum { C = 96, ROWS = 128 };
     float *h = room(ROWS * 2 * C * 4), *z = room(ROWS * C * 4), *saved = room(ROWS * 2 * C * 4);
     float *c0 = room(2 * C * 4);
@@ -105,6 +111,12 @@ static void bench_table(const nn_kernels *table, double f32, double bf16_peak) {
            C, 1e9 * plain / ROWS, 1e9 * half / ROWS, 1e9 * save / ROWS, 1e9 * back / ROWS,
            1e9 * conversion / (ROWS * 2 * C), 1e9 * swish / (ROWS * 2 * C));
     free(h), free(z), free(saved), free(c0), free(z16), free(saved16);
+}
+
+static void bench_table(const nn_kernels *table, double f32, double bf16_peak) {
+    bench_products(table, f32, bf16_peak);
+    bench_outers(table, f32, bf16_peak);
+    bench_gates(table);
 }
 
 int main(int argc, char **argv) {

@@ -192,6 +192,7 @@ class Package(unittest.TestCase):
             s.finish()
             refused(l.InvalidError, "after finish", lambda: s.push(m))
             refused(l.InvalidError, "use", lambda: l.Vocoder(use="fast"))
+            refused(l.InvalidError, "bandwidth", lambda: l.Vocoder(bandwidth="half"))
             refused(l.InvalidError, "vocos-42k", lambda: l.Vocoder(convention="vocos-42k"))
             refused(l.MismatchError, "16000", lambda: l.mel(n.zeros(16000), 16000))
         """)
@@ -239,6 +240,50 @@ class Package(unittest.TestCase):
             "pitch", "--f0", f0, "--transpose", "-2", "-c", "hifigan-22k", "-f", "float", "-o", out + ".wav")
         with open(out + ".wav", "rb") as file, open(os.path.join(self.folder, "whole"), "rb") as whole:
             self.assertTrue(file.read().find(whole.read()[:4096]) > 0)
+
+    def test_a_pitch_is_not_left_unheard(self):
+        """A model without a pitch network takes the package's where a pitch is asked for; what cannot use one refuses it."""
+        self.python("""
+            import os
+            m = n.load(%r)
+            def refused(kind, f):
+                try: f()
+                except kind as error: return str(error)
+                assert False, f
+            plain, lower = l.Vocoder(%r), l.Vocoder(%r, transpose=-5)
+            assert not (plain(m) == lower(m)).all()
+            f0 = n.full(m.shape[1], 150.0)
+            assert "source='pitch'" in refused(l.InvalidError, lambda: plain(m, f0=f0))
+            stream = plain.stream()
+            assert "source='pitch'" in refused(l.InvalidError, lambda: stream.push(m, f0))
+            assert not (lower(m, f0=f0) == lower(m)).all()
+            assert "logarithms" in refused(ValueError, lambda: lower(m, f0=n.where(f0 > 0, 5.0, n.nan)))
+            assert "'noise'" in refused(l.InvalidError, lambda: l.Vocoder(source="noise", transpose=2))
+            assert "'noise'" in refused(l.InvalidError, lambda: l.Vocoder(source="noise")(n.load(%r), f0=n.ones(1)))
+            assert "expected 1 to" in refused(l.InvalidError, lambda: l.Vocoder(steps=0))
+            refused(l.UnsupportedError, lambda: l.Vocoder("none", postnet=True))
+            assert "32768" in refused(ValueError, lambda: l.mel(n.full(5000, 3000.0), 22050))
+        """ % (os.path.join(SOURCE, "audio_samples", "weasels-16k.npy"), *[os.path.join(SOURCE, "models", "lull-speech-16k.safetensors")] * 2,
+               os.path.join(SOURCE, "audio_samples", "weasels-22k.npy")))
+
+    def test_what_lies_above_the_mel(self):
+        """"full" is what the program's --bandwidth full gives; below the mel's end nothing else than with "mel"."""
+        self.python("""
+            def level(x, low, high):
+                s = n.abs(n.fft.rfft(x * n.hanning(len(x)))) ** 2
+                f = n.fft.rfftfreq(len(x), 1 / 22050)
+                return 10 * n.log10(s[(f > low) & (f < high)].mean())
+            mel, full, auto = [l.Vocoder(bandwidth=b, use="live", refine=2)(m) for b in ("mel", "full", None)]
+            assert (auto == mel).all()
+            assert level(full, 8500, 10800) > level(mel, 8500, 10800) + 10
+            assert abs(level(full, 100, 7500) - level(mel, 100, 7500)) < .01
+            full.tofile("full")
+        """)
+        out = os.path.join(self.folder, "full.wav")
+        run(PROGRAM, "synth", "-q", os.path.join(SOURCE, "audio_samples", "weasels-22k.npy"), "-m", os.path.join(
+            SOURCE, "models", "lull-speech-22k.safetensors"), "--bandwidth", "full", "--live", "-r", "2", "-f", "float", "-o", out)
+        with open(out, "rb") as file, open(os.path.join(self.folder, "full"), "rb") as full:
+            self.assertTrue(file.read().find(full.read()[:4096]) > 0)
 
     def test_latency_is_what_the_stream_keeps_back(self):
         self.python("""

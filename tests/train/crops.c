@@ -184,6 +184,19 @@ static void times(void **state) {
     assert_true(abs(middle - 7071) < 10);
 }
 
+/* t is in its stratum, which begins at `low`; v: sin φ·x + cos φ·u is the speech, cos φ·x − sin φ·u
+ * the noise, of unit variance. */
+static void expect_mixture(double t, double low, const float *x, const float *target) {
+    double q = 0.5 * (1.0 - cos(3.141592653589793 * t));
+    assert_true(q >= low - 1e-9 && q < low + 1 / 12.0 + 1e-9);
+    double phi = 1.5707963267948966 * t, power = 0.0;
+    for (int k = 0; k < FRAMES * HOP; k++) {
+        double eps = cos(phi) * x[k] - sin(phi) * target[k];
+        power += eps * eps / (FRAMES * HOP);
+    }
+    assert_true(fabs(power - 1.0) < 0.1);
+}
+
 /* N machines with batches of B draw what one draws with N·B; parts of a step follow each other; the
  * stratum of each t and the mixture x = a·x0 + s·ε are right; so is the source beside it. */
 static void batches(void **state) {
@@ -229,16 +242,7 @@ static void batches(void **state) {
                         memcpy(target[number], goal, bytes);
                         memcpy(source[number], beside, bytes);
                         t[number] = batch->t[i];
-                        double q = 0.5 * (1.0 - cos(3.141592653589793 * batch->t[i]));
-                        assert_true(q >= number / 12.0 - 1e-9 && q < (number + 1) / 12.0 + 1e-9);
-                        /* v: sin φ·x + cos φ·u is the speech, cos φ·x − sin φ·u the noise, of unit
-                         * variance. */
-                        double phi = 1.5707963267948966 * batch->t[i], power = 0.0;
-                        for (int k = 0; k < FRAMES * HOP; k++) {
-                            double eps = cos(phi) * own[k] - sin(phi) * goal[k];
-                            power += eps * eps / (FRAMES * HOP);
-                        }
-                        assert_true(fabs(power - 1.0) < 0.1);
+                        expect_mixture(batch->t[i], number / 12.0, own, goal);
                     } else {
                         assert_memory_equal(own, x[number], bytes);
                         assert_memory_equal(goal, target[number], bytes);

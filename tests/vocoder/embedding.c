@@ -103,6 +103,9 @@ static void memory_is_known(void **state) {
     expect_bytes("shipped, live", model, &options);
     options.use = LULL_OFFLINE;
     expect_bytes("shipped, offline", model, &options);
+    options.bandwidth = LULL_BANDWIDTH_FULL;
+    expect_bytes("shipped, offline, full bandwidth", model, &options);
+    options.bandwidth = LULL_BANDWIDTH_DEFAULT;
     options.use = LULL_LOW_LATENCY;
     options.steps = 50;
     options.queue_frames = 10000;
@@ -164,13 +167,14 @@ static void memory_is_limited(void **state) {
 
 static void in_one_call(void **state) {
     (void)state;
-    enum { FRAMES = 1100 }; /* more than the queue holds */
+    enum { FRAMES = 110, QUEUE = 50 }; /* more than the queue holds */
     model_config config = small_lull();
     lull_model *model = random_model(&config);
     lull_error error;
     lull_options options = defaults();
     options.steps = 2;
     options.seed = 5;
+    options.queue_frames = QUEUE;
     size_t samples = FRAMES * (size_t)config.mel.hop;
     float *mel = random_mel(&config.mel, FRAMES);
     float *should = base_alloc(samples, sizeof *should), *is = base_alloc(samples, sizeof *is);

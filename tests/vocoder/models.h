@@ -84,7 +84,8 @@ static inline float *random_mel(const mel_convention *convention, size_t frames)
             double level = sin(0.11 * (double)f) + cos(0.07 * (double)b + 0.2 * (double)f);
             mel[f * bands + b] += (float)(unit ? 0.5 + 0.15 * level : -6 + 1.5 * level);
             if (!unit)
-                mel[f * bands + b] = (float)convention->gain * mel[f * bands + b] + (float)convention->offset;
+                mel[f * bands + b] =
+                    (float)convention->gain * mel[f * bands + b] + (float)convention->offset;
         }
     return mel;
 }

@@ -76,6 +76,9 @@ def as_samples(samples: Any) -> numpy.ndarray:
         if array.dtype != numpy.int16:
             raise TypeError(f"samples of {array.dtype}: expected floats in [-1, 1], or int16")
         return numpy.ascontiguousarray(array, dtype=numpy.float32) / 32768
+    highest = numpy.abs(array).max(initial=0)
+    if numpy.isfinite(highest) and highest > 64:
+        raise ValueError(f"samples up to {highest:g}: expected floats in [-1, 1] (of int16: divide by 32768)")
     return numpy.ascontiguousarray(array, dtype=numpy.float32)
 
 
@@ -86,4 +89,7 @@ def as_pitches(f0: Any, n: int) -> Optional[numpy.ndarray]:
     array = numpy.atleast_1d(numpy.squeeze(as_array(f0, "f0")))
     if array.shape != (n,):
         raise ValueError(f"f0 of shape {list(array.shape)}: expected one number for each of the {n} frames")
+    highest = numpy.fmax.reduce(array, initial=0)
+    if 0 < highest < 12:
+        raise ValueError(f"f0 up to {highest:g} looks like logarithms: expected Hz, 0 where there is no voice")
     return numpy.ascontiguousarray(array, dtype=numpy.float32)

@@ -25,6 +25,10 @@ class InvalidError(LullError, ValueError):
     """An argument out of its range."""
 
 
+class UnsupportedError(LullError):
+    """Valid, but not done by this model, build or machine."""
+
+
 class Error(ctypes.Structure):
     _fields_ = [("status", c_int), ("message", c_char * 512)]
 
@@ -44,7 +48,7 @@ class Options(ctypes.Structure):
                 ("precision", c_int), ("queue_frames", c_size_t), ("refine_momentum", c_float), ("postnet", c_int),
                 ("memory_limit", c_uint64), ("pull_work", c_int), ("unchecked", c_int), ("pool", c_void_p),
                 ("convention", c_char_p), ("source", c_int), ("crossover", c_float), ("transpose", c_float),
-                ("reserved", c_int), ("pitch_model", c_void_p)]
+                ("bandwidth", c_int), ("pitch_model", c_void_p)]
 
 
 _FLOATS, _SIZES, _ERROR, _HANDLE = POINTER(c_float), POINTER(c_size_t), POINTER(Error), POINTER(c_void_p)
@@ -100,7 +104,7 @@ def _load() -> ctypes.CDLL:
 
 lull = _load()
 
-_KINDS = {1: InvalidError, 2: MemoryError, 3: OSError, 5: MismatchError, 6: NotFiniteError}
+_KINDS = {1: InvalidError, 2: MemoryError, 3: OSError, 5: MismatchError, 6: NotFiniteError, 7: UnsupportedError}
 
 
 def check(status: int, error: Error) -> None:

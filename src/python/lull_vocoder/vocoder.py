@@ -14,10 +14,11 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Op
 import numpy
 
 from ._arrays import as_frames, as_pitches, as_samples
-from ._library import HERE, ConventionInfo, Error, InvalidError, MismatchError, Options, check, floats, lull
+from ._library import HERE, ConventionInfo, Error, InvalidError, MismatchError, Options, UnsupportedError, check, floats, lull
 
 USES = {"live": 0, "low-latency": 1, "offline": 2}
 SOURCES = {None: 0, "noise": 1, "pitch": 2}
+BANDWIDTHS = {None: 0, "mel": 1, "full": 2}
 PRECISIONS = {"auto": 0, "float32": 1, "bfloat16": 2}
 _ROOM, _SAMPLES = 1, 2  # lull_ready
 _REAL = ("refine_momentum", "crossover", "transpose")
@@ -105,10 +106,14 @@ class Vocoder:
         threads: 1…64; the samples do not depend on it. precision: "auto", "float32" or "bfloat16".
     source: "pitch" (the voice's own harmonics and noise, as a pitch network hears them in the mel, above `crossover` Hz;
         without a network everywhere), "noise", None: as the model says. pitch: path of the model whose pitch network is
-        asked; None: the model's own. transpose: semitones by which that pitch is moved, -24…24.
+        asked; None: the model's own, or, where it has none and the pitch source was asked for, the one inside the package.
+        transpose: semitones by which that pitch is moved, -24…24; it asks for the pitch source, too.
+    bandwidth: "full" (what lies above the mel's fmax too, to 12 kHz or half of the rate: the mel's envelope held where
+        it ends, or what the model's bandwidth network guesses), "mel" (nothing there), None: full where the model has
+        such a network.
     checks: False takes finite frames of any scale; True refuses those that cannot be of the convention.
 
-    Raises OSError (no such file), LullError (not a model), InvalidError, MismatchError.
+    Raises OSError (no such file), LullError (not a model), InvalidError, MismatchError, UnsupportedError.
 
     A vocoder may be used by any number of threads at a time, and so may its streams beside one another.
     """
@@ -118,14 +123,12 @@ class Vocoder:
                  refine_window: Optional[int] = None, refine_momentum: Optional[float] = None,
                  postnet: Optional[bool] = None, seed: int = 0, threads: int = 1, precision: str = "auto",
                  source: Optional[str] = None, crossover: Optional[float] = None, transpose: float = 0,
-                 pitch: Optional[str] = None, checks: bool = True):
+                 pitch: Optional[str] = None, bandwidth: Optional[str] = None, checks: bool = True):
         self._settings: Dict[str, Any] = dict(use=use, steps=steps, refine=refine, refine_window=refine_window,
                                               refine_momentum=refine_momentum, postnet=postnet, seed=seed,
                                               threads=threads, precision=precision, checks=checks, source=source,
-                                              crossover=crossover, transpose=transpose)
+                                              crossover=crossover, transpose=transpose, bandwidth=bandwidth)
         self._convention = _convention_text(convention)
-        if pitch is None and model == "none" and source == "pitch":
-            pitch = _default_model()
         self._pitch = _Model(os.fspath(pitch)) if pitch else None
         self._model = None if model == "none" else _Model(os.fspath(model) if model else _default_model())
         if self._model is None or self._convention is not None:
@@ -134,7 +137,13 @@ class Vocoder:
             self._mels = _mels_of(self._convention)
         else:
             self._mels = self._model.mels
-        self._late("offline")  # says now what is wrong with them
+        try:
+            self._late("offline")  # says now what is wrong with them
+        except UnsupportedError:
+            if self._pitch or not (source == "pitch" or transpose):
+                raise
+            self._pitch = _Model(_default_model())
+            self._late("offline")
 
     @property
     def rate(self) -> int:
@@ -180,16 +189,34 @@ class Vocoder:
             raise InvalidError(f"precision {s['precision']!r}: expected 'auto', 'float32' or 'bfloat16'")
         if s["source"] not in SOURCES:
             raise InvalidError(f"source {s['source']!r}: expected 'pitch' or 'noise'")
+        if s["bandwidth"] not in BANDWIDTHS:
+            raise InvalidError(f"bandwidth {s['bandwidth']!r}: expected 'mel' or 'full'")
         options.seed = _whole("seed", s["seed"] if seed is None else seed, 0, (1 << 64) - 1)
         options.use, options.precision = USES[use], PRECISIONS[s["precision"]]
         options.threads, options.unchecked = _whole("threads", s["threads"], 1, 64), 0 if s["checks"] else 1
         for name in ("steps", "refine", "refine_window", "refine_momentum", "postnet", "crossover", "transpose"):
             value = s[name]
             if value is not None:
-                setattr(options, name, float(value) if name in _REAL else _whole(name, value))
-        options.convention, options.source = self._convention, SOURCES[s["source"]]
+                setattr(options, name, float(value) if name in _REAL else _whole(name, value, int(name == "steps")))
+        source = s["source"]
+        if options.transpose:
+            source = self._pitched("transpose")
+        options.convention, options.source = self._convention, SOURCES[source]
+        options.bandwidth = BANDWIDTHS[s["bandwidth"]]
         options.pitch_model = self._pitch.handle if self._pitch else None
         return options
+
+    def _pitched(self, what: str) -> str:
+        if self._settings["source"] == "noise":
+            raise InvalidError(f"{what} is for the pitch source, and source is 'noise'")
+        return "pitch"
+
+    def _takes_f0(self) -> None:
+        """Says so where pitches would be left unheard."""
+        error, samples, options = Error(), c_size_t(), self._options("live")
+        options.source = SOURCES[self._pitched("f0")]
+        if lull.lull_latency(self._handle, byref(options), byref(samples), byref(error)):
+            raise InvalidError("f0 is for the pitch source, which is not in use: say source='pitch'")
 
     def __call__(self, mel: Any, *, f0: Any = None, seed: Optional[int] = None,
                  layout: Optional[str] = None) -> numpy.ndarray:
@@ -200,7 +227,8 @@ class Vocoder:
         for NaN and infinities, ValueError for another shape."""
         frames = as_frames(mel, self._mels.bands, layout)
         if f0 is not None:
-            stream = Stream(self, seed, "frames-first", "offline")
+            self._takes_f0()
+            stream = Stream(self, seed, "frames-first", "offline", pitched=True)
             return numpy.concatenate([*stream._run([frames], [f0]), numpy.zeros(0, numpy.float32)])
         samples, error, options = numpy.zeros(len(frames) * self._mels.hop, numpy.float32), Error(), self._options("offline", seed)
         check(lull.lull_synthesize(self._handle, byref(options), floats(frames), len(frames), floats(samples),
@@ -225,10 +253,13 @@ class Vocoder:
 class Stream:
     """Mel frames going in, samples coming out. One thread may push and finish while another pulls."""
 
-    def __init__(self, vocoder: Vocoder, seed: Optional[int] = None, layout: Optional[str] = None, use: str = "live"):
+    def __init__(self, vocoder: Vocoder, seed: Optional[int] = None, layout: Optional[str] = None, use: str = "live",
+                 pitched: bool = False):
         self._vocoder, self._layout, self._handle = vocoder, layout, c_void_p()
         self._pulling, self._pushing, self._finished, error = threading.Lock(), threading.Lock(), False, Error()
         options = vocoder._options(use, seed)
+        if pitched:
+            options.source = SOURCES["pitch"]
         check(lull.lull_vocoder_new(vocoder._handle, byref(options), byref(self._handle), byref(error)), error)
         _free_with(self, lull.lull_vocoder_free, self._handle, (vocoder._model, vocoder._pitch))
 
@@ -259,6 +290,8 @@ class Stream:
         pitches = as_pitches(f0, len(frames))
         if self._finished:
             raise InvalidError("frames were pushed after finish(): another utterance is another stream()")
+        if f0 is not None:
+            self._vocoder._takes_f0()
         with self._pushing:
             while len(frames):
                 taken = self._push(frames, pitches)
