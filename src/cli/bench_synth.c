@@ -424,16 +424,21 @@ static void print_row(const bench_facts *facts, const bench_row *row) {
     printf("\n");
 }
 
+static const char *plural(int count) {
+    return count == 1 ? "" : "s";
+}
+
 static void print_head(const bench_facts *facts, const bench_settings *settings) {
     const model_config *config = &facts->model->config;
-    printf("  %s: %d Hz, %d steps, %d refinements on %d frames, %s\n", config->name,
-           config->mel.sample_rate, facts->options.steps, facts->options.refine,
-           facts->options.refine_window, precision_name(facts->options.precision));
+    const lull_options *o = &facts->options;
+    printf("  %s: %d Hz, %d step%s, %d refinement%s on %d frame%s, %s\n", config->name,
+           config->mel.sample_rate, o->steps, plural(o->steps), o->refine, plural(o->refine),
+           o->refine_window, plural(o->refine_window), precision_name(o->precision));
     printf("  kernels %s; a core's peak %.0f GFLOP/s in float32", facts->kernels, facts->peak_f32);
     if (facts->peak_bf16 > 0) printf(", %.0f in bfloat16", facts->peak_bf16);
-    printf("; %ld core%s\n", facts->cores, facts->cores == 1 ? "" : "s");
+    printf("; %ld core%s\n", facts->cores, plural((int)facts->cores));
     printf("  %.1f s of audio, median (and range) of %d interleaved round%s\n\n",
-           facts->input.seconds, settings->rounds, settings->rounds == 1 ? "" : "s");
+           facts->input.seconds, settings->rounds, plural(settings->rounds));
     printf("  %-28s%-21s%8s  %-11s  %s\n", "", "times real time", "CPU ms/s", "share in %",
            "network");
     printf("  %-28s%-21s%8s  %-11s  %s\n", "", "", "", "mel net fin", "GFLOP/s of peak");

@@ -122,13 +122,22 @@ static void add_postnet(model_config *config) {
     if (config->postnet_channels > 0) return;
     config->postnet_channels = 24;
     config->postnet_layers = 5;
-    config->postnet_look_ahead = 2;
+    config->postnet_look_ahead = 1;
+    if (config->mel.compression == MEL_COMPRESS_LN) config->postnet_threshold = 0.05;
+}
+
+static lull_status set_member(const char *assignment, model_config *config, lull_error *error) {
+    lull_error why = {LULL_OK, ""};
+    lull_status status = model_config_set(config, assignment, &why);
+    if (!status) return LULL_OK;
+    return base_fail(error, status, "--set %.100s: %s; 'lull train --set help' lists all",
+                     assignment, why.message);
 }
 
 static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZE],
                                  size_t set_count, model_config *config, lull_error *error) {
     char own[5][ASSIGNMENT_SIZE];
-    const char *all[MOST_ASSIGNMENTS + 16];
+    const char *all[16];
     size_t n = 0, used = 0;
     if (a->settings.part == TRAIN_POSTNET) add_postnet(config);
     if (a->settings.part == TRAIN_PITCH) model_config_add_pitch(config);
@@ -151,9 +160,9 @@ static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZ
     OWN(a->channels > 0, "network.channels=%d", a->channels);
     OWN(a->name != NULL, "name=%.60s", a->name);
 #undef OWN
-    for (size_t i = 0; i < set_count; i++) all[n++] = sets[i];
     lull_status status = LULL_OK;
     for (size_t i = 0; i < n && !status; i++) status = model_config_set(config, all[i], error);
+    for (size_t i = 0; i < set_count && !status; i++) status = set_member(sets[i], config, error);
     return status ? status : model_config_check(config, "the configuration", error);
 }
 
@@ -209,10 +218,10 @@ static int print_places(void) {
         SETTING(0, "optimizer", NULL, "optimizer"), SETTING(0, "momentum", "X", "momentum"),       \
         SETTING(0, "decay", "X", "decay"), SETTING(0, "clip", "X", "clip"),                        \
         SETTING(0, "ema", "X", "average"), SETTING(0, "loss", NULL, "loss"),                       \
-        SETTING(0, "stft", "X", "stft"), SETTING(0, "t-density", NULL, "density"),                 \
-        SETTING(0, "gain", "DB", "gain_db"), SETTING(0, "cache", "MB", "cache_mb"),                \
-        SETTING(0, "keep", "N", "keep"), SETTING(0, "eval-every", "N", "eval_every"),              \
-        SETTING(0, "samples", "N", "samples")
+        SETTING(0, "below", "HZ", "below_hz"), SETTING(0, "stft", "X", "stft"),                    \
+        SETTING(0, "t-density", NULL, "density"), SETTING(0, "gain", "DB", "gain_db"),             \
+        SETTING(0, "cache", "MB", "cache_mb"), SETTING(0, "keep", "N", "keep"),                    \
+        SETTING(0, "eval-every", "N", "eval_every"), SETTING(0, "samples", "N", "samples")
 
 static const char train_about[] =
     "Trains a model on a folder of recordings: every file in it that is audio, of any\n"

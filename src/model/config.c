@@ -63,6 +63,9 @@ static const member postnet_members[] = {
                "convolutions but first and last"),
     MEMBER_INT(model_config, postnet_look_ahead, "look_ahead", 0, 34, "0",
                "how many of them see a frame ahead"),
+    MEMBER_NUMBER(model_config, postnet_threshold, "threshold", 0, 1e3, NULL,
+                  "corrections of a frame whose root mean square is below it are not made, from "
+                  "twice as much on they are made wholly; 0: all are"),
     {0},
 };
 

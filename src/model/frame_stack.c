@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "nn/kernels.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { TAPS = MODEL_FRAME_STACK_TAPS };
@@ -214,6 +215,14 @@ static bool run(model_frame_stack *s) {
     return true;
 }
 
+float model_frame_stack_share(float threshold, const float *made, size_t n) {
+    if (threshold <= 0) return 1;
+    double power = 0;
+    for (size_t i = 0; i < n; i++) power += (double)made[i] * made[i];
+    const double above = sqrt(power / (double)n) / threshold - 1;
+    return above < 0 ? 0 : above < 1 ? (float)above : 1;
+}
+
 bool model_frame_stack_push(model_frame_stack *s, const float *frame, float *out) {
     const model_frame_stack_shape *shape = &s->shape;
     const convolution *first = &s->convolutions[0];
@@ -234,6 +243,7 @@ bool model_frame_stack_push(model_frame_stack *s, const float *frame, float *out
     memcpy(out, s->sums, outputs * sizeof *out);
     if (!shape->added) return true;
     const float *raw = s->raw + (size_t)(s->given++ % kept) * values;
-    for (size_t j = 0; j < outputs; j++) out[j] += raw[j];
+    const float share = model_frame_stack_share(shape->threshold, out, outputs);
+    for (size_t j = 0; j < outputs; j++) out[j] = raw[j] + share * out[j];
     return true;
 }

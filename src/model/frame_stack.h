@@ -21,7 +21,8 @@ typedef struct model_frame_stack_shape {
     int look_ahead;         /* so many convolutions, from the first on, see one frame ahead */
     bool silu;              /* the activation; false: LeakyReLU */
     float offset, scale;    /* what goes into the first convolution is (input + offset)·scale */
-    bool added;             /* the output is what the stack makes, added to its input */
+    bool added;             /* the output is what the stack makes, added to its input, … */
+    float threshold; /* … where its root mean square over a frame is above it, wholly from twice */
 } model_frame_stack_shape;
 
 /* Channels of convolution i, and whether it sees one frame ahead. */
@@ -30,6 +31,9 @@ int model_frame_stack_out(const model_frame_stack_shape *shape, int i);
 int model_frame_stack_ahead(const model_frame_stack_shape *shape, int i);
 /* Multiplications for one frame. */
 double model_frame_stack_products(const model_frame_stack_shape *shape);
+
+/* The share of n added values that is made: see threshold. */
+float model_frame_stack_share(float threshold, const float *made, size_t n);
 
 /* PyTorch's weight [out, in, across, 3] as the operand of a product: row (tap·across + band)·in + i,
  * column o. */

@@ -12,7 +12,8 @@ model_frame_stack_shape postnet_shape(const model_config *config) {
                                      .look_ahead = config->postnet_look_ahead,
                                      .offset = (float)config->mel_offset,
                                      .scale = (float)config->mel_scale,
-                                     .added = true};
+                                     .added = true,
+                                     .threshold = (float)config->postnet_threshold};
 }
 
 lull_status postnet_new(const model_config *config, const model_parameters *parameters,

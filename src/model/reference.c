@@ -308,7 +308,15 @@ lull_status model_reference_postnet(const model_config *config, const model_para
             h[i] = l > 0 ? h[i] + active : active;
         }
     }
-    for (size_t i = 0; i < points && !status; i++) out[i] = mel[i] + y[i];
+    for (size_t t = 0; t < n && !status; t++) {
+        const float *made = y + t * (size_t)bands;
+        double power = 0, share = 1;
+        for (int b = 0; b < bands; b++) power += (double)made[b] * made[b] / bands;
+        if (config->postnet_threshold > 0) share = sqrt(power) / config->postnet_threshold - 1;
+        share = share < 0 ? 0 : share > 1 ? 1 : share;
+        for (int b = 0; b < bands; b++)
+            out[t * (size_t)bands + b] = (float)(mel[t * (size_t)bands + b] + share * made[b]);
+    }
     base_free(h);
     base_free(y);
     return status;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/low_pass.h"
 #include "base/memory.h"
 #include "mel/stft.h"
 
@@ -28,6 +29,68 @@ double train_loss_l1(const float *u, const float *target, size_t n, float *du) {
         du[i] = difference > 0.0f ? scale : difference < 0.0f ? -scale : 0.0f;
     }
     return sum / (double)n;
+}
+
+/* ---- below a frequency -------------------------------------------------------------------- */
+
+static const float ALL_BANDS = 0.01f; /* what the error over all frequencies counts */
+
+struct train_band_loss {
+    size_t length, half;
+    float *taps;
+    float *error, *low; /* half zeros on both sides */
+};
+
+lull_status train_band_loss_new(int sample_rate, double hertz, size_t length,
+                                train_band_loss **result, lull_error *error) {
+    *result = NULL;
+    train_band_loss *loss = base_alloc(1, sizeof *loss);
+    if (loss == NULL) return base_no_memory(error);
+    loss->length = length;
+    loss->half = (size_t)low_pass_half(sample_rate);
+    loss->taps = base_alloc(2 * loss->half + 1, sizeof(float));
+    loss->error = base_alloc(length + 2 * loss->half, sizeof(float));
+    loss->low = base_alloc(length + 2 * loss->half, sizeof(float));
+    if (!loss->taps || !loss->error || !loss->low) {
+        train_band_loss_free(loss);
+        return base_no_memory(error);
+    }
+    low_pass_design(hertz / sample_rate, (int)loss->half, loss->taps);
+    *result = loss;
+    return LULL_OK;
+}
+
+void train_band_loss_free(train_band_loss *loss) {
+    if (loss == NULL) return;
+    base_free(loss->taps);
+    base_free(loss->error);
+    base_free(loss->low);
+    base_free(loss);
+}
+
+/* out[i] = Σ taps[k] · in[i + k]; the taps are symmetric, so this is its own adjoint. */
+static void filter(const train_band_loss *loss, const float *in, float *restrict out) {
+    memset(out, 0, loss->length * sizeof *out);
+    for (size_t k = 0; k <= 2 * loss->half; k++) {
+        const float tap = loss->taps[k];
+        const float *restrict x = in + k;
+        for (size_t i = 0; i < loss->length; i++) out[i] += tap * x[i];
+    }
+}
+
+double train_band_loss_run(train_band_loss *loss, const float *u, const float *target, float *du) {
+    const size_t n = loss->length;
+    float *error = loss->error + loss->half, *low = loss->low + loss->half;
+    double below = 0, all = 0;
+    for (size_t i = 0; i < n; i++) error[i] = u[i] - target[i];
+    filter(loss, loss->error, low);
+    for (size_t i = 0; i < n; i++) below += (double)low[i] * low[i];
+    filter(loss, loss->low, du);
+    for (size_t i = 0; i < n; i++) {
+        all += (double)error[i] * error[i];
+        du[i] = 2.0f / (float)n * (du[i] + ALL_BANDS * error[i]);
+    }
+    return (below + (double)ALL_BANDS * all) / (double)n;
 }
 
 /* ---- multi-resolution STFT ---------------------------------------------------------------- */

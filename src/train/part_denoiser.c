@@ -16,6 +16,7 @@ typedef struct denoiser_part {
     gradient_engine *engine;
     size_t samples;         /* of a crop */
     train_stft_loss **stft; /* one a crop of the batch, or NULL */
+    train_band_loss **band; /* the same */
     float *room;            /* crops × 3 × samples: two signals and a gradient */
     double *losses;
     /* The run at hand. */
@@ -113,7 +114,8 @@ static double stft_term(const denoiser_part *p, int crop, const float *u, const 
 static double crop_loss(void *context, int crop, const float *u, float *du) {
     const denoiser_part *p = context;
     const float *target = p->batch->target + (size_t)crop * p->samples;
-    double loss = train_part_loss(p->settings, u, target, p->samples, du);
+    double loss = p->band != NULL ? train_band_loss_run(p->band[crop], u, target, du)
+                                  : train_part_loss(p->settings, u, target, p->samples, du);
     if (p->stft != NULL) loss += stft_term(p, crop, u, target, du);
     for (size_t i = 0; i < p->samples; i++) du[i] *= p->scale;
     return loss;
@@ -127,7 +129,10 @@ static void destroy(void *engine) {
     gradient_engine_free(p->engine);
     for (int i = 0; p->stft != NULL && i < p->settings->batch; i++)
         train_stft_loss_free(p->stft[i]);
+    for (int i = 0; p->band != NULL && i < p->settings->batch; i++)
+        train_band_loss_free(p->band[i]);
     base_free(p->stft);
+    base_free(p->band);
     base_free(p->room);
     base_free(p->losses);
     base_free(p);
@@ -140,6 +145,16 @@ static lull_status stft_losses_new(denoiser_part *p, lull_error *error) {
     lull_status status = p->stft && p->room ? LULL_OK : base_no_memory(error);
     for (size_t i = 0; i < crops && !status; i++)
         status = train_stft_loss_new(p->config->mel.sample_rate, p->samples, &p->stft[i], error);
+    return status;
+}
+
+static lull_status band_losses_new(denoiser_part *p, lull_error *error) {
+    size_t crops = (size_t)p->settings->batch;
+    p->band = base_alloc(crops, sizeof(train_band_loss *));
+    lull_status status = p->band ? LULL_OK : base_no_memory(error);
+    for (size_t i = 0; i < crops && !status; i++)
+        status = train_band_loss_new(p->config->mel.sample_rate, p->settings->below_hz, p->samples,
+                                     &p->band[i], error);
     return status;
 }
 
@@ -157,6 +172,7 @@ static lull_status create(const model_config *config, const train_settings *sett
         status = gradient_engine_new(config, settings->batch, settings->crop_frames, settings->bf16,
                                      pool, &p->engine, error);
     if (!status && settings->stft > 0.0) status = stft_losses_new(p, error);
+    if (!status && settings->below_hz > 0.0) status = band_losses_new(p, error);
     return status;
 }
 

@@ -41,6 +41,9 @@ static const member recipe[] = {
     NUMBER(clip, 0, 1e30, "1", "largest norm of the gradient; 0 = any"),
     NUMBER(average, 0, 0.9999999, "0.9997", "decay of the weights' average"),
     NAME(loss, losses, "l2", "squared or absolute error"),
+    NUMBER(below_hz, 0, 1e6, NULL,
+           "the error counts below this frequency alone, for a network behind a crossover; 0: "
+           "everywhere"),
     NUMBER(stft, 0, 1e6, NULL,
            "weight of the multi-resolution STFT loss (not with objective noise)"),
     NAME(density, densities, "sine",
@@ -115,32 +118,35 @@ void train_settings_bandwidth(train_settings *settings) {
         members_set(train_settings_members, settings, at[0], at[1], NULL);
 }
 
-static lull_status check_bandwidth(const train_settings *settings, const model_config *config,
+/* What holds for all networks that work on frames. `what`: the network and its article. */
+static lull_status check_of_frames(const train_settings *settings, const char *what,
                                    lull_error *error) {
-    if (config->bandwidth_channels == 0)
-        return base_fail(
-            error, LULL_INVALID,
-            "the model has no bandwidth network to train: network.bandwidth.channels is 0");
     if (settings->optimizer != TRAIN_ADAMW)
-        return base_fail(error, LULL_INVALID,
-                         "a bandwidth network is trained with --optimizer adamw");
-    if (settings->stft > 0.0)
-        return base_fail(error, LULL_INVALID, "the STFT loss is the denoiser's");
-    if (settings->init[0] == '\0')
-        return base_fail(error, LULL_INVALID,
-                         "a bandwidth network is trained for a model: name it with --init");
+        return base_fail(error, LULL_INVALID, "%s is trained with --optimizer adamw", what);
+    if (settings->stft > 0.0 || settings->below_hz > 0.0)
+        return base_fail(error, LULL_INVALID, "%s is the denoiser's",
+                         settings->stft > 0.0 ? "the STFT loss" : "the loss below a frequency");
+    if (settings->init[0] == '\0' && settings->part != TRAIN_PITCH)
+        return base_fail(error, LULL_INVALID, "%s is trained for a model: name it with --init",
+                         what);
     return LULL_OK;
 }
 
-static lull_status check_pitch(const train_settings *settings, const model_config *config,
-                               lull_error *error) {
-    if (config->pitch_channels == 0)
+static lull_status check_denoiser(const train_settings *settings, const model_config *config,
+                                  lull_error *error) {
+    /* A noise prediction's waveform is divided by the signal's level, which is near 0 at first. */
+    if (settings->stft > 0.0 && config->objective == DIFFUSION_NOISE)
         return base_fail(error, LULL_INVALID,
-                         "the model has no pitch network to train: network.pitch.channels is 0");
-    if (settings->optimizer != TRAIN_ADAMW)
-        return base_fail(error, LULL_INVALID, "a pitch network is trained with --optimizer adamw");
-    if (settings->stft > 0.0)
-        return base_fail(error, LULL_INVALID, "the STFT loss is the denoiser's");
+                         "the STFT loss needs objective v, flow or data, this is \"%s\"",
+                         diffusion_objective_name(config->objective));
+    if (settings->below_hz >= config->mel.sample_rate / 2.0)
+        return base_fail(error, LULL_INVALID,
+                         "the loss below %g Hz needs recordings of more than %g Hz, these have %d: "
+                         "0 is the loss everywhere",
+                         settings->below_hz, 2 * settings->below_hz, config->mel.sample_rate);
+    if (settings->below_hz > 0.0 && settings->loss != TRAIN_LOSS_L2)
+        return base_fail(error, LULL_INVALID,
+                         "the loss below a frequency is a squared error: --loss l2");
     return LULL_OK;
 }
 
@@ -148,29 +154,23 @@ lull_status train_settings_check(const train_settings *settings, const model_con
                                  lull_error *error) {
     lull_status status = members_check(train_settings_members, settings, "training", error);
     if (status) return status;
-    if (settings->part == TRAIN_PITCH) return check_pitch(settings, config, error);
-    if (config->family == MODEL_PITCH_ALONE)
+    if (config->family == MODEL_PITCH_ALONE && settings->part != TRAIN_PITCH)
         return base_fail(error, LULL_INVALID,
                          "the model is a pitch network alone: --part pitch trains it");
-    if (settings->part == TRAIN_BANDWIDTH) return check_bandwidth(settings, config, error);
-    if (settings->part == TRAIN_POSTNET) {
-        if (config->postnet_channels == 0)
-            return base_fail(error, LULL_INVALID,
-                             "the model has no postnet to train: network.postnet.channels is 0");
-        if (settings->optimizer != TRAIN_ADAMW)
-            return base_fail(error, LULL_INVALID, "a postnet is trained with --optimizer adamw");
-        if (settings->stft > 0.0)
-            return base_fail(error, LULL_INVALID, "the STFT loss is the denoiser's");
-        if (settings->init[0] == '\0')
-            return base_fail(error, LULL_INVALID,
-                             "a postnet is trained for a model: name it with --init");
-    }
-    /* A noise prediction's waveform is divided by the signal's level, which is near 0 at first. */
-    if (settings->stft > 0.0 && config->objective == DIFFUSION_NOISE)
+    const struct {
+        const char *name, *what;
+        int channels;
+    } of_frames[] = {
+        [TRAIN_POSTNET] = {"postnet", "a postnet", config->postnet_channels},
+        [TRAIN_PITCH] = {"pitch", "a pitch network", config->pitch_channels},
+        [TRAIN_BANDWIDTH] = {"bandwidth", "a bandwidth network", config->bandwidth_channels},
+    };
+    if (settings->part == TRAIN_DENOISER) return check_denoiser(settings, config, error);
+    if (of_frames[settings->part].channels == 0)
         return base_fail(error, LULL_INVALID,
-                         "the STFT loss needs objective v, flow or data, this is \"%s\"",
-                         diffusion_objective_name(config->objective));
-    return LULL_OK;
+                         "the model has no %s to train: network.%s.channels is 0",
+                         of_frames[settings->part].what + 2, of_frames[settings->part].name);
+    return check_of_frames(settings, of_frames[settings->part].what, error);
 }
 
 /* ---- JSON --------------------------------------------------------------------------------- */

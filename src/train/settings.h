@@ -30,9 +30,10 @@ typedef struct train_settings {
     int optimizer;   /* train_optimizer */
     double momentum; /* Muon's */
     double beta1, beta2, epsilon, decay, clip, average;
-    int loss;    /* train_loss_kind */
-    double stft; /* weight of the multi-resolution STFT term; not with the noise objective */
-    int density; /* train_density of t */
+    int loss;        /* train_loss_kind */
+    double below_hz; /* the error counts below this frequency; 0: everywhere */
+    double stft;     /* weight of the multi-resolution STFT term; not with the noise objective */
+    int density;     /* train_density of t */
     double gain_db, degrade;
     double speed;    /* pitch network: natural logarithm by which recordings are played faster */
     int conventions; /* and mel conventions drawn for it beside the named ones */

@@ -2,34 +2,8 @@
 #include "vocoder/crossover.h"
 
 #include "base/error.h"
+#include "base/low_pass.h"
 #include "vocoder/voices.h"
-
-#include <math.h>
-
-/* From the pass band to the stop band. A Hamming window needs about 3.3 / (2 · half) of the rate for
- * it (Oppenheim & Schafer, Discrete-Time Signal Processing, 7.5). */
-static const double TRANSITION = 1000;
-
-int vocoder_crossover_half(int rate) {
-    return (int)ceil(1.65 * rate / TRANSITION);
-}
-
-/* Tap i of the low-pass, before all are divided by their sum. */
-static double tap_of(double cut, int half, int i) {
-    double sinc = i ? sin(2 * M_PI * cut * i) / (M_PI * i) : 2 * cut;
-    return sinc * (0.54 + 0.46 * cos(M_PI * i / (half + 1.0)));
-}
-
-static double sum_of_taps(double cut, int half) {
-    double sum = 0;
-    for (int i = -half; i <= half; i++) sum += tap_of(cut, half, i);
-    return sum;
-}
-
-static void design(double cut, int half, float *taps) {
-    const double sum = sum_of_taps(cut, half);
-    for (int i = -half; i <= half; i++) taps[i + half] = (float)(tap_of(cut, half, i) / sum);
-}
 
 void vocoder_crossover_init(vocoder_crossover *c, double hertz, int rate, int hop,
                             const vocoder_rows *frames, vocoder_line *network, vocoder_line *source,
@@ -38,7 +12,7 @@ void vocoder_crossover_init(vocoder_crossover *c, double hertz, int rate, int ho
     c->network = network;
     c->source = source;
     c->out = out;
-    c->half = vocoder_crossover_half(rate);
+    c->half = low_pass_half(rate);
     c->cut = hertz / rate;
     c->most = most;
     c->hop = (uint64_t)hop;
@@ -58,7 +32,7 @@ static lull_status allocate(void *context, lull_error *error) {
     c->taps = base_alloc(count_taps(c), sizeof *c->taps);
     c->difference = base_alloc(c->most + count_taps(c), sizeof *c->difference);
     if (!c->taps || !c->difference) return base_no_memory(error);
-    design(c->cut, c->half, c->taps);
+    low_pass_design(c->cut, c->half, c->taps);
     return LULL_OK;
 }
 
@@ -135,13 +109,15 @@ const vocoder_part_kind vocoder_crossover_part = {.name = "crossover",
 
 void vocoder_crossover_plain(double hertz, int rate, const float *network, const float *source,
                              float *out, size_t n) {
-    const int half = vocoder_crossover_half(rate);
-    const double cut = hertz / rate, gain = sum_of_taps(cut, half);
+    const int half = low_pass_half(rate);
+    float *taps = base_alloc(2 * (size_t)half + 1, sizeof *taps);
+    low_pass_design(hertz / rate, half, taps);
     for (int64_t i = 0; i < (int64_t)n; i++) {
         double sum = 0;
         for (int k = -half; k <= half; k++)
             if (i + k >= 0 && i + k < (int64_t)n)
-                sum += tap_of(cut, half, k) / gain * ((double)network[i + k] - source[i + k]);
+                sum += (double)taps[k + half] * ((double)network[i + k] - source[i + k]);
         out[i] = (float)(source[i] + sum);
     }
+    base_free(taps);
 }

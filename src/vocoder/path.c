@@ -2,6 +2,7 @@
 #include "vocoder/path.h"
 
 #include "base/error.h"
+#include "base/low_pass.h"
 #include "mel/opening.h"
 #include "model/model.h"
 #include "nn/kernels.h"
@@ -112,7 +113,7 @@ static lull_status init_lines(vocoder_path *p, lull_error *error) {
     if (has_crossover(p)) {
         p->crossed.capacity = p->lines[p->steps].capacity;
         p->lines[p->steps].capacity +=
-            2 * (size_t)vocoder_crossover_half(p->convention.sample_rate);
+            2 * (size_t)low_pass_half(p->convention.sample_rate);
     }
     /* It has to hold what the network keeps back. */
     if (p->steps && pitch_model(p)) p->source.capacity = span(p) + p->lines[p->steps].capacity;

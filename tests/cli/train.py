@@ -248,6 +248,11 @@ class Corpora(Train):
         self.assertTrue(set(names) <= {b"%d/a.wav" % i for i in range(8)} | {b"in/b.wav"})
         self.assertIn("of 9 files", done.err)
 
+    def test_wrong_settings_say_where_the_right_ones_are(self):
+        done = self.train("--set", "network.chanels=9")
+        self.assertEqual(done.code, 2)
+        self.assertIn("--set network.chanels=9: there is no 'network.chanels'; 'lull train --set help' lists all", done.err)
+
     def test_odd_files_are_named_and_left_out(self):
         folder = os.fsencode(self.path("corpus"))
         with open(os.path.join(folder, b"caf\xe9.wav"), "wb") as file:

@@ -57,6 +57,50 @@ static void postnet_is_the_reference(void **state) {
         }
 }
 
+/* Below the threshold nothing is changed, not a bit; above twice the threshold all that the postnet
+ * says is; between a share, as in the reference. */
+static void postnet_threshold_leaves_alone(void **state) {
+    (void)state;
+    model_config config;
+    postnet_config(&postnet_cases[2], &config);
+    enum { FRAMES = 40 };
+    const int bands = config.mel.bands, n = FRAMES * bands;
+    model_parameters *p = stack_weights(&config);
+    float *mel = stack_mels(FRAMES, bands), *all = base_alloc((size_t)n, sizeof *all),
+          *got = base_alloc((size_t)n, sizeof *got),
+          *wanted = base_alloc((size_t)n, sizeof *wanted);
+    double least = 1e30, most = 0;
+    assert_int_equal(postnet_whole(&config, p, mel, FRAMES, all, NULL), LULL_OK);
+    for (int f = 0; f < FRAMES; f++) {
+        double power = 0;
+        for (int i = f * bands; i < (f + 1) * bands; i++)
+            power += (double)(all[i] - mel[i]) * (all[i] - mel[i]) / bands;
+        least = fmin(least, sqrt(power));
+        most = fmax(most, sqrt(power));
+    }
+    config.postnet_threshold = 1.01 * most;
+    assert_int_equal(postnet_whole(&config, p, mel, FRAMES, got, NULL), LULL_OK);
+    assert_memory_equal(got, mel, (size_t)n * sizeof *mel);
+    config.postnet_threshold = 0.49 * least;
+    assert_int_equal(postnet_whole(&config, p, mel, FRAMES, got, NULL), LULL_OK);
+    assert_memory_equal(got, all, (size_t)n * sizeof *all);
+    config.postnet_threshold = 0.7 * most;
+    assert_int_equal(postnet_whole(&config, p, mel, FRAMES, got, NULL), LULL_OK);
+    assert_int_equal(model_reference_postnet(&config, p, mel, FRAMES, wanted, NULL), LULL_OK);
+    int changed = 0, left = 0;
+    for (int i = 0; i < n; i++) {
+        assert_true(fabsf(got[i] - wanted[i]) < 2e-5f);
+        changed += got[i] != mel[i] && got[i] != all[i];
+        left += got[i] == mel[i];
+    }
+    assert_true(changed > 0 && left > 0);
+    base_free(mel);
+    base_free(all);
+    base_free(got);
+    base_free(wanted);
+    model_parameters_free(p);
+}
+
 /* A fresh postnet changes nothing. */
 static void postnet_begins_as_the_identity(void **state) {
     (void)state;
@@ -151,6 +195,7 @@ static void pitch_network_is_the_reference(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(postnet_is_the_reference),
+        cmocka_unit_test(postnet_threshold_leaves_alone),
         cmocka_unit_test(postnet_begins_as_the_identity),
         cmocka_unit_test(pitch_network_is_the_reference),
     };

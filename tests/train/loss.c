@@ -1,6 +1,7 @@
 /* Losses: values by hand, gradients against central differences. */
 #include "helpers.h"
 
+#include "base/low_pass.h"
 #include "train/loss.h"
 
 enum { LENGTH = 700, RATE = 8000 };
@@ -100,9 +101,63 @@ static void stft_of_itself_is_zero(void **state) {
     assert_non_null(strstr(error.message, "--crop-frames"));
 }
 
+static double band_reference(const float *taps, int half, const double *u, const float *target) {
+    double below = 0, all = 0;
+    for (int i = 0; i < LENGTH; i++) {
+        double low = 0;
+        for (int k = -half; k <= half; k++)
+            if (i + k >= 0 && i + k < LENGTH)
+                low += (double)taps[half + k] * (u[i + k] - target[i + k]);
+        below += low * low;
+        all += (u[i] - target[i]) * (u[i] - target[i]);
+    }
+    return (below + 0.01 * all) / LENGTH;
+}
+
+static void band_gradient(void **state) {
+    (void)state;
+    static float u[LENGTH], target[LENGTH], du[LENGTH], taps[2 * LENGTH];
+    static double u64[LENGTH];
+    train_band_loss *loss;
+    assert_int_equal(train_band_loss_new(RATE, 1500, LENGTH, &loss, NULL), LULL_OK);
+    low_pass_design(1500.0 / RATE, low_pass_half(RATE), taps);
+    random_normal(1, 0, 0, u, LENGTH);
+    random_normal(1, 1, 0, target, LENGTH);
+    for (int i = 0; i < LENGTH; i++) u64[i] = u[i];
+    double value = train_band_loss_run(loss, u, target, du), worst = 0, largest = 0;
+    double expected = band_reference(taps, low_pass_half(RATE), u64, target);
+    assert_true(fabs(value - expected) < 1e-5 * expected);
+    for (int i = 0; i < LENGTH; i++) largest = fmax(largest, fabs(du[i]));
+    for (int i = 0; i < LENGTH; i += 17) {
+        u64[i] = u[i] + 1e-4;
+        double up = band_reference(taps, low_pass_half(RATE), u64, target);
+        u64[i] = u[i] - 1e-4;
+        double slope = (up - band_reference(taps, low_pass_half(RATE), u64, target)) / 2e-4;
+        u64[i] = u[i];
+        worst = fmax(worst, fabs(slope - du[i]) / largest);
+    }
+    assert_true(worst < 1e-5);
+    train_band_loss_free(loss);
+}
+
+/* An error at 500 Hz counts, one at 3 kHz hardly. */
+static void band_counts_below(void **state) {
+    (void)state;
+    static float u[LENGTH], zero[LENGTH], du[LENGTH];
+    train_band_loss *loss;
+    assert_int_equal(train_band_loss_new(RATE, 1500, LENGTH, &loss, NULL), LULL_OK);
+    for (int i = 0; i < LENGTH; i++) u[i] = (float)sin(2 * M_PI * 500 / RATE * i);
+    assert_true(train_band_loss_run(loss, u, zero, du) > 0.48);
+    for (int i = 0; i < LENGTH; i++) u[i] = (float)sin(2 * M_PI * 3000 / RATE * i);
+    assert_true(train_band_loss_run(loss, u, zero, du) < 0.007);
+    train_band_loss_free(loss);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(means),
+        cmocka_unit_test(band_gradient),
+        cmocka_unit_test(band_counts_below),
         cmocka_unit_test(stft_gradient),
         cmocka_unit_test(stft_of_itself_is_zero),
     };
