@@ -260,8 +260,9 @@ typedef struct lull_options {
     lull_source source; /* default LULL_SOURCE_DEFAULT. LULL_SOURCE_PITCH with nothing that has a
                            pitch network, or with a DiffWave model: LULL_UNSUPPORTED */
     float crossover;    /* Hz, with a network and the pitch source: the signal is the network's
-                           below, the source's above; from half the rate on the network's alone.
-                           0 = the model's default */
+                           below, the source's above; from half the rate on the network's alone. A
+                           network that knows a band alone (lull info says so) has one with noise
+                           too, at most where its band ends. 0 = the model's default */
     float transpose;    /* semitones by which the source's pitch is moved, −24…24. Default 0 */
     lull_bandwidth bandwidth; /* default LULL_BANDWIDTH_DEFAULT. LULL_BANDWIDTH_FULL with a model
                                  that works on plain samples (DiffWave): LULL_UNSUPPORTED */

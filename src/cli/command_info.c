@@ -208,6 +208,7 @@ static void print_denoiser(const lull_model *model, const settings_facts *facts)
         milliseconds(model,
                      (size_t)model_config_network_look_ahead(config) * (size_t)config->patch),
         config->whitened ? "works on the whitened waveform" : "works on the waveform");
+    if (config->below_hz > 0) row("", "knows what lies below %g Hz", config->below_hz);
     if (config->postnet_channels > 0)
         row("postnet", "%d convolutions of %d channels, looks %.1f ms ahead",
             model_config_postnet_convolutions(config), config->postnet_channels,

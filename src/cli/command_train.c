@@ -218,10 +218,10 @@ static int print_places(void) {
         SETTING(0, "optimizer", NULL, "optimizer"), SETTING(0, "momentum", "X", "momentum"),       \
         SETTING(0, "decay", "X", "decay"), SETTING(0, "clip", "X", "clip"),                        \
         SETTING(0, "ema", "X", "average"), SETTING(0, "loss", NULL, "loss"),                       \
-        SETTING(0, "below", "HZ", "below_hz"), SETTING(0, "stft", "X", "stft"),                    \
-        SETTING(0, "t-density", NULL, "density"), SETTING(0, "gain", "DB", "gain_db"),             \
-        SETTING(0, "cache", "MB", "cache_mb"), SETTING(0, "keep", "N", "keep"),                    \
-        SETTING(0, "eval-every", "N", "eval_every"), SETTING(0, "samples", "N", "samples")
+        SETTING(0, "stft", "X", "stft"), SETTING(0, "t-density", NULL, "density"),                 \
+        SETTING(0, "gain", "DB", "gain_db"), SETTING(0, "cache", "MB", "cache_mb"),                \
+        SETTING(0, "keep", "N", "keep"), SETTING(0, "eval-every", "N", "eval_every"),              \
+        SETTING(0, "samples", "N", "samples")
 
 static const char train_about[] =
     "Trains a model on a folder of recordings: every file in it that is audio, of any\n"

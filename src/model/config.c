@@ -97,6 +97,9 @@ static const member denoiser_members[] = {
     MEMBER_BOOL(model_config, input_relu, "input_relu", "false", "rectifies what goes in"),
     MEMBER_BOOL(model_config, source, "source", "false",
                 "reads the pitch source beside the signal"),
+    MEMBER_NUMBER(model_config, below_hz, "below_hz", 0, MEL_MOST_RATE / 2, NULL,
+                  "it knows only what lies below this frequency, for the rest there is a "
+                  "crossover; 0: everything"),
     MEMBER_BOOL(model_config, whitened, "whitened", "true",
                 "works on the whitened waveform, which the mel colours afterwards"),
     MEMBER_NUMBER(model_config, tilt_hz, "tilt_hz", 0, MEL_MOST_RATE / 2, "500",
@@ -524,6 +527,19 @@ model_settings model_config_settings(const model_config *c, lull_use use) {
     return settings;
 }
 
+static lull_status check_below(const model_config *c, const char *name, lull_error *error) {
+    if (c->below_hz == 0) return LULL_OK;
+    if (!c->whitened)
+        REFUSE("%s: a network that knows a band alone works on the whitened waveform; set whitened "
+               "or no below_hz",
+               name);
+    if (c->below_hz >= c->mel.sample_rate / 2.0)
+        REFUSE("%s: a network that knows what lies below %g Hz needs a rate of more than %g Hz, "
+               "this has %d; 0 is everything",
+               name, c->below_hz, 2 * c->below_hz, c->mel.sample_rate);
+    return LULL_OK;
+}
+
 static lull_status check_postnet(const model_config *c, const char *name, lull_error *error) {
     int most = model_config_postnet_convolutions(c);
     if (most > 0 && c->postnet_look_ahead > most)
@@ -577,6 +593,7 @@ lull_status model_config_check(const model_config *config, const char *name, lul
     if (status || config->family == MODEL_PITCH_ALONE) return status;
     status = check_network(config, name, error);
     if (!status) status = check_conditioner(config, name, error);
+    if (!status) status = check_below(config, name, error);
     if (!status) status = check_postnet(config, name, error);
     if (!status) status = check_synthesis(config, name, error);
     return status;

@@ -41,6 +41,8 @@ typedef struct model_config {
     bool input_relu;                  /* DiffWave: true */
     bool source; /* the input has the pitch source (vocoder/source.h) beside the signal: a row is
                     the patch of x, then that of the source */
+    double below_hz; /* it has learned what lies below this frequency alone, and the crossover is
+                        never above it; 0: everything */
 
     /* Step embedding. lull: sin(t·ω), cos(t·ω), `frequencies` ω geometric from…to. DiffWave: the
      * table of its training steps (64 frequencies 10^(4j/63)), interpolated. Then two linear layers

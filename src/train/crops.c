@@ -98,7 +98,7 @@ int train_crops_margin(const train_crops *crops) {
 }
 
 lull_status train_crops_new_frames(train_corpus *corpus, const train_frame_options *options,
-                                  train_crops **result, lull_error *error) {
+                                   train_crops **result, lull_error *error) {
     *result = NULL;
     train_crops *crops = base_alloc(1, sizeof *crops);
     if (crops == NULL) return base_no_memory(error);

@@ -67,18 +67,18 @@ void train_muon_orthogonalize(float *matrix, int rows, int columns, float *scrat
     for (size_t i = 0; i < count; i++) matrix[i] *= scale;
     for (int i = 0; i < ITERATIONS; i++) {
         bool tall = rows > columns;
-        gradient_openblas_product(tall, !tall, small, small, tall ? rows : columns, 1.0f, x, columns, x,
-                            columns, 0.0f, gram, small);
+        gradient_openblas_product(tall, !tall, small, small, tall ? rows : columns, 1.0f, x,
+                                  columns, x, columns, 0.0f, gram, small);
         memcpy(polynomial, gram, square * sizeof *gram);
         gradient_openblas_product(false, false, small, small, small, C, gram, small, gram, small, B,
-                            polynomial, small);
+                                  polynomial, small);
         memcpy(y, x, count * sizeof *x);
         if (tall)
-            gradient_openblas_product(false, false, rows, columns, columns, 1.0f, x, columns, polynomial,
-                                small, A, y, columns);
+            gradient_openblas_product(false, false, rows, columns, columns, 1.0f, x, columns,
+                                      polynomial, small, A, y, columns);
         else
             gradient_openblas_product(false, false, rows, columns, rows, 1.0f, polynomial, small, x,
-                                columns, A, y, columns);
+                                      columns, A, y, columns);
         float *old = x;
         x = y;
         y = old;

@@ -153,7 +153,7 @@ static lull_status band_losses_new(denoiser_part *p, lull_error *error) {
     p->band = base_alloc(crops, sizeof(train_band_loss *));
     lull_status status = p->band ? LULL_OK : base_no_memory(error);
     for (size_t i = 0; i < crops && !status; i++)
-        status = train_band_loss_new(p->config->mel.sample_rate, p->settings->below_hz, p->samples,
+        status = train_band_loss_new(p->config->mel.sample_rate, p->config->below_hz, p->samples,
                                      &p->band[i], error);
     return status;
 }
@@ -172,7 +172,7 @@ static lull_status create(const model_config *config, const train_settings *sett
         status = gradient_engine_new(config, settings->batch, settings->crop_frames, settings->bf16,
                                      pool, &p->engine, error);
     if (!status && settings->stft > 0.0) status = stft_losses_new(p, error);
-    if (!status && settings->below_hz > 0.0) status = band_losses_new(p, error);
+    if (!status && config->below_hz > 0.0) status = band_losses_new(p, error);
     return status;
 }
 

@@ -41,9 +41,6 @@ static const member recipe[] = {
     NUMBER(clip, 0, 1e30, "1", "largest norm of the gradient; 0 = any"),
     NUMBER(average, 0, 0.9999999, "0.9997", "decay of the weights' average"),
     NAME(loss, losses, "l2", "squared or absolute error"),
-    NUMBER(below_hz, 0, 1e6, NULL,
-           "the error counts below this frequency alone, for a network behind a crossover; 0: "
-           "everywhere"),
     NUMBER(stft, 0, 1e6, NULL,
            "weight of the multi-resolution STFT loss (not with objective noise)"),
     NAME(density, densities, "sine",
@@ -123,9 +120,8 @@ static lull_status check_of_frames(const train_settings *settings, const char *w
                                    lull_error *error) {
     if (settings->optimizer != TRAIN_ADAMW)
         return base_fail(error, LULL_INVALID, "%s is trained with --optimizer adamw", what);
-    if (settings->stft > 0.0 || settings->below_hz > 0.0)
-        return base_fail(error, LULL_INVALID, "%s is the denoiser's",
-                         settings->stft > 0.0 ? "the STFT loss" : "the loss below a frequency");
+    if (settings->stft > 0.0)
+        return base_fail(error, LULL_INVALID, "the STFT loss is the denoiser's");
     if (settings->init[0] == '\0' && settings->part != TRAIN_PITCH)
         return base_fail(error, LULL_INVALID, "%s is trained for a model: name it with --init",
                          what);
@@ -139,14 +135,15 @@ static lull_status check_denoiser(const train_settings *settings, const model_co
         return base_fail(error, LULL_INVALID,
                          "the STFT loss needs objective v, flow or data, this is \"%s\"",
                          diffusion_objective_name(config->objective));
-    if (settings->below_hz >= config->mel.sample_rate / 2.0)
+    if (config->below_hz > 0.0 && settings->loss != TRAIN_LOSS_L2)
         return base_fail(error, LULL_INVALID,
-                         "the loss below %g Hz needs recordings of more than %g Hz, these have %d: "
-                         "0 is the loss everywhere",
-                         settings->below_hz, 2 * settings->below_hz, config->mel.sample_rate);
-    if (settings->below_hz > 0.0 && settings->loss != TRAIN_LOSS_L2)
+                         "a network that knows a band alone (network.below_hz) is trained on the "
+                         "squared error: --loss l2");
+    if (config->below_hz > 0.0 && settings->stft > 0.0)
         return base_fail(error, LULL_INVALID,
-                         "the loss below a frequency is a squared error: --loss l2");
+                         "the STFT loss is of all frequencies, the network's are those below %g Hz "
+                         "(network.below_hz)",
+                         config->below_hz);
     return LULL_OK;
 }
 

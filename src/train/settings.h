@@ -31,7 +31,6 @@ typedef struct train_settings {
     double momentum; /* Muon's */
     double beta1, beta2, epsilon, decay, clip, average;
     int loss;        /* train_loss_kind */
-    double below_hz; /* the error counts below this frequency; 0: everywhere */
     double stft;     /* weight of the multi-resolution STFT term; not with the noise objective */
     int density;     /* train_density of t */
     double gain_db, degrade;

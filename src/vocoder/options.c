@@ -124,18 +124,25 @@ static lull_source default_source(const model_config *config, const lull_options
     return pitch ? LULL_SOURCE_PITCH : LULL_SOURCE_NOISE;
 }
 
-static float default_crossover(const model_config *config) {
-    return config && config->crossover_hz > 0 ? (float)config->crossover_hz
-                                              : VOCODER_DEFAULT_CROSSOVER;
+/* A network that knows a band alone knows it in cycles a sample. */
+static float resolve_crossover(const model_config *config, const mel_convention *mels,
+                               float crossover) {
+    if (crossover == 0)
+        crossover = config && config->crossover_hz > 0 ? (float)config->crossover_hz
+                                                       : VOCODER_DEFAULT_CROSSOVER;
+    if (!config || config->below_hz == 0) return crossover;
+    return fminf(crossover,
+                 (float)(config->below_hz * mels->sample_rate / config->mel.sample_rate));
 }
 
 /* Which source, and whether there is what it needs. */
-static lull_status resolve_source(const model_config *config, lull_options *o, lull_error *error) {
+static lull_status resolve_source(const model_config *config, const mel_convention *mels,
+                                  lull_options *o, lull_error *error) {
     const model_config *pitch = o->pitch_model ? &o->pitch_model->config : config;
     bool can = pitch && pitch->pitch_channels > 0 && (!config || config->whitened);
     if (o->source == LULL_SOURCE_DEFAULT)
         o->source = can ? default_source(config, o) : LULL_SOURCE_NOISE;
-    if (o->crossover == 0) o->crossover = default_crossover(config);
+    o->crossover = resolve_crossover(config, mels, o->crossover);
     if (o->source != LULL_SOURCE_PITCH || can) return LULL_OK;
     if (config && !config->whitened)
         return base_fail(error, LULL_UNSUPPORTED,
@@ -173,7 +180,7 @@ lull_status vocoder_resolve_options(const lull_options *given, const model_confi
         return base_fail(error, LULL_UNSUPPORTED,
                          "the model has no postnet; 'lull train --part postnet' adds one");
     if (resolved->postnet < 0) resolved->postnet = 0;
-    status = resolve_source(config, resolved, error);
+    status = resolve_source(config, mels, resolved, error);
     if (!status) status = resolve_bandwidth(config, resolved, error);
     if (status) return status;
     if (resolved->refine < 0) resolved->refine = VOCODER_NOISE_REFINE;

@@ -79,7 +79,7 @@ static double aperiodicity_power(const vocoder_path *p) {
 }
 
 static bool has_crossover(const vocoder_path *p) {
-    return p->steps > 0 && crosses_below(p) && pitch_model(p);
+    return p->steps > 0 && crosses_below(p) && (pitch_model(p) || p->model->config.below_hz > 0);
 }
 
 /* The parts that work with mel frames. */
@@ -112,11 +112,11 @@ static lull_status init_lines(vocoder_path *p, lull_error *error) {
     }
     if (has_crossover(p)) {
         p->crossed.capacity = p->lines[p->steps].capacity;
-        p->lines[p->steps].capacity +=
-            2 * (size_t)low_pass_half(p->convention.sample_rate);
+        p->lines[p->steps].capacity += 2 * (size_t)low_pass_half(p->convention.sample_rate);
     }
     /* It has to hold what the network keeps back. */
-    if (p->steps && pitch_model(p)) p->source.capacity = span(p) + p->lines[p->steps].capacity;
+    if (p->steps && (pitch_model(p) || has_crossover(p)))
+        p->source.capacity = span(p) + p->lines[p->steps].capacity;
     return LULL_OK;
 }
 
@@ -161,6 +161,14 @@ static void connect(vocoder_path *p) {
         vocoder_voiced_init(&p->voiced, &p->convention, &p->noise,
                             p->steps ? p->plan->noise_rows : 0, &p->voices.out,
                             p->steps ? &p->source : &p->lines[0], p->steps == 0, block_samples(p));
+    if (has_crossover(p) && !pitch)
+        p->beside = (vocoder_start){.noise = &p->noise,
+                                    .row = p->plan->noise_rows,
+                                    .frames = &p->frames.out,
+                                    .out = &p->source,
+                                    .hop = p->convention.hop,
+                                    .patch = 1,
+                                    .most = block_samples(p)};
     if (has_crossover(p))
         vocoder_crossover_init(&p->crossover, p->options.crossover, p->convention.sample_rate,
                                p->convention.hop, &p->frames.out, &p->lines[p->steps], &p->source,
@@ -199,6 +207,7 @@ static lull_status init_parts(vocoder_path *p, lull_error *error) {
         add(p, &vocoder_voiced_part, &p->voiced, hop);
     }
     if (p->steps || !pitch_model(p)) add(p, &vocoder_start_part, &p->start, 1);
+    if (has_crossover(p) && !pitch_model(p)) add(p, &vocoder_start_part, &p->beside, 1);
     if (p->steps) add(p, &vocoder_conditioner_part, &p->conditioner, hop);
     for (int k = 0; k < p->steps; k++)
         add(p, &vocoder_step_part, &p->step[k], p->model->config.patch);
@@ -213,7 +222,7 @@ static void measure_latency(vocoder_path *p) {
     uint64_t hop = (uint64_t)p->convention.hop;
     uint64_t frames = (uint64_t)p->steps * step_delay(p) / hop +
                       (uint64_t)p->convention.n_fft / hop + VOCODER_MAX_WINDOW + 128;
-    vocoder_reach reach = {.came = frames, .samples = frames * hop};
+    vocoder_reach reach = {.came = frames, .samples = frames * hop, .source = frames * hop};
     for (int i = 0; i < p->parts; i++) {
         vocoder_part *part = &p->part[i];
         uint64_t before = reach.samples;

@@ -39,7 +39,7 @@ typedef struct vocoder_path {
     vocoder_conditioner conditioner;
     vocoder_voices voices;
     vocoder_voiced voiced;
-    vocoder_start start;
+    vocoder_start start, beside; /* beside: the source where there is no pitch */
     vocoder_step *step;
     int steps, block; /* block: network frames at most at a time */
     vocoder_crossover crossover;

@@ -1,4 +1,4 @@
-/* The noise that the reverse process starts from; draw 0. */
+/* White noise: see start.h. */
 #include "vocoder/start.h"
 
 static size_t plan(void *context, size_t most) {
@@ -18,7 +18,7 @@ static size_t plan(void *context, size_t most) {
 static bool run(void *context) {
     vocoder_start *s = context;
     int64_t first = s->out->end;
-    vocoder_noise_draw(s->noise, 0, (uint64_t)first, vocoder_line_at(s->out, first), s->todo);
+    vocoder_noise_draw(s->noise, s->row, (uint64_t)first, vocoder_line_at(s->out, first), s->todo);
     s->out->end += (int64_t)s->todo;
     if (s->carry) {
         memset(vocoder_line_at(s->carry, first), 0, s->todo * sizeof(float));

@@ -1,4 +1,5 @@
-/* Where the reverse process begins: white noise, as long as the frames are. */
+/* White noise, as long as the frames are: where the reverse process begins, and the source of those
+ * who have no pitch. */
 #ifndef VOCODER_START_H
 #define VOCODER_START_H
 
@@ -11,6 +12,7 @@ typedef struct vocoder_start {
     const vocoder_noise_source *noise;
     const vocoder_rows *frames;
     vocoder_line *out, *carry; /* carry: zeros, NULL when the sampler carries nothing */
+    int row;                   /* of the noise */
     int hop, patch;            /* the last patch is drawn whole */
     size_t most;               /* samples at a time */
 

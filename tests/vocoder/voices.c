@@ -245,6 +245,55 @@ static void crossed_over(void **state) {
     lull_model_close(model);
 }
 
+/* A network that knows a band alone has noise above it where there is no pitch, and its band goes
+ * with the rate. */
+static void crossed_over_with_noise(void **state) {
+    (void)state;
+    lull_model *model = whole_model(0, 2);
+    const mel_convention *convention = &model->config.mel;
+    const size_t samples = FRAMES * (size_t)convention->hop;
+    model->config.below_hz = 1500;
+    model->config.tilt_hz = 0;
+    float *mel = random_mel(convention, FRAMES);
+    float *network = base_alloc(samples + 64, sizeof *network);
+    float *source = base_alloc(samples, sizeof *source),
+          *start = base_alloc(samples, sizeof *start);
+    float *wanted = base_alloc(samples, sizeof *wanted), *is = base_alloc(samples, sizeof *is);
+    lull_options options = some_options(NULL, 1);
+    options.postnet = 0;
+    options.source = LULL_SOURCE_NOISE;
+    options.crossover = 1700; /* more than it knows */
+    lull_vocoder *vocoder = vocoder_of(model, convention, &options);
+    kept kept = {network, vocoder_stages(vocoder)};
+    const vocoder_trace trace = {keep, &kept};
+    vocoder_set_trace(vocoder, &trace);
+    synthesize(vocoder, convention, mel, FRAMES, 4, 300, is);
+    const int row = vocoder_noise_rows(vocoder) - 1;
+    assert_true(row >= 1);
+    const vocoder_noise_source noise = {.seed = 5};
+    vocoder_noise_draw(&noise, row, 0, source, samples);
+    vocoder_crossover_plain(1500, convention->sample_rate, network, source, start, samples);
+    lull_options plain = some_options(NULL, 1);
+    lull_vocoder *colouring = vocoder_of(NULL, convention, &plain);
+    assert_int_equal(vocoder_set_noise(colouring, start, 1, samples, NULL), LULL_OK);
+    synthesize(colouring, convention, mel, FRAMES, FRAMES, 4096, wanted);
+    assert_true(signal_to_noise(is, wanted, samples) > 45);
+    lull_vocoder_free(colouring);
+    lull_vocoder_free(vocoder);
+    for (int i = 0; i < 3; i++) {
+        static const char *const names[] = {"hifigan-16k", "vocos-24k", "styletts2-24k"};
+        const mel_convention other = named(names[i]);
+        check_cuts(model, NULL, &other, 0);
+    }
+    base_free(mel);
+    base_free(network);
+    base_free(source);
+    base_free(start);
+    base_free(wanted);
+    base_free(is);
+    lull_model_close(model);
+}
+
 /* A network that reads the source: what its first step says of the speech is what the plain network
  * says of a patch of noise and a patch of the source, or of noise in its place. */
 static void keep_guess(void *context, int stage, double t, uint64_t first, const float *x,
@@ -556,6 +605,7 @@ int main(void) {
         cmocka_unit_test(cuts),
         cmocka_unit_test(splits_bands),
         cmocka_unit_test(crossed_over),
+        cmocka_unit_test(crossed_over_with_noise),
         cmocka_unit_test(reads_the_source),
         cmocka_unit_test(without_a_voice),
         cmocka_unit_test(given_pitch),
