@@ -267,7 +267,8 @@ typedef struct lull_options {
     lull_bandwidth bandwidth; /* default LULL_BANDWIDTH_DEFAULT. LULL_BANDWIDTH_FULL with a model
                                  that works on plain samples (DiffWave): LULL_UNSUPPORTED */
     const lull_model *pitch_model; /* borrowed, for as long as the vocoder lives: whose pitch
-                                      network is asked. NULL = the model's own */
+                                      network is asked. NULL = the model's own. One that has none:
+                                      LULL_UNSUPPORTED, but with LULL_SOURCE_NOISE */
 } lull_options;
 
 /* Sets the defaults; `size` is sizeof(lull_options) where the caller was built. What this library

@@ -11,7 +11,7 @@ name, live and offline: the table of docs/any-mel.md. Four ways, all with the re
     noise      no network, noise
 
 Prints means over the recordings: wide-band PESQ, HF modulation over that of the recordings (`lull eval`), with --mos
-DistillMOS, and for `both` the latency; then the whole as a Markdown table. --json keeps the figures, file by file, and
+DistillMOS, and for `both` the latency; then the whole as Markdown tables. --json keeps the figures, file by file, and
 takes from there what it has already. pip install numpy scipy soundfile pesq; for --mos torch torchaudio distillmos."""
 import argparse
 import glob
@@ -158,15 +158,14 @@ def words(rows):
 
 
 def table(a, found, latency):
-    uses, ways = a.uses.split(","), a.ways.split(",")
-    print("\n| convention | " + " | ".join("%s: %s" % (use, way) for use in uses for way in ["latency", *ways]) + " |")
-    print("| --- |" + " --- |" * (len(uses) * (len(ways) + 1)))
-    for convention in a.conventions:
-        cells = []
-        for use in uses:
-            cells.append("%.0f ms" % latency(convention, use))
+    ways = a.ways.split(",")
+    for use in a.uses.split(","):
+        print("\n| %s | latency | " % use + " | ".join(ways) + " |")
+        print("| --- |" + " --- |" * (len(ways) + 1))
+        for convention in a.conventions:
+            cells = ["%.0f ms" % latency(convention, use)]
             cells += [words(found["%s %s %s" % (convention, use, way)]) for way in ways]
-        print("| `%s` | " % convention + " | ".join(cells) + " |")
+            print("| `%s` | " % convention + " | ".join(cells) + " |")
 
 
 def main():

@@ -60,14 +60,17 @@ static void print_shape(const npy_array *array, char *text, size_t size) {
 
 /* Which way round an array of rows × columns lies; lull itself writes [bands, frames]. */
 static lull_status find_layout(const char *path, const char *shape, size_t rows, size_t columns,
-                               size_t bands, int asked, bool ours, int *layout, lull_error *error) {
+                               const mel_convention *convention, int asked, bool ours, int *layout,
+                               lull_error *error) {
+    const size_t bands = (size_t)convention->bands;
     bool bands_first = rows == bands, frames_first = columns == bands;
     if (asked == LAYOUT_BANDS_FIRST) frames_first = false;
     if (asked == LAYOUT_FRAMES_FIRST) bands_first = false;
     if (!bands_first && !frames_first)
         return base_fail(error, LULL_MISMATCH,
-                         "%s: shape %s, but the model wants %zu mel bands: [%zu, frames]%s", path,
-                         shape, bands, bands,
+                         "%s: shape %s, but mels of the convention '%s' have %zu bands: [%zu, "
+                         "frames]%s",
+                         path, shape, convention->name, bands, bands,
                          asked == LAYOUT_AUTO          ? " or its transpose"
                          : asked == LAYOUT_BANDS_FIRST ? " with --layout bands-first"
                                                        : " transposed with --layout frames-first");
@@ -80,8 +83,10 @@ static lull_status find_layout(const char *path, const char *shape, size_t rows,
     return LULL_OK;
 }
 
-static lull_status arrange(const npy_array *array, const char *path, size_t bands, int asked,
-                           float **frames, size_t *n, lull_error *error) {
+static lull_status arrange(const npy_array *array, const char *path,
+                           const mel_convention *convention, int asked, float **frames, size_t *n,
+                           lull_error *error) {
+    const size_t bands = (size_t)convention->bands;
     char shape[128];
     int first = 0, layout = asked;
     print_shape(array, shape, sizeof shape);
@@ -98,7 +103,7 @@ static lull_status arrange(const npy_array *array, const char *path, size_t band
     if (rows == 0 || columns == 0)
         return base_fail(error, LULL_MISMATCH, "%s: shape %s: no frames in it", path, shape);
     lull_status status =
-        find_layout(path, shape, rows, columns, bands, asked, array->ours, &layout, error);
+        find_layout(path, shape, rows, columns, convention, asked, array->ours, &layout, error);
     if (status != LULL_OK) return status;
     size_t count = layout == LAYOUT_BANDS_FIRST ? columns : rows;
     float *out = base_alloc(count * bands, sizeof *out);
@@ -116,8 +121,8 @@ static lull_status arrange(const npy_array *array, const char *path, size_t band
 
 lull_status cli_arrange_array(const npy_array *array, const char *path, const cli_reading *reading,
                               float **frames, size_t *n, lull_error *error) {
-    lull_status status = arrange(array, path, (size_t)reading->input.bands, reading->options.layout,
-                                 frames, n, error);
+    lull_status status =
+        arrange(array, path, &reading->input, reading->options.layout, frames, n, error);
     if (status != LULL_OK) return status;
     status = cli_reading_take(reading, path, *frames, *n, error);
     if (status != LULL_OK) {
@@ -411,8 +416,7 @@ lull_status cli_read_numbers(const char *path, const cli_reading *reading, float
         status = base_fail(error, LULL_FORMAT, "%s: expected a .npy or .npz array", path);
     if (status == LULL_OK) status = read_array(path, &array, error);
     if (status == LULL_OK)
-        status = arrange(&array, path, (size_t)reading->input.bands, reading->options.layout,
-                         frames, n, error);
+        status = arrange(&array, path, &reading->input, reading->options.layout, frames, n, error);
     npy_free(&array);
     for (size_t i = 0; status == LULL_OK && i < *n * (size_t)reading->input.bands; i++)
         if (!isfinite((*frames)[i]))

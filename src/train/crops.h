@@ -39,7 +39,7 @@ int train_crops_margin(const train_crops *crops);
 /* Crops of networks over frames, which are of no one convention: the others' functions are not for them.
  * The corpus is borrowed. NULL of crops that are not such. */
 lull_status train_crops_new_frames(train_corpus *corpus, const train_frame_options *options,
-                                  train_crops **crops, lull_error *error);
+                                   train_crops **crops, lull_error *error);
 train_frame_crops *train_crops_frames(const train_crops *crops);
 
 /* Recordings are drawn by their duration, the place in them uniformly, of one that has a pair

@@ -141,7 +141,7 @@ static lull_status resolve_source(const model_config *config, const mel_conventi
     const model_config *pitch = o->pitch_model ? &o->pitch_model->config : config;
     bool can = pitch && pitch->pitch_channels > 0 && (!config || config->whitened);
     if (o->source == LULL_SOURCE_DEFAULT)
-        o->source = can ? default_source(config, o) : LULL_SOURCE_NOISE;
+        o->source = can || o->pitch_model ? default_source(config, o) : LULL_SOURCE_NOISE;
     o->crossover = resolve_crossover(config, mels, o->crossover);
     if (o->source != LULL_SOURCE_PITCH || can) return LULL_OK;
     if (config && !config->whitened)

@@ -106,7 +106,7 @@ class Arrays(Case):
             self.refused_bytes(mel_bytes(frames), "inf")
 
     def test_wrong_band_count(self):
-        self.refused_bytes(npy_bytes([100, 6], [-3.0] * 600), "[100, 6]", "80 mel bands")
+        self.refused_bytes(npy_bytes([100, 6], [-3.0] * 600), "[100, 6]", "80 bands")
 
     def test_wrong_layout(self):
         self.refused_bytes(mel_bytes(FEW), "[80, 6]", "frames-first",

@@ -553,7 +553,13 @@ static void refusals(void **state) {
     options.pitch_model = without;
     assert_int_equal(vocoder_new_reading(NULL, &convention, &options, &vocoder, &error),
                      LULL_UNSUPPORTED);
+    /* Nor is one that cannot serve passed over where nobody says which source. */
+    options.source = LULL_SOURCE_DEFAULT;
+    assert_int_equal(vocoder_new_reading(without, &convention, &options, &vocoder, &error),
+                     LULL_UNSUPPORTED);
     options.pitch_model = pitch;
+    assert_int_equal(lull_vocoder_new(diffwave, &options, &vocoder, &error), LULL_UNSUPPORTED);
+    options.source = LULL_SOURCE_PITCH;
     assert_int_equal(lull_vocoder_new(diffwave, &options, &vocoder, &error), LULL_UNSUPPORTED);
     options.transpose = 25;
     assert_int_equal(vocoder_new_reading(NULL, &convention, &options, &vocoder, &error),
