@@ -131,8 +131,8 @@ static float resolve_crossover(const model_config *config, const mel_convention 
         crossover = config && config->crossover_hz > 0 ? (float)config->crossover_hz
                                                        : VOCODER_DEFAULT_CROSSOVER;
     if (!config || config->below_hz == 0) return crossover;
-    return fminf(crossover,
-                 (float)(config->below_hz * mels->sample_rate / config->mel.sample_rate));
+    const double rate = mels ? mels->sample_rate : config->mel.sample_rate;
+    return fminf(crossover, (float)(config->below_hz * rate / config->mel.sample_rate));
 }
 
 /* Which source, and whether there is what it needs. */
