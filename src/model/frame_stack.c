@@ -215,7 +215,8 @@ static bool run(model_frame_stack *s) {
     return true;
 }
 
-float model_frame_stack_share(float threshold, const float *made, size_t n) {
+/* The share of n added values that is made: see threshold. */
+static float share_made(float threshold, const float *made, size_t n) {
     if (threshold <= 0) return 1;
     double power = 0;
     for (size_t i = 0; i < n; i++) power += (double)made[i] * made[i];
@@ -243,7 +244,7 @@ bool model_frame_stack_push(model_frame_stack *s, const float *frame, float *out
     memcpy(out, s->sums, outputs * sizeof *out);
     if (!shape->added) return true;
     const float *raw = s->raw + (size_t)(s->given++ % kept) * values;
-    const float share = model_frame_stack_share(shape->threshold, out, outputs);
+    const float share = share_made(shape->threshold, out, outputs);
     for (size_t j = 0; j < outputs; j++) out[j] = raw[j] + share * out[j];
     return true;
 }

@@ -32,9 +32,6 @@ int model_frame_stack_ahead(const model_frame_stack_shape *shape, int i);
 /* Multiplications for one frame. */
 double model_frame_stack_products(const model_frame_stack_shape *shape);
 
-/* The share of n added values that is made: see threshold. */
-float model_frame_stack_share(float threshold, const float *made, size_t n);
-
 /* PyTorch's weight [out, in, across, 3] as the operand of a product: row (tap·across + band)·in + i,
  * column o. */
 void model_frame_stack_arrange(const model_frame_stack_shape *shape, int i, const float *weight,
