@@ -120,7 +120,8 @@ static const char *const *objective_assignments(const char *name) {
 /* The postnet of the shipped models, for one that has none. */
 static void add_postnet(model_config *config) {
     if (config->postnet_channels > 0) return;
-    config->postnet_channels = 24;
+    config->postnet_channels = 32;
+    config->postnet_patch = config->mel.bands % 4 ? 1 : 4;
     config->postnet_layers = 5;
     config->postnet_look_ahead = 1;
     if (config->mel.compression == MEL_COMPRESS_LN) config->postnet_threshold = 0.05;

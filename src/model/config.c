@@ -59,6 +59,8 @@ static const member conditioner_members[] = {
 static const member postnet_members[] = {
     MEMBER_INT(model_config, postnet_channels, "channels", 0, 256, "0",
                "between its convolutions; 0: no postnet"),
+    MEMBER_INT(model_config, postnet_patch, "patch", 1, 256, "1",
+               "neighbouring bands that become one place of its convolutions; divides the bands"),
     MEMBER_INT(model_config, postnet_layers, "layers", 0, 32, "0",
                "convolutions but first and last"),
     MEMBER_INT(model_config, postnet_look_ahead, "look_ahead", 0, 34, "0",
@@ -478,6 +480,9 @@ static lull_status check_network(const model_config *c, const char *name, lull_e
     if (c->patch < 1 || c->mel.hop % c->patch)
         REFUSE("%s: a patch of %d samples does not divide the hop of %d; choose a divisor", name,
                c->patch, c->mel.hop);
+    if (c->postnet_channels > 0 && (c->postnet_patch < 1 || c->mel.bands % c->postnet_patch))
+        REFUSE("%s: the postnet's patch of %d bands does not divide the mel's %d; choose a divisor",
+               name, c->postnet_patch, c->mel.bands);
     if (c->kernel % 2 == 0)
         REFUSE("%s: a kernel of %d taps; it must be odd, 1 to 31", name, c->kernel);
     for (int i = 0; i < c->layers; i++) {

@@ -63,6 +63,8 @@ typedef struct model_config {
      * postnet), LeakyReLU 0.1, each inner one added to its input. The first postnet_look_ahead of
      * them see one frame ahead, the others only back. Input as the conditioner's. */
     int postnet_channels, postnet_layers, postnet_look_ahead;
+    int postnet_patch; /* neighbouring bands are the channels of one place, and "bands" above are
+                          places; divides mel.bands */
     /* What the postnet says of a frame that needs nothing is its own error: a correction whose root
      * mean square over the bands, in the mel's values, is below the threshold is left out, from
      * twice that on it is made wholly, and between in proportion. 0: made always. */

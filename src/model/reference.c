@@ -291,17 +291,18 @@ static void convolution_2d(const float *weight, const float *bias, int out, int 
 lull_status model_reference_postnet(const model_config *config, const model_parameters *parameters,
                                     const float *mel, size_t n, float *out, lull_error *error) {
     int bands = config->mel.bands, channels = config->postnet_channels;
-    int count = model_config_postnet_convolutions(config);
-    size_t points = n * (size_t)bands, values = points * (size_t)channels;
-    float *h = base_alloc(values, sizeof *h), *y = base_alloc(values, sizeof *y);
+    int count = model_config_postnet_convolutions(config), patch = config->postnet_patch;
+    size_t points = n * (size_t)bands, values = points / (size_t)patch * (size_t)channels;
+    size_t most = values > points ? values : points;
+    float *h = base_alloc(most, sizeof *h), *y = base_alloc(most, sizeof *y);
     lull_status status = h && y ? LULL_OK : base_no_memory(error);
     for (size_t i = 0; i < points && !status; i++)
         h[i] = (float)((mel[i] + config->mel_offset) * config->mel_scale);
     for (int l = 0; l < count && !status; l++) {
-        int in = l == 0 ? 1 : channels, made = l == count - 1 ? 1 : channels;
+        int in = l == 0 ? patch : channels, made = l == count - 1 ? patch : channels;
         convolution_2d(model_parameters_weight(parameters, MODEL_POSTNET_CONVOLUTION, l),
                        model_parameters_bias(parameters, MODEL_POSTNET_CONVOLUTION, l), made, in,
-                       l < config->postnet_look_ahead, h, n, bands, y);
+                       l < config->postnet_look_ahead, h, n, bands / patch, y);
         if (l == count - 1) break;
         for (size_t i = 0; i < values; i++) {
             float active = y[i] > 0 ? y[i] : 0.1f * y[i];

@@ -152,9 +152,10 @@ static int size_of(const model_config *c, int axis, int index) {
     case CONDITIONER_KERNEL:
         return c->conditioner_kernel;
     case POSTNET_IN:
-        return index == 0 ? 1 : c->postnet_channels;
+        return index == 0 ? c->postnet_patch : c->postnet_channels;
     case POSTNET_OUT:
-        return index == model_config_postnet_convolutions(c) - 1 ? 1 : c->postnet_channels;
+        return index == model_config_postnet_convolutions(c) - 1 ? c->postnet_patch
+                                                                 : c->postnet_channels;
     case PITCH_IN:
         return index == 0 ? MEL_FEATURES : c->pitch_channels;
     case PITCH_OUT:

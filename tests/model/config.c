@@ -125,6 +125,8 @@ static const struct {
     {"{\"name\": 5}", "printable text", LULL_FORMAT},
     {"{\"\\u0007\": 5}", "(not printable)", LULL_FORMAT},
     {"{\"network\": {\"patch\": 15}}", "does not divide the hop of 256", LULL_INVALID},
+    {"{\"network\": {\"postnet\": {\"channels\": 8, \"patch\": 3}}}",
+     "the postnet's patch of 3 bands does not divide the mel's 80", LULL_INVALID},
     {"{\"network\": {\"kernel\": 4}}", "must be odd", LULL_INVALID},
     {"{\"network\": {\"channels\": 0}}", "from 1 to 1024", LULL_FORMAT},
     {"{\"network\": {\"channels\": 96.5}}", "network.channels is 96.5, expected a whole number",

@@ -18,15 +18,15 @@
 #include "model/postnet.h"
 
 typedef struct postnet_case {
-    int bands, channels, layers, look_ahead;
+    int bands, channels, layers, look_ahead, patch;
 } postnet_case;
 
 typedef struct pitch_case {
     int channels, layers, look_ahead;
 } pitch_case;
 
-static const postnet_case postnet_cases[] = {
-    {7, 5, 2, 0}, {5, 3, 0, 2}, {11, 8, 3, 2}, {80, 24, 5, 7}};
+static const postnet_case postnet_cases[] = {{7, 5, 2, 0, 1},  {5, 3, 0, 2, 1}, {11, 8, 3, 2, 1},
+                                             {12, 2, 1, 1, 4}, {6, 3, 0, 1, 6}, {80, 24, 5, 7, 2}};
 static const pitch_case pitch_cases[] = {{5, 3, 0}, {7, 2, 2}, {12, 4, 1}, {128, 5, 2}, {33, 3, 3}};
 enum {
     POSTNET_CASES = sizeof postnet_cases / sizeof *postnet_cases,
@@ -44,6 +44,7 @@ static inline void postnet_config(const postnet_case *s, model_config *config) {
     config->postnet_channels = s->channels;
     config->postnet_layers = s->layers;
     config->postnet_look_ahead = s->look_ahead;
+    config->postnet_patch = s->patch;
     checked_config(config);
 }
 
