@@ -189,59 +189,85 @@ static void keep(void *context, int stage, double t, uint64_t first, const float
     if (stage == k->stage) memcpy(k->signal + first, x, n * sizeof *x);
 }
 
+/* A model's vocoder that keeps what its last step made, in `network`; `is`: its output. */
+static lull_vocoder *kept_of(lull_model *model, const lull_options *options, const float *mel,
+                             kept *kept, float *is) {
+    const vocoder_trace trace = {keep, kept};
+    lull_vocoder *vocoder = vocoder_of(model, &model->config.mel, options);
+    kept->stage = vocoder_stages(vocoder);
+    vocoder_set_trace(vocoder, &trace);
+    synthesize(vocoder, &model->config.mel, mel, FRAMES, 4, 300, is);
+    return vocoder;
+}
+
+/* The row of noise behind those of the steps. */
+static float *last_row(const lull_vocoder *vocoder, size_t samples) {
+    const int row = vocoder_noise_rows(vocoder) - 1;
+    const vocoder_noise_source noise = {.seed = 5};
+    float *drawn = base_alloc(samples, sizeof *drawn);
+    assert_true(row >= 1);
+    vocoder_noise_draw(&noise, row, 0, drawn, samples);
+    return drawn;
+}
+
+/* What colouring alone makes of `start`; that of no model has no tilt. */
+static void colour(const mel_convention *convention, const float *mel, const float *start,
+                   size_t samples, float *out) {
+    const lull_options plain = some_options(NULL, 1);
+    lull_vocoder *vocoder = vocoder_of(NULL, convention, &plain);
+    assert_int_equal(vocoder_set_noise(vocoder, start, 1, samples, NULL), LULL_OK);
+    synthesize(vocoder, convention, mel, FRAMES, FRAMES, 4096, out);
+    lull_vocoder_free(vocoder);
+}
+
+typedef struct crossing {
+    float *mel, *network, *source, *start, *wanted, *is;
+} crossing;
+
+static crossing crossing_begin(const mel_convention *convention, size_t samples) {
+    return (crossing){.mel = random_mel(convention, FRAMES),
+                      .network = base_alloc(samples + 64, sizeof(float)),
+                      .source = base_alloc(samples, sizeof(float)),
+                      .start = base_alloc(samples, sizeof(float)),
+                      .wanted = base_alloc(samples, sizeof(float)),
+                      .is = base_alloc(samples, sizeof(float))};
+}
+
+static void crossing_end(crossing *c) {
+    float *owned[] = {c->mel, c->network, c->source, c->start, c->wanted, c->is};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) base_free(owned[i]);
+}
+
 static void crossed_over(void **state) {
     (void)state;
     lull_model *model = whole_model(0, 2);
     const mel_convention *convention = &model->config.mel;
     const size_t samples = FRAMES * (size_t)convention->hop;
-    float *mel = random_mel(convention, FRAMES);
-    float *network = base_alloc(samples + 64, sizeof *network);
-    float *source = base_alloc(samples, sizeof *source),
-          *start = base_alloc(samples, sizeof *start);
-    float *wanted = base_alloc(samples, sizeof *wanted), *is = base_alloc(samples, sizeof *is);
+    crossing c = crossing_begin(convention, samples);
     lull_options options = some_options(NULL, 1);
     options.postnet = 0;
     options.crossover = 1700;
-    lull_vocoder *vocoder = vocoder_of(model, convention, &options);
-    kept kept = {network, vocoder_stages(vocoder)};
-    const vocoder_trace trace = {keep, &kept};
-    vocoder_set_trace(vocoder, &trace);
-    synthesize(vocoder, convention, mel, FRAMES, 4, 300, is);
-    /* The source has the row of noise behind those of the steps. */
-    const int row = vocoder_noise_rows(vocoder) - 1;
-    assert_true(row >= 1);
-    const vocoder_noise_source noise = {.seed = 5};
-    float *drawn = base_alloc(samples, sizeof *drawn);
-    vocoder_noise_draw(&noise, row, 0, drawn, samples);
+    kept kept = {.signal = c.network};
+    lull_vocoder *vocoder = kept_of(model, &options, c.mel, &kept, c.is);
+    float *drawn = last_row(vocoder, samples);
     const vocoder_noise_source one_row = {.rows = drawn, .row_count = 1, .samples = samples};
     pitch_values voices[FRAMES];
-    pitch_network_whole(&model->config, model->parameters, convention, mel, FRAMES, voices, NULL);
+    pitch_network_whole(&model->config, model->parameters, convention, c.mel, FRAMES, voices, NULL);
     sharpen(voices, model->config.uses[LULL_LIVE].aperiodicity_power);
     vocoder_source_plain(convention->sample_rate, convention->hop,
                          mel_convention_first_centre(convention), VOCODER_PHASES_ZERO, voices,
-                         FRAMES, &one_row, source, samples, NULL);
-    vocoder_crossover_plain(1700, convention->sample_rate, network, source, start, samples);
-    lull_options plain = some_options(NULL, 1);
-    lull_vocoder *colouring = vocoder_of(NULL, convention, &plain);
-    assert_int_equal(vocoder_set_noise(colouring, start, 1, samples, NULL), LULL_OK);
-    synthesize(colouring, convention, mel, FRAMES, FRAMES, 4096, wanted);
-    /* The colouring of the model has a tilt, that of no model none. */
-    assert_true(model->config.tilt_hz == 0 || signal_to_noise(is, wanted, samples) < 45);
-    lull_vocoder_free(colouring);
+                         FRAMES, &one_row, c.source, samples, NULL);
+    vocoder_crossover_plain(1700, convention->sample_rate, c.network, c.source, c.start, samples);
+    colour(convention, c.mel, c.start, samples, c.wanted);
+    assert_true(model->config.tilt_hz == 0 || signal_to_noise(c.is, c.wanted, samples) < 45);
     model->config.tilt_hz = 0;
-    lull_vocoder_reset(vocoder, 5);
     lull_vocoder *untilted = vocoder_of(model, convention, &options);
-    synthesize(untilted, convention, mel, FRAMES, 4, 300, is);
-    assert_true(signal_to_noise(is, wanted, samples) > 45);
+    synthesize(untilted, convention, c.mel, FRAMES, 4, 300, c.is);
+    assert_true(signal_to_noise(c.is, c.wanted, samples) > 45);
     lull_vocoder_free(untilted);
     lull_vocoder_free(vocoder);
-    base_free(mel);
-    base_free(network);
-    base_free(source);
-    base_free(start);
     base_free(drawn);
-    base_free(wanted);
-    base_free(is);
+    crossing_end(&c);
     lull_model_close(model);
 }
 
@@ -254,43 +280,25 @@ static void crossed_over_with_noise(void **state) {
     const size_t samples = FRAMES * (size_t)convention->hop;
     model->config.below_hz = 1500;
     model->config.tilt_hz = 0;
-    float *mel = random_mel(convention, FRAMES);
-    float *network = base_alloc(samples + 64, sizeof *network);
-    float *source = base_alloc(samples, sizeof *source),
-          *start = base_alloc(samples, sizeof *start);
-    float *wanted = base_alloc(samples, sizeof *wanted), *is = base_alloc(samples, sizeof *is);
+    crossing c = crossing_begin(convention, samples);
     lull_options options = some_options(NULL, 1);
     options.postnet = 0;
     options.source = LULL_SOURCE_NOISE;
     options.crossover = 1700; /* more than it knows */
-    lull_vocoder *vocoder = vocoder_of(model, convention, &options);
-    kept kept = {network, vocoder_stages(vocoder)};
-    const vocoder_trace trace = {keep, &kept};
-    vocoder_set_trace(vocoder, &trace);
-    synthesize(vocoder, convention, mel, FRAMES, 4, 300, is);
-    const int row = vocoder_noise_rows(vocoder) - 1;
-    assert_true(row >= 1);
-    const vocoder_noise_source noise = {.seed = 5};
-    vocoder_noise_draw(&noise, row, 0, source, samples);
-    vocoder_crossover_plain(1500, convention->sample_rate, network, source, start, samples);
-    lull_options plain = some_options(NULL, 1);
-    lull_vocoder *colouring = vocoder_of(NULL, convention, &plain);
-    assert_int_equal(vocoder_set_noise(colouring, start, 1, samples, NULL), LULL_OK);
-    synthesize(colouring, convention, mel, FRAMES, FRAMES, 4096, wanted);
-    assert_true(signal_to_noise(is, wanted, samples) > 45);
-    lull_vocoder_free(colouring);
+    kept kept = {.signal = c.network};
+    lull_vocoder *vocoder = kept_of(model, &options, c.mel, &kept, c.is);
+    float *drawn = last_row(vocoder, samples);
+    vocoder_crossover_plain(1500, convention->sample_rate, c.network, drawn, c.start, samples);
+    colour(convention, c.mel, c.start, samples, c.wanted);
+    assert_true(signal_to_noise(c.is, c.wanted, samples) > 45);
     lull_vocoder_free(vocoder);
     for (int i = 0; i < 3; i++) {
         static const char *const names[] = {"hifigan-16k", "vocos-24k", "styletts2-24k"};
         const mel_convention other = named(names[i]);
         check_cuts(model, NULL, &other, 0);
     }
-    base_free(mel);
-    base_free(network);
-    base_free(source);
-    base_free(start);
-    base_free(wanted);
-    base_free(is);
+    base_free(drawn);
+    crossing_end(&c);
     lull_model_close(model);
 }
 
