@@ -101,6 +101,11 @@ class Play(PlayCase):
                                               stdin=padded))
             self.assertIn("standard input: 30 of 100 frames hold one number", done.err)
             self.assertIn("low latency leaves the postnet out", done.err)
+            path = self.mel_file(harness.speech_frames(20))
+            done = self.assert_fine(self.play(server, path, *CALM, "-m", "none"))
+            self.assertIn("mel.npy: read as 'hifigan' (22050 Hz, hop 256) by default", done.err)
+            done = self.assert_fine(self.play(server, path, *CALM))
+            self.assertNotIn("by default", done.err)
         self.assert_fails(self.run_lull("synth", "-", "-o", "-", *MODEL, "-q", stdin=loud, stdout=subprocess.DEVNULL),
                           "standard input", "beyond full scale")
         done = self.run_lull("synth", "-", "-o", "out.wav", *MODEL, stdin=padded)
