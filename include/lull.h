@@ -196,7 +196,7 @@ typedef enum lull_precision {
 /* What the synthesis is for: which of the model's settings (steps, refinement and its window) apply
  * where the options leave them open. */
 typedef enum lull_use {
-    LULL_LIVE = 0,    /* streaming: latency of at most 150 ms with the shipped models */
+    LULL_LIVE = 0,    /* streaming: latency of at most 150 ms with the shipped model */
     LULL_LOW_LATENCY, /* streaming: at most 90 ms, a little less quality */
     LULL_OFFLINE      /* files: a long refinement window, the best quality */
 } lull_use;

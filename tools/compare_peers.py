@@ -515,7 +515,7 @@ def report(which, job, threads, times, snr, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lull", default=str(ROOT / "build/lull"), help="the program")
-    parser.add_argument("--model", help="of the default network (default: the shipped one)")
+    parser.add_argument("--model", default=str(ROOT / "models/lull-speech-22k.safetensors"), help="of the default network")
     parser.add_argument("--input", default=str(ROOT / "audio_samples/weasels.wav"), help="a recording")
     parser.add_argument("--onnxruntime", metavar="FOLDER", help="where npm installed onnxruntime-node (default: left out)")
     parser.add_argument("--networks", default="diffwave,lull")
@@ -529,9 +529,6 @@ def main():
     arguments = parser.parse_args()
     arguments.precisions = ["float32"] + [p for p in arguments.precisions.split(",") if p != "float32"]
     arguments.threads = [int(n) for n in arguments.threads.split(",")]
-    if not arguments.model:
-        names = [ROOT / "models" / f"lull-speech-{rate}.safetensors" for rate in ("22k", "16k")]
-        arguments.model = next(name for name in names if name.exists())
     results = []
     print(f"PyTorch {torch.__version__}, {torch.backends.mkldnn.is_available() and 'with' or 'without'} oneDNN")
     with tempfile.TemporaryDirectory(prefix="lull-peers-") as folder:

@@ -31,12 +31,8 @@ count=0
 for mel in audio_samples/*.npy; do
     [ -f "$mel" ] || break
     name=$(basename "$mel" .npy)
-    # A sample named …-16k is for the model of that name, any other for the program's default model.
-    model=models/lull-speech-${name##*-}.safetensors
-    set -- synth "$mel" -o "$out/$name.wav"
-    if [ -f "$model" ]; then set -- "$@" -m "$model"; fi
     # The program says where the file is and how many times faster than real time it was made.
-    "$build/lull" "$@"
+    "$build/lull" synth "$mel" -o "$out/$name.wav"
     count=$((count + 1))
 done
 if [ "$count" = 0 ]; then

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Trains the shipped models from nothing: tools/train_default.sh [DIR]   (default: default-models)
-# Fetches the corpus, trains the 22.05 kHz model, its postnet and its pitch network, then the 16 kHz model and its postnet. Needs a build (tools/demo.sh makes one)
-# and ffmpeg. DIR can be given again: what is done is not done again, and an interrupted run goes on.
+# Trains the shipped model from nothing: tools/train_default.sh [DIR]   (default: default-models)
+# Fetches the corpus, trains the denoiser, the postnet and the pitch network. Needs a build (tools/demo.sh makes one) and ffmpeg.
+# DIR can be given again: what is done is not done again, and an interrupted run goes on.
 set -eu
 cd "$(dirname "$0")/.."
 out=${1:-default-models}
@@ -24,7 +24,7 @@ train() {
     fi
 }
 
-# The 22.05 kHz model (docs/training.md; the shipped one heard more voices: models/README.md). Above the crossover the signal is the pitch source's, so the
+# The denoiser (docs/training.md; the shipped one heard more voices: models/README.md). Above the crossover the signal is the pitch source's, so the
 # denoiser learns what lies below 3 kHz alone, in large patches.
 corpus=speeds
 train 22k-below --set network.patch=64 --set 'network.dilations=[1,2,4,8]' --set 'network.look_ahead=[1,0,0,0]' --set network.below_hz=3000 --batch 16 \
@@ -34,13 +34,4 @@ corpus=train
 train 22k-postnet --part postnet --init "$out/22k-below/model.safetensors" --set network.postnet.look_ahead=1 --max-steps 19537
 train 22k --part pitch --init "$out/22k-postnet/model.safetensors" --set network.pitch.look_ahead=1 --max-steps 11683
 
-# The 16 kHz model, which has no pitch and makes the whole band: AdamW first, then Muon with times from the start.
-train whole-adamw --optimizer adamw --rate 2e-3 --max-steps 20559
-train whole --init "$out/whole-adamw/model.safetensors" --rate 4e-3 --warm-up 100 --crop-frames 48 --degrade 0.4 --t-density start \
-    --ema 0.999 --max-steps 12452
-train 16k-denoiser --init "$out/whole/model.safetensors" --sample-rate 16000 --rate 3e-3 --warm-up 100 --crop-frames 40 --degrade 0.4 \
-    --t-density start --ema 0.999 --max-steps 3056
-train 16k --part postnet --init "$out/16k-denoiser/model.safetensors" --max-steps 13648 \
-    --set synthesis.refine=32 --set synthesis.refine_window=2 --set synthesis.low_latency.refine_window=0 \
-    --set synthesis.offline.steps=6
-echo "models: $out/22k/model.safetensors $out/16k/model.safetensors"
+echo "model: $out/22k/model.safetensors"

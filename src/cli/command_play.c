@@ -257,6 +257,8 @@ static int play(const play_options *asked, const char *input) {
     if (live_failed(p.session, &error)) code = cli_fail(&error);
     if (!asked->quiet && audio_output_position(p.output) > 0) summarize(&p);
     frame_source_remark(p.source);
+    if (code == CLI_OK && !asked->quiet)
+        cli_remark_convention(asked->synthesis.model, asked->convention, input, &p.reading.base);
 done:
     live_free(p.session);
     if (audio_tee_close(p.tee, &error)) code = cli_fail(&error);

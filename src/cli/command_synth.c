@@ -379,6 +379,9 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
         code = report(&b);
     else if (ranks_rank(ranks) == 0)
         cli_fail(&error);
+    if (code == CLI_OK && !options->quiet && all->count > 0 && ranks_rank(ranks) == 0)
+        cli_remark_convention(options->synthesis.model, options->convention, all->list[0].input,
+                              &s.reading.base);
     cli_jobs_free(&mine);
     supplies_clear(&s);
     return code;

@@ -117,7 +117,7 @@ static const char *const *objective_assignments(const char *name) {
     return strcmp(name, "noise") == 0 ? noise : NULL;
 }
 
-/* The postnet of the shipped models, for one that has none. */
+/* The postnet of the shipped model, for one that has none. */
 static void add_postnet(model_config *config) {
     if (config->postnet_channels > 0) return;
     config->postnet_channels = 32;

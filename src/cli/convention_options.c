@@ -10,8 +10,6 @@
 #include "model/model.h"
 #include "vocoder/vocoder.h"
 
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -70,24 +68,6 @@ bool cli_model_shares_frames(const lull_model *model, const mel_convention *base
     return model != NULL && mel_convention_same_frames(&model->config.mel, base);
 }
 
-/* Of the installed models the one of the convention, else the one of the nearest rate. */
-static void look_for_better(lull_model **model, const mel_convention *base) {
-    char path[PATH_MAX];
-    for (int i = 0; cli_installed_model(i, path, sizeof path); i++) {
-        lull_model *other = NULL;
-        if (cli_model_shares_frames(*model, base)) return;
-        if (lull_model_open(path, &other, NULL) != LULL_OK) continue;
-        const int rate = base->sample_rate, apart = abs(other->config.mel.sample_rate - rate);
-        if (cli_model_shares_frames(other, base) ||
-            apart < abs((*model)->config.mel.sample_rate - rate)) {
-            lull_model *worse = *model;
-            *model = other;
-            other = worse;
-        }
-        lull_model_close(other);
-    }
-}
-
 static lull_status refuse_model(const lull_model *model, const mel_convention *base,
                                 lull_error *error) {
     const mel_convention *mel = &model->config.mel;
@@ -123,8 +103,6 @@ lull_status cli_choose_model(const char *option, const char *convention, const c
     status = cli_open_model(option, model, error);
     if (status != LULL_OK) return status;
     if (!said) *base = (*model)->config.mel;
-    const char *variable = getenv("LULL_MODEL");
-    if (option == NULL && (variable == NULL || *variable == '\0')) look_for_better(model, base);
     if (cli_model_shares_frames(*model, base) || (*model)->config.family != MODEL_DIFFWAVE)
         return LULL_OK;
     status = refuse_model(*model, base, error);

@@ -37,10 +37,9 @@ lull_status cli_find_convention(const cli_convention_options *options, const cha
                                 mel_convention *convention, lull_error *error);
 
 /* The model and the convention of the input. base: what -c says, else what is written beside
- * `input` (an array, or NULL), else the model's. *model: NULL for "none"; that of -m or LULL_MODEL;
- * else of the installed ones the one whose frames these are, or that of the nearest rate. A model
- * of the lull family reads frames of any convention (vocoder_new_reading), a DiffWave model its own
- * alone: LULL_MISMATCH. */
+ * `input` (an array, or NULL), else the model's. *model: NULL for "none", else that of
+ * cli_open_model. A model of the lull family reads frames of any convention (vocoder_new_reading), a
+ * DiffWave model its own alone: LULL_MISMATCH. */
 lull_status cli_choose_model(const char *option, const char *convention, const char *input,
                              lull_model **model, mel_convention *base, lull_error *error);
 

@@ -343,44 +343,26 @@ bool cli_parse(const cli_command_line *line, int argc, char **argv, int *first, 
 
 /* ---- the model ---------------------------------------------------------------------------- */
 
-static bool readable(const char *folder, const char *name, char *path, size_t size) {
-    int length = snprintf(path, size, "%s/%s", folder, name);
-    return length > 0 && (size_t)length < size && access(path, R_OK) == 0;
-}
-
-static const char *const model_names[] = {"lull-speech-22k.safetensors",
-                                          "lull-speech-16k.safetensors"};
-enum { MODEL_NAMES = sizeof model_names / sizeof *model_names };
-
-/* Where the shipped models are: false where the system does not say where the program is. */
-static bool models_folder(char *folder, size_t size) {
-    snprintf(folder, size, "%s", LULL_SOURCE_FOLDER "/models");
-    return base_in_build_folder() || base_beside_program(LULL_MODELS_FROM_PROGRAM, folder, size);
-}
-
-bool cli_installed_model(int i, char *path, size_t size) {
-    char folder[PATH_MAX];
-    if (!models_folder(folder, sizeof folder)) return false;
-    for (int k = 0; k < MODEL_NAMES; k++)
-        if (readable(folder, model_names[k], path, size) && i-- == 0) return true;
-    return false;
+static lull_status find_shipped_model(char *path, size_t size, lull_error *error) {
+    static const char name[] = "lull-speech-22k.safetensors";
+    char folder[PATH_MAX] = LULL_SOURCE_FOLDER "/models";
+    if (!base_in_build_folder() &&
+        !base_beside_program(LULL_MODELS_FROM_PROGRAM, folder, sizeof folder))
+        return base_fail(error, LULL_IO,
+                         "no model found: the system does not say where the program is; give one "
+                         "with -m FILE or LULL_MODEL");
+    const int length = snprintf(path, size, "%s/%s", folder, name);
+    if (length > 0 && (size_t)length < size && access(path, R_OK) == 0) return LULL_OK;
+    return base_fail(error, LULL_IO, "no model found in %s; give one with -m FILE or LULL_MODEL",
+                     folder);
 }
 
 lull_status cli_find_model(const char *option, char *path, size_t size, lull_error *error) {
     const char *given = option != NULL ? option : getenv("LULL_MODEL");
-    if (given != NULL && *given != '\0') {
-        if ((size_t)snprintf(path, size, "%s", given) >= size)
-            return base_fail(error, LULL_INVALID, "path of the model is too long");
-        return LULL_OK;
-    }
-    char folder[PATH_MAX];
-    if (!models_folder(folder, sizeof folder))
-        return base_fail(error, LULL_IO,
-                         "no model found: the system does not say where the program is; give one "
-                         "with -m FILE or LULL_MODEL");
-    if (cli_installed_model(0, path, size)) return LULL_OK;
-    return base_fail(error, LULL_IO, "no model found in %s; give one with -m FILE or LULL_MODEL",
-                     folder);
+    if (given == NULL || *given == '\0') return find_shipped_model(path, size, error);
+    if ((size_t)snprintf(path, size, "%s", given) >= size)
+        return base_fail(error, LULL_INVALID, "path of the model is too long");
+    return LULL_OK;
 }
 
 lull_status cli_open_model(const char *option, lull_model **model, lull_error *error) {
@@ -423,7 +405,7 @@ lull_status cli_open_pitch(const cli_synthesis *synthesis, const lull_model *mod
         return LULL_OK;
     char path[PATH_MAX];
     lull_status status = LULL_OK;
-    if (synthesis->pitch == NULL && !cli_installed_model(0, path, sizeof path))
+    if (synthesis->pitch == NULL && find_shipped_model(path, sizeof path, NULL) != LULL_OK)
         return base_fail(error, LULL_IO, "no pitch network found; give one with --pitch FILE");
     status = lull_model_open(synthesis->pitch != NULL ? synthesis->pitch : path, pitch, error);
     if (status == LULL_OK) options->pitch_model = *pitch;

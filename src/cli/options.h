@@ -94,13 +94,10 @@ int cli_print_json(json_writer *json);
 
 /* ---- the model ---------------------------------------------------------------------------- */
 
-/* Path of the model to use: `option` (from -m) when not NULL; else $LULL_MODEL; else the first that
- * exists of models/lull-speech-22k.safetensors and lull-speech-16k.safetensors in the source tree
- * that the program was built from (when it runs from its build folder) and in the installed data
- * folder (share/lull/models). Writes to path. */
+/* Path of the model to use: `option` (from -m) when not NULL; else $LULL_MODEL; else the shipped
+ * one, lull-speech-22k.safetensors, in models/ of the source tree that the program was built from
+ * (when it runs from its build folder) or in the installed data folder (share/lull/models). */
 lull_status cli_find_model(const char *option, char *path, size_t size, lull_error *error);
-/* Shipped model number i of those that are installed or built; false behind the last. */
-bool cli_installed_model(int i, char *path, size_t size);
 /* Finds and opens it. */
 lull_status cli_open_model(const char *option, lull_model **model, lull_error *error);
 

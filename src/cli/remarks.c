@@ -1,9 +1,13 @@
-/* What the settings of a synthesis leave out: see remarks.h. */
+/* What the settings of a synthesis leave out, and what was taken for granted: see remarks.h. */
 #include "cli/remarks.h"
 
+#include "cli/input.h"
 #include "cli/options.h"
 #include "model/model.h"
 #include "vocoder/options.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 void cli_remark_settings(const lull_model *model, const lull_options *options, bool mels) {
     lull_options resolved;
@@ -18,4 +22,17 @@ void cli_remark_settings(const lull_model *model, const lull_options *options, b
     if (config->whitened && resolved.steps == 1 && resolved.refine == 0)
         cli_note("one step without refinement (--refine 0) gives the mean of all that the mel "
                  "allows: far too quiet and dull; take --refine 1 or more, or --steps 6");
+}
+
+void cli_remark_convention(const char *model, const char *convention, const char *input,
+                           const mel_convention *base) {
+    const char *variable = getenv("LULL_MODEL");
+    mel_convention beside;
+    bool said = convention != NULL || (model != NULL && strcmp(model, "none") != 0) ||
+                (variable != NULL && *variable != '\0') || !cli_is_array(input);
+    if (!said && cli_convention_beside(input, &beside, &said, NULL) == LULL_OK && !said)
+        cli_note(
+            "%s: read as '%s' (%d Hz, hop %d) by default: neither -c nor a .json beside it says "
+            "what it is",
+            input, base->name, base->sample_rate, base->hop);
 }

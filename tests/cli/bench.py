@@ -43,7 +43,7 @@ class Bench(Case):
 
     def test_text(self):
         out = self.assert_fine(self.run_lull("bench", "--brief", "--rounds", "1", "--seconds", "0.2")).out.decode()
-        for words in ("lull-speech-16k", "times real time", "as given", "of peak"):
+        for words in ("16000 Hz", "times real time", "as given", "of peak"):
             self.assertIn(words, out)
 
     def test_failures(self):

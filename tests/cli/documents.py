@@ -121,10 +121,10 @@ class Readme(Case):
         done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         os.symlink(os.path.join(SOURCE, "models"), self.path("models"))
-        mel = self.run_lull("mel", harness.RECORDING, "-o", "-").out
+        mel = self.run_lull("mel", harness.RECORDING, "-o", "-", "-q", model=False).out
         done = subprocess.run([self.path("program")], input=mel, capture_output=True, cwd=self.folder)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
-        self.assert_same(done.stdout, self.run_lull("synth", "-", "-o", "-", stdin=mel).out)
+        self.assert_same(done.stdout, self.run_lull("synth", "-", "-o", "-", stdin=mel, model=False).out)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 import json
 
 import harness
-from harness import MODEL, Case, frames_first, speech_frames
+from harness import MODEL, SHIPPED, Case, frames_first, speech_frames
 
 
 class Info(Case):
     def test_text(self):
         out = self.assert_fine(self.run_lull("info", MODEL)).out.decode()
-        for words in ("lull-speech-16k", "hifigan: 16000 Hz, 80 bands", "licence", "latency", "low latency",
+        for words in ("lull-bootstrap-16k", "hifigan: 16000 Hz, 80 bands", "licence", "latency", "low latency",
                       "training"):
             self.assertIn(words, out)
 
@@ -27,24 +27,32 @@ class Info(Case):
         self.assertEqual(facts["hop"], 256)
         self.assertEqual(facts["convention"], "hifigan")
         self.assertGreater(facts["parameters"], 1e6)
-        self.assertIn("audio_seconds", facts["training"])
+        self.assertEqual(facts["training"]["minutes"], 45)
+        self.assert_latency_adds_up(facts, ["conditioner", "network", "consistency"])
+        facts = json.loads(self.assert_fine(self.run_lull("info", "--json", SHIPPED)).out)
+        self.assertEqual(facts["sample_rate"], 22050)
+        self.assertIn("postnet", self.assert_latency_adds_up(facts))
+
+    def assert_latency_adds_up(self, facts, names=None):
+        """The parts' names (all of them `names`, where given) of the live settings."""
         for settings in (facts["live"], facts["low_latency"], facts["offline"]):
             self.assertGreater(settings["flops_per_second"], 1e8)
-            self.assertAlmostEqual(settings["latency_ms"], settings["latency_samples"] / 16.0, places=6)
+            self.assertAlmostEqual(settings["latency_ms"], settings["latency_samples"] * 1e3 / facts["sample_rate"], places=6)
             parts = settings["latency_parts"]
             self.assertEqual(sum(part["samples"] for part in parts), settings["latency_samples"])
-            self.assertEqual([part["name"] for part in parts if part["name"] != "postnet"],
-                             ["conditioner", "network", "consistency"])
+            if names:
+                self.assertEqual([part["name"] for part in parts], names)
         self.assertLess(facts["low_latency"]["latency_ms"], facts["live"]["latency_ms"])
+        return [part["name"] for part in facts["live"]["latency_parts"]]
 
     def test_latency_is_what_a_stream_shows(self):
         """Frames that arrive one by one: before the input ends, all but `latency` samples have come out."""
-        facts = json.loads(self.run_lull("info", "--json").out)
         frames = 60
-        for options, settings in (((), facts["live"]), (("--low-latency",), facts["low_latency"]),
-                                  (("--offline",), facts["offline"])):
-            produced = self.stream_without_end(frames, options)
-            self.assertEqual(produced, frames * facts["hop"] - settings["latency_samples"])
+        for model, uses in ((MODEL, ("live", "low_latency", "offline")), (SHIPPED, ("live", "low_latency"))):
+            facts = json.loads(self.run_lull("info", "--json", model).out)
+            for use in uses:
+                produced = self.stream_without_end(frames, ("-m", model, "--" + use.replace("_", "-")))
+                self.assertEqual(produced, frames * facts["hop"] - facts[use]["latency_samples"])
 
     def stream_without_end(self, frames, options):
         """Samples that are there while standard input is still open."""
@@ -52,9 +60,8 @@ class Info(Case):
         import select
         import struct
         import subprocess
-        environment = dict(os.environ, LULL_MODEL=MODEL)
         with subprocess.Popen([harness.PROGRAM, "synth", "-", "-o", "-", *options], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as child:
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
             values = frames_first(speech_frames(frames))
             child.stdin.write(struct.pack("<%df" % len(values), *values))
             child.stdin.flush()

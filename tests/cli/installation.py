@@ -45,11 +45,11 @@ class Installation(unittest.TestCase):
 
     def test_finds_its_model_from_anywhere(self):
         self.assertEqual(self.model_of(self.prefix), os.path.join(self.prefix, "share/lull/models/lull-speech-22k.safetensors"))
+        self.assertEqual(os.listdir(os.path.join(self.prefix, "share/lull/models")), ["lull-speech-22k.safetensors"])
 
     def test_speaks(self):
         out = os.path.join(self.folder, "out.wav")
-        model = os.path.join(self.prefix, "share/lull/models/lull-speech-16k.safetensors")
-        done = self.run_in(self.prefix, "synth", "-q", MEL, "-m", model, "-o", out)
+        done = self.run_in(self.prefix, "synth", "-q", MEL, "-c", "hifigan-16k", "-o", out)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertGreater(os.path.getsize(out), 10000)
 

@@ -9,7 +9,8 @@ import time
 import wave
 
 import harness
-from harness import HOP, MODEL, PROGRAM, Case, frames_first, mel_bytes, speech_frames, wav_bytes
+from harness import HOP, MODEL, PROGRAM, Case, changed_model, frames_first, mel_bytes, postnet_off_in_low_latency, speech_frames
+from harness import wav_bytes
 
 FRAMES = 6
 QUICK = ["-n", "1", "-r", "1", "--refine-window", "1"]
@@ -212,12 +213,14 @@ class Headers(Case):
 class Remarks(Case):
     def test_settings_say_what_they_drop(self):
         self.write("v.npy", mel_bytes(speech_frames(FRAMES)))
-        said = self.assert_fine(self.run_lull("synth", "v.npy", "--low-latency", "-o", "x.wav")).err
+        self.write("m.safetensors", changed_model(postnet_off_in_low_latency))
+        words = ["synth", "v.npy", "-m", "m.safetensors", "-c", "hifigan-16k", "-o", "x.wav"]
+        said = self.assert_fine(self.run_lull(*words, "--low-latency")).err
         self.assertIn("postnet", said)
         self.assertIn("--postnet on", said)
-        for words in (["--low-latency", "--postnet", "on"], ["--low-latency", "--postnet", "off"], ["--live"],
-                      ["--low-latency", "-q"]):
-            self.assertNotIn("postnet", self.assert_fine(self.run_lull("synth", "v.npy", *words, "-o", "x.wav")).err)
+        for more in (["--low-latency", "--postnet", "on"], ["--low-latency", "--postnet", "off"], ["--live"],
+                     ["--low-latency", "-q"]):
+            self.assertNotIn("postnet", self.assert_fine(self.run_lull(*words, *more)).err)
         said = self.assert_fine(self.run_lull("synth", "v.npy", "-r", "0", "-n", "1", "-o", "x.wav")).err
         self.assertIn("too quiet", said)
         said = self.assert_fine(self.run_lull("synth", "v.npy", "-r", "1", "-n", "1", "-o", "x.wav")).err

@@ -65,8 +65,7 @@ class Package(unittest.TestCase):
         done = subprocess.run([program, "info"], env=environment, cwd="/", capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("root/usr/bin/../share/lull/models", done.stdout)
-        model = os.path.join(self.root, "usr/share/lull/models/lull-speech-16k.safetensors")
-        done = subprocess.run([program, "synth", "-q", MEL, "-m", model, "-o", out], env=environment, cwd="/",
+        done = subprocess.run([program, "synth", "-q", MEL, "-c", "hifigan-16k", "-o", out], env=environment, cwd="/",
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertGreater(os.path.getsize(out), 10000)

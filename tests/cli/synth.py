@@ -11,7 +11,7 @@ import time
 import wave
 
 import harness
-from harness import BANDS, HOP, MEL, RECORDING, SOURCE, Case, bands_first, frames_first, mel_bytes, npy_bytes
+from harness import BANDS, HOP, MEL, RECORDING, SHIPPED, SOURCE, Case, bands_first, frames_first, mel_bytes, npy_bytes
 from harness import read_npy, speech_frames, wav_bytes
 
 FRAMES = 24
@@ -452,13 +452,33 @@ class Baselines(Case):
 
 class Samples(Case):
     def test_the_shipped_samples(self):
-        """audio_samples/*-16k.npy, as tools/demo.sh synthesizes them."""
+        """audio_samples/*.npy, as tools/demo.sh synthesizes them: the shipped model reads each in its own convention."""
         folder = os.path.join(SOURCE, "audio_samples")
-        names = [name for name in os.listdir(folder) if name.endswith("-16k.npy")]
-        self.assertTrue(names)
-        for name in names:
-            self.assert_fine(self.run_lull("synth", os.path.join(folder, name), "-o", "out.wav"))
-            self.assertEqual(len(self.wav("out.wav")[1]), read_npy(os.path.join(folder, name))[0][1] * HOP)
+        for ending, rate in (("-16k.npy", 16000), ("-22k.npy", 22050)):
+            names = [name for name in os.listdir(folder) if name.endswith(ending)]
+            self.assertTrue(names)
+            for name in names:
+                result = self.assert_fine(self.run_lull("synth", os.path.join(folder, name), "-o", "out.wav", model=False))
+                self.assertNotIn("by default", result.err)
+                params, samples = self.wav("out.wav")
+                self.assertEqual(params.framerate, rate)
+                self.assertEqual(len(samples), read_npy(os.path.join(folder, name))[0][1] * HOP)
+
+    def test_what_nobody_said_is_remarked_on(self):
+        """An array without a .json is read as the shipped model's, at its rate, and a line says so."""
+        self.write("in.npy", mel_bytes(SPEECH))
+        said = "in.npy: read as 'hifigan' (22050 Hz, hop 256) by default: neither -c"
+        for words in ((), ("--model", "none"), ("--griffin-lim", "1")):
+            result = self.assert_fine(self.run_lull("synth", "in.npy", "-o", "out.wav", *FAST, *words, model=False))
+            self.assertIn(said, result.err)
+            self.assertEqual(self.wav("out.wav")[0].framerate, 22050)
+        for words, model in ((("-c", "hifigan-16k"), False), (("-q",), False), ((), True), (("-m", SHIPPED), False)):
+            result = self.assert_fine(self.run_lull("synth", "in.npy", "-o", "out.wav", *FAST, *words, model=model))
+            self.assertNotIn("by default", result.err)
+        self.write("in.npy.json", b'{"convention": "hifigan-16k"}')
+        result = self.assert_fine(self.run_lull("synth", "in.npy", "-o", "out.wav", *FAST, model=False))
+        self.assertNotIn("by default", result.err)
+        self.assertEqual(self.wav("out.wav")[0].framerate, 16000)
 
 
 if __name__ == "__main__":

@@ -263,7 +263,7 @@ class Package(unittest.TestCase):
             assert "expected 1 to" in refused(l.InvalidError, lambda: l.Vocoder(steps=0))
             refused(l.UnsupportedError, lambda: l.Vocoder("none", postnet=True))
             assert "32768" in refused(ValueError, lambda: l.mel(n.full(5000, 3000.0), 22050))
-        """ % (os.path.join(SOURCE, "audio_samples", "weasels-16k.npy"), *[os.path.join(SOURCE, "models", "lull-speech-16k.safetensors")] * 2,
+        """ % (os.path.join(SOURCE, "audio_samples", "weasels-16k.npy"), *[os.path.join(SOURCE, "models", "lull-bootstrap-16k.safetensors")] * 2,
                os.path.join(SOURCE, "audio_samples", "weasels-22k.npy")))
 
     def test_what_lies_above_the_mel(self):

@@ -9,7 +9,7 @@ import time
 import several
 from several import PROGRAM, TCP, Background, Case
 
-MODEL = os.path.join(os.environ["LULL_SOURCE"], "models", "lull-speech-16k.safetensors")
+MODEL = os.path.join(os.environ["LULL_SOURCE"], "models", "lull-bootstrap-16k.safetensors")
 BANDS = 80
 FAST = ["-m", MODEL, "-n", "1", "-p", "f32"]
 

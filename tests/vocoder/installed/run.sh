@@ -6,7 +6,7 @@ build=$1 source=$2 cc=$3 cxx=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 here=$source/tests/vocoder/installed
-model=$source/models/lull-speech-16k.safetensors
+model=$source/models/lull-bootstrap-16k.safetensors
 
 # Without rebuilding: a test must not start the build that runs it.
 meson install -C "$build" --no-rebuild --quiet --destdir "$work/root" >"$work/install.log" 2>&1 || {
