@@ -212,7 +212,8 @@ typedef enum lull_source {
 
 /* What is above the mel, from its fmax to 12 kHz or half the rate. */
 typedef enum lull_bandwidth {
-    LULL_BANDWIDTH_DEFAULT = 0, /* full where the model has a bandwidth network, else the mel's */
+    LULL_BANDWIDTH_DEFAULT = 0, /* full where the model says so or has a bandwidth network, else
+                                   the mel's */
     LULL_BANDWIDTH_MEL,         /* nothing */
     LULL_BANDWIDTH_FULL         /* what the model's bandwidth network guesses, or, where it has
                                    none, the envelope held where the mel ends; below fmax the

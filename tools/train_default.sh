@@ -25,13 +25,15 @@ train() {
 }
 
 # The denoiser (docs/training.md; the shipped one heard more voices: models/README.md). Above the crossover the signal is the pitch source's, so the
-# denoiser learns what lies below 3 kHz alone, in large patches.
+# denoiser learns what lies below 1.5 kHz alone, in large patches.
 corpus=speeds
-train 22k-below --set network.patch=64 --set 'network.dilations=[1,2,4,8]' --set 'network.look_ahead=[1,0,0,0]' --set network.below_hz=3000 --batch 16 \
-    --crop-frames 48 --degrade 0.3 --t-density start --ema 0.999 --max-steps 5271
+train 22k-below --set network.patch=128 --set 'network.dilations=[1,2,4,8,1,2]' --set 'network.look_ahead=[1,0,0,0,0,0]' --set network.below_hz=1500 \
+    --batch 16 --crop-frames 48 --degrade 0.3 --t-density start --ema 0.999 --max-steps STEPS3
 corpus=train
 # What acoustic models blur, and what tells the pitch.
-train 22k-postnet --part postnet --init "$out/22k-below/model.safetensors" --set network.postnet.look_ahead=1 --max-steps 19537
-train 22k --part pitch --init "$out/22k-postnet/model.safetensors" --set network.pitch.look_ahead=1 --max-steps 11683
+train 22k-postnet --part postnet --init "$out/22k-below/model.safetensors" --max-steps 11934
+train 22k --part pitch --init "$out/22k-postnet/model.safetensors" --set network.pitch.look_ahead=1 --max-steps 11683 \
+    --set synthesis.source.crossover_hz=1200 --set synthesis.full_bandwidth=true --set synthesis.refine=7 --set synthesis.offline.refine=6 \
+    --set synthesis.offline.refine_window=16
 
 echo "model: $out/22k/model.safetensors"

@@ -191,6 +191,8 @@ static void print_bandwidth(const model_config *config) {
             "%d convolution%s of %d channels; for mels of any convention that ends below 12 kHz",
             config->bandwidth_layers, config->bandwidth_layers == 1 ? "" : "s",
             config->bandwidth_channels);
+    else if (config->full_bandwidth)
+        row("bandwidth", "full: what lies above the mel is added");
 }
 
 static void print_denoiser(const lull_model *model, const settings_facts *facts) {

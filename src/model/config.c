@@ -185,6 +185,8 @@ static const member synthesis_members[] = {
     MEMBER_GROUP(model_config, USE(LIVE), NULL, model_settings_members, NULL, NULL),
     MEMBER_PART("postnet", postnet_use_members, has_postnet, "what it is used for"),
     MEMBER_PART("source", source_members, has_pitch, "of what the network does not know"),
+    MEMBER_BOOL(model_config, full_bandwidth, "full_bandwidth", "false",
+                "adds what lies above the mel's fmax, too"),
     MEMBER_GROUP(model_config, USE(LOW_LATENCY), "low_latency", model_settings_members, NULL,
                  "for streams of low latency"),
     MEMBER_GROUP(model_config, USE(OFFLINE), "offline", model_settings_members, NULL, "for files"),

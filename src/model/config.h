@@ -88,6 +88,7 @@ typedef struct model_config {
     lull_sampler sampler;
     double eta;
     model_settings uses[LULL_OFFLINE + 1]; /* by lull_use */
+    bool full_bandwidth;                   /* what lies above the mel is added by default, too */
     bool voiced;         /* the pitch source is the default, where there is a pitch network */
     double crossover_hz; /* above it the signal is the source's */
 } model_config;

@@ -160,8 +160,9 @@ static lull_status resolve_bandwidth(const model_config *config, lull_options *o
                                      lull_error *error) {
     bool can = !config || config->whitened;
     if (o->bandwidth == LULL_BANDWIDTH_DEFAULT)
-        o->bandwidth = can && config && config->bandwidth_channels > 0 ? LULL_BANDWIDTH_FULL
-                                                                       : LULL_BANDWIDTH_MEL;
+        o->bandwidth = can && config && (config->full_bandwidth || config->bandwidth_channels > 0)
+                           ? LULL_BANDWIDTH_FULL
+                           : LULL_BANDWIDTH_MEL;
     if (can || o->bandwidth == LULL_BANDWIDTH_MEL) return LULL_OK;
     return base_fail(error, LULL_UNSUPPORTED,
                      "%s works on plain samples, and makes what is above its mels itself: nothing "

@@ -69,6 +69,7 @@ static void is_added_above_fmax(void **state) {
     for (int i = 0; i < 8; i++) {
         const mel_convention convention = named(open_names[i % 3]);
         model_config bare = small_lull();
+        bare.full_bandwidth = true;
         lull_model *model = i == 6   ? random_model(&bare)
                             : i == 7 ? NULL
                                      : whole_model(i >= 3, i == 4);
@@ -77,8 +78,8 @@ static void is_added_above_fmax(void **state) {
         float *a = base_alloc(samples, sizeof *a), *b = base_alloc(samples, sizeof *b);
         lull_options options = some_options(LULL_BANDWIDTH_MEL);
         lull_vocoder *without = vocoder_of(model, &convention, &options);
-        /* The default is full where the model has the network. */
-        options.bandwidth = i < 6 ? LULL_BANDWIDTH_DEFAULT : LULL_BANDWIDTH_FULL;
+        /* The default is full where the model has the network, or says so. */
+        options.bandwidth = i < 7 ? LULL_BANDWIDTH_DEFAULT : LULL_BANDWIDTH_FULL;
         lull_vocoder *with = vocoder_of(model, &convention, &options);
         assert_int_equal(lull_vocoder_latency(with), lull_vocoder_latency(without));
         synthesize(without, &convention, mel, FRAMES, 7, 300, a);

@@ -109,8 +109,8 @@ class Vocoder:
         asked; None: the model's own, or, where it has none and the pitch source was asked for, the one inside the package.
         transpose: semitones by which that pitch is moved, -24…24; it asks for the pitch source, too.
     bandwidth: "full" (what lies above the mel's fmax too, to 12 kHz or half of the rate: the mel's envelope held where
-        it ends, or what the model's bandwidth network guesses), "mel" (nothing there), None: full where the model has
-        such a network.
+        it ends, or what the model's bandwidth network guesses), "mel" (nothing there), None: full where the model says
+        so (the default model does) or has such a network.
     checks: False takes finite frames of any scale; True refuses those that cannot be of the convention.
 
     Raises OSError (no such file), LullError (not a model), InvalidError, MismatchError, UnsupportedError.
