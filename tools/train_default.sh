@@ -1,6 +1,7 @@
 #!/bin/sh
 # Trains the shipped model from nothing: tools/train_default.sh [DIR]   (default: default-models)
-# Fetches the corpus, trains the denoiser, the postnet and the pitch network. Needs a build (tools/demo.sh makes one) and ffmpeg.
+# Fetches the corpus, trains the denoiser, the postnet and the pitch network. Needs a build (tools/demo.sh makes one), ffmpeg, and
+# PyTorch for the pairs of tools/bottleneck_pairs.py.
 # DIR can be given again: what is done is not done again, and an interrupted run goes on.
 set -eu
 cd "$(dirname "$0")/.."
@@ -28,10 +29,17 @@ train() {
 # denoiser learns what lies below 1.5 kHz alone, in large patches.
 corpus=speeds
 train 22k-below --set network.patch=128 --set 'network.dilations=[1,2,4,8,1,2]' --set 'network.look_ahead=[1,0,0,0,0,0]' --set network.below_hz=1500 \
-    --batch 16 --crop-frames 48 --degrade 0.3 --t-density start --ema 0.999 --max-steps STEPS3
+    --batch 16 --crop-frames 48 --degrade 0.3 --t-density start --ema 0.999 --max-steps 11372
 corpus=train
 # What acoustic models blur, and what tells the pitch.
-train 22k-postnet --part postnet --init "$out/22k-below/model.safetensors" --max-steps 11934
+train 22k-blurred --part postnet --init "$out/22k-below/model.safetensors" --max-steps 5129
+[ -f "$out/bottleneck/pairs.txt" ] || python3 tools/bottleneck_pairs.py "$out/corpus/train" "$out/bottleneck"
+if [ -f "$out/22k-postnet/config.json" ]; then
+    "$lull" train --resume "$out/22k-postnet"
+else
+    "$lull" train --pairs "$out/bottleneck/pairs.txt" --part postnet --init "$out/22k-blurred/model.safetensors" -o "$out/22k-postnet" --rate 1e-3 \
+        --degrade 0.667 --max-steps 2500
+fi
 train 22k --part pitch --init "$out/22k-postnet/model.safetensors" --set network.pitch.look_ahead=1 --max-steps 11683 \
     --set synthesis.source.crossover_hz=1200 --set synthesis.full_bandwidth=true --set synthesis.refine=7 --set synthesis.offline.refine=6 \
     --set synthesis.offline.refine_window=16
