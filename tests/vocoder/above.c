@@ -21,12 +21,6 @@ static lull_model *whole_model(bool pitch, bool reads_source) {
     return model;
 }
 
-static mel_convention named(const char *name) {
-    mel_convention convention;
-    assert_int_equal(mel_convention_named(name, 0, &convention, NULL), LULL_OK);
-    return convention;
-}
-
 static lull_options some_options(lull_bandwidth bandwidth) {
     lull_options options;
     lull_options_init(&options);
@@ -36,15 +30,6 @@ static lull_options some_options(lull_bandwidth bandwidth) {
     options.refine_window = 2;
     options.bandwidth = bandwidth;
     return options;
-}
-
-static lull_vocoder *vocoder_of(const lull_model *model, const mel_convention *convention,
-                                const lull_options *options) {
-    lull_error error;
-    lull_vocoder *vocoder = NULL;
-    if (vocoder_new_reading(model, convention, options, &vocoder, &error))
-        fail_msg("%s", error.message);
-    return vocoder;
 }
 
 /* Energy of x below and above hz. */

@@ -72,6 +72,23 @@ static inline lull_model *open_model(const char *name) {
     return model;
 }
 
+static inline mel_convention named(const char *name) {
+    mel_convention convention;
+    lull_error error;
+    if (mel_convention_named(name, 0, &convention, &error)) fail_msg("%s", error.message);
+    return convention;
+}
+
+/* Of any convention. */
+static inline lull_vocoder *vocoder_of(const lull_model *model, const mel_convention *convention,
+                                       const lull_options *options) {
+    lull_error error;
+    lull_vocoder *vocoder = NULL;
+    if (vocoder_new_reading(model, convention, options, &vocoder, &error))
+        fail_msg("%s", error.message);
+    return vocoder;
+}
+
 /* Something like speech's mels: levels that move slowly, in the convention's range. */
 static inline float *random_mel(const mel_convention *convention, size_t frames) {
     size_t bands = (size_t)convention->bands;

@@ -6,13 +6,6 @@ static const char *const kinds[] = {"vocos-24k", "cosyvoice2-24k", "parallelwave
                                     "styletts2-24k", "diffsinger-44k"};
 enum { KINDS = sizeof kinds / sizeof *kinds, FRAMES = 23 };
 
-static mel_convention named(const char *name) {
-    mel_convention convention;
-    lull_error error;
-    if (mel_convention_named(name, 0, &convention, &error)) fail_msg("%s", error.message);
-    return convention;
-}
-
 static lull_model *mending_model(void) {
     model_config config = small_lull();
     config.postnet_channels = 4;
@@ -32,15 +25,6 @@ static lull_options some_options(int steps, int postnet, int threads) {
     return options;
 }
 
-static lull_vocoder *reading(const lull_model *model, const mel_convention *convention,
-                             const lull_options *options) {
-    lull_error error;
-    lull_vocoder *vocoder = NULL;
-    if (vocoder_new_reading(model, convention, options, &vocoder, &error))
-        fail_msg("%s", error.message);
-    return vocoder;
-}
-
 static void cuts(void **state) {
     (void)state;
     lull_model *model = mending_model();
@@ -52,7 +36,7 @@ static void cuts(void **state) {
         float *is = base_alloc(samples, sizeof *is);
         for (int threads = 1; threads <= 2; threads++) {
             lull_options options = some_options(2, 1, threads);
-            lull_vocoder *vocoder = reading(model, &c, &options);
+            lull_vocoder *vocoder = vocoder_of(model, &c, &options);
             for (int i = 0; i < 3; i++) {
                 bool first = threads == 1 && i == 0;
                 lull_vocoder_reset(vocoder, options.seed);
@@ -81,7 +65,7 @@ static void latency(void **state) {
         enum { MANY = 60 };
         mel_convention c = named(kinds[k]);
         lull_options options = some_options(1, 1, 1);
-        lull_vocoder *vocoder = reading(model, &c, &options);
+        lull_vocoder *vocoder = vocoder_of(model, &c, &options);
         size_t late = lull_vocoder_latency(vocoder), hop = (size_t)c.hop, got = 0, produced;
         float *mel = random_mel(&c, MANY), *out = base_alloc(MANY * hop, sizeof *out);
         for (size_t n = 1; n <= MANY; n++) {
@@ -114,7 +98,7 @@ static void own_convention_is_as_ever(void **state) {
     if (lull_vocoder_new(model, &options, &vocoder, &error)) fail_msg("%s", error.message);
     synthesize(vocoder, c, mel, FRAMES, FRAMES, 4096, a);
     lull_vocoder_free(vocoder);
-    vocoder = reading(model, c, &options);
+    vocoder = vocoder_of(model, c, &options);
     synthesize(vocoder, c, mel, FRAMES, FRAMES, 4096, b);
     lull_vocoder_free(vocoder);
     assert_memory_equal(a, b, samples * sizeof *a);
@@ -151,7 +135,7 @@ static void by_name(void **state) {
     float *mel = random_mel(&c, FRAMES), *a = base_alloc(samples, sizeof *a);
     float *b = base_alloc(samples, sizeof *b);
     if (lull_synthesize(model, &options, mel, FRAMES, a, &error)) fail_msg("%s", error.message);
-    lull_vocoder *vocoder = reading(model, &c, &options);
+    lull_vocoder *vocoder = vocoder_of(model, &c, &options);
     synthesize(vocoder, &c, mel, FRAMES, 2, 99, b);
     assert_memory_equal(a, b, samples * sizeof *a);
     assert_int_equal(lull_latency(model, &options, &latency, &error), LULL_OK);

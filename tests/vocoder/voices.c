@@ -38,12 +38,6 @@ static lull_model *whole_model(int postnet, int pitch) {
     return reading_model(postnet, pitch, false);
 }
 
-static mel_convention named(const char *name) {
-    mel_convention convention;
-    assert_int_equal(mel_convention_named(name, 0, &convention, NULL), LULL_OK);
-    return convention;
-}
-
 static lull_options some_options(const lull_model *pitch, int threads) {
     lull_options options;
     lull_options_init(&options);
@@ -55,15 +49,6 @@ static lull_options some_options(const lull_model *pitch, int threads) {
     options.threads = threads;
     options.pitch_model = pitch;
     return options;
-}
-
-static lull_vocoder *vocoder_of(const lull_model *model, const mel_convention *convention,
-                                const lull_options *options) {
-    lull_error error;
-    lull_vocoder *vocoder = NULL;
-    if (vocoder_new_reading(model, convention, options, &vocoder, &error))
-        fail_msg("%s", error.message);
-    return vocoder;
 }
 
 static void sharpen(pitch_values *voices, double power) {
