@@ -42,6 +42,7 @@ else
 fi
 train 22k --part pitch --init "$out/22k-postnet/model.safetensors" --set network.pitch.look_ahead=1 --max-steps 11683 \
     --set synthesis.source.crossover_hz=1200 --set synthesis.full_bandwidth=true --set synthesis.refine=7 --set synthesis.low_latency.refine=8 \
-    --set synthesis.source.aperiodicity_power.low_latency=1.3 --set synthesis.offline.refine=6 --set synthesis.offline.refine_window=16
+    --set synthesis.source.aperiodicity_power.low_latency=1.3 --set synthesis.offline.refine=8 --set synthesis.offline.refine_window=8 \
+    --set synthesis.offline.refine_momentum=0.8 --set synthesis.source.aperiodicity_power.offline=1.6
 
 echo "model: $out/22k/model.safetensors"
