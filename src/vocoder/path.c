@@ -82,6 +82,11 @@ static bool has_crossover(const vocoder_path *p) {
     return p->steps > 0 && crosses_below(p) && (pitch_model(p) || p->model->config.below_hz > 0);
 }
 
+/* Above the crossover there is noise: nobody knows a pitch. */
+static bool has_noise_above(const vocoder_path *p) {
+    return has_crossover(p) && !pitch_model(p);
+}
+
 /* The parts that work with mel frames. */
 static void init_frame_parts(vocoder_path *p) {
     const model_config *mended = p->options.postnet > 0 ? &p->model->config : NULL;
@@ -115,7 +120,7 @@ static lull_status init_lines(vocoder_path *p, lull_error *error) {
         p->lines[p->steps].capacity += 2 * (size_t)low_pass_half(p->convention.sample_rate);
     }
     /* It has to hold what the network keeps back. */
-    if (p->steps && (pitch_model(p) || has_crossover(p)))
+    if (p->steps && (pitch_model(p) || has_noise_above(p)))
         p->source.capacity = span(p) + p->lines[p->steps].capacity;
     return LULL_OK;
 }
@@ -161,7 +166,7 @@ static void connect(vocoder_path *p) {
         vocoder_voiced_init(&p->voiced, &p->convention, &p->noise,
                             p->steps ? p->plan->noise_rows : 0, &p->voices.out,
                             p->steps ? &p->source : &p->lines[0], p->steps == 0, block_samples(p));
-    if (has_crossover(p) && !pitch)
+    if (has_noise_above(p))
         p->beside = (vocoder_start){.noise = &p->noise,
                                     .row = p->plan->noise_rows,
                                     .frames = &p->frames.out,
@@ -207,7 +212,7 @@ static lull_status init_parts(vocoder_path *p, lull_error *error) {
         add(p, &vocoder_voiced_part, &p->voiced, hop);
     }
     if (p->steps || !pitch_model(p)) add(p, &vocoder_start_part, &p->start, 1);
-    if (has_crossover(p) && !pitch_model(p)) add(p, &vocoder_start_part, &p->beside, 1);
+    if (has_noise_above(p)) add(p, &vocoder_start_part, &p->beside, 1);
     if (p->steps) add(p, &vocoder_conditioner_part, &p->conditioner, hop);
     for (int k = 0; k < p->steps; k++)
         add(p, &vocoder_step_part, &p->step[k], p->model->config.patch);
