@@ -104,7 +104,7 @@ static void add_uses(bench_facts *facts) {
         other.precision = base->precision;
         other.queue_frames = base->queue_frames;
         if (other.steps == base->steps && other.refine == base->refine &&
-            other.refine_window == base->refine_window &&
+            other.refine_low == base->refine_low && other.refine_window == base->refine_window &&
             other.refine_momentum == base->refine_momentum && other.postnet == base->postnet)
             continue;
         add_row(facts, &other, "%s: %d steps, %d on %d", names[use], other.steps, other.refine,
@@ -132,7 +132,7 @@ static void choose_rows(bench_facts *facts, bool brief) {
         add_row(facts, &other, "%d step%s", steps[i], steps[i] == 1 ? "" : "s");
     }
     other = base;
-    other.refine = 0;
+    other.refine = other.refine_low = 0;
     if (base.refine > 0) add_row(facts, &other, "no refinement");
     other = base;
     other.postnet = !base.postnet;
@@ -338,6 +338,7 @@ static void add_row_json(json_writer *json, yyjson_mut_val *rows, const bench_fa
     json_add_number(json, object, "steps", row->options.steps);
     json_add_number(json, object, "evaluations", row->evaluations);
     json_add_number(json, object, "refine", row->options.refine);
+    json_add_number(json, object, "refine_low", row->options.refine_low);
     json_add_number(json, object, "refine_window", row->options.refine_window);
     json_add_number(json, object, "refine_momentum", (double)row->options.refine_momentum);
     json_add_number(json, object, "postnet", row->options.postnet);

@@ -21,7 +21,7 @@ static const char *const use_names[] = {"live", "low_latency", "offline"};
 /* What depends on the settings of synthesis. */
 typedef struct settings_facts {
     const char *name;
-    int steps, refine, refine_window;
+    int steps, refine, refine_low, refine_window;
     double refine_momentum;
     bool postnet;
     size_t latency;                           /* samples */
@@ -44,6 +44,7 @@ static lull_status find_settings(const lull_model *model, lull_use use, settings
     facts->name = use_titles[use];
     facts->steps = settings.steps;
     facts->refine = settings.refine;
+    facts->refine_low = settings.refine_low;
     facts->refine_window = settings.refine_window;
     facts->refine_momentum = settings.refine_momentum;
     facts->postnet = settings.postnet;
@@ -83,6 +84,7 @@ static void add_settings(json_writer *json, yyjson_mut_val *parent, const char *
     int hop = model->config.mel.hop;
     json_add_number(json, object, "steps", facts->steps);
     json_add_number(json, object, "refine", facts->refine);
+    json_add_number(json, object, "refine_low", facts->refine_low);
     json_add_number(json, object, "refine_window", facts->refine_window);
     json_add_number(json, object, "refine_momentum", facts->refine_momentum);
     json_add_bool(json, object, "postnet", facts->postnet);

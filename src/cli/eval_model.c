@@ -178,6 +178,7 @@ static lull_status copier_open(copier *c, lull_error *error) {
     const model_config *config = &c->model->config;
     model_settings settings = model_config_settings(config, options.use);
     if (options.refine < 0) options.refine = settings.refine;
+    if (options.refine_low < 0) options.refine_low = settings.refine_low;
     if (options.refine_window < 0) options.refine_window = settings.refine_window;
     if (options.refine_momentum < 0) options.refine_momentum = (float)settings.refine_momentum;
     options.postnet = 0; /* a network, too */

@@ -378,6 +378,7 @@ void cli_synthesis_options(const cli_synthesis *synthesis, lull_options *options
     options->sampler = (lull_sampler)synthesis->sampler;
     options->eta = (float)synthesis->eta;
     options->refine = synthesis->refine;
+    options->refine_low = synthesis->refine_low;
     options->refine_window = synthesis->refine_window;
     options->refine_momentum = (float)synthesis->refine_momentum;
     options->postnet = synthesis->postnet == 0 ? -1 : synthesis->postnet == 1;

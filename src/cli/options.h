@@ -106,7 +106,7 @@ lull_status cli_open_model(const char *option, lull_model **model, lull_error *e
 typedef struct cli_synthesis {
     const char *model;
     uint64_t seed;
-    int steps, sampler, refine, refine_window, postnet, precision, threads;
+    int steps, sampler, refine, refine_low, refine_window, postnet, precision, threads;
     double eta, refine_momentum;
     const char *pitch; /* a model with a pitch network, or NULL */
     int source;        /* cli_source_choices */
@@ -129,8 +129,8 @@ extern const char *const cli_precision_choices[];
 /* What to begin with: everything says "the model's default", one thread. */
 #define CLI_SYNTHESIS_DEFAULT                                                                      \
     {                                                                                              \
-        .refine = -1, .refine_window = -1, .refine_momentum = -1.0, .threads = 1, .eta = -1.0,     \
-        .use = LULL_LIVE                                                                           \
+        .refine = -1, .refine_low = -1, .refine_window = -1, .refine_momentum = -1.0,              \
+        .threads = 1, .eta = -1.0, .use = LULL_LIVE                                                \
     }
 
 /* Their rows of the table, for a variable `s` of type cli_synthesis; those that most can do without
@@ -151,6 +151,7 @@ extern const char *const cli_precision_choices[];
 #define CLI_SYNTHESIS_MORE(s)                                                                      \
     cli_like('S', "sampler", "NAME", model_config_members, "synthesis.sampler", &(s).sampler),     \
         cli_like(0, "eta", "X", model_config_members, "synthesis.eta", &(s).eta),                  \
+        cli_like(0, "refine-low", "N", model_settings_members, "refine_low", &(s).refine_low),     \
         cli_like(0, "refine-window", "N", model_settings_members, "refine_window",                 \
                  &(s).refine_window),                                                              \
         cli_like(0, "refine-momentum", "X", model_settings_members, "refine_momentum",             \

@@ -25,7 +25,7 @@ lull_status mel_analysis_new(const mel_convention *convention, mel_analysis **an
     status = mel_filterbank_new(convention, &a->filterbank, error);
     if (!status) status = mel_stft_new(&grid, MEL_STFT_EXACT, &a->stft, error);
     if (status) goto fail;
-    a->magnitude = base_alloc((size_t)a->stft->bins + 31, sizeof(float));
+    a->magnitude = base_alloc((size_t)a->stft->bins, sizeof(float));
     a->linear = base_alloc((size_t)convention->bands, sizeof(float));
     if (!a->magnitude || !a->linear) {
         status = base_no_memory(error);
@@ -57,6 +57,7 @@ void mel_analysis_frame(mel_analysis *analysis, const float *segment, float *fra
     stft->kernels->magnitude(stft->spectrum, (float)analysis->convention.magnitude_epsilon,
                              analysis->magnitude, stft->bins);
     mel_filterbank_raise(&analysis->convention, analysis->magnitude, stft->bins);
-    stft->kernels->bands(analysis->filterbank, analysis->magnitude, analysis->linear);
+    stft->kernels->tiles(&analysis->filterbank->filters, analysis->magnitude, analysis->linear,
+                         analysis->filterbank->bands);
     mel_compress(&analysis->convention, analysis->linear, frame);
 }

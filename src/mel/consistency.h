@@ -4,7 +4,10 @@
  * frame: S = rfft(window · segment of the current signal), S ← S · E(wanted)/E(mel(S)), r =
  * window·irfft(S), frame ← r + momentum · (r − r_previous); signal = Σ frames / max(Σ window²,
  * 0.01) over the frames committed or open. With 0 iterations it is plain weighted overlap-add.
- * Latency: `window` frames plus the overlap. */
+ * Latency: `window` frames plus the overlap.
+ *
+ * Beside it the band below MEL_LOW_HZ (mel/low_band.h) can have iterations of its own at its own
+ * rate, an eighth of the work each: what leaves the window has that band from there. */
 #ifndef MEL_CONSISTENCY_H
 #define MEL_CONSISTENCY_H
 
@@ -12,8 +15,15 @@
 
 typedef struct mel_consistency mel_consistency;
 
-lull_status mel_consistency_new(const mel_convention *convention, int iterations, int window,
-                                double momentum, mel_consistency **stage, lull_error *error);
+typedef struct mel_refinement {
+    int iterations, window;
+    double momentum;
+    int low; /* iterations of the low band; 0: it has those of the whole band. Where the hop and
+                the window cannot be divided, the whole band has an eighth as many at least */
+} mel_refinement;
+
+lull_status mel_consistency_new(const mel_convention *convention, const mel_refinement *refinement,
+                                mel_consistency **stage, lull_error *error);
 /* Opens the next frame: its mel (bands floats) and its windowed synthesis signal (n_fft floats).
  * Any hop that thereby became final is written to out (room for hop floats each, see return):
  * returns the number of samples written, 0 or hop. Allocates nothing. */
@@ -27,7 +37,7 @@ size_t mel_consistency_finish(mel_consistency *stage, float *out);
 int mel_consistency_delay(const mel_consistency *stage);
 /* The same, and the bytes that one takes at most, before there is one. */
 int mel_consistency_delay_of(const mel_convention *convention, int window);
-uint64_t mel_consistency_bytes(const mel_convention *convention, int window);
+uint64_t mel_consistency_bytes(const mel_convention *convention, const mel_refinement *refinement);
 void mel_consistency_reset(mel_consistency *stage);
 void mel_consistency_free(mel_consistency *stage);
 

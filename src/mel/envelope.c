@@ -66,8 +66,15 @@ static void fill_gains(mel_envelope *e, double tilt_hz) {
     e->highest = (float)fmin(highest, 1e9);
 }
 
-lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz,
-                             mel_envelope **envelope, lull_error *error) {
+static lull_status new_filterbank(const mel_convention *c, int decimation, mel_filterbank **f,
+                                  lull_error *error) {
+    if (decimation == 1) return mel_filterbank_new(c, f, error);
+    const double scale = pow(decimation, c->power);
+    return mel_filterbank_new_low(c, c->n_fft / decimation / 2, scale, f, error);
+}
+
+static lull_status new_envelope(const mel_convention *convention, int decimation, double tilt_hz,
+                                mel_envelope **envelope, lull_error *error) {
     *envelope = NULL;
     lull_status status = mel_convention_check(convention, error);
     if (status) return status;
@@ -78,11 +85,12 @@ lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz,
     if (!e) return base_no_memory(error);
     e->convention = *convention;
     e->kernels = mel_kernels_get();
-    status = mel_filterbank_new(convention, &e->filterbank, error);
+    status = new_filterbank(convention, decimation, &e->filterbank, error);
     if (status) {
         mel_envelope_free(e);
         return status;
     }
+    e->convention.bands = e->filterbank->bands;
     const size_t bins = (size_t)e->filterbank->bins;
     e->log_sum = base_alloc((size_t)convention->bands, sizeof(float));
     e->unity = base_alloc(bins, sizeof(float));
@@ -95,6 +103,16 @@ lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz,
     fill_gains(e, tilt_hz);
     *envelope = e;
     return LULL_OK;
+}
+
+lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz,
+                             mel_envelope **envelope, lull_error *error) {
+    return new_envelope(convention, 1, tilt_hz, envelope, error);
+}
+
+lull_status mel_envelope_new_low(const mel_convention *convention, int decimation,
+                                 mel_envelope **envelope, lull_error *error) {
+    return new_envelope(convention, decimation, 0, envelope, error);
 }
 
 void mel_envelope_free(mel_envelope *envelope) {
@@ -181,7 +199,7 @@ void mel_envelope_correction(const mel_envelope *envelope, const float *wanted,
     if (envelope->convention.power == 2) {
         bands_of_squares(envelope, magnitude, mel);
     } else {
-        kernels->bands(f, magnitude, mel);
+        kernels->tiles(&f->filters, magnitude, mel, f->bands);
     }
     kernels->log_ratio(wanted, mel, envelope->lowest, envelope->highest, values, f->bands);
     if (envelope->convention.power == 2)

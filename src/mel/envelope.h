@@ -13,6 +13,11 @@ typedef struct mel_envelope mel_envelope;
 /* tilt_hz: TL(f)² ∝ 1/(1+f/tilt_hz) with mean 1 over the bins; 0 = none. */
 lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz,
                              mel_envelope **envelope, lull_error *error);
+/* Of the band below half of 1/decimation of the rate: n_fft/decimation/2 bins, the bands that lie
+ * wholly below, magnitudes of transforms of n_fft/decimation samples. What takes a frame takes one
+ * of all bands. For mel consistency alone. */
+lull_status mel_envelope_new_low(const mel_convention *convention, int decimation,
+                                 mel_envelope **envelope, lull_error *error);
 void mel_envelope_free(mel_envelope *envelope);
 int mel_envelope_bins(const mel_envelope *envelope); /* n_fft/2 + 1 */
 /* From this bin on no mel band reaches and every gain is 0. */
@@ -26,7 +31,7 @@ void mel_envelope_colouring_gain(const mel_envelope *envelope, const float *fram
 /* Mel consistency. What a frame wants: ln of its linear mels (bands floats), within what the
  * convention can tell apart. Then for a STFT frame of the signal exp(lnE(wanted) − lnE(mel of the
  * magnitudes)) per bin below mel_envelope_reach. magnitude: as many |S| (un-normalised rFFT of the
- * windowed signal), followed by 31 more that are readable and finite. */
+ * windowed signal). */
 void mel_envelope_wanted(const mel_envelope *envelope, const float *frame, float *wanted);
 void mel_envelope_correction(const mel_envelope *envelope, const float *wanted,
                              const float *magnitude, float *gain);

@@ -47,10 +47,6 @@ static double weight(const mel_convention *c, const double edges[3], double hz) 
     return fmax(0, fmin(rising, falling)) * height;
 }
 
-static int padded(int count) {
-    return (count + 15) / 16 * 16;
-}
-
 /* Fills in band b; with weights NULL only measures start and count. */
 static void fill_band(mel_filterbank *f, const mel_convention *c, int b, float *weights) {
     const double edges[3] = {mel_filterbank_edge(c, b), mel_filterbank_edge(c, b + 1),
@@ -77,49 +73,122 @@ static void fill_band(mel_filterbank *f, const mel_convention *c, int b, float *
 static void fill_interpolation(mel_filterbank *f, double bin_width) {
     for (int b = 0; b < f->bands; b++)
         if (f->count[b] > 0) f->node[f->nodes++] = b;
-    int j = 0, node = 0;
+    int j = 0;
     for (int k = 0; k < f->bins; k++) {
         const double hz = k * bin_width;
         while (j + 1 < f->nodes && f->centroid[f->node[j + 1]] <= hz) j++;
-        while (node <= j) f->first[node++] = k;
         f->lower[k] = j;
         const double low = f->centroid[f->node[j]];
         if (j + 1 == f->nodes || hz <= low) continue;
         const double high = f->centroid[f->node[j + 1]];
         f->fraction[k] = (float)((hz - low) / (high - low));
     }
-    while (node <= f->nodes) f->first[node++] = f->bins;
 }
 
-lull_status mel_filterbank_new(const mel_convention *convention, mel_filterbank **filterbank,
-                               lull_error *error) {
+/* ---- tiles ---- */
+
+enum { TILE = 8 };
+
+/* The rows that a column sees. */
+typedef struct column {
+    int from, rows;
+} column;
+
+static column filter_column(const mel_filterbank *f, int b) {
+    return (column){f->start[b], f->count[b]};
+}
+
+static column interpolation_column(const mel_filterbank *f, int k) {
+    return (column){f->lower[k], f->fraction[k] > 0 ? 2 : 1};
+}
+
+static float filter_weight(const mel_filterbank *f, int b, int i) {
+    return f->weights[f->offset[b] + i];
+}
+
+static float interpolation_weight(const mel_filterbank *f, int k, int i) {
+    return i ? f->fraction[k] : 1 - f->fraction[k];
+}
+
+static void clear_tiles(mel_tiles *t) {
+    base_free(t->from);
+    base_free(t->rows);
+    base_free(t->first);
+    base_free(t->weights);
+}
+
+static bool make_tiles(mel_tiles *t, const mel_filterbank *f, int columns,
+                       column (*column_of)(const mel_filterbank *, int),
+                       float (*weight_of)(const mel_filterbank *, int, int)) {
+    t->count = (columns + TILE - 1) / TILE;
+    t->from = base_alloc((size_t)t->count, sizeof(int));
+    t->rows = base_alloc((size_t)t->count, sizeof(int));
+    t->first = base_alloc((size_t)t->count, sizeof(int));
+    if (!t->from || !t->rows || !t->first) return false;
+    int total = 0;
+    for (int i = 0; i < t->count; i++) {
+        int from = 0, end = 0;
+        for (int j = i * TILE; j < columns && j < (i + 1) * TILE; j++) {
+            const column c = column_of(f, j);
+            if (c.rows == 0) continue;
+            if (end == 0 || c.from < from) from = c.from;
+            if (c.from + c.rows > end) end = c.from + c.rows;
+        }
+        t->from[i] = from;
+        t->rows[i] = end - from;
+        t->first[i] = total;
+        total += end - from;
+    }
+    t->weights = base_alloc((size_t)total, TILE * sizeof(float));
+    if (!t->weights) return false;
+    for (int j = 0; j < columns; j++) {
+        const column c = column_of(f, j);
+        const int i = j / TILE, before = c.from - t->from[i];
+        for (int r = 0; r < c.rows; r++)
+            t->weights[TILE * (t->first[i] + before + r) + j % TILE] = weight_of(f, j, r);
+    }
+    return true;
+}
+
+/* ---- creation ---- */
+
+/* Bands that lie below bin number `bins`. */
+static int bands_below(const mel_convention *c, int bins) {
+    const double width = (double)c->sample_rate / c->n_fft;
+    int bands = 0;
+    while (bands < c->bands && mel_filterbank_edge(c, bands + 2) <= bins * width) bands++;
+    return bands;
+}
+
+static lull_status new_filterbank(const mel_convention *convention, int bands, int bins,
+                                  double scale, mel_filterbank **filterbank, lull_error *error) {
     *filterbank = NULL;
-    const size_t bands = (size_t)convention->bands;
+    const size_t count = (size_t)bands;
     mel_filterbank *f = base_alloc(1, sizeof *f);
     if (!f) return base_no_memory(error);
-    f->bands = convention->bands;
-    f->bins = convention->n_fft / 2 + 1;
-    f->start = base_alloc(bands, sizeof(int));
-    f->count = base_alloc(bands, sizeof(int));
-    f->offset = base_alloc(bands, sizeof(int));
-    f->sum = base_alloc(bands, sizeof(double));
-    f->centroid = base_alloc(bands, sizeof(double));
-    f->node = base_alloc(bands, sizeof(int));
-    f->first = base_alloc(bands + 1, sizeof(int));
-    f->lower = base_alloc((size_t)padded(f->bins), sizeof(int));
-    f->fraction = base_alloc((size_t)padded(f->bins), sizeof(float));
-    if (!f->start || !f->count || !f->offset || !f->sum || !f->centroid || !f->node || !f->first ||
-        !f->lower || !f->fraction)
+    f->bands = bands;
+    f->bins = bins;
+    f->start = base_alloc(count, sizeof(int));
+    f->count = base_alloc(count, sizeof(int));
+    f->offset = base_alloc(count, sizeof(int));
+    f->sum = base_alloc(count, sizeof(double));
+    f->centroid = base_alloc(count, sizeof(double));
+    f->node = base_alloc(count, sizeof(int));
+    f->lower = base_alloc((size_t)bins, sizeof(int));
+    f->fraction = base_alloc((size_t)bins, sizeof(float));
+    if (!f->start || !f->count || !f->offset || !f->sum || !f->centroid || !f->node || !f->lower ||
+        !f->fraction)
         goto fail;
     int total = 0;
-    for (int b = 0; b < f->bands; b++) {
+    for (int b = 0; b < bands; b++) {
         fill_band(f, convention, b, NULL);
         f->offset[b] = total;
-        total += padded(f->count[b]);
+        total += f->count[b];
     }
     f->weights = base_alloc((size_t)total, sizeof(float));
     if (!f->weights) goto fail;
-    for (int b = 0; b < f->bands; b++) fill_band(f, convention, b, f->weights + f->offset[b]);
+    for (int b = 0; b < bands; b++) fill_band(f, convention, b, f->weights + f->offset[b]);
+    for (int i = 0; i < total; i++) f->weights[i] *= (float)scale;
     if (total == 0) {
         mel_filterbank_free(f);
         return base_fail(
@@ -129,11 +198,26 @@ lull_status mel_filterbank_new(const mel_convention *convention, mel_filterbank 
             convention->n_fft, convention->sample_rate, convention->fmin, convention->fmax);
     }
     fill_interpolation(f, (double)convention->sample_rate / convention->n_fft);
+    if (!make_tiles(&f->filters, f, bands, filter_column, filter_weight) ||
+        !make_tiles(&f->interpolation, f, bins, interpolation_column, interpolation_weight))
+        goto fail;
     *filterbank = f;
     return LULL_OK;
 fail:
     mel_filterbank_free(f);
     return base_no_memory(error);
+}
+
+lull_status mel_filterbank_new(const mel_convention *convention, mel_filterbank **filterbank,
+                               lull_error *error) {
+    return new_filterbank(convention, convention->bands, convention->n_fft / 2 + 1, 1, filterbank,
+                          error);
+}
+
+lull_status mel_filterbank_new_low(const mel_convention *convention, int bins, double scale,
+                                   mel_filterbank **filterbank, lull_error *error) {
+    return new_filterbank(convention, bands_below(convention, bins), bins, scale, filterbank,
+                          error);
 }
 
 void mel_filterbank_free(mel_filterbank *filterbank) {
@@ -145,9 +229,10 @@ void mel_filterbank_free(mel_filterbank *filterbank) {
     base_free(filterbank->sum);
     base_free(filterbank->centroid);
     base_free(filterbank->node);
-    base_free(filterbank->first);
     base_free(filterbank->lower);
     base_free(filterbank->fraction);
+    clear_tiles(&filterbank->filters);
+    clear_tiles(&filterbank->interpolation);
     base_free(filterbank);
 }
 

@@ -4,20 +4,27 @@
 
 #include "mel/convention.h"
 
+/* A matrix whose columns see a few neighbouring rows each, cut into tiles of eight columns: y[8t + j]
+ * = Σ weights[8·(first[t] + i) + j]·x[from[t] + i], i < rows[t]. */
+typedef struct mel_tiles {
+    int count;
+    int *from, *rows, *first;
+    float *weights;
+} mel_tiles;
+
 typedef struct mel_filterbank {
     int bands, bins;
     int *start,
         *count; /* band b is bins start[b] … start[b] + count[b] − 1; count 0: it holds no bin */
-    int *offset; /* of its weights; each run is padded with zeros to a multiple of 16 */
+    int *offset; /* of its weights */
     float *weights;
     double *sum;      /* Σ weights, 0 for an empty band */
     double *centroid; /* Hz, Σ weights·frequency / Σ weights */
     int nodes, *node; /* the bands that are not empty */
-    int *
-        lower; /* [bins, padded to 16] interpolation over frequency between the nodes' centroids, */
-    int *first;      /* [nodes + 1] bins first[j] … first[j + 1] − 1 have lower = j */
-    float *fraction; /* [bins, padded to 16] held at the ends: v = values[lower] +
-                        fraction·(values[lower + 1] − values[lower]) */
+    int *lower;       /* [bins] interpolation over frequency between the nodes' centroids, */
+    float *fraction; /* [bins] held at the ends: v = values[lower] + fraction·(values[lower + 1] −
+                        values[lower]) */
+    mel_tiles filters, interpolation; /* both as tiles: bins → bands; nodes → bins */
 } mel_filterbank;
 
 /* The mel scales: Slaney's (Auditory Toolbox, 1998) and HTK's. */
@@ -29,6 +36,10 @@ double mel_filterbank_edge(const mel_convention *convention, int i);
 
 lull_status mel_filterbank_new(const mel_convention *convention, mel_filterbank **filterbank,
                                lull_error *error);
+/* The first `bins` alone, and the bands that lie below them, their weights times `scale`: filters of
+ * the same frames at a fraction of the rate. */
+lull_status mel_filterbank_new_low(const mel_convention *convention, int bins, double scale,
+                                   mel_filterbank **filterbank, lull_error *error);
 void mel_filterbank_free(mel_filterbank *filterbank);
 
 /* Moves the values of the nodes to the front, in place, and repeats the last behind them; values

@@ -15,8 +15,8 @@ typedef struct mel_kernels {
     void (*scale)(const float *a, float *out, int n);
     /* magnitude[k] = √(re² + im² + epsilon) */
     void (*magnitude)(const float *spectrum, float epsilon, float *magnitude, int bins);
-    /* mel[b] = Σ weights·magnitude; behind magnitude[bins − 1] 31 more finite floats */
-    void (*bands)(const mel_filterbank *filterbank, const float *magnitude, float *mel);
+    /* y = x through the tiles, of their first `columns` columns */
+    void (*tiles)(const mel_tiles *tiles, const float *x, float *y, int columns);
     /* out[b] = wanted[b] − ln(clamp(mel[b], lowest, highest)) */
     void (*log_ratio)(const float *wanted, const float *mel, float lowest, float highest,
                       float *out, int n);

@@ -6,6 +6,8 @@
 
 typedef float NAME(lanes) __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
 #define lanes NAME(lanes)
+typedef float NAME(tile) __attribute__((vector_size(32), aligned(4), may_alias));
+#define tile NAME(tile)
 
 /* Vectors at any address. */
 #define LOAD(p) (*(const lanes *)(p))
@@ -101,59 +103,18 @@ FUNCTION void NAME(magnitude)(const float *restrict spectrum, float epsilon,
     }
 }
 
-/* Sums of neighbours: of a in the lower half, of b in the upper. With AVX2 each 128-bit half keeps
- * its own (shuffles across are slow there), and the tree puts them in order. */
-#if WIDTH == 8
-#define FOLD(a, b)                                                                                 \
-    (SHUFFLE_8(a, b, 0, 2, 8, 10, 4, 6, 12, 14) + SHUFFLE_8(a, b, 1, 3, 9, 11, 5, 7, 13, 15))
-#define FOLD_ACROSS(a, b)                                                                          \
-    (SHUFFLE_8(a, b, 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE_8(a, b, 4, 5, 6, 7, 12, 13, 14, 15))
-#else
-#define FOLD(a, b) (EVEN(a, b) + ODD(a, b))
-#endif
-
-/* The sums of WIDTH vectors, each added up pairwise: neighbours, neighbours of those, … */
-HELPER lanes NAME(tree)(lanes *sum) {
-#if WIDTH == 8
-    for (int j = 0; j < 4; j++) sum[j] = FOLD(sum[2 * j], sum[2 * j + 1]);
-    for (int j = 0; j < 2; j++) sum[j] = FOLD_ACROSS(sum[2 * j], sum[2 * j + 1]);
-    const lanes last = FOLD(sum[0], sum[1]);
-    return SHUFFLE_8(last, last, 0, 1, 4, 5, 2, 3, 6, 7);
-#else
-    for (int width = WIDTH / 2; width > 0; width /= 2)
-        for (int j = 0; j < width; j++) sum[j] = FOLD(sum[2 * j], sum[2 * j + 1]);
-    return sum[0];
-#endif
-}
-
-/* One band's products go into 16 sums whatever the width, which are added up pairwise in a tree:
- * first within the band down to one vector, then WIDTH bands together down to one vector of
- * results. */
-FUNCTION void NAME(bands)(const mel_filterbank *f, const float *magnitude, float *mel) {
-    for (int b = 0; b < f->bands; b += WIDTH) {
-        lanes sum[WIDTH];
-        const int count = f->bands - b < WIDTH ? f->bands - b : WIDTH;
-        for (int j = 0; j < WIDTH; j++) {
-            const int band = b + (j < count ? j : 0);
-            const float *weights = f->weights + f->offset[band], *x = magnitude + f->start[band];
-            lanes part[16 / WIDTH];
-            for (int p = 0; p < 16 / WIDTH; p++) part[p] = (lanes){0};
-            for (int i = 0; i < f->count[band]; i += 16)
-                for (int p = 0; p < 16 / WIDTH; p++)
-                    part[p] += LOAD(weights + i + p * WIDTH) * LOAD(x + i + p * WIDTH);
-            for (int parts = 8 / WIDTH; parts > 0; parts /= 2)
-                for (int p = 0; p < parts; p++) part[p] = FOLD(part[2 * p], part[2 * p + 1]);
-            sum[j] = part[0];
-        }
-        const lanes result = NAME(tree)(sum);
-        if (count == WIDTH)
-            STORE(mel + b, result);
+/* Eight columns at a time whatever the width, row after row. */
+FUNCTION void NAME(tiles)(const mel_tiles *tiles, const float *x, float *y, int columns) {
+    for (int t = 0; 8 * t < columns; t++) {
+        const float *weights = tiles->weights + 8 * tiles->first[t], *row = x + tiles->from[t];
+        tile sum = {0};
+        for (int i = 0; i < tiles->rows[t]; i++) sum += *(const tile *)(weights + 8 * i) * row[i];
+        if (columns - 8 * t >= 8)
+            *(tile *)(y + 8 * t) = sum;
         else
-            memcpy(mel + b, &result, (size_t)count * sizeof(float));
+            memcpy(y + 8 * t, &sum, (size_t)(columns - 8 * t) * sizeof(float));
     }
 }
-#undef FOLD
-#undef FOLD_ACROSS
 
 FUNCTION void NAME(log_ratio)(const float *restrict wanted, const float *restrict mel, float lowest,
                               float highest, float *restrict out, int n) {
@@ -165,26 +126,16 @@ FUNCTION void NAME(log_ratio)(const float *restrict wanted, const float *restric
     }
 }
 
-/* Logarithms to base 2, and limited, at the nodes, of which there are fewer than bins. The
- * interpolation goes node by node, in whole vectors that the next node's overwrite; then one pass
- * for the power. */
+/* Logarithms to base 2, and limited, at the nodes, of which there are fewer than bins. */
 FUNCTION void NAME(interpolated_gain)(const mel_filterbank *f, const float *restrict values,
                                       const float *restrict scale, float *restrict gain, int bins) {
-    const float *fraction = f->fraction;
-    float node[MEL_MAX_BANDS + 1];
-    for (int j = 0; j <= f->nodes; j++) {
+    float node[MEL_MAX_BANDS];
+    for (int j = 0; j < f->nodes; j++) {
         float x = values[j] * 1.44269504f;
         x = x < -125.0f ? -125.0f : x;
         node[j] = x > 127.0f ? 127.0f : x;
     }
-    for (int j = 0; j < f->nodes && f->first[j] < bins; j++) {
-        const float low = node[j], step = node[j + 1] - low;
-        const int end = f->first[j + 1] < bins ? f->first[j + 1] : bins;
-        int k = f->first[j];
-        for (; k < end && k + WIDTH <= bins; k += WIDTH)
-            STORE(gain + k, LOAD(fraction + k) * step + low);
-        for (; k < end; k++) gain[k] = fraction[k] * step + low;
-    }
+    NAME(tiles)(&f->interpolation, node, gain, bins);
     for (int k = 0; k < bins; k++) gain[k] = scale[k] * NAME(fast_power_of_2)(gain[k]);
 }
 
@@ -300,7 +251,7 @@ static const mel_kernels NAME(kernels) = {
     .add = NAME(add),
     .scale = NAME(scale),
     .magnitude = NAME(magnitude),
-    .bands = NAME(bands),
+    .tiles = NAME(tiles),
     .log_ratio = NAME(log_ratio),
     .interpolated_gain = NAME(interpolated_gain),
     .apply_gain = NAME(apply_gain),
@@ -311,6 +262,7 @@ static const mel_kernels NAME(kernels) = {
 };
 
 #undef lanes
+#undef tile
 #undef LOAD
 #undef STORE
 #undef HELPER

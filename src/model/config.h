@@ -17,7 +17,7 @@ typedef enum { MODEL_LULL, MODEL_DIFFWAVE, MODEL_PITCH_ALONE } model_family;
 
 /* How to synthesize, for one use. */
 typedef struct model_settings {
-    int steps, refine, refine_window;
+    int steps, refine, refine_low, refine_window;
     double refine_momentum;
     bool postnet; /* whether mels go through it, where there is one */
     double

@@ -10,7 +10,7 @@ uint64_t vocoder_above_bytes(const vocoder_above *a) {
     if (!a->wanted) return 0;
     const uint64_t size = (uint64_t)a->convention->n_fft, hop = (uint64_t)a->convention->hop;
     uint64_t sum = bandwidth_bytes(a->config, a->convention);
-    sum += mel_consistency_bytes(a->convention, a->window);
+    sum += mel_consistency_bytes(a->convention, &(mel_refinement){.window = a->window});
     /* Gain, segment, hop. */
     return base_memory_add(sum, 2 * size + hop + 64, sizeof(float));
 }
@@ -20,7 +20,8 @@ lull_status vocoder_above_allocate(vocoder_above *a, lull_error *error) {
     const mel_convention *c = a->convention;
     lull_status status = bandwidth_new(a->config, a->parameters, c, &a->bandwidth, error);
     /* Without iterations it is an overlap-add that keeps back what the output's does. */
-    if (!status) status = mel_consistency_new(c, 0, a->window, 0, &a->overlap, error);
+    if (!status)
+        status = mel_consistency_new(c, &(mel_refinement){.window = a->window}, &a->overlap, error);
     if (status) return status;
     a->gain = base_alloc((size_t)c->n_fft / 2 + 1, sizeof *a->gain);
     a->segment = base_alloc((size_t)c->n_fft, sizeof *a->segment);

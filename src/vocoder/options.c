@@ -17,6 +17,7 @@ static const lull_options defaults = {.eta = -1,
                                       .refine_window = -1,
                                       .refine_momentum = -1,
                                       .postnet = -1,
+                                      .refine_low = -1,
                                       .threads = 1};
 
 void lull_options_init_sized(lull_options *options, size_t size) {
@@ -44,6 +45,7 @@ static lull_status check(const lull_options *o, lull_error *error) {
             base_fail(error, LULL_INVALID, "eta is %g; expected 0 to 1, or below 0 for the model's",
                       (double)o->eta);
     if (!status) status = check_range("refine", o->refine, -1, VOCODER_MAX_REFINE, error);
+    if (!status) status = check_range("refine_low", o->refine_low, -1, VOCODER_MAX_REFINE, error);
     if (!status)
         status = check_range("refine_window", o->refine_window, -1, VOCODER_MAX_WINDOW, error);
     if (!status && !(o->refine_momentum < 1)) /* NaN too; at 1 the iteration need not end */
@@ -98,10 +100,12 @@ static void fit_to_hop(model_settings *settings, const mel_convention *own,
     const double ratio =
         (double)mels->hop * own->sample_rate / ((double)own->hop * mels->sample_rate);
     const double refine = ceil(settings->refine * ratio - 1e-9);
+    const double low = ceil(settings->refine_low * ratio - 1e-9);
     const double window = round(settings->refine_window / ratio);
     if (settings->refine_window > 0)
         settings->refine_window = (int)fmin(fmax(window, 1), VOCODER_MAX_WINDOW);
     settings->refine = (int)fmin(refine, VOCODER_MAX_REFINE);
+    settings->refine_low = (int)fmin(low, VOCODER_MAX_REFINE);
 }
 
 static void fill_from_model(const model_config *c, const mel_convention *mels, lull_options *o) {
@@ -110,6 +114,8 @@ static void fill_from_model(const model_config *c, const mel_convention *mels, l
     if (o->sampler == LULL_SAMPLER_DEFAULT) o->sampler = c->sampler;
     if (o->steps == 0) o->steps = settings.steps;
     if (o->eta < 0) o->eta = (float)c->eta;
+    /* Who wants no refinement means none. */
+    if (o->refine_low < 0) o->refine_low = o->refine == 0 ? 0 : settings.refine_low;
     if (o->refine < 0) o->refine = settings.refine;
     if (o->refine_window < 0) o->refine_window = settings.refine_window;
     if (o->refine_momentum < 0) o->refine_momentum = (float)settings.refine_momentum;
@@ -185,6 +191,7 @@ lull_status vocoder_resolve_options(const lull_options *given, const model_confi
     if (!status) status = resolve_bandwidth(config, resolved, error);
     if (status) return status;
     if (resolved->refine < 0) resolved->refine = VOCODER_NOISE_REFINE;
+    if (resolved->refine_low < 0) resolved->refine_low = 0;
     if (resolved->refine_window < 0) resolved->refine_window = VOCODER_NOISE_REFINE_WINDOW;
     if (resolved->refine_momentum < 0) resolved->refine_momentum = VOCODER_NOISE_REFINE_MOMENTUM;
     if (resolved->queue_frames == 0) resolved->queue_frames = VOCODER_DEFAULT_QUEUE;

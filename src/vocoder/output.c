@@ -8,22 +8,22 @@
 #include <string.h>
 
 void vocoder_output_init(vocoder_output *o, const mel_convention *convention, bool coloured,
-                         double tilt_hz, int iterations, int window, double momentum,
-                         vocoder_rows *frames, size_t block_samples) {
+                         double tilt_hz, const mel_refinement *refinement, vocoder_rows *frames,
+                         size_t block_samples) {
     o->convention = convention;
     o->hop = convention->hop;
     o->n_fft = convention->n_fft;
     o->coloured = coloured;
     o->tilt_hz = tilt_hz;
-    o->iterations = iterations;
-    o->window = iterations ? window : 0;
-    o->momentum = momentum;
+    o->refinement = *refinement;
+    const bool refined = refinement->iterations > 0 || refinement->low > 0;
+    if (!refined) o->refinement.window = 0;
     o->above.convention = convention;
-    o->above.window = o->window;
+    o->above.window = o->refinement.window;
     o->frames = frames;
     o->most = (int)((block_samples + (size_t)o->hop - 1) / (size_t)o->hop);
     o->out.capacity = 4 * (size_t)o->most * (size_t)o->hop;
-    o->passes = !coloured && iterations == 0;
+    o->passes = !coloured && !refined;
     if (o->passes) return;
     vocoder_rows_read_by(frames, &o->opened);
     o->lead = mel_window_lead(convention);
@@ -37,7 +37,8 @@ static uint64_t bytes(const void *context) {
     /* Envelope, filter, gain and segments. */
     uint64_t size = (uint64_t)o->n_fft, bands = (uint64_t)o->convention->bands;
     sum = base_memory_add(sum, 16 * size + 16 * bands + 1024, sizeof(float));
-    return sum + mel_consistency_bytes(o->convention, o->window) + vocoder_above_bytes(&o->above);
+    return sum + mel_consistency_bytes(o->convention, &o->refinement) +
+           vocoder_above_bytes(&o->above);
 }
 
 static lull_status allocate(void *context, lull_error *error) {
@@ -53,8 +54,7 @@ static lull_status allocate(void *context, lull_error *error) {
     o->synthesis = base_alloc((size_t)o->n_fft, sizeof *o->synthesis);
     if (!o->gain || !o->segment || !o->synthesis) return base_no_memory(error);
     for (int i = 0; i < bins; i++) o->gain[i] = 1; /* what a signal that is speech already gets */
-    status = mel_consistency_new(o->convention, o->iterations, o->window, o->momentum,
-                                 &o->consistency, error);
+    status = mel_consistency_new(o->convention, &o->refinement, &o->consistency, error);
     return status ? status : vocoder_above_allocate(&o->above, error);
 }
 
@@ -94,7 +94,7 @@ static void reach(const void *context, vocoder_reach *to) {
     const vocoder_output *o = context;
     if (o->passes) return;
     uint64_t open = openable(o, to->samples);
-    uint64_t delay = (uint64_t)mel_consistency_delay_of(o->convention, o->window);
+    uint64_t delay = (uint64_t)mel_consistency_delay_of(o->convention, o->refinement.window);
     if (open > to->frames) open = to->frames;
     to->samples = open > delay ? (open - delay) * (uint64_t)o->hop : 0;
 }

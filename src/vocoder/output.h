@@ -17,8 +17,8 @@ typedef struct vocoder_output {
     bool coloured;        /* false: the signal is speech already */
     bool passes;          /* and nothing else is to be done */
     const mel_convention *convention;
-    double tilt_hz, momentum;
-    int iterations, window;
+    double tilt_hz;
+    mel_refinement refinement;
     mel_envelope *envelope;
     mel_frame_filter *filter;
     mel_consistency *consistency;
@@ -37,10 +37,10 @@ typedef struct vocoder_output {
 
 extern const vocoder_part_kind vocoder_output_part;
 
-/* iterations 0 and not coloured: the signal passes as it is. */
+/* No iterations and not coloured: the signal passes as it is. */
 void vocoder_output_init(vocoder_output *o, const mel_convention *convention, bool coloured,
-                         double tilt_hz, int iterations, int window, double momentum,
-                         vocoder_rows *frames, size_t block_samples);
+                         double tilt_hz, const mel_refinement *refinement, vocoder_rows *frames,
+                         size_t block_samples);
 
 /* Position before 0 where the input line has to begin. */
 int vocoder_output_lead(const vocoder_output *o);

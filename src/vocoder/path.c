@@ -127,9 +127,13 @@ static lull_status init_lines(vocoder_path *p, lull_error *error) {
 
 static void init_output(vocoder_path *p) {
     const model_config *config = p->model ? &p->model->config : NULL;
+    const mel_refinement refinement = {.iterations = p->options.refine,
+                                       .window = p->options.refine_window,
+                                       .momentum = (double)p->options.refine_momentum,
+                                       .low = p->options.refine_low};
     vocoder_output_init(&p->output, &p->convention, config ? config->whitened : true,
-                        config ? config->tilt_hz : 0, p->options.refine, p->options.refine_window,
-                        p->options.refine_momentum, &p->frames.out, block_samples(p));
+                        config ? config->tilt_hz : 0, &refinement, &p->frames.out,
+                        block_samples(p));
 }
 
 /* Above the mel the signal is white where the source alone, or noise, is there. */

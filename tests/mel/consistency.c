@@ -1,5 +1,6 @@
 /* Mel consistency: against reference data, as a stream, at the ends, its cost in memory. */
 #include "mel/consistency.h"
+#include "mel/low_band.h"
 #include "mel/filterbank.h"
 #include "mel/front_end.h"
 #include "mel/whiten.h"
@@ -48,10 +49,15 @@ static float *cut(const mel_convention *c, const float *signal, size_t count, si
 
 /* Runs the whole stage; checks that the delay is what it says. */
 static void run(const mel_convention *c, const float *mel, const float *open, size_t n,
-                int iterations, int window, double momentum, float *out) {
+                int iterations, int low, int window, double momentum, float *out) {
     lull_error error;
     mel_consistency *stage;
-    assert_ok(mel_consistency_new(c, iterations, window, momentum, &stage, &error), error);
+    assert_ok(mel_consistency_new(
+                  c,
+                  &(mel_refinement){
+                      .iterations = iterations, .window = window, .momentum = momentum, .low = low},
+                  &stage, &error),
+              error);
     const size_t hop = (size_t)c->hop, delay = (size_t)mel_consistency_delay(stage);
     size_t written = 0;
     for (size_t f = 0; f < n; f++) {
@@ -151,7 +157,7 @@ static void window_matches_reference(void **state) {
     float *golden = golden_tensor("refined_window3_8", COUNT),
           *out = base_alloc(COUNT, sizeof(float));
     float *open = cut(&c, audio, COUNT, FRAMES);
-    run(&c, mel, open, FRAMES, 8, 3, 0.9, out);
+    run(&c, mel, open, FRAMES, 8, 0, 3, 0.9, out);
     assert_within("window of 3, 8 iterations", largest_difference(out, golden, KNOWN), 5e-3);
     base_free(mel);
     base_free(audio);
@@ -176,7 +182,7 @@ static void no_iterations_is_overlap_add(void **state) {
         float *mel = base_alloc(n * 80, sizeof(float));
         random_normal(5, 0, 0, signal, count);
         float *open = cut(&c, signal, count, n);
-        run(&c, mel, open, n, 0, windows[i / 4 % 3], 0.9, out);
+        run(&c, mel, open, n, 0, 0, windows[i / 4 % 3], 0.9, out);
         /* The last samples of a non-centred signal have less window over them, never less than the
          * limit. */
         assert_true(largest_difference(out, signal, count) < 1e-4);
@@ -187,9 +193,9 @@ static void no_iterations_is_overlap_add(void **state) {
     }
 }
 
-/* Mean |ln mel − ln mel| between a signal and what was wanted. */
-static double mel_error(const mel_convention *c, const float *signal, size_t count,
-                        const float *wanted, size_t n) {
+/* Mean |ln mel − ln mel| between a signal and what was wanted, of the bands from…to − 1. */
+static double mel_error_of(const mel_convention *c, const float *signal, size_t count,
+                           const float *wanted, size_t n, size_t from, size_t to) {
     lull_error error;
     float *frames;
     size_t got;
@@ -197,9 +203,15 @@ static double mel_error(const mel_convention *c, const float *signal, size_t cou
     assert_true(got >= n);
     double sum = 0;
     for (size_t i = 0; i < n * (size_t)c->bands; i++)
-        sum += fabs((double)frames[i] - (double)wanted[i]);
+        if (i % (size_t)c->bands >= from && i % (size_t)c->bands < to)
+            sum += fabs((double)frames[i] - (double)wanted[i]);
     base_free(frames);
-    return sum / (double)(n * (size_t)c->bands);
+    return sum / (double)(n * (to - from));
+}
+
+static double mel_error(const mel_convention *c, const float *signal, size_t count,
+                        const float *wanted, size_t n) {
+    return mel_error_of(c, signal, count, wanted, n, 0, (size_t)c->bands);
 }
 
 /* Noise opened through the colouring filter: the mel error falls with iterations and window, in
@@ -226,9 +238,9 @@ static void refining_noise_reaches_the_mel(void **state) {
         assert_ok(mel_filter_whole(&c, 0, mel, n, noise, noise, count, true, &error), error);
         float *open = cut(&c, noise, count, n);
         const double raw = mel_error(&c, noise, count, mel, n) / cases[i].unit;
-        run(&c, mel, open, n, 8, 0, 0.9, out);
+        run(&c, mel, open, n, 8, 0, 0, 0.9, out);
         const double narrow = mel_error(&c, out, count, mel, n) / cases[i].unit;
-        run(&c, mel, open, n, 16, 4, 0.9, out);
+        run(&c, mel, open, n, 16, 0, 4, 0.9, out);
         const double wide = mel_error(&c, out, count, mel, n) / cases[i].unit;
         print_message("    %s: mel error %.3f, then %.3f, then %.3f\n", cases[i].name, raw, narrow,
                       wide);
@@ -237,6 +249,108 @@ static void refining_noise_reaches_the_mel(void **state) {
         base_free(mel);
         base_free(noise);
         base_free(out);
+        base_free(open);
+    }
+}
+
+/* ---- the low band ---- */
+
+static void rates_are_divided(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        int rate, decimation;
+    } cases[] = {{"hifigan-22k", 0, 8},    {"hifigan-16k", 0, 4},    {"vocos-24k", 0, 8},
+                 {"cosyvoice2-24k", 0, 8}, {"styletts2-24k", 0, 4},  {"parallelwavegan-24k", 0, 4},
+                 {"speecht5-16k", 0, 4},   {"diffsinger-44k", 0, 16}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lull_error error;
+        mel_convention c;
+        assert_ok(mel_convention_named(cases[i].name, cases[i].rate, &c, &error), error);
+        assert_int_equal(mel_low_band_decimation(&c), cases[i].decimation);
+    }
+    lull_error error;
+    mel_convention c;
+    assert_ok(mel_convention_named("hifigan-22k", 0, &c, &error), error);
+    c.hop = 275; /* divides with nothing */
+    assert_int_equal(mel_low_band_decimation(&c), 1);
+    assert_ok(mel_convention_named("hifigan-22k", 0, &c, &error), error);
+    c.fmin = 1300; /* nothing there */
+    assert_int_equal(mel_low_band_decimation(&c), 1);
+}
+
+/* A frame of a tone below the band's edge is its samples at the lower rate; what is put back is the
+ * frame again, and a tone above the edge stays as it was. */
+static void low_bands_are_taken_and_put(void **state) {
+    (void)state;
+    enum { size = 1024, rate = 22050, part = size / 8 };
+    lull_error error;
+    mel_convention c;
+    mel_low_band *band;
+    assert_ok(mel_convention_named("hifigan-22k", 0, &c, &error), error);
+    assert_ok(mel_low_band_new(&c, 8, &band, &error), error);
+    float frame[size], below[size], above[size], low[part], got[size];
+    for (int i = 0; i < size; i++) {
+        const double window = 0.5 - 0.5 * cos(2 * M_PI * i / size);
+        below[i] = (float)(window * window * cos(2 * M_PI * 700 / rate * i));
+        above[i] = (float)(window * window * cos(2 * M_PI * 2000 / rate * i));
+        frame[i] = below[i] + above[i];
+    }
+    mel_low_band_take(band, frame, low);
+    for (int i = 0; i < part; i++) assert_true(fabsf(low[i] - below[8 * i]) < 1e-4f);
+    memcpy(got, frame, sizeof got);
+    mel_low_band_put(band, low, got);
+    for (int i = 0; i < size; i++) assert_true(fabsf(got[i] - frame[i]) < 1e-5f);
+    for (int i = 0; i < part; i++) low[i] = 0;
+    mel_low_band_put(band, low, got);
+    for (int i = 0; i < size; i++) assert_true(fabsf(got[i] - above[i]) < 1e-4f);
+    mel_low_band_free(band);
+    mel_low_band_free(NULL);
+}
+
+/* Iterations of the low band alone: its mel error falls, what is above stays as it was; where a rate
+ * cannot be divided the whole band gets an eighth as many. */
+static void the_low_band_is_refined(void **state) {
+    (void)state;
+    static const char *const names[] = {"hifigan", "parallelwavegan", "tacotron2"};
+    for (size_t i = 0; i < 3; i++) {
+        lull_error error;
+        mel_convention c;
+        size_t n;
+        assert_ok(mel_convention_named(names[i], 0, &c, &error), error);
+        float *mel = golden_mel(names[i], c.sample_rate, 80, &n);
+        const size_t count = n * (size_t)c.hop;
+        float *noise = base_alloc(count, sizeof(float)), *out = base_alloc(count, sizeof(float));
+        float *plain = base_alloc(count, sizeof(float));
+        random_normal(1, 0, 0, noise, count);
+        assert_ok(mel_filter_whole(&c, 0, mel, n, noise, noise, count, true, &error), error);
+        float *open = cut(&c, noise, count, n);
+        size_t low = 0, high = 0; /* bands wholly below the ramp, and wholly above */
+        while (mel_filterbank_edge(&c, (int)low + 2) < MEL_LOW_HZ - MEL_LOW_RAMP_HZ) low++;
+        while (mel_filterbank_edge(&c, (int)high) < MEL_LOW_HZ + 50) high++;
+        run(&c, mel, open, n, 2, 0, 4, 0.9, plain);
+        run(&c, mel, open, n, 2, 40, 4, 0.9, out);
+        const double before = mel_error_of(&c, plain, count, mel, n, 0, low);
+        const double after = mel_error_of(&c, out, count, mel, n, 0, low);
+        const double above = mel_error_of(&c, plain, count, mel, n, high, 80);
+        const double above_after = mel_error_of(&c, out, count, mel, n, high, 80);
+        print_message("    %s: below %.3f, then %.3f; above %.4f, then %.4f\n", names[i], before,
+                      after, above, above_after);
+        assert_true(after < 0.5 * before);
+        assert_true(fabs(above_after - above) < 0.02 * above);
+        /* The same 40 iterations of the whole band: the low one comes as near. */
+        run(&c, mel, open, n, 40, 0, 4, 0.9, plain);
+        assert_true(after < 1.3 * mel_error_of(&c, plain, count, mel, n, 0, low));
+        c.hop -= 2; /* of no frame of these mels, but of a grid that does not divide */
+        base_free(open);
+        open = cut(&c, noise, count, n);
+        run(&c, mel, open, n, 1, 17, 2, 0.9, out);
+        run(&c, mel, open, n, 3, 0, 2, 0.9, plain);
+        assert_memory_equal(out, plain, n * (size_t)c.hop * sizeof(float));
+        base_free(mel);
+        base_free(noise);
+        base_free(out);
+        base_free(plain);
         base_free(open);
     }
 }
@@ -250,9 +364,9 @@ static void reset_repeats(void **state) {
     float *mel = golden_frames(), *audio = golden_tensor("audio_eta1", COUNT);
     float *open = cut(&c, audio, COUNT, FRAMES);
     float *first = base_alloc(COUNT, sizeof(float)), *second = base_alloc(COUNT, sizeof(float));
-    run(&c, mel, open, FRAMES, 4, 2, 0.9, first);
+    run(&c, mel, open, FRAMES, 4, 6, 2, 0.9, first);
     mel_consistency *stage;
-    assert_ok(mel_consistency_new(&c, 4, 2, 0.9, &stage, &error), error);
+    assert_ok(mel_consistency_new(&c, &(mel_refinement){4, 2, 0.9, 6}, &stage, &error), error);
     base_memory_fail_at(1);
     for (size_t f = 0; f < 11; f++) mel_consistency_push(stage, mel, open + 20 * SIZE, second);
     mel_consistency_reset(stage);
@@ -279,15 +393,15 @@ static void silence_stays_silent(void **state) {
     for (int i = 0; i < n * 80; i++) mel[i] = -11.512925f;
     random_normal(2, 0, 0, noise, count);
     float *open = cut(&c, noise, count, n);
-    run(&c, mel, open, n, 16, 3, 0.9, out);
+    run(&c, mel, open, n, 16, 16, 3, 0.9, out);
     for (int i = 0; i < count; i++) assert_true(fabsf(out[i]) < 0.01f);
     base_free(open);
     open = cut(&c, zero, count, n);
-    run(&c, mel, open, n, 16, 3, 0.9, out);
+    run(&c, mel, open, n, 16, 16, 3, 0.9, out);
     for (int i = 0; i < count; i++) assert_true(out[i] == 0);
     /* Nothing to work on, a loud mel wanted: no infinities. */
     for (int i = 0; i < n * 80; i++) mel[i] = 6;
-    run(&c, mel, open, n, 8, 2, 0.9, out);
+    run(&c, mel, open, n, 8, 8, 2, 0.9, out);
     for (int i = 0; i < count; i++) assert_true(isfinite(out[i]));
     base_free(open);
 }
@@ -310,7 +424,7 @@ static void absurd_mels_stay_finite(void **state) {
         assert_ok(mel_filter_whole(&c, 500, mel, n, signal, signal, count, true, &error), error);
         for (size_t i = 0; i < count; i++) assert_true(isfinite(signal[i]));
         float *open = cut(&c, signal, count, n);
-        run(&c, mel, open, n, 32, 3, 0.9, signal);
+        run(&c, mel, open, n, 32, 32, 3, 0.9, signal);
         for (size_t i = 0; i < count; i++) assert_true(isfinite(signal[i]));
         base_free(signal);
         base_free(open);
@@ -322,14 +436,22 @@ static void bad_options_are_refused(void **state) {
     lull_error error;
     mel_convention c = hifigan16();
     mel_consistency *stage;
-    assert_int_equal(mel_consistency_new(&c, -1, 0, 0.9, &stage, &error), LULL_INVALID);
+    assert_int_equal(mel_consistency_new(&c, &(mel_refinement){-1, 0, 0.9, 0}, &stage, &error),
+                     LULL_INVALID);
     assert_null(stage);
-    assert_int_equal(mel_consistency_new(&c, 1, -1, 0.9, &stage, &error), LULL_INVALID);
-    assert_int_equal(mel_consistency_new(&c, 1, 257, 0.9, &stage, &error), LULL_INVALID);
-    assert_int_equal(mel_consistency_new(&c, 1, 1, 1.0, &stage, &error), LULL_INVALID);
-    assert_int_equal(mel_consistency_new(&c, 1, 1, NAN, &stage, &error), LULL_INVALID);
+    assert_int_equal(mel_consistency_new(&c, &(mel_refinement){1, -1, 0.9, 0}, &stage, &error),
+                     LULL_INVALID);
+    assert_int_equal(mel_consistency_new(&c, &(mel_refinement){1, 1, 0.9, -1}, &stage, &error),
+                     LULL_INVALID);
+    assert_int_equal(mel_consistency_new(&c, &(mel_refinement){1, 257, 0.9, 0}, &stage, &error),
+                     LULL_INVALID);
+    assert_int_equal(mel_consistency_new(&c, &(mel_refinement){1, 1, 1.0, 0}, &stage, &error),
+                     LULL_INVALID);
+    assert_int_equal(mel_consistency_new(&c, &(mel_refinement){1, 1, NAN, 0}, &stage, &error),
+                     LULL_INVALID);
     c.hop = 0;
-    assert_int_equal(mel_consistency_new(&c, 1, 1, 0.9, &stage, &error), LULL_INVALID);
+    assert_int_equal(mel_consistency_new(&c, &(mel_refinement){1, 1, 0.9, 0}, &stage, &error),
+                     LULL_INVALID);
     mel_consistency_free(NULL);
 }
 
@@ -344,8 +466,9 @@ static void failing_allocations(void **state) {
             mel_consistency *stage = NULL;
             base_memory_fail_at(at);
             const lull_status status =
-                which == 0 ? mel_consistency_new(&c, 1, 2, 0.9, &stage, &error)
-                           : mel_consistency_whole(&c, mel, 2, signal, 512, 1, 0.9, signal, &error);
+                which == 0
+                    ? mel_consistency_new(&c, &(mel_refinement){1, 2, 0.9, 1}, &stage, &error)
+                    : mel_consistency_whole(&c, mel, 2, signal, 512, 1, 0.9, signal, &error);
             base_memory_fail_at(0);
             mel_consistency_free(stage);
             if (status == LULL_OK) break;
@@ -362,6 +485,9 @@ int main(void) {
         cmocka_unit_test(window_matches_reference),
         cmocka_unit_test(no_iterations_is_overlap_add),
         cmocka_unit_test(refining_noise_reaches_the_mel),
+        cmocka_unit_test(rates_are_divided),
+        cmocka_unit_test(low_bands_are_taken_and_put),
+        cmocka_unit_test(the_low_band_is_refined),
         cmocka_unit_test(reset_repeats),
         cmocka_unit_test(silence_stays_silent),
         cmocka_unit_test(absurd_mels_stay_finite),

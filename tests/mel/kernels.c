@@ -44,7 +44,7 @@ static void run(const mel_kernels *k, int which, const mel_filterbank *filterban
         k->magnitude(x->a + 2, 1e-9f, x->c + 1, n);
         break;
     case 4:
-        k->bands(filterbank, x->a, x->c);
+        k->tiles(&filterbank->filters, x->a, x->c, n < 80 ? n : 80);
         break;
     case 5:
         for (int i = 0; i < n; i++) x->b[i] = expf(6 * x->b[i]);
@@ -138,15 +138,14 @@ static void functions_are_exact(void **state) {
     (void)state;
     const mel_kernels *k = mel_kernels_get();
     double worst_exp = 0, worst_log = 0;
-    int none = 0, first[2] = {0, 1};
-    float fraction[16] = {0};
-    const mel_filterbank one_bin = {.bands = 1,
-                                    .bins = 1,
-                                    .nodes = 1,
-                                    .node = &none,
-                                    .first = first,
-                                    .lower = &none,
-                                    .fraction = fraction};
+    int none = 0, row = 1;
+    float weights[8] = {1};
+    const mel_filterbank one_bin = {
+        .bands = 1,
+        .bins = 1,
+        .nodes = 1,
+        .interpolation = {
+            .count = 1, .from = &none, .rows = &row, .first = &none, .weights = weights}};
     for (int i = -8600; i < 8700; i++) {
         const float x = (float)i * 0.01f, zero = 0, one = 1;
         const float values[2] = {x, x};
@@ -210,17 +209,24 @@ static void pairs_are_two_frames(void **state) {
     }
 }
 
-/* Sparse runs against the dense triangles that they stand for. */
-static void bands_are_triangles(void **state) {
+/* Tiles against the dense triangles that they stand for; those of a fraction of the rate, too. */
+static void filters_are_triangles(void **state) {
     (void)state;
     lull_error error;
     mel_convention c;
     mel_filterbank *f;
     assert_ok(mel_convention_named("diffwave", 22050, &c, &error), error);
     assert_ok(mel_filterbank_new(&c, &f, &error), error);
-    float magnitude[513 + 31], mel[80];
-    random_normal(1, 0, 0, magnitude, 513 + 31);
-    mel_kernels_get()->bands(f, magnitude, mel);
+    float magnitude[513], mel[80], low_mel[80];
+    random_normal(1, 0, 0, magnitude, 513);
+    mel_kernels_get()->tiles(&f->filters, magnitude, mel, 80);
+    mel_filterbank *below;
+    assert_ok(mel_filterbank_new_low(&c, 64, 8, &below, &error), error);
+    assert_int_equal(below->bins, 64);
+    assert_true(below->bands > 10 && below->bands < 40);
+    assert_true(mel_filterbank_edge(&c, below->bands + 1) <= 64 * 22050.0 / 1024);
+    assert_true(mel_filterbank_edge(&c, below->bands + 2) > 64 * 22050.0 / 1024);
+    mel_kernels_get()->tiles(&below->filters, magnitude, low_mel, below->bands);
     for (int b = 0; b < 80; b++) {
         const double low = 2595 * log10(1 + 20 / 700.0), high = 2595 * log10(1 + 11025 / 700.0);
         double edge[3], sum = 0;
@@ -233,15 +239,49 @@ static void bands_are_triangles(void **state) {
             if (w > 0) sum += w * (double)magnitude[k];
         }
         assert_true(fabs(sum - (double)mel[b]) < 1e-4);
+        if (b < below->bands) assert_true(fabs(8 * sum - (double)low_mel[b]) < 1e-4);
     }
+    mel_filterbank_free(below);
     mel_filterbank_free(f);
     mel_filterbank_free(NULL);
+}
+
+/* Between the nodes' centroids a straight line in the logarithm, held at the ends. */
+static void gains_are_interpolated(void **state) {
+    (void)state;
+    lull_error error;
+    mel_convention c;
+    assert_ok(mel_convention_named("hifigan", 22050, &c, &error), error);
+    for (int low = 0; low < 2; low++) {
+        mel_filterbank *f;
+        const lull_status status = low ? mel_filterbank_new_low(&c, 64, 8, &f, &error)
+                                       : mel_filterbank_new(&c, &f, &error);
+        assert_ok(status, error);
+        float values[81], scale[513], gain[513];
+        random_normal(2, 0, 0, values, 80);
+        random_normal(2, 1, 0, scale, 513);
+        mel_filterbank_to_nodes(f, values);
+        mel_kernels_get()->interpolated_gain(f, values, scale, gain, f->bins);
+        for (int k = 0; k < f->bins; k++) {
+            const double hz = k * 22050.0 / 1024;
+            int j = 0;
+            while (j + 1 < f->nodes && f->centroid[f->node[j + 1]] <= hz) j++;
+            const double from = f->centroid[f->node[j]];
+            double v = (double)values[j];
+            if (j + 1 < f->nodes && hz > from)
+                v += (hz - from) / (f->centroid[f->node[j + 1]] - from) *
+                     ((double)values[j + 1] - v);
+            const double expected = (double)scale[k] * exp(v);
+            assert_true(fabs((double)gain[k] - expected) < 1e-5 * fabs(expected) + 1e-12);
+        }
+        mel_filterbank_free(f);
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_environment_is_obeyed), cmocka_unit_test(twins_agree),
-        cmocka_unit_test(functions_are_exact), cmocka_unit_test(pairs_are_two_frames),
-        cmocka_unit_test(bands_are_triangles)};
+        cmocka_unit_test(functions_are_exact),       cmocka_unit_test(pairs_are_two_frames),
+        cmocka_unit_test(filters_are_triangles),     cmocka_unit_test(gains_are_interpolated)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

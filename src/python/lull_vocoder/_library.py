@@ -48,7 +48,7 @@ class Options(ctypes.Structure):
                 ("precision", c_int), ("queue_frames", c_size_t), ("refine_momentum", c_float), ("postnet", c_int),
                 ("memory_limit", c_uint64), ("pull_work", c_int), ("unchecked", c_int), ("pool", c_void_p),
                 ("convention", c_char_p), ("source", c_int), ("crossover", c_float), ("transpose", c_float),
-                ("bandwidth", c_int), ("pitch_model", c_void_p)]
+                ("bandwidth", c_int), ("pitch_model", c_void_p), ("refine_low", c_int), ("reserved", c_int)]
 
 
 _FLOATS, _SIZES, _ERROR, _HANDLE = POINTER(c_float), POINTER(c_size_t), POINTER(Error), POINTER(c_void_p)

@@ -100,8 +100,8 @@ class Vocoder:
         JSON file, or a dict of its members; None: the model's own. The output has its sample rate.
     use: "offline" (the best quality; what calling the vocoder does by default), "live" or "low-latency" (what
         stream() does by default is "live"): which of the model's settings apply where the ones below are None.
-    steps: of the reverse process, 1…1000. refine, refine_window, refine_momentum: mel consistency iterations a frame,
-        the frames kept open, their momentum (0 to below 1). postnet: whether mels are mended first (True for what
+    steps: of the reverse process, 1…1000. refine, refine_low, refine_window, refine_momentum: mel consistency
+        iterations a frame, those of the band below 1.25 kHz alone, the frames kept open, their momentum (0 to below 1). postnet: whether mels are mended first (True for what
         acoustic models predict). seed: of the noise; the same seed gives the same samples, whole or as a stream.
         threads: 1…64; the samples do not depend on it. precision: "auto", "float32" or "bfloat16".
     source: "pitch" (the voice's own harmonics and noise, as a pitch network hears them in the mel, above `crossover` Hz;
@@ -120,11 +120,12 @@ class Vocoder:
 
     def __init__(self, model: Optional[str] = None, *, convention: Optional[Convention] = None,
                  use: Optional[str] = None, steps: Optional[int] = None, refine: Optional[int] = None,
-                 refine_window: Optional[int] = None, refine_momentum: Optional[float] = None,
+                 refine_low: Optional[int] = None, refine_window: Optional[int] = None, refine_momentum: Optional[float] = None,
                  postnet: Optional[bool] = None, seed: int = 0, threads: int = 1, precision: str = "auto",
                  source: Optional[str] = None, crossover: Optional[float] = None, transpose: float = 0,
                  pitch: Optional[str] = None, bandwidth: Optional[str] = None, checks: bool = True):
-        self._settings: Dict[str, Any] = dict(use=use, steps=steps, refine=refine, refine_window=refine_window,
+        self._settings: Dict[str, Any] = dict(use=use, steps=steps, refine=refine, refine_low=refine_low,
+                                              refine_window=refine_window,
                                               refine_momentum=refine_momentum, postnet=postnet, seed=seed,
                                               threads=threads, precision=precision, checks=checks, source=source,
                                               crossover=crossover, transpose=transpose, bandwidth=bandwidth)
@@ -194,7 +195,7 @@ class Vocoder:
         options.seed = _whole("seed", s["seed"] if seed is None else seed, 0, (1 << 64) - 1)
         options.use, options.precision = USES[use], PRECISIONS[s["precision"]]
         options.threads, options.unchecked = _whole("threads", s["threads"], 1, 64), 0 if s["checks"] else 1
-        for name in ("steps", "refine", "refine_window", "refine_momentum", "postnet", "crossover", "transpose"):
+        for name in ("steps", "refine", "refine_low", "refine_window", "refine_momentum", "postnet", "crossover", "transpose"):
             value = s[name]
             if value is not None:
                 setattr(options, name, float(value) if name in _REAL else _whole(name, value, int(name == "steps")))

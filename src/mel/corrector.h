@@ -1,0 +1,27 @@
+/* One iteration of a frame: its spectrum pulled to the wanted mel, two frames at a time. */
+#ifndef MEL_CORRECTOR_H
+#define MEL_CORRECTOR_H
+
+#include "mel/envelope.h"
+#include "mel/stft.h"
+
+typedef struct mel_corrector {
+    mel_envelope *envelope;
+    mel_stft *stft; /* two frames at a time */
+    float *magnitude[2], *gain[2];
+    float epsilon;
+} mel_corrector;
+
+/* decimation: 1, or that of the band below MEL_LOW_HZ (mel/low_band.h), whose frames have n_fft /
+ * decimation samples. After a failure, too, mel_corrector_clear frees what there is. */
+lull_status mel_corrector_init(mel_corrector *corrector, const mel_convention *convention,
+                               int decimation, lull_error *error);
+void mel_corrector_clear(mel_corrector *corrector);
+
+/* irfft(S·E(wanted)/E(mel(S))) of S = rfft(window·segment), n_fft times too large and not yet
+ * windowed, for two frames at once: of the first in the real parts of stft->pair->frames, of the
+ * second in the imaginary ones. wanted: as mel_envelope_wanted makes it. */
+void mel_corrector_run(mel_corrector *corrector, const float *const wanted[2],
+                       const float *const segment[2]);
+
+#endif
