@@ -432,9 +432,9 @@ static const char *plural(int count) {
 static void print_head(const bench_facts *facts, const bench_settings *settings) {
     const model_config *config = &facts->model->config;
     const lull_options *o = &facts->options;
-    printf("  %s: %d Hz, %d step%s, %d refinement%s on %d frame%s, %s\n", config->name,
-           config->mel.sample_rate, o->steps, plural(o->steps), o->refine, plural(o->refine),
-           o->refine_window, plural(o->refine_window), precision_name(o->precision));
+    printf("  %s: %d Hz, %d step%s, %d refinement%s (%d of the low band) on %d frame%s, %s\n",
+           config->name, config->mel.sample_rate, o->steps, plural(o->steps), o->refine,
+           plural(o->refine), o->refine_low, o->refine_window, plural(o->refine_window), precision_name(o->precision));
     printf("  kernels %s; a core's peak %.0f GFLOP/s in float32", facts->kernels, facts->peak_f32);
     if (facts->peak_bf16 > 0) printf(", %.0f in bfloat16", facts->peak_bf16);
     printf("; %ld core%s\n", facts->cores, plural((int)facts->cores));

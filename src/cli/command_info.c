@@ -197,6 +197,13 @@ static void print_bandwidth(const model_config *config) {
         row("bandwidth", "full: what lies above the mel is added");
 }
 
+/* Those of the low band, in words. */
+static const char *low_refinements(int count, char text[48]) {
+    text[0] = '\0';
+    if (count > 0) snprintf(text, 48, " (%d below 1.25 kHz)", count);
+    return text;
+}
+
 static void print_denoiser(const lull_model *model, const settings_facts *facts) {
     const model_config *config = &model->config;
     const mel_convention *mel = &config->mel;
@@ -222,11 +229,13 @@ static void print_denoiser(const lull_model *model, const settings_facts *facts)
     row("process", "predicts %s, sampler %s, eta %g", diffusion_objective_name(config->objective),
         diffusion_sampler_name(config->sampler), config->eta);
     for (int i = 0; i < SETTINGS; i++) {
+        char low[48];
         row(facts[i].name,
-            "%s%d step%s, %d refinement%s on %d frame%s: latency %.1f ms (%zu samples), "
+            "%s%d step%s, %d refinement%s%s on %d frame%s: latency %.1f ms (%zu samples), "
             "%.1f GFLOP/s",
             facts[i].postnet ? "postnet, " : "", facts[i].steps, facts[i].steps == 1 ? "" : "s",
-            facts[i].refine, facts[i].refine == 1 ? "" : "s", facts[i].refine_window,
+            facts[i].refine, facts[i].refine == 1 ? "" : "s",
+            low_refinements(facts[i].refine_low, low), facts[i].refine_window,
             facts[i].refine_window == 1 ? "" : "s", milliseconds(model, facts[i].latency),
             facts[i].latency, facts[i].flops / 1e9);
         print_delays(model, &facts[i]);

@@ -320,6 +320,10 @@ static void add_end(page *p, const trace_story *story) {
             "that was asked for, smooth gains correct it, phases kept: %d time%s for each frame "
             "(mel consistency, <code>--refine</code>). ",
             options->refine, options->refine == 1 ? "" : "s");
+    if (options->refine_low > 0)
+        page_add(p,
+                 "Below 1.25 kHz, where it costs little, %d time%s (<code>--refine-low</code>). ",
+                 options->refine_low, options->refine_low == 1 ? "" : "s");
     page_add_raw(p, "A limiter keeps samples within ±1.</p>\n<div class=\"row\">\n");
     add_figure(p, name, "what sampling ended with", true);
     add_figure(p, "output", "what lull wrote", true);

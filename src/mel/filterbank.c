@@ -220,6 +220,17 @@ lull_status mel_filterbank_new_low(const mel_convention *convention, int bins, d
                           error);
 }
 
+uint64_t mel_filterbank_bytes(const mel_convention *convention) {
+    const uint64_t size = (uint64_t)convention->n_fft, bands = (uint64_t)convention->bands;
+    /* Numbers of a band and of a bin; weights, of which a bin has two at most. */
+    uint64_t sum = base_memory_add(sizeof(mel_filterbank) + 1024, bands, 64);
+    sum = base_memory_add(sum, 2 * size, sizeof(float));
+    /* Eight columns wide: a tile sees the bins of its own bands, which overlap with the next tile's;
+     * and the nodes on both sides of its bins. */
+    sum = base_memory_add(sum, TILE * (size + bands / 4 + 2), sizeof(float));
+    return base_memory_add(sum, TILE * (bands + size / 8 + 4), sizeof(float));
+}
+
 void mel_filterbank_free(mel_filterbank *filterbank) {
     if (!filterbank) return;
     base_free(filterbank->start);

@@ -41,6 +41,8 @@ lull_status mel_filterbank_new(const mel_convention *convention, mel_filterbank 
 lull_status mel_filterbank_new_low(const mel_convention *convention, int bins, double scale,
                                    mel_filterbank **filterbank, lull_error *error);
 void mel_filterbank_free(mel_filterbank *filterbank);
+/* Bytes that one takes at most. */
+uint64_t mel_filterbank_bytes(const mel_convention *convention);
 
 /* Moves the values of the nodes to the front, in place, and repeats the last behind them; values
  * has room for bands + 1. What the interpolation above reads. */

@@ -69,9 +69,8 @@ static void fill_points(mel_features *m) {
 }
 
 uint64_t mel_features_bytes(const mel_convention *convention) {
-    uint64_t sum = base_memory_add(0, 1, sizeof(mel_features));
-    uint64_t floats = 4 * (uint64_t)convention->n_fft + 32 * (uint64_t)convention->bands + 1024;
-    return base_memory_add(sum, floats, sizeof(float)); /* the filterbank's */
+    uint64_t sum = sizeof(mel_features) + mel_filterbank_bytes(convention);
+    return base_memory_add(sum, 16 * (uint64_t)convention->bands + 1024, sizeof(float));
 }
 
 lull_status mel_features_new(const mel_convention *convention, mel_features **features,

@@ -95,7 +95,8 @@ uint64_t mel_reader_bytes(const mel_convention *from, const mel_convention *to) 
     uint64_t sizes = (uint64_t)from->n_fft + (uint64_t)to->n_fft;
     uint64_t bands = (uint64_t)from->bands + (uint64_t)to->bands;
     uint64_t sum = base_memory_add(0, 1, sizeof(mel_reader));
-    return base_memory_add(sum, 4 * sizes + 32 * bands + 1024, sizeof(float)); /* two filterbanks */
+    sum += mel_filterbank_bytes(from) + mel_filterbank_bytes(to);
+    return base_memory_add(sum, 2 * sizes + 16 * bands + 1024, sizeof(float));
 }
 
 void mel_reader_free(mel_reader *r) {

@@ -118,9 +118,9 @@ uint64_t mel_sliding_bytes(const mel_convention *convention, int decimation, int
     }
     /* Committed samples and weights, with their margin, and the region's two. */
     for (int i = 0; i < 4; i++) sum = base_memory_add(sum, region + size, sizeof(float));
-    /* The corrector: transforms, window, gains, the whole band's filterbank. */
-    return base_memory_add(sum, 16 * (uint64_t)convention->n_fft + 16 * bands + 1024,
-                           sizeof(float));
+    /* The corrector: transforms, window, gains, filterbank. */
+    sum += mel_filterbank_bytes(convention);
+    return base_memory_add(sum, 16 * size + 16 * bands + 1024, sizeof(float));
 }
 
 static open_frame *frame_at(mel_sliding *s, long f) {

@@ -36,6 +36,7 @@ static uint64_t bytes(const void *context) {
     if (o->passes) return sum;
     /* Envelope, filter, gain and segments. */
     uint64_t size = (uint64_t)o->n_fft, bands = (uint64_t)o->convention->bands;
+    sum += mel_filterbank_bytes(o->convention);
     sum = base_memory_add(sum, 16 * size + 16 * bands + 1024, sizeof(float));
     return sum + mel_consistency_bytes(o->convention, &o->refinement) +
            vocoder_above_bytes(&o->above);

@@ -55,7 +55,7 @@ class Completion(Case):
 
     def test_options(self):
         self.assertEqual(self.complete("synth", "--see"), ["--seed"])
-        self.assertEqual(sorted(self.complete("synth", "--refine")), ["--refine", "--refine-momentum", "--refine-window"])
+        self.assertEqual(sorted(self.complete("synth", "--refine")), ["--refine", "--refine-low", "--refine-momentum", "--refine-window"])
         self.assertEqual(self.complete("mel", "--see"), [])
         for option in "--bandwidth", "--crossover", "--f0", "--pitch", "--source", "--transpose":
             self.assertEqual(self.complete("synth", option), [option])
