@@ -20,8 +20,8 @@ typedef struct vocoder_source_kernels {
      * first)·share; nothing where g is above 1, and less over the last `fade` Hz below `top`. */
     void (*amplitudes)(const float *first, const float *second, float share, float f0, float top,
                        float fade, float *out, int n);
-    /* out[i] = Σ_h (from[h] + slope[h]·ramp[i])·Re z[i]^(h+1), z = re + i·im, h < count in ascending
-     * order. re, im, ramp and out are padded. */
+    /* out[i] = Σ_h (from[h] + slope[h]·ramp[i])·Re z[i]^(h+1), z = re + i·im, h < count in
+     * ascending order. re, im, ramp and out are padded. */
     void (*harmonics)(const float *from, const float *slope, int count, const float *re,
                       const float *im, const float *ramp, float *out, int n);
 } vocoder_source_kernels;
