@@ -130,7 +130,8 @@ void bandwidth_reset(bandwidth *b) {
 void bandwidth_gain(bandwidth *b, const float *frame, float *gain) {
     float features[MEL_FEATURES], x[MEL_FEATURE_POINTS], above[BANDWIDTH_POINTS] = {0};
     mel_features_of_frame(b->features, frame, features);
-    if (b->stack) model_frame_stack_push(b->stack, features, above);
+    const float *const frames[] = {features};
+    if (b->stack) model_frame_stack_push(b->stack, frames, 1, above);
     for (int p = b->edge; p < MEL_FEATURE_POINTS; p++) {
         const bool guessed = p > b->edge && p >= BANDWIDTH_FIRST;
         const float value = features[b->edge] + (guessed ? above[p - BANDWIDTH_FIRST] : 0);

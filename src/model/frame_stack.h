@@ -1,5 +1,5 @@
 /* A stack of small convolutions over frames, or over bands and frames: what the postnet and the
- * pitch network are. Here as a stream, frame by frame; gradient/frame_stack.h trains it.
+ * pitch network are. Here as a stream; gradient/frame_stack.h trains it.
  *
  * Convolution i sees three frames: frame f and the two before it, or the one before and the one
  * ahead; and of each the same band, or that and its neighbours. Outside bands and frames all is
@@ -10,7 +10,10 @@
 
 #include "model/parameters.h"
 
-enum { MODEL_FRAME_STACK_TAPS = 3 }; /* frames that a convolution sees */
+enum {
+    MODEL_FRAME_STACK_TAPS = 3, /* frames that a convolution sees */
+    MODEL_FRAME_STACK_MOST = 12 /* frames at once */
+};
 #define MODEL_FRAME_STACK_SLOPE 0.1f /* of the LeakyReLU below 0 */
 
 typedef struct model_frame_stack_shape {
@@ -49,9 +52,10 @@ void model_frame_stack_reset(model_frame_stack *s);
 /* Bytes that a stack takes, with what is needed while it is made. */
 uint64_t model_frame_stack_bytes(const model_frame_stack_shape *shape);
 
-/* One frame of bands × first values in; NULL behind the last, as often as frames are still to come:
- * the output runs look_ahead frames behind. True when a frame came out: bands × last values are
- * written to `out`. */
-bool model_frame_stack_push(model_frame_stack *s, const float *frame, float *out);
+/* n frames of bands × first values in, at most MODEL_FRAME_STACK_MOST; NULL behind the last, as
+ * often as frames are still to come: the output runs look_ahead frames behind. Returns how many frames,
+ * of bands × last values each, were written to `out`, at most n: the same bits however many are
+ * pushed at a time. */
+int model_frame_stack_push(model_frame_stack *s, const float *const *frames, int n, float *out);
 
 #endif

@@ -6,6 +6,7 @@
 #include "mel/frame_features.h"
 
 #include <math.h>
+#include <string.h>
 
 struct pitch_network {
     mel_features *features;
@@ -77,12 +78,17 @@ int pitch_network_look_ahead(const pitch_network *p) {
     return p->look_ahead;
 }
 
-bool pitch_network_push(pitch_network *p, const float *frame, pitch_values *out) {
-    float features[MEL_FEATURES], outputs[PITCH_OUTPUTS];
-    if (frame) mel_features_of_frame(p->features, frame, features);
-    if (!model_frame_stack_push(p->stack, frame ? features : NULL, outputs)) return false;
-    pitch_network_read(outputs, out);
-    return true;
+int pitch_network_push(pitch_network *p, const float *const *frames, int n, pitch_values *out) {
+    float features[MODEL_FRAME_STACK_MOST][MEL_FEATURES];
+    float outputs[MODEL_FRAME_STACK_MOST][PITCH_OUTPUTS];
+    const float *heard[MODEL_FRAME_STACK_MOST] = {NULL};
+    for (int i = 0; i < n && frames[i]; i++) {
+        mel_features_of_frame(p->features, frames[i], features[i]);
+        heard[i] = features[i];
+    }
+    const int made = model_frame_stack_push(p->stack, heard, n, outputs[0]);
+    for (int i = 0; i < made; i++) pitch_network_read(outputs[i], &out[i]);
+    return made;
 }
 
 lull_status pitch_network_whole(const model_config *config, const model_parameters *parameters,
@@ -91,9 +97,15 @@ lull_status pitch_network_whole(const model_config *config, const model_paramete
     pitch_network *p = NULL;
     lull_status status = pitch_network_new(config, parameters, convention, &p, error);
     if (status) return status;
-    const size_t bands = (size_t)convention->bands;
-    for (size_t f = 0, got = 0; got < n; f++)
-        got += pitch_network_push(p, f < n ? frames + f * bands : NULL, out + got);
+    for (size_t f = 0, got = 0; got < n; f += MODEL_FRAME_STACK_MOST) {
+        const float *some[MODEL_FRAME_STACK_MOST];
+        pitch_values values[MODEL_FRAME_STACK_MOST];
+        for (size_t i = 0; i < MODEL_FRAME_STACK_MOST; i++)
+            some[i] = f + i < n ? frames + (f + i) * (size_t)convention->bands : NULL;
+        const int made = pitch_network_push(p, some, MODEL_FRAME_STACK_MOST, values);
+        memcpy(out + got, values, (size_t)made * sizeof *out);
+        got += (size_t)made;
+    }
     pitch_network_free(p);
     return LULL_OK;
 }

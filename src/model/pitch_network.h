@@ -1,7 +1,6 @@
 /* The pitch network: what a mel says of its voice. A few convolutions over frames turn the features
  * of mel frames (mel/frame_features.h), whatever their convention, into the fundamental frequency,
- * voicing, and aperiodicity by bands. As a stream, frame by frame
- * (model/frame_stack.h). */
+ * voicing, and aperiodicity by bands. As a stream (model/frame_stack.h). */
 #ifndef MODEL_PITCH_NETWORK_H
 #define MODEL_PITCH_NETWORK_H
 
@@ -23,9 +22,9 @@ void pitch_network_reset(pitch_network *p);
 /* Frames by which the output runs behind the input. */
 int pitch_network_look_ahead(const pitch_network *p);
 
-/* One frame of the convention in; NULL behind the last, as often as frames are still to come. True
- * when a frame came out: its pitch is written to `out`. */
-bool pitch_network_push(pitch_network *p, const float *frame, pitch_values *out);
+/* n frames of the convention in, at most MODEL_FRAME_STACK_MOST; NULL behind the last, as often as
+ * frames are still to come. Returns of how many the pitch was written to `out`, at most n. */
+int pitch_network_push(pitch_network *p, const float *const *frames, int n, pitch_values *out);
 
 /* A whole utterance of n frames at once. */
 lull_status pitch_network_whole(const model_config *config, const model_parameters *parameters,

@@ -33,8 +33,10 @@ lull_status postnet_whole(const model_config *config, const model_parameters *pa
     lull_status status = postnet_new(config, parameters, &postnet, error);
     if (status) return status;
     const size_t bands = (size_t)config->mel.bands;
-    for (size_t f = 0, got = 0; got < n; f++)
-        got += model_frame_stack_push(postnet, f < n ? mel + f * bands : NULL, out + got * bands);
+    for (size_t f = 0, got = 0; got < n; f++) {
+        const float *const next[] = {f < n ? mel + f * bands : NULL};
+        got += (size_t)model_frame_stack_push(postnet, next, 1, out + got * bands);
+    }
     model_frame_stack_free(postnet);
     return LULL_OK;
 }

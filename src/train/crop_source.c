@@ -84,8 +84,8 @@ lull_status train_crop_source_new(const model_config *config, train_corpus *corp
     if (!status) status = train_closures_new(frames, &s->closures, error);
     if (!status) status = mel_fft_new(mel->n_fft, MEL_FFT_EXACT, &s->transform, error);
     if (!status)
-        status = vocoder_source_new(mel->sample_rate, mel->hop, mel_convention_first_centre(mel),
-                                    VOCODER_PHASES_ZERO, 0, &s->source, error);
+        status = vocoder_source_new(mel->sample_rate, mel->hop, mel_convention_first_centre(mel), 0,
+                                    &s->source, error);
     if (status)
         train_crop_source_free(s);
     else

@@ -32,13 +32,21 @@ static bool are_read(const vocoder_frames *f) {
     return f->config && mel_convention_difference(f->convention, &f->config->mel);
 }
 
+/* Frames as the postnet reads them that are needed at a time. */
+static size_t kept(const vocoder_frames *f) {
+    return (size_t)vocoder_frames_look_ahead(f) + MODEL_FRAME_STACK_MOST;
+}
+
 static uint64_t bytes(const void *context) {
     const vocoder_frames *f = context;
     uint64_t sum = vocoder_frame_queue_bytes(f->queue_capacity, (int)f->came.width);
-    if (f->config) sum += postnet_bytes(f->config);
+    if (f->config) {
+        sum += postnet_bytes(f->config);
+        sum = base_memory_add(sum, MODEL_FRAME_STACK_MOST * (uint64_t)f->config->mel.bands,
+                              sizeof *f->mended);
+    }
     if (are_read(f)) {
-        uint64_t kept = (uint64_t)vocoder_frames_look_ahead(f) + 2;
-        sum = base_memory_add(sum, kept * (uint64_t)f->config->mel.bands, sizeof *f->read);
+        sum = base_memory_add(sum, kept(f) * (uint64_t)f->config->mel.bands, sizeof *f->read);
         sum += mel_reader_bytes(f->convention, &f->config->mel);
     }
     return sum + vocoder_rows_bytes(&f->came) + vocoder_rows_bytes(&f->out);
@@ -48,19 +56,24 @@ static lull_status allocate_reader(vocoder_frames *f, lull_error *error) {
     lull_status status =
         mel_reader_new(f->convention, &f->config->mel, MEL_READ_HERTZ, &f->reader, error);
     if (status) return status;
+    f->read = base_alloc(kept(f) * f->bands, sizeof *f->read);
+    return f->read ? LULL_OK : base_no_memory(error);
+}
+
+static lull_status allocate_postnet(vocoder_frames *f, lull_error *error) {
+    lull_status status = postnet_new(f->config, f->parameters, &f->postnet, error);
+    if (status) return status;
     f->bands = (size_t)f->config->mel.bands;
-    f->kept = (size_t)vocoder_frames_look_ahead(f) + 1;
-    f->read = base_alloc(f->kept * f->bands, sizeof *f->read);
-    f->mended = base_alloc(f->bands, sizeof *f->mended);
-    return f->read && f->mended ? LULL_OK : base_no_memory(error);
+    f->mended = base_alloc(MODEL_FRAME_STACK_MOST * f->bands, sizeof *f->mended);
+    if (!f->mended) return base_no_memory(error);
+    return are_read(f) ? allocate_reader(f, error) : LULL_OK;
 }
 
 static lull_status allocate(void *context, lull_error *error) {
     vocoder_frames *f = context;
     lull_status status =
         vocoder_frame_queue_new(f->queue_capacity, (int)f->came.width, &f->queue, error);
-    if (!status && f->config) status = postnet_new(f->config, f->parameters, &f->postnet, error);
-    if (!status && are_read(f)) status = allocate_reader(f, error);
+    if (!status && f->config) status = allocate_postnet(f, error);
     if (status) return status;
     bool made = vocoder_rows_allocate(&f->came) && vocoder_rows_allocate(&f->out);
     return made ? LULL_OK : base_no_memory(error);
@@ -83,6 +96,7 @@ static void reset(void *context) {
     if (f->postnet) model_frame_stack_reset(f->postnet);
     vocoder_rows_reset(&f->came);
     vocoder_rows_reset(&f->out);
+    f->fed = 0;
 }
 
 static void reach(const void *context, vocoder_reach *to) {
@@ -126,24 +140,18 @@ static const float *pop(vocoder_frames *f) {
 static const float *pop_to_mend(vocoder_frames *f) {
     const float *frame = pop(f);
     if (!frame || !f->reader) return frame;
-    float *read = f->read + (size_t)((f->came.end - 1) % f->kept) * f->bands;
+    float *read = f->read + (size_t)((f->came.end - 1) % kept(f)) * f->bands;
     mel_reader_run(f->reader, frame, read);
     return read;
 }
 
-/* The next frame, out of the queue and through the postnet. What was planned is there: behind the
- * last frame of the queue its end has come. */
-static bool take(vocoder_frames *f) {
+/* The next frame goes on, as the postnet mended it (NULL: as it came). */
+static bool leave(vocoder_frames *f, const float *mended) {
     float *frame = vocoder_rows_at(&f->out, f->out.end);
-    if (!f->postnet)
-        pop(f);
-    else
-        while (!model_frame_stack_push(f->postnet, pop_to_mend(f), f->reader ? f->mended : frame))
-            continue;
-    if (!f->postnet || f->reader)
-        memcpy(frame, vocoder_rows_at(&f->came, f->out.end), f->out.width * sizeof *frame);
+    const float *as_is = mended && !f->reader ? mended : vocoder_rows_at(&f->came, f->out.end);
+    memcpy(frame, as_is, f->out.width * sizeof *frame);
     if (f->reader)
-        mel_reader_apply(f->reader, f->read + (size_t)(f->out.end % f->kept) * f->bands, f->mended,
+        mel_reader_apply(f->reader, f->read + (size_t)(f->out.end % kept(f)) * f->bands, mended,
                          frame);
     f->out.end++;
     bool finite = true;
@@ -151,10 +159,32 @@ static bool take(vocoder_frames *f) {
     return finite;
 }
 
+/* Frames through the postnet, which hears its look-ahead, too, and NULL behind the last one. What
+ * was planned is there: behind the last frame of the queue its end has come. */
+static bool mend(vocoder_frames *f) {
+    const uint64_t ahead = (uint64_t)vocoder_frames_look_ahead(f);
+    const uint64_t wanted = f->out.end + (uint64_t)f->todo + ahead;
+    bool finite = true;
+    while (f->todo && f->fed < wanted) {
+        const float *frames[MODEL_FRAME_STACK_MOST];
+        int n = 0;
+        for (; n < MODEL_FRAME_STACK_MOST && f->fed < wanted; n++, f->fed++)
+            frames[n] = pop_to_mend(f);
+        const int made = model_frame_stack_push(f->postnet, frames, n, f->mended);
+        for (int i = 0; i < made; i++)
+            finite = leave(f, f->mended + (size_t)i * f->bands) && finite;
+    }
+    return finite;
+}
+
 static bool run(void *context) {
     vocoder_frames *f = context;
+    if (f->postnet) return mend(f);
     bool finite = true;
-    for (int i = 0; i < f->todo; i++) finite = take(f) && finite;
+    for (int i = 0; i < f->todo; i++) {
+        pop(f);
+        finite = leave(f, NULL) && finite;
+    }
     return finite;
 }
 

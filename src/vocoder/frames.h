@@ -19,11 +19,13 @@ typedef struct vocoder_frames {
     vocoder_frame_queue *queue;
     vocoder_rows came; /* frames as they were pushed; where pitches are, the pitch behind each */
     model_frame_stack *postnet;
-    /* Frames in another convention than the model's: the last look-ahead + 1 of them as the postnet
-     * reads them. reader NULL: there are none. */
+    float *mended; /* some frames, as they leave it */
+    uint64_t fed;  /* frames that it has seen, those behind the end included */
+    size_t bands;  /* of its frames */
+    /* Frames in another convention than the model's, the last of them as the postnet reads them.
+     * reader NULL: there are none. */
     mel_reader *reader;
-    float *read, *mended;
-    size_t bands, kept;
+    float *read;
     vocoder_rows out; /* mel frames */
 
     int todo; /* of this tick: frames */

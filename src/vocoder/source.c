@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/random.h"
+#include "vocoder/source_kernels.h"
 
 #include <math.h>
 
@@ -14,8 +14,7 @@ static const double FILTER_REACH = 0.0029, FADE = 100;
 enum {
     PARTS = 4,       /* pieces of a hop in which the amplitudes of harmonics are linear */
     RESPONSE = 1024, /* points of a band's frequency response up to half the rate */
-    LOWEST_F0 = 30,
-    PHASE_STREAM = 0x534f5552 /* of the random phases */
+    LOWEST_F0 = 30
 };
 
 typedef struct voice {
@@ -25,17 +24,20 @@ typedef struct voice {
 } voice;
 
 struct vocoder_source {
+    const vocoder_source_kernels *kernels;
     int rate, hop, first_centre, noise_row, reach, taps;
     int most;             /* harmonics at LOWEST_F0 */
-    float *cosine, *sine; /* of the harmonics' phases, from the first on; NULL: zero */
     float *band_taps;     /* PITCH_BANDS × taps: together a unit pulse, but above the last edge */
     float *band_response; /* RESPONSE × PITCH_BANDS */
     float *kernel[2];     /* taps: the noise's filter at the last frame and at this one */
-    float *noise;         /* hop + taps − 1 */
-    float *base[2], *turning[2]; /* e^{iφ}, e^{ihφ}: real parts, imaginary parts; hop */
-    float *scale, *voiced;       /* hop */
-    float *ramp;                 /* 0, 1, 2, … of a part */
+    float *noise;         /* hop + taps − 1, padded */
+    uint32_t *turns;      /* φ/2π·2³²; hop */
+    float *re, *im;       /* e^{iφ}; hop, padded */
+    float *scale;         /* hop */
+    float *voiced, *ramp; /* the sum of harmonics; 0, 1, 2, …; hop, padded */
+    float *gain[2];       /* the noise's at the harmonics of the last frame and of this one: most */
     float *amplitude[PARTS + 1]; /* at the borders of the parts: most */
+    float *slope;                /* of a part: most */
     voice before;
     uint64_t phase, frames, position; /* of the next sample */
 };
@@ -65,39 +67,25 @@ static void design(vocoder_source *s) {
         }
 }
 
-static double phase_of(vocoder_phases phases, int harmonic) {
-    return phases == VOCODER_PHASES_RANDOM ? random_uniform(1, PHASE_STREAM, (uint64_t)harmonic)
-                                           : 0;
-}
-
-static void fill_tables(vocoder_source *s, vocoder_phases phases) {
-    for (int h = 1; phases != VOCODER_PHASES_ZERO && h <= s->most; h++) {
-        s->cosine[h - 1] = (float)cos(2 * M_PI * phase_of(phases, h));
-        s->sine[h - 1] = (float)sin(2 * M_PI * phase_of(phases, h));
-    }
-    for (int i = 0; i < s->hop; i++) s->ramp[i] = (float)i;
-    design(s);
-}
-
-static lull_status allocate(vocoder_source *s, bool phases, lull_error *error) {
+static lull_status allocate(vocoder_source *s, lull_error *error) {
     size_t hop = (size_t)s->hop, taps = (size_t)s->taps, most = (size_t)s->most, failed = 0;
+    size_t padded = hop + VOCODER_SOURCE_PAD;
     struct {
         float **to;
         size_t count;
-    } wanted[] = {{&s->cosine, phases ? most : 0},
-                  {&s->sine, phases ? most : 0},
-                  {&s->band_taps, PITCH_BANDS * taps},
+    } wanted[] = {{&s->band_taps, PITCH_BANDS * taps},
                   {&s->band_response, RESPONSE * PITCH_BANDS},
                   {&s->kernel[0], taps},
                   {&s->kernel[1], taps},
-                  {&s->noise, hop + taps},
-                  {&s->base[0], hop},
-                  {&s->base[1], hop},
-                  {&s->turning[0], hop},
-                  {&s->turning[1], hop},
+                  {&s->noise, padded + taps},
+                  {&s->re, padded},
+                  {&s->im, padded},
                   {&s->scale, hop},
-                  {&s->voiced, hop},
-                  {&s->ramp, hop},
+                  {&s->voiced, padded},
+                  {&s->ramp, padded},
+                  {&s->gain[0], most},
+                  {&s->gain[1], most},
+                  {&s->slope, most},
                   {&s->amplitude[0], most},
                   {&s->amplitude[1], most},
                   {&s->amplitude[2], most},
@@ -107,14 +95,16 @@ static lull_status allocate(vocoder_source *s, bool phases, lull_error *error) {
         *wanted[i].to = base_alloc(wanted[i].count, sizeof(float));
         failed += *wanted[i].to == NULL;
     }
-    return failed ? base_no_memory(error) : LULL_OK;
+    s->turns = base_alloc(hop, sizeof *s->turns);
+    return failed || !s->turns ? base_no_memory(error) : LULL_OK;
 }
 
-lull_status vocoder_source_new(int rate, int hop, int first_centre, vocoder_phases phases,
-                               int noise_row, vocoder_source **result, lull_error *error) {
+lull_status vocoder_source_new(int rate, int hop, int first_centre, int noise_row,
+                               vocoder_source **result, lull_error *error) {
     *result = NULL;
     vocoder_source *s = base_alloc(1, sizeof *s);
     if (!s) return base_no_memory(error);
+    s->kernels = vocoder_source_kernels_get();
     s->rate = rate;
     s->hop = hop;
     s->first_centre = first_centre;
@@ -122,17 +112,13 @@ lull_status vocoder_source_new(int rate, int hop, int first_centre, vocoder_phas
     s->reach = (int)(FILTER_REACH * rate + 0.5);
     s->taps = 2 * s->reach + 1;
     s->most = rate / 2 / LOWEST_F0 + 1;
-    lull_status status = allocate(s, phases != VOCODER_PHASES_ZERO, error);
+    lull_status status = allocate(s, error);
     if (status) {
         vocoder_source_free(s);
         return status;
     }
-    fill_tables(s, phases);
-    if (phases == VOCODER_PHASES_ZERO) {
-        base_free(s->cosine);
-        base_free(s->sine);
-        s->cosine = s->sine = NULL;
-    }
+    for (int i = 0; i < hop; i++) s->ramp[i] = (float)i;
+    design(s);
     vocoder_source_reset(s);
     *result = s;
     return LULL_OK;
@@ -143,25 +129,22 @@ uint64_t vocoder_source_bytes(int rate, int hop) {
     const uint64_t most = (uint64_t)(rate / 2 / LOWEST_F0 + 1);
     uint64_t sum = base_memory_add(0, 1, sizeof(vocoder_source));
     sum = base_memory_add(sum, (PITCH_BANDS + 3) * taps + RESPONSE * PITCH_BANDS, sizeof(float));
-    return base_memory_add(sum, 8 * (uint64_t)hop + (PARTS + 3) * most + 512, sizeof(float));
+    return base_memory_add(sum, 7 * (uint64_t)hop + (PARTS + 4) * most + 1024, sizeof(float));
 }
 
 void vocoder_source_free(vocoder_source *s) {
     if (!s) return;
-    float *owned[] = {s->cosine,     s->sine,  s->band_taps, s->band_response, s->kernel[0],
-                      s->kernel[1],  s->noise, s->base[0],   s->base[1],       s->turning[0],
-                      s->turning[1], s->scale, s->voiced,    s->ramp};
+    float *owned[] = {
+        s->band_taps, s->band_response, s->kernel[0], s->kernel[1], s->noise,   s->re,   s->im,
+        s->scale,     s->voiced,        s->ramp,      s->gain[0],   s->gain[1], s->slope};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) base_free(owned[i]);
     for (int i = 0; i <= PARTS; i++) base_free(s->amplitude[i]);
+    base_free(s->turns);
     base_free(s);
 }
 
 void vocoder_source_reset(vocoder_source *s) {
     s->phase = s->frames = s->position = 0;
-}
-
-static double phase_now(const vocoder_source *s) {
-    return (double)(s->phase >> 11) * 0x1p-53;
 }
 
 /* ---- a voice ---- */
@@ -207,10 +190,6 @@ static float noise_gain(const vocoder_source *s, const voice *v, float frequency
 
 /* ---- a hop ---- */
 
-static float lerp(float a, float b, float share) {
-    return a + (b - a) * share;
-}
-
 static double f0_between(const voice *a, const voice *b, double share) {
     return (double)a->f0 * exp2(log2((double)b->f0 / a->f0) * share);
 }
@@ -233,91 +212,60 @@ double vocoder_source_f0(const vocoder_source *s, const pitch_values *a, const p
 }
 
 /* Amplitudes of the harmonics at the borders of the parts, so that harmonics and noise have
- * together the power of white noise. Returns how many harmonics there are. */
+ * together the power of white noise. Returns of how many. */
 static int fill_amplitudes(vocoder_source *s, const voice *a, const voice *b) {
-    int count = 0;
-    for (int p = 0; p <= PARTS; p++) {
-        float share = (float)p / PARTS;
-        float f0 = (float)f0_at(s, a, b, p * s->hop / PARTS);
-        for (int h = 1; h <= s->most; h++) {
-            float room = ((float)s->rate / 2 - (float)h * f0) / (float)FADE;
-            if (room <= 0) {
-                for (int i = h; i <= s->most; i++) s->amplitude[p][i - 1] = 0;
-                break;
-            }
-            float noise =
-                lerp(noise_gain(s, a, (float)h * a->f0), noise_gain(s, b, (float)h * b->f0), share);
-            float power = 1 - noise * noise;
-            float amplitude = power > 0 ? sqrtf(power) * (room < 1 ? room : 1) : 0;
-            s->amplitude[p][h - 1] = amplitude;
-            if (amplitude > 0 && h > count) count = h;
-        }
+    const float top = (float)s->rate / 2, lowest = a->f0 < b->f0 ? a->f0 : b->f0;
+    int count = (int)(top / lowest) + 1;
+    if (count > s->most) count = s->most;
+    for (int h = 1; h <= count; h++) {
+        s->gain[0][h - 1] = noise_gain(s, a, (float)h * a->f0);
+        s->gain[1][h - 1] = noise_gain(s, b, (float)h * b->f0);
     }
+    for (int p = 0; p <= PARTS; p++)
+        s->kernels->amplitudes(s->gain[0], s->gain[1], (float)p / PARTS,
+                               (float)f0_at(s, a, b, p * s->hop / PARTS), top, (float)FADE,
+                               s->amplitude[p], count);
     return count;
 }
 
-/* out += (from + slope·i)·(turning's real part), then turning by base. */
-static void add_harmonic(float *restrict out, float from, float slope, const float *restrict ramp,
-                         float *restrict re, float *restrict im, const float *restrict base_re,
-                         const float *restrict base_im, int n) {
-    for (int i = 0; i < n; i++) {
-        float x = re[i], y = im[i];
-        out[i] += (from + slope * ramp[i]) * x;
-        re[i] = x * base_re[i] - y * base_im[i];
-        im[i] = x * base_im[i] + y * base_re[i];
-    }
-}
-
-static void add_turned_harmonic(float *restrict out, float from, float slope,
-                                const float *restrict ramp, float *restrict re, float *restrict im,
-                                const float *restrict base_re, const float *restrict base_im,
-                                float cosine, float sine, int n) {
-    for (int i = 0; i < n; i++) {
-        float x = re[i], y = im[i];
-        out[i] += (from + slope * ramp[i]) * (x * cosine - y * sine);
-        re[i] = x * base_re[i] - y * base_im[i];
-        im[i] = x * base_im[i] + y * base_re[i];
-    }
-}
-
 /* e^{iφ} of n samples, and the amplitude of a harmonic that has the power of white noise over its
- * part of the spectrum: 2·√(f0/rate). */
-static void run_phase(vocoder_source *s, const voice *a, const voice *b, bool wanted, int n) {
-    double turn = (double)b->turn - a->turn;
+ * part of the spectrum: 2·√(f0/rate). The pitch and its root grow by the same factor from sample to
+ * sample. */
+static void run_phase(vocoder_source *s, const voice *a, const voice *b, int n) {
+    const double root_growth = exp2(log2((double)b->f0 / a->f0) / s->hop / 2);
+    const double growth = root_growth * root_growth;
+    const double turn = (double)b->turn - a->turn;
+    double f0 = (double)a->f0 / s->rate, scale = 2 * sqrt(f0);
     for (int i = 0; i < n; i++) {
-        double f0 = f0_at(s, a, b, i) / s->rate;
-        if (wanted) {
-            double cycles = phase_now(s) + (a->turn + turn * i / s->hop);
-            s->base[0][i] = (float)cos(2 * M_PI * cycles);
-            s->base[1][i] = (float)sin(2 * M_PI * cycles);
-            s->scale[i] = (float)(2 * sqrt(f0));
-        }
-        s->phase += (uint64_t)(f0 * 0x1p63) << 1;
+        const double turned = a->turn + turn * i / s->hop;
+        s->turns[i] = (uint32_t)(s->phase >> 32) + (uint32_t)(int64_t)(turned * 0x1p32);
+        s->scale[i] = (float)scale;
+        s->phase += (uint64_t)(int64_t)(f0 * 0x1p63) << 1;
+        f0 *= growth;
+        scale *= root_growth;
     }
+    s->kernels->circle(s->turns, s->re, s->im, n);
+}
+
+/* The same where nobody hears it: there the pitch stays what it is. */
+static void pass_phase(vocoder_source *s, const voice *a, int n) {
+    const double f0 = (double)a->f0 / s->rate;
+    s->phase += (uint64_t)n * ((uint64_t)(int64_t)(f0 * 0x1p63) << 1);
 }
 
 static void add_harmonics(vocoder_source *s, const voice *a, const voice *b, float *out, int n) {
-    int count = fill_amplitudes(s, a, b);
-    for (int i = 0; i < n; i++) {
-        s->turning[0][i] = s->base[0][i];
-        s->turning[1][i] = s->base[1][i];
-        s->voiced[i] = 0;
-    }
+    const int most = fill_amplitudes(s, a, b);
     for (int p = 0; p < PARTS; p++) {
-        int at = p * s->hop / PARTS, end = (p + 1) * s->hop / PARTS, length = end - at;
-        if (end > n) end = n;
-        for (int h = 0; h < count && at < end; h++) {
-            float from = s->amplitude[p][h],
-                  slope = (s->amplitude[p + 1][h] - from) / (float)length;
-            float *re = s->turning[0] + at, *im = s->turning[1] + at;
-            const float *base_re = s->base[0] + at, *base_im = s->base[1] + at;
-            if (s->cosine)
-                add_turned_harmonic(s->voiced + at, from, slope, s->ramp, re, im, base_re, base_im,
-                                    s->cosine[h], s->sine[h], end - at);
-            else
-                add_harmonic(s->voiced + at, from, slope, s->ramp, re, im, base_re, base_im,
-                             end - at);
-        }
+        const int at = p * s->hop / PARTS, end = (p + 1) * s->hop / PARTS;
+        const int wanted = (end < n ? end : n) - at;
+        const float *from = s->amplitude[p], *to = s->amplitude[p + 1];
+        int count = most;
+        while (count > 0 && from[count - 1] == 0 && to[count - 1] == 0) count--;
+        for (int h = 0; h < count; h++) s->slope[h] = (to[h] - from[h]) / (float)(end - at);
+        /* What it writes beyond its part is the next one's. */
+        if (wanted > 0)
+            s->kernels->harmonics(from, s->slope, count, s->re + at, s->im + at, s->ramp,
+                                  s->voiced + at, wanted);
     }
     for (int i = 0; i < n; i++) out[i] += s->scale[i] * s->voiced[i];
 }
@@ -339,22 +287,6 @@ static void read_noise(const vocoder_source *s, const vocoder_noise_source *nois
                            (size_t)(n - missing - beyond));
 }
 
-/* Noise through both frames' filters, one fading into the other. */
-static void filter_noise(const vocoder_source *s, float *restrict out, int n) {
-    float *restrict first = s->scale, *restrict second = s->voiced; /* not in use yet */
-    for (int i = 0; i < n; i++) first[i] = second[i] = 0;
-    for (int k = 0; k < s->taps; k++) {
-        float a = s->kernel[0][k], b = s->kernel[1][k];
-        const float *restrict x = s->noise + k;
-        for (int i = 0; i < n; i++) {
-            first[i] += a * x[i];
-            second[i] += b * x[i];
-        }
-    }
-    float step = 1 / (float)s->hop;
-    for (int i = 0; i < n; i++) out[i] = first[i] + (second[i] - first[i]) * ((float)i * step);
-}
-
 /* The n samples behind the middle of the frame of voice a, on the way to voice b. */
 static void run(vocoder_source *s, voice from, voice to, const vocoder_noise_source *noise,
                 float *out, int n) {
@@ -365,12 +297,14 @@ static void run(vocoder_source *s, voice from, voice to, const vocoder_noise_sou
         read_noise(s, noise, (int64_t)s->position - s->reach, s->noise, n + s->taps - 1);
         make_kernel(s, a, s->kernel[0]);
         make_kernel(s, b, s->kernel[1]);
-        filter_noise(s, out, n);
+        s->kernels->filter(s->noise, s->kernel[0], s->kernel[1], s->taps, s->ramp,
+                           1 / (float)s->hop, out, n);
+        run_phase(s, a, b, n);
+        add_harmonics(s, a, b, out, n);
     } else {
         read_noise(s, noise, (int64_t)s->position, out, n);
+        pass_phase(s, a, n);
     }
-    run_phase(s, a, b, voiced, n);
-    if (voiced) add_harmonics(s, a, b, out, n);
     s->position += (uint64_t)n;
 }
 
@@ -393,8 +327,7 @@ void vocoder_source_finish(vocoder_source *s, const vocoder_noise_source *noise,
 
 /* One sample at `at` behind the middle of voice a. */
 static double plain_sample(const vocoder_source *s, const voice *a, const voice *b, double phase,
-                           const vocoder_noise_source *noise, int64_t position, int at,
-                           vocoder_phases phases) {
+                           const vocoder_noise_source *noise, int64_t position, int at) {
     double share = (double)at / s->hop, sum = 0, f0 = f0_at(s, a, b, at);
     for (int k = -s->reach; k <= s->reach; k++) {
         float x, first = k == 0, second = k == 0;
@@ -422,17 +355,16 @@ static double plain_sample(const vocoder_source *s, const voice *a, const voice 
             amplitude[e] = sqrt(fmax(0, 1 - gain * gain)) * fmax(0, fmin(room, 1));
         }
         double level = amplitude[0] + (amplitude[1] - amplitude[0]) * inside;
-        sum += 2 * sqrt(f0 / s->rate) * level * cos(2 * M_PI * (h * phase + phase_of(phases, h)));
+        sum += 2 * sqrt(f0 / s->rate) * level * cos(2 * M_PI * h * phase);
     }
     return sum;
 }
 
-lull_status vocoder_source_plain(int rate, int hop, int first_centre, vocoder_phases phases,
-                                 const pitch_values *voices, size_t frames,
-                                 const vocoder_noise_source *noise, float *out, size_t n,
-                                 lull_error *error) {
+lull_status vocoder_source_plain(int rate, int hop, int first_centre, const pitch_values *voices,
+                                 size_t frames, const vocoder_noise_source *noise, float *out,
+                                 size_t n, lull_error *error) {
     vocoder_source *s;
-    lull_status status = vocoder_source_new(rate, hop, first_centre, phases, 0, &s, error);
+    lull_status status = vocoder_source_new(rate, hop, first_centre, 0, &s, error);
     double phase = 0;
     for (size_t i = 0; !status && i < n; i++) {
         int64_t at = (int64_t)i - first_centre, f = at < 0 ? -1 : at / hop;
@@ -441,7 +373,7 @@ lull_status vocoder_source_plain(int rate, int hop, int first_centre, vocoder_ph
         voice b = read_voice(s, &voices[f + 1 < last ? f + 1 : last], 0);
         share_f0(&a, &b);
         int inside = f < 0 ? (int)i : (int)(at - f * hop);
-        out[i] = (float)plain_sample(s, &a, &b, phase, noise, (int64_t)i, inside, phases);
+        out[i] = (float)plain_sample(s, &a, &b, phase, noise, (int64_t)i, inside);
         phase += f0_at(s, &a, &b, inside) / rate;
         phase -= floor(phase);
     }

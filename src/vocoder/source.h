@@ -1,7 +1,8 @@
 /* What drives the reverse process in place of white noise: harmonics of the pitch and noise, band
  * by band as much of each as the voice has (a harmonic and stochastic source: Stylianou 2001; its
  * bands: McCree & Barnwell 1995). White and of unit variance whatever the voice is, because it
- * lives in the whitened domain: the colouring gives it the envelope of the mel. */
+ * lives in the whitened domain: the colouring gives it the envelope of the mel. Where the
+ * fundamental's phase is 0 those of all harmonics are: pulses. */
 #ifndef VOCODER_SOURCE_H
 #define VOCODER_SOURCE_H
 
@@ -10,17 +11,13 @@
 
 #include "lull.h"
 
-/* Phases of the harmonics where the fundamental's is 0: all 0 (pulses), or of each harmonic an
- * angle of its own, always the same (less peaked, as voices are). */
-typedef enum vocoder_phases { VOCODER_PHASES_ZERO, VOCODER_PHASES_RANDOM } vocoder_phases;
-
 typedef struct vocoder_source vocoder_source;
 
 /* Between the middles of two frames, at first_centre + f·hop, the pitch moves linearly in its
  * logarithm and all gains linearly; before the first and behind the last frame they are held.
  * 0 ≤ first_centre ≤ hop. noise_row: of the noise source that vocoder_source_push is given. */
-lull_status vocoder_source_new(int rate, int hop, int first_centre, vocoder_phases phases,
-                               int noise_row, vocoder_source **result, lull_error *error);
+lull_status vocoder_source_new(int rate, int hop, int first_centre, int noise_row,
+                               vocoder_source **result, lull_error *error);
 void vocoder_source_free(vocoder_source *s);
 /* Bytes that vocoder_source_new takes, at most. */
 uint64_t vocoder_source_bytes(int rate, int hop);
@@ -44,9 +41,8 @@ double vocoder_source_f0(const vocoder_source *s, const pitch_values *a, const p
 
 /* The same by its definition, slowly, for the tests: n samples of the whole signal from `frames`
  * frames. */
-lull_status vocoder_source_plain(int rate, int hop, int first_centre, vocoder_phases phases,
-                                 const pitch_values *voices, size_t frames,
-                                 const vocoder_noise_source *noise, float *out, size_t n,
-                                 lull_error *error);
+lull_status vocoder_source_plain(int rate, int hop, int first_centre, const pitch_values *voices,
+                                 size_t frames, const vocoder_noise_source *noise, float *out,
+                                 size_t n, lull_error *error);
 
 #endif

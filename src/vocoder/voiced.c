@@ -26,8 +26,7 @@ static uint64_t bytes(const void *context) {
 /* Harmonics in phase: the aperiodicity of the bands makes them as peaked as the voice is. */
 static lull_status allocate(void *context, lull_error *error) {
     vocoder_voiced *s = context;
-    return vocoder_source_new(s->rate, s->hop, s->first_centre, VOCODER_PHASES_ZERO, s->noise_row,
-                              &s->source, error);
+    return vocoder_source_new(s->rate, s->hop, s->first_centre, s->noise_row, &s->source, error);
 }
 
 static void clear(void *context) {

@@ -69,18 +69,6 @@ static size_t plan(void *context, size_t most) {
     return (size_t)v->todo * (size_t)v->hop;
 }
 
-/* What the mel says of the next frame. */
-static pitch_values hear(vocoder_voices *v) {
-    pitch_values values;
-    for (bool out = false; !out;) {
-        bool more = v->fed < v->end;
-        out = pitch_network_push(v->network, more ? vocoder_rows_at(v->frames, v->fed) : NULL,
-                                 &values);
-        v->fed += more;
-    }
-    return values;
-}
-
 /* A pitch that was given is what counts, and says whether there is a voice. */
 static void obey(pitch_values *values, float f0) {
     if (isnan(f0)) return;
@@ -88,17 +76,28 @@ static void obey(pitch_values *values, float f0) {
     if (f0 > 0) values->f0 = f0;
 }
 
+static bool append(vocoder_voices *v, pitch_values values) {
+    obey(&values, vocoder_rows_at(v->frames, v->out.end)[v->convention->bands]);
+    values.f0 *= v->transpose;
+    for (int b = 0; b < PITCH_BANDS; b++)
+        values.aperiodicity[b] = powf(values.aperiodicity[b], v->power);
+    memcpy(vocoder_rows_at(&v->out, v->out.end++), &values, sizeof values);
+    return isfinite(values.f0) && isfinite(values.voicing);
+}
+
+/* The network hears its look-ahead, too, and NULL behind the last frame. */
 static bool run(void *context) {
     vocoder_voices *v = context;
+    const uint64_t wanted = v->todo ? v->out.end + (uint64_t)v->todo + look_ahead(v) : 0;
     bool finite = true;
-    for (int i = 0; i < v->todo; i++) {
-        pitch_values values = hear(v);
-        obey(&values, vocoder_rows_at(v->frames, v->out.end)[v->convention->bands]);
-        values.f0 *= v->transpose;
-        for (int b = 0; b < PITCH_BANDS; b++)
-            values.aperiodicity[b] = powf(values.aperiodicity[b], v->power);
-        finite = finite && isfinite(values.f0) && isfinite(values.voicing);
-        memcpy(vocoder_rows_at(&v->out, v->out.end++), &values, sizeof values);
+    while (v->fed < wanted) {
+        const float *frames[MODEL_FRAME_STACK_MOST];
+        pitch_values values[MODEL_FRAME_STACK_MOST];
+        int n = 0;
+        for (; n < MODEL_FRAME_STACK_MOST && v->fed < wanted; n++, v->fed++)
+            frames[n] = v->fed < v->end ? vocoder_rows_at(v->frames, v->fed) : NULL;
+        const int made = pitch_network_push(v->network, frames, n, values);
+        for (int i = 0; i < made; i++) finite = append(v, values[i]) && finite;
     }
     return finite;
 }

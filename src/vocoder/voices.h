@@ -20,7 +20,7 @@ typedef struct vocoder_voices {
 
     pitch_network *network;
     vocoder_rows out; /* pitch_values */
-    uint64_t fed;     /* frames that the network has heard */
+    uint64_t fed;     /* frames that the network has heard, those behind the end included */
 
     int todo;     /* of this tick: rows */
     uint64_t end; /* frames that may be read */

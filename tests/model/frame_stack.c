@@ -6,14 +6,23 @@
 
 enum { MOST = 13 }; /* frames */
 
-/* Every frame in, and the end: returns how many came out. */
+/* Frames f … of a signal, `some` of them, NULL behind its end. */
+static void next_frames(const float *mel, int frames, int bands, int f, int some,
+                        const float **next) {
+    for (int i = 0; i < some; i++) next[i] = f + i < frames ? mel + (f + i) * bands : NULL;
+}
+
+/* Every frame in, and the end, `at_once` at a time: returns how many came out. */
 static int mend(model_frame_stack *p, int look_ahead, const float *mel, int frames, int bands,
-                float *out) {
+                int at_once, float *out) {
     int got = 0;
-    for (int f = 0; f < frames + look_ahead; f++) {
-        const float *frame = f < frames ? mel + f * bands : NULL;
-        if (model_frame_stack_push(p, frame, out + got * bands)) got++;
-        assert_int_equal(got, f + 1 > look_ahead ? f + 1 - look_ahead : 0);
+    for (int f = 0, some; f < frames + look_ahead; f += some) {
+        const float *next[MODEL_FRAME_STACK_MOST];
+        some = frames + look_ahead - f < at_once ? frames + look_ahead - f : at_once;
+        next_frames(mel, frames, bands, f, some, next);
+        got += model_frame_stack_push(p, next, some, out + got * bands);
+        const int behind = f + some - look_ahead;
+        assert_int_equal(got, behind > 0 ? behind : 0);
     }
     return got;
 }
@@ -36,16 +45,18 @@ static void postnet_is_the_reference(void **state) {
             const uint64_t before = base_memory_given();
             assert_int_equal(postnet_new(&config, p, &net, NULL), LULL_OK);
             assert_true(base_memory_given() - before <= postnet_bytes(&config));
-            assert_int_equal(mend(net, ahead, mel, frames, bands, got), frames);
+            assert_int_equal(mend(net, ahead, mel, frames, bands, 1, got), frames);
             float changed = 0;
             for (int i = 0; i < n; i++) {
                 assert_true(fabsf(got[i] - wanted[i]) < 2e-5f);
                 changed = fmaxf(changed, fabsf(got[i] - mel[i]));
             }
             assert_true(changed > 0.05f); /* it does something */
-            model_frame_stack_reset(net);
-            assert_int_equal(mend(net, ahead, mel, frames, bands, again), frames);
-            assert_memory_equal(got, again, (size_t)n * sizeof(float));
+            for (int at_once = 1; at_once <= MODEL_FRAME_STACK_MOST; at_once++) {
+                model_frame_stack_reset(net);
+                assert_int_equal(mend(net, ahead, mel, frames, bands, at_once, again), frames);
+                assert_memory_equal(got, again, (size_t)n * sizeof(float));
+            }
             assert_int_equal(postnet_whole(&config, p, mel, (size_t)frames, again, NULL), LULL_OK);
             assert_memory_equal(got, again, (size_t)n * sizeof(float));
             model_frame_stack_free(net);
@@ -126,12 +137,16 @@ static mel_convention convention_of(int number) {
     return c;
 }
 
-static int listen(pitch_network *p, const float *mel, int frames, int bands, pitch_values *out) {
+static int listen(pitch_network *p, const float *mel, int frames, int bands, int at_once,
+                  pitch_values *out) {
+    const int all = frames + pitch_network_look_ahead(p);
     int got = 0;
-    for (int f = 0; f < frames + pitch_network_look_ahead(p); f++) {
-        const float *frame = f < frames ? mel + f * bands : NULL;
-        if (pitch_network_push(p, frame, out + got)) got++;
-        const int behind = f + 1 - pitch_network_look_ahead(p);
+    for (int f = 0, some; f < all; f += some) {
+        const float *next[MODEL_FRAME_STACK_MOST];
+        some = all - f < at_once ? all - f : at_once;
+        next_frames(mel, frames, bands, f, some, next);
+        got += pitch_network_push(p, next, some, out + got);
+        const int behind = f + some - pitch_network_look_ahead(p);
         assert_int_equal(got, behind > 0 ? behind : 0);
     }
     return got;
@@ -169,15 +184,17 @@ static void pitch_network_is_the_reference(void **state) {
             pitch_network *net;
             assert_int_equal(pitch_network_new(&config, p, &convention, &net, NULL), LULL_OK);
             assert_int_equal(pitch_network_look_ahead(net), pitch_cases[s].look_ahead);
-            assert_int_equal(listen(net, mel, frames, bands, got), frames);
+            assert_int_equal(listen(net, mel, frames, bands, 1, got), frames);
             for (int f = 0; f < frames; f++) {
                 near_to(&got[f], wanted + f * PITCH_OUTPUTS);
                 lowest = fminf(lowest, got[f].voicing);
                 highest = fmaxf(highest, got[f].voicing);
             }
-            pitch_network_reset(net);
-            assert_int_equal(listen(net, mel, frames, bands, again), frames);
-            assert_memory_equal(got, again, (size_t)frames * sizeof *got);
+            for (int at_once = 1; at_once <= MODEL_FRAME_STACK_MOST; at_once++) {
+                pitch_network_reset(net);
+                assert_int_equal(listen(net, mel, frames, bands, at_once, again), frames);
+                assert_memory_equal(got, again, (size_t)frames * sizeof *got);
+            }
             assert_int_equal(
                 pitch_network_whole(&config, p, &convention, mel, (size_t)frames, again, NULL),
                 LULL_OK);

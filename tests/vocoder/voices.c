@@ -70,9 +70,8 @@ static float *by_definition(const mel_convention *convention, const lull_model *
     sharpen(voices, pitch->config.uses[LULL_LIVE].aperiodicity_power);
     for (int f = 0; f < FRAMES; f++) voices[f].f0 *= (float)exp2(transpose / 12);
     assert_int_equal(vocoder_source_plain(convention->sample_rate, convention->hop,
-                                          mel_convention_first_centre(convention),
-                                          VOCODER_PHASES_ZERO, voices, FRAMES, &noise, start,
-                                          samples, NULL),
+                                          mel_convention_first_centre(convention), voices, FRAMES,
+                                          &noise, start, samples, NULL),
                      LULL_OK);
     lull_options options = some_options(NULL, 1);
     lull_vocoder *vocoder = vocoder_of(NULL, convention, &options);
@@ -240,8 +239,8 @@ static void crossed_over(void **state) {
     pitch_network_whole(&model->config, model->parameters, convention, c.mel, FRAMES, voices, NULL);
     sharpen(voices, model->config.uses[LULL_LIVE].aperiodicity_power);
     vocoder_source_plain(convention->sample_rate, convention->hop,
-                         mel_convention_first_centre(convention), VOCODER_PHASES_ZERO, voices,
-                         FRAMES, &one_row, c.source, samples, NULL);
+                         mel_convention_first_centre(convention), voices, FRAMES, &one_row,
+                         c.source, samples, NULL);
     vocoder_crossover_plain(1700, convention->sample_rate, c.network, c.source, c.start, samples);
     colour(convention, c.mel, c.start, samples, c.wanted);
     assert_true(model->config.tilt_hz == 0 || signal_to_noise(c.is, c.wanted, samples) < 45);
@@ -328,8 +327,8 @@ static void reads_the_source(void **state) {
             pitch_network_whole(config, model->parameters, convention, mel, FRAMES, voices, NULL);
             sharpen(voices, config->uses[LULL_LIVE].aperiodicity_power);
             vocoder_source_plain(convention->sample_rate, convention->hop,
-                                 mel_convention_first_centre(convention), VOCODER_PHASES_ZERO,
-                                 voices, FRAMES, &one_row, source, samples, NULL);
+                                 mel_convention_first_centre(convention), voices, FRAMES, &one_row,
+                                 source, samples, NULL);
         } else {
             memcpy(source, drawn, samples * sizeof *source);
         }

@@ -1,0 +1,108 @@
+/* The loops of vocoder/source_kernels.h for vectors of WIDTH floats: included by source_kernels.c
+ * once for each instruction set, with WIDTH, NAME (which puts the set's suffix on a name) and
+ * ATTRIBUTES defined. Products and sums are never contracted, and their order does not depend on
+ * WIDTH: every set gives the same bits. */
+
+typedef float NAME(lanes) __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+#define lanes NAME(lanes)
+
+/* Vectors at any address. */
+#define LOAD(p) (*(const lanes *)(p))
+#define STORE(p, v) (*(lanes *)(p) = (v))
+
+#define FUNCTION ATTRIBUTES static
+
+/* The nearest quarter turn, and what is left of the angle: |a| ≤ π/4, where Taylor's series to x⁹
+ * and x¹⁰ are exact to the last bits of a float. */
+FUNCTION void NAME(circle)(const uint32_t *restrict turns, float *restrict cosines,
+                           float *restrict sines, int n) {
+    for (int i = 0; i < n; i++) {
+        const uint32_t quarter = (turns[i] + 0x20000000u) >> 30;
+        const float a = (float)(int32_t)(turns[i] - (quarter << 30)) * (float)(M_PI * 0x1p-31);
+        const float q = a * a;
+        float sine = 1.0f / 362880.0f;
+        sine = sine * q - 1.0f / 5040.0f;
+        sine = sine * q + 1.0f / 120.0f;
+        sine = sine * q - 1.0f / 6.0f;
+        sine = sine * q * a + a;
+        float cosine = -1.0f / 3628800.0f;
+        cosine = cosine * q + 1.0f / 40320.0f;
+        cosine = cosine * q - 1.0f / 720.0f;
+        cosine = cosine * q + 1.0f / 24.0f;
+        cosine = cosine * q - 0.5f;
+        cosine = cosine * q + 1.0f;
+        /* Odd quarters swap the two; the sign of the cosine is that of quarters 1 and 2, the sign
+         * of the sine that of quarters 2 and 3. */
+        const float x = quarter & 1 ? sine : cosine, y = quarter & 1 ? cosine : sine;
+        cosines[i] = (quarter + 1) & 2 ? -x : x;
+        sines[i] = quarter & 2 ? -y : y;
+    }
+}
+
+/* Samples in blocks of four vectors, whose sums stay in registers. */
+FUNCTION void NAME(filter)(const float *x, const float *first, const float *second, int taps,
+                           const float *ramp, float step, float *out, int n) {
+    for (int i = 0; i < n; i += 4 * WIDTH) {
+        lanes f[4] = {{0}}, s[4] = {{0}};
+        for (int k = 0; k < taps; k++) {
+            const float *at = x + i + k;
+            const float a = first[k], b = second[k];
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++) {
+                const lanes sample = LOAD(at + j * WIDTH);
+                f[j] += sample * a;
+                s[j] += sample * b;
+            }
+        }
+        for (int j = 0; j < 4; j++) f[j] += (s[j] - f[j]) * (LOAD(ramp + i + j * WIDTH) * step);
+        memcpy(out + i, f, (size_t)(n - i < 4 * WIDTH ? n - i : 4 * WIDTH) * sizeof *out);
+    }
+}
+
+FUNCTION void NAME(amplitudes)(const float *restrict first, const float *restrict second,
+                               float share, float f0, float top, float fade, float *restrict out,
+                               int n) {
+    for (int i = 0; i < n; i++) {
+        const float noise = first[i] + (second[i] - first[i]) * share;
+        float power = 1 - noise * noise, room = (top - (float)(i + 1) * f0) / fade;
+        power = power > 0 ? power : 0;
+        room = room > 0 ? room : 0;
+        out[i] = sqrtf(power) * (room < 1 ? room : 1);
+    }
+}
+
+/* Two vectors at a time, so that one turns while the other waits. */
+FUNCTION void NAME(harmonics)(const float *from, const float *slope, int count, const float *re,
+                              const float *im, const float *ramp, float *out, int n) {
+    for (int i = 0; i < n; i += 2 * WIDTH) {
+        const lanes base_re[2] = {LOAD(re + i), LOAD(re + i + WIDTH)};
+        const lanes base_im[2] = {LOAD(im + i), LOAD(im + i + WIDTH)};
+        const lanes at[2] = {LOAD(ramp + i), LOAD(ramp + i + WIDTH)};
+        lanes x[2] = {base_re[0], base_re[1]}, y[2] = {base_im[0], base_im[1]}, sum[2] = {{0}};
+        for (int h = 0; h < count; h++) {
+            const float a = from[h], b = slope[h];
+#pragma GCC unroll 2
+            for (int j = 0; j < 2; j++) {
+                sum[j] += (at[j] * b + a) * x[j];
+                const lanes turned = x[j] * base_re[j] - y[j] * base_im[j];
+                y[j] = x[j] * base_im[j] + y[j] * base_re[j];
+                x[j] = turned;
+            }
+        }
+        STORE(out + i, sum[0]);
+        STORE(out + i + WIDTH, sum[1]);
+    }
+}
+
+static const vocoder_source_kernels NAME(kernels) = {
+    .name = NAME_STRING,
+    .circle = NAME(circle),
+    .filter = NAME(filter),
+    .amplitudes = NAME(amplitudes),
+    .harmonics = NAME(harmonics),
+};
+
+#undef lanes
+#undef LOAD
+#undef STORE
+#undef FUNCTION
