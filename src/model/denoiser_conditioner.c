@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { UPSAMPLER_FRAMES = 3, UPSAMPLER_COLUMNS = 18, MOST_FRAMES = 8 };
+enum { UPSAMPLER_FRAMES = 3, UPSAMPLER_COLUMNS = 18, MOST_FRAMES = 12 };
 
 struct denoiser_conditioner {
     const denoiser_weights *weights;

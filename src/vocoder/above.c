@@ -3,25 +3,36 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "mel/window.h"
 
 #include <string.h>
+
+/* Where the frame that is opened begins in the overlap. */
+static int64_t begin(const vocoder_above *a) {
+    return (int64_t)a->delay * a->convention->hop - mel_window_lead(a->convention);
+}
+
+static size_t extent(const vocoder_above *a) {
+    return (size_t)(begin(a) + a->convention->n_fft);
+}
 
 uint64_t vocoder_above_bytes(const vocoder_above *a) {
     if (!a->wanted) return 0;
     const uint64_t size = (uint64_t)a->convention->n_fft, hop = (uint64_t)a->convention->hop;
     uint64_t sum = bandwidth_bytes(a->config, a->convention);
-    sum += mel_consistency_bytes(a->convention, &(mel_refinement){.window = a->window});
-    /* Gain, segment, hop. */
-    return base_memory_add(sum, 2 * size + hop + 64, sizeof(float));
+    /* Gain, segment, hop; the overlap; the window and transform that it knows. */
+    sum = base_memory_add(sum, 2 * size + hop + 64, sizeof(float));
+    sum = base_memory_add(sum, 2 * extent(a) + sizeof *a->overlap, sizeof(float));
+    return base_memory_add(sum, 8 * size + 256, sizeof(float));
 }
 
 lull_status vocoder_above_allocate(vocoder_above *a, lull_error *error) {
     if (!a->wanted) return LULL_OK;
     const mel_convention *c = a->convention;
     lull_status status = bandwidth_new(a->config, a->parameters, c, &a->bandwidth, error);
-    /* Without iterations it is an overlap-add that keeps back what the output's does. */
-    if (!status)
-        status = mel_consistency_new(c, &(mel_refinement){.window = a->window}, &a->overlap, error);
+    const mel_stft_grid grid = mel_stft_grid_of(c);
+    if (!status) status = mel_stft_new(&grid, MEL_STFT_FAST, &a->stft, error);
+    if (!status) status = mel_overlap_new(a->stft, extent(a), &a->overlap, error);
     if (status) return status;
     a->gain = base_alloc((size_t)c->n_fft / 2 + 1, sizeof *a->gain);
     a->segment = base_alloc((size_t)c->n_fft, sizeof *a->segment);
@@ -31,7 +42,8 @@ lull_status vocoder_above_allocate(vocoder_above *a, lull_error *error) {
 
 void vocoder_above_clear(vocoder_above *a) {
     bandwidth_free(a->bandwidth);
-    mel_consistency_free(a->overlap);
+    mel_overlap_free(a->overlap);
+    mel_stft_free(a->stft);
     base_free(a->gain);
     base_free(a->segment);
     base_free(a->hop);
@@ -40,7 +52,8 @@ void vocoder_above_clear(vocoder_above *a) {
 void vocoder_above_reset(vocoder_above *a) {
     if (!a->wanted) return;
     bandwidth_reset(a->bandwidth);
-    mel_consistency_reset(a->overlap);
+    mel_overlap_reset(a->overlap);
+    a->turns = 0;
 }
 
 /* Noise of the segment's samples; before the signal there is none. */
@@ -53,8 +66,12 @@ static const float *draw(vocoder_above *a, int64_t first) {
     return a->segment;
 }
 
-static void add(const vocoder_above *a, float *out, size_t n) {
+/* The hop that thereby became final is added, where the output has come to it. */
+static void take_turn(vocoder_above *a, float *out, size_t n) {
+    mel_overlap_read(a->overlap, 0, n, a->hop);
     for (size_t i = 0; i < n; i++) out[i] += a->hop[i];
+    mel_overlap_advance(a->overlap, (size_t)a->convention->hop);
+    a->turns += a->turns < a->delay;
 }
 
 void vocoder_above_push(vocoder_above *a, mel_frame_filter *filter, const float *frame,
@@ -62,12 +79,13 @@ void vocoder_above_push(vocoder_above *a, mel_frame_filter *filter, const float 
     if (!a->wanted) return;
     bandwidth_gain(a->bandwidth, frame, a->gain);
     mel_frame_filter_run(filter, a->gain, a->noise ? draw(a, first) : segment, a->segment);
-    mel_consistency_push(a->overlap, frame, a->segment, a->hop);
-    add(a, out, n);
+    mel_overlap_add(a->overlap, begin(a), a->segment);
+    take_turn(a, out, n);
 }
 
 void vocoder_above_finish(vocoder_above *a, float *out, size_t n) {
     if (!a->wanted) return;
-    mel_consistency_finish(a->overlap, a->hop);
-    add(a, out, n);
+    /* A short signal ends before its first hop is due. */
+    while (a->turns < a->delay) take_turn(a, out, 0);
+    take_turn(a, out, n);
 }

@@ -4,7 +4,7 @@
 #ifndef VOCODER_ABOVE_H
 #define VOCODER_ABOVE_H
 
-#include "mel/consistency.h"
+#include "mel/overlap.h"
 #include "mel/whiten.h"
 #include "model/bandwidth.h"
 #include "vocoder/noise.h"
@@ -18,11 +18,13 @@ typedef struct vocoder_above {
     int noise_row;
 
     const mel_convention *convention;
-    int window; /* frames that the output keeps open */
+    int delay; /* hops by which the output runs behind */
 
     bandwidth *bandwidth;
-    mel_consistency *overlap;
+    mel_stft *stft;
+    mel_overlap *overlap; /* from the next hop of the output on */
     float *gain, *segment, *hop;
+    int turns; /* frames opened or passed by after the end; `delay` at most */
 } vocoder_above;
 
 uint64_t vocoder_above_bytes(const vocoder_above *a);

@@ -8,6 +8,7 @@
 void vocoder_crossover_init(vocoder_crossover *c, double hertz, int rate, int hop,
                             const vocoder_rows *frames, vocoder_line *network, vocoder_line *source,
                             vocoder_line *out, size_t most) {
+    c->kernels = vocoder_kernels_get();
     c->frames = frames;
     c->network = network;
     c->source = source;
@@ -24,13 +25,14 @@ static size_t count_taps(const vocoder_crossover *c) {
 
 static uint64_t bytes(const void *context) {
     const vocoder_crossover *c = context;
-    return base_memory_add(0, 2 * count_taps(c) + c->most, sizeof(float));
+    return base_memory_add(0, 2 * count_taps(c) + c->most + VOCODER_KERNELS_PAD, sizeof(float));
 }
 
 static lull_status allocate(void *context, lull_error *error) {
     vocoder_crossover *c = context;
     c->taps = base_alloc(count_taps(c), sizeof *c->taps);
-    c->difference = base_alloc(c->most + count_taps(c), sizeof *c->difference);
+    c->difference =
+        base_alloc(c->most + count_taps(c) + VOCODER_KERNELS_PAD, sizeof *c->difference);
     if (!c->taps || !c->difference) return base_no_memory(error);
     low_pass_design(c->cut, c->half, c->taps);
     return LULL_OK;
@@ -74,25 +76,24 @@ static size_t plan(void *context, size_t most) {
 
 /* network − source at n samples from `first`, 0 where there is no signal. */
 static void subtract(vocoder_crossover *c, int64_t first, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        int64_t at = first + i;
-        bool there = at >= 0 && at < c->total;
-        c->difference[i] =
-            there ? *vocoder_line_at(c->network, at) - *vocoder_line_at(c->source, at) : 0;
-    }
+    const int64_t from = first < 0 ? least(-first, n) : 0;
+    int64_t to = c->total < first + n ? c->total - first : n;
+    if (to < from) to = from;
+    memset(c->difference, 0, (size_t)from * sizeof *c->difference);
+    memset(c->difference + to, 0, (size_t)(n - to) * sizeof *c->difference);
+    if (to == from) return;
+    const float *network = vocoder_line_at(c->network, first + from),
+                *source = vocoder_line_at(c->source, first + from);
+    for (int64_t i = from; i < to; i++) c->difference[i] = network[i - from] - source[i - from];
 }
 
 static bool run(void *context) {
     vocoder_crossover *c = context;
     const int64_t first = c->out->end, n = (int64_t)c->todo;
     subtract(c, first - c->half, n + 2 * c->half);
-    float *restrict out = vocoder_line_at(c->out, first);
+    float *out = vocoder_line_at(c->out, first);
     memcpy(out, vocoder_line_at(c->source, first), (size_t)n * sizeof *out);
-    for (size_t k = 0; k < count_taps(c); k++) {
-        const float tap = c->taps[k];
-        const float *restrict x = c->difference + k;
-        for (int64_t i = 0; i < n; i++) out[i] += tap * x[i];
-    }
+    c->kernels->filter(c->difference, c->taps, (int)count_taps(c), out, (int)n);
     c->out->end += n;
     int64_t needed = c->out->end - c->half;
     if (needed > 0) c->network->first = c->source->first = needed;

@@ -7,11 +7,13 @@
 #ifndef VOCODER_CROSSOVER_H
 #define VOCODER_CROSSOVER_H
 
+#include "vocoder/kernels.h"
 #include "vocoder/line.h"
 #include "vocoder/part.h"
 #include "vocoder/rows.h"
 
 typedef struct vocoder_crossover {
+    const vocoder_kernels *kernels;
     const vocoder_rows *frames; /* say how long the signal is */
     vocoder_line *network, *source, *out;
     int half; /* taps on each side */
@@ -19,7 +21,7 @@ typedef struct vocoder_crossover {
     uint64_t hop;
     double cut;        /* cycles a sample */
     float *taps;       /* 2 · half + 1 */
-    float *difference; /* most + 2 · half */
+    float *difference; /* most + 2 · half, padded */
 
     size_t todo;   /* of this tick: samples */
     int64_t total; /* of the signal, INT64_MAX until known */

@@ -19,7 +19,7 @@ void vocoder_output_init(vocoder_output *o, const mel_convention *convention, bo
     const bool refined = refinement->iterations > 0 || refinement->low > 0;
     if (!refined) o->refinement.window = 0;
     o->above.convention = convention;
-    o->above.window = o->refinement.window;
+    o->above.delay = mel_consistency_delay_of(convention, o->refinement.window);
     o->frames = frames;
     o->most = (int)((block_samples + (size_t)o->hop - 1) / (size_t)o->hop);
     o->out.capacity = 4 * (size_t)o->most * (size_t)o->hop;

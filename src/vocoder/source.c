@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "vocoder/source_kernels.h"
+#include "vocoder/kernels.h"
 
 #include <math.h>
 
@@ -24,7 +24,7 @@ typedef struct voice {
 } voice;
 
 struct vocoder_source {
-    const vocoder_source_kernels *kernels;
+    const vocoder_kernels *kernels;
     int rate, hop, first_centre, noise_row, reach, taps;
     int most;             /* harmonics at LOWEST_F0 */
     float *band_taps;     /* PITCH_BANDS × taps: together a unit pulse, but above the last edge */
@@ -58,18 +58,20 @@ static void design(vocoder_source *s) {
             s->band_taps[b * s->taps + i + s->reach] =
                 (float)(low_pass_tap(s, PITCH_BAND_EDGES[b + 1], i) - below);
         }
+    double cosine[2 * RESPONSE];
+    for (int i = 0; i < 2 * RESPONSE; i++) cosine[i] = cos(M_PI * i / RESPONSE);
     for (int k = 0; k < RESPONSE; k++)
         for (int b = 0; b < PITCH_BANDS; b++) {
             const float *taps = s->band_taps + b * s->taps + s->reach;
             double sum = taps[0];
-            for (int i = 1; i <= s->reach; i++) sum += 2 * taps[i] * cos(M_PI * k * i / RESPONSE);
+            for (int i = 1; i <= s->reach; i++) sum += 2 * taps[i] * cosine[k * i % (2 * RESPONSE)];
             s->band_response[k * PITCH_BANDS + b] = (float)sum;
         }
 }
 
 static lull_status allocate(vocoder_source *s, lull_error *error) {
     size_t hop = (size_t)s->hop, taps = (size_t)s->taps, most = (size_t)s->most, failed = 0;
-    size_t padded = hop + VOCODER_SOURCE_PAD;
+    size_t padded = hop + VOCODER_KERNELS_PAD;
     struct {
         float **to;
         size_t count;
@@ -104,7 +106,7 @@ lull_status vocoder_source_new(int rate, int hop, int first_centre, int noise_ro
     *result = NULL;
     vocoder_source *s = base_alloc(1, sizeof *s);
     if (!s) return base_no_memory(error);
-    s->kernels = vocoder_source_kernels_get();
+    s->kernels = vocoder_kernels_get();
     s->rate = rate;
     s->hop = hop;
     s->first_centre = first_centre;
@@ -297,8 +299,8 @@ static void run(vocoder_source *s, voice from, voice to, const vocoder_noise_sou
         read_noise(s, noise, (int64_t)s->position - s->reach, s->noise, n + s->taps - 1);
         make_kernel(s, a, s->kernel[0]);
         make_kernel(s, b, s->kernel[1]);
-        s->kernels->filter(s->noise, s->kernel[0], s->kernel[1], s->taps, s->ramp,
-                           1 / (float)s->hop, out, n);
+        s->kernels->fading_filter(s->noise, s->kernel[0], s->kernel[1], s->taps, s->ramp,
+                                  1 / (float)s->hop, out, n);
         run_phase(s, a, b, n);
         add_harmonics(s, a, b, out, n);
     } else {

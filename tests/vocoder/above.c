@@ -156,11 +156,50 @@ static void nothing_to_add(void **state) {
     base_free(b);
 }
 
+/* What full bandwidth adds to the first `frames` frames of a mel. */
+static void added(const float *mel, const mel_convention *convention, size_t frames, float *out) {
+    const size_t samples = frames * (size_t)convention->hop;
+    float *without = base_alloc(samples, sizeof *without);
+    for (int full = 0; full < 2; full++) {
+        lull_options options = some_options(full ? LULL_BANDWIDTH_FULL : LULL_BANDWIDTH_MEL);
+        options.refine_window = 8;
+        lull_vocoder *vocoder = vocoder_of(NULL, convention, &options);
+        synthesize(vocoder, convention, mel, frames, 1, 300, full ? out : without);
+        lull_vocoder_free(vocoder);
+    }
+    for (size_t i = 0; i < samples; i++) out[i] -= without[i];
+    base_free(without);
+}
+
+/* A signal that ends before its first hop is due is the beginning of a longer one, up to where the
+ * windows reach its end. */
+static void short_signals(void **state) {
+    (void)state;
+    const mel_convention convention = named("hifigan-22k");
+    const size_t hop = (size_t)convention.hop;
+    float *mel = random_mel(&convention, FRAMES);
+    float *whole = base_alloc(FRAMES * hop, sizeof *whole),
+          *begun = base_alloc(20 * hop, sizeof *begun);
+    added(mel, &convention, FRAMES, whole);
+    for (size_t frames = 1; frames <= 20; frames++) {
+        double power = 0;
+        added(mel, &convention, frames, begun);
+        for (size_t i = 0; i < frames * hop; i++) power += (double)begun[i] * begun[i];
+        assert_true(power > 0);
+        for (size_t i = 0; i + 5 * hop < frames * hop; i++)
+            assert_true(fabsf(begun[i] - whole[i]) < 1e-6f);
+    }
+    base_free(mel);
+    base_free(whole);
+    base_free(begun);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_added_above_fmax),
         cmocka_unit_test(cuts_and_threads),
         cmocka_unit_test(nothing_to_add),
+        cmocka_unit_test(short_signals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

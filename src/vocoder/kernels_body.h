@@ -1,4 +1,4 @@
-/* The loops of vocoder/source_kernels.h for vectors of WIDTH floats: included by source_kernels.c
+/* The loops of vocoder/kernels.h for vectors of WIDTH floats: included by kernels.c
  * once for each instruction set, with WIDTH, NAME (which puts the set's suffix on a name) and
  * ATTRIBUTES defined. Products and sums are never contracted, and their order does not depend on
  * WIDTH: every set gives the same bits. */
@@ -39,9 +39,24 @@ FUNCTION void NAME(circle)(const uint32_t *restrict turns, float *restrict cosin
     }
 }
 
-/* Samples in blocks of four vectors, whose sums stay in registers. */
-FUNCTION void NAME(filter)(const float *x, const float *first, const float *second, int taps,
-                           const float *ramp, float step, float *out, int n) {
+/* Samples in blocks of eight vectors, whose sums stay in registers. */
+FUNCTION void NAME(filter)(const float *x, const float *taps, int count, float *out, int n) {
+    for (int i = 0; i < n; i += 8 * WIDTH) {
+        const size_t bytes = (size_t)(n - i < 8 * WIDTH ? n - i : 8 * WIDTH) * sizeof *out;
+        lanes sum[8] = {{0}};
+        memcpy(sum, out + i, bytes);
+        for (int k = 0; k < count; k++) {
+            const float *at = x + i + k, tap = taps[k];
+#pragma GCC unroll 8
+            for (int j = 0; j < 8; j++) sum[j] += LOAD(at + j * WIDTH) * tap;
+        }
+        memcpy(out + i, sum, bytes);
+    }
+}
+
+/* The same with two vectors of sums. */
+FUNCTION void NAME(fading_filter)(const float *x, const float *first, const float *second, int taps,
+                                  const float *ramp, float step, float *out, int n) {
     for (int i = 0; i < n; i += 4 * WIDTH) {
         lanes f[4] = {{0}}, s[4] = {{0}};
         for (int k = 0; k < taps; k++) {
@@ -94,10 +109,11 @@ FUNCTION void NAME(harmonics)(const float *from, const float *slope, int count, 
     }
 }
 
-static const vocoder_source_kernels NAME(kernels) = {
+static const vocoder_kernels NAME(kernels) = {
     .name = NAME_STRING,
     .circle = NAME(circle),
     .filter = NAME(filter),
+    .fading_filter = NAME(fading_filter),
     .amplitudes = NAME(amplitudes),
     .harmonics = NAME(harmonics),
 };

@@ -1,5 +1,5 @@
-/* The inner loops of the pitch source for each instruction set: see source_kernels.h. */
-#include "vocoder/source_kernels.h"
+/* The inner loops of the pitch source and of the crossover for each instruction set: see kernels.h. */
+#include "vocoder/kernels.h"
 
 #include "base/cpu.h"
 
@@ -11,7 +11,7 @@
 #define NAME(name) name##_plain
 #define NAME_STRING "plain"
 #define ATTRIBUTES
-#include "vocoder/source_kernels_body.h"
+#include "vocoder/kernels_body.h"
 #undef WIDTH
 #undef NAME
 #undef NAME_STRING
@@ -22,7 +22,7 @@
 #define NAME(name) name##_avx2
 #define NAME_STRING "avx2"
 #define ATTRIBUTES __attribute__((target("avx2,fma")))
-#include "vocoder/source_kernels_body.h"
+#include "vocoder/kernels_body.h"
 #undef WIDTH
 #undef NAME
 #undef NAME_STRING
@@ -32,10 +32,10 @@
 #define NAME(name) name##_avx512
 #define NAME_STRING "avx512"
 #define ATTRIBUTES __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")))
-#include "vocoder/source_kernels_body.h"
+#include "vocoder/kernels_body.h"
 #endif
 
-const vocoder_source_kernels *vocoder_source_kernels_at(int i) {
+const vocoder_kernels *vocoder_kernels_at(int i) {
     if (i == 0) return &kernels_plain;
 #if defined(__x86_64__)
     if (i == 1 && base_cpu_has(BASE_CPU_AVX2)) return &kernels_avx2;
@@ -44,7 +44,7 @@ const vocoder_source_kernels *vocoder_source_kernels_at(int i) {
     return NULL;
 }
 
-const vocoder_source_kernels *vocoder_source_kernels_get(void) {
+const vocoder_kernels *vocoder_kernels_get(void) {
 #if defined(__x86_64__)
     const base_cpu allowed = base_cpu_allowed();
     if (allowed >= BASE_CPU_AVX512) return &kernels_avx512;
