@@ -107,7 +107,8 @@ def way_options(way, use, model, settings, ratio):
     if way in ("both", "network"):
         return ["-m", model, "--" + use] + (["--source", "noise"] if way == "network" else [])
     refine, window = math.ceil(settings["refine"] * ratio - 1e-9), round(settings["refine_window"] / ratio)
-    options = ["-m", "none", "--" + use, "-r", str(refine), "--refine-window", str(max(window, 1)),
+    low = math.ceil(settings["refine_low"] * ratio - 1e-9)
+    options = ["-m", "none", "--" + use, "-r", str(refine), "--refine-low", str(low), "--refine-window", str(max(window, 1)),
                "--refine-momentum", str(settings["refine_momentum"])]
     return options + (["--source", "pitch", "--pitch", model] if way == "source" else ["--source", "noise"])
 

@@ -17,9 +17,11 @@ import sys
 import tempfile
 
 # (steps, refinements, window, momentum): from the shortest delay to what only files can wait for.
-SETTINGS = [(1, 4, 0, 0.8), (1, 16, 0, 0.8), (1, 4, 1, 0.7), (1, 8, 1, 0.7), (1, 16, 1, 0.7), (1, 4, 2, 0.9), (6, 4, 2, 0.9), (1, 8, 3, 0.8),
-            (1, 7, 4, 0.8), (1, 16, 4, 0.9), (1, 8, 6, 0.8), (6, 7, 4, 0.8), (1, 6, 16, 0.9), (1, 2, 32, 0.9), (1, 4, 32, 0.9),
-            (1, 8, 32, 0.9)]
+# steps, refinements, those of the low band, window, momentum
+SETTINGS = [(1, 4, 0, 0, 0.8), (1, 2, 24, 0, 0.8), (1, 8, 0, 1, 0.7), (1, 16, 0, 1, 0.7), (1, 2, 24, 1, 0.8), (1, 4, 48, 1, 0.7), (1, 2, 24, 2, 0.9),
+            (6, 2, 24, 2, 0.9), (1, 2, 32, 3, 0.9), (1, 7, 0, 4, 0.8), (1, 16, 0, 4, 0.9), (1, 2, 28, 4, 0.9), (6, 2, 32, 3, 0.9), (1, 8, 0, 8, 0.8),
+            (1, 2, 24, 9, 0.9), (1, 2, 28, 16, 0.9), (1, 8, 0, 32, 0.9), (1, 2, 32, 32, 0.9)]
+LOW_COST = 1 / 8  # of an iteration of the low band
 
 
 class Error(ctypes.Structure):
@@ -41,7 +43,7 @@ def latencies(library, model):
     handle, error = ctypes.c_void_p(), Error()
     if lull.lull_model_open(model.encode(), ctypes.byref(handle), ctypes.byref(error)):
         sys.exit("latency.py: " + error.message.decode())
-    for steps, refine, window, _ in SETTINGS:
+    for steps, refine, _, window, _ in SETTINGS:
         options, vocoder = Options(), ctypes.c_void_p()
         lull.lull_options_init_sized(ctypes.byref(options), ctypes.c_size_t(ctypes.sizeof(options)))
         options.steps, options.refine, options.refine_window, options.postnet = steps, refine, window, 0
@@ -54,9 +56,9 @@ def latencies(library, model):
 def scores(arguments, setting):
     """{system: (mel, periodicity, modulation, pesq or None)}"""
     with tempfile.TemporaryDirectory() as folder:
-        steps, refine, window, momentum = (str(value) for value in setting)
+        steps, refine, low, window, momentum = (str(value) for value in setting)
         command = [arguments.lull, "eval", arguments.model, "--corpus", arguments.corpus, "--json", "-q", "--noise",
-                   "--griffin-lim", "0", "-n", steps, "-r", refine, "--refine-window", window,
+                   "--griffin-lim", "0", "-n", steps, "-r", refine, "--refine-low", low, "--refine-window", window,
                    "--refine-momentum", momentum, "--postnet", "off", "-o", folder]
         if arguments.limit:
             command += ["--limit", str(arguments.limit)]
@@ -79,7 +81,7 @@ def draw(path, rows, label):
     matplotlib.use("Agg")
     from matplotlib import pyplot
     _, panels = pyplot.subplots(1, 2, figsize=(9, 3.6), sharey=True)
-    axes = ((0, "algorithmic latency, ms", [50, 80, 100, 150, 250, 450]), (1, "refinements a frame, in all", [4, 8, 16, 40, 80, 160, 264]))
+    axes = ((0, "algorithmic latency, ms", [50, 80, 100, 150, 250, 450]), (1, "refinements a frame, in all (of the low band: an eighth)", [4, 8, 16, 40, 80, 160, 264]))
     for panel, (which, name, ticks) in zip(panels, axes):
         for system, marker, line, color in (("lull", "o", "-", "C0"), ("noise", "s", "--", "C1")):
             points = sorted((row[which], row[2][system]) for row in rows)
@@ -113,14 +115,14 @@ def main():
     parser.add_argument("--rate", type=int, default=22050)
     arguments = parser.parse_args()
     rows = []
-    print("| steps | refinements | window | momentum | latency | refinements a frame | PESQ: lull / noise | HF modulation | mel error | periodicity error |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| steps | refinements | of the low band | window | momentum | latency | refinements a frame | PESQ: lull / noise | HF modulation | mel error | periodicity error |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for setting, samples in zip(SETTINGS, latencies(arguments.library, arguments.model)):
         values = scores(arguments, setting)
         lull, noise = values["lull"], values["noise"]
         pesq = f"{lull[3]:.2f} / {noise[3]:.2f}" if arguments.pesq else "-"
-        milliseconds, work = 1000 * samples / arguments.rate, setting[1] * (setting[2] + 1)
-        print(f"| {setting[0]} | {setting[1]} | {setting[2]} | {setting[3]} | {milliseconds:.0f} ms | {work} | {pesq} | {lull[2]:.2f} / {noise[2]:.2f} "
+        milliseconds, work = 1000 * samples / arguments.rate, (setting[1] + LOW_COST * setting[2]) * (setting[3] + 1)
+        print(f"| {setting[0]} | {setting[1]} | {setting[2]} | {setting[3]} | {setting[4]} | {milliseconds:.0f} ms | {work:.0f} | {pesq} | {lull[2]:.2f} / {noise[2]:.2f} "
               f"| {lull[0]:.3f} / {noise[0]:.3f} | {lull[1]:.3f} / {noise[1]:.3f} |", flush=True)
         which = 3 if arguments.pesq else 2
         rows.append((milliseconds, work, {system: value[which] for system, value in values.items()}))
