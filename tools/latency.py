@@ -16,8 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-# (steps, refinements, window, momentum): from the shortest delay to what only files can wait for.
-# steps, refinements, those of the low band, window, momentum
+# (steps, refinements, those of the low band, window, momentum): from the shortest delay to what only files can wait for.
 SETTINGS = [(1, 4, 0, 0, 0.8), (1, 2, 24, 0, 0.8), (1, 8, 0, 1, 0.7), (1, 16, 0, 1, 0.7), (1, 2, 24, 1, 0.8), (1, 4, 48, 1, 0.7), (1, 2, 24, 2, 0.9),
             (6, 2, 24, 2, 0.9), (1, 2, 32, 3, 0.9), (1, 7, 0, 4, 0.8), (1, 16, 0, 4, 0.9), (1, 2, 28, 4, 0.9), (6, 2, 32, 3, 0.9), (1, 8, 0, 8, 0.8),
             (1, 2, 24, 9, 0.9), (1, 2, 28, 16, 0.9), (1, 8, 0, 32, 0.9), (1, 2, 32, 32, 0.9)]
