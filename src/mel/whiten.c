@@ -5,8 +5,11 @@
 #include "base/memory.h"
 #include "mel/overlap.h"
 
+#include <string.h>
+
 struct mel_frame_filter {
     mel_stft *stft;
+    float *spectrum; /* of the segment, before a gain */
 };
 
 lull_status mel_frame_filter_new(const mel_convention *convention, mel_frame_filter **filter,
@@ -18,6 +21,8 @@ lull_status mel_frame_filter_new(const mel_convention *convention, mel_frame_fil
     if (!f) return base_no_memory(error);
     const mel_stft_grid grid = mel_stft_grid_of(convention);
     status = mel_stft_new(&grid, MEL_STFT_FAST, &f->stft, error);
+    if (!status) f->spectrum = base_alloc(2 * (size_t)f->stft->bins, sizeof *f->spectrum);
+    if (!status && !f->spectrum) status = base_no_memory(error);
     if (status) {
         mel_frame_filter_free(f);
         return status;
@@ -29,6 +34,7 @@ lull_status mel_frame_filter_new(const mel_convention *convention, mel_frame_fil
 void mel_frame_filter_free(mel_frame_filter *filter) {
     if (!filter) return;
     mel_stft_free(filter->stft);
+    base_free(filter->spectrum);
     base_free(filter);
 }
 
@@ -38,8 +44,15 @@ const mel_stft *mel_frame_filter_stft(const mel_frame_filter *filter) {
 
 void mel_frame_filter_run(mel_frame_filter *filter, const float *gain, const float *segment,
                           float *synthesis) {
+    const mel_stft *stft = filter->stft;
+    mel_stft_analyse(filter->stft, segment);
+    memcpy(filter->spectrum, stft->spectrum, 2 * (size_t)stft->bins * sizeof *filter->spectrum);
+    mel_frame_filter_again(filter, gain, synthesis);
+}
+
+void mel_frame_filter_again(mel_frame_filter *filter, const float *gain, float *synthesis) {
     mel_stft *stft = filter->stft;
-    mel_stft_analyse(stft, segment);
+    memcpy(stft->spectrum, filter->spectrum, 2 * (size_t)stft->bins * sizeof *filter->spectrum);
     stft->kernels->apply_gain(stft->spectrum, gain, stft->bins);
     mel_stft_synthesise(stft, synthesis);
 }

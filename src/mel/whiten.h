@@ -15,14 +15,16 @@ lull_status mel_filter_whole(const mel_convention *convention, double tilt_hz, c
                              lull_error *error);
 
 /* One frame of filtering, for streams: segment (n_fft samples around the frame's centre) → windowed
- * synthesis frame window·irfft(gain·rfft(window·segment)), not yet overlap-added. Nothing stays in
- * it from frame to frame; synthesis may be segment. Also serves training, where crops are filtered
+ * synthesis frame window·irfft(gain·rfft(window·segment)), not yet overlap-added. Nothing goes
+ * from frame to frame; synthesis may be segment. Also serves training, where crops are filtered
  * with given gains. */
 typedef struct mel_frame_filter mel_frame_filter;
 lull_status mel_frame_filter_new(const mel_convention *convention, mel_frame_filter **filter,
                                  lull_error *error);
 void mel_frame_filter_run(mel_frame_filter *filter, const float *gain, const float *segment,
                           float *synthesis);
+/* The same segment as the last time, by another gain. */
+void mel_frame_filter_again(mel_frame_filter *filter, const float *gain, float *synthesis);
 /* Its grid and window. Owned by the filter. */
 const mel_stft *mel_frame_filter_stft(const mel_frame_filter *filter);
 void mel_frame_filter_free(mel_frame_filter *filter);

@@ -297,6 +297,18 @@ static void convolve(const model_frame_stack *s, const convolution *c, int first
     multiply(s, c, 3, first, n, NULL, true, s->sums[1]);
 }
 
+/* y = LeakyReLU(x), in the one operation that the slope allows: it is above 0 and below 1. */
+static void leaky_relu(const float *restrict x, float *restrict y, size_t n) {
+    for (size_t k = 0; k < n; k++) {
+        const float below = MODEL_FRAME_STACK_SLOPE * x[k];
+        y[k] = x[k] > below ? x[k] : below;
+    }
+}
+
+static void add(const float *restrict x, float *restrict y, size_t n) {
+    for (size_t k = 0; k < n; k++) y[k] += x[k];
+}
+
 /* Frame j of the sums, through the activation, as a fresh frame of convolution i + 1. in: the input
  * that it is added to, NULL: none. */
 static void activate(const model_frame_stack *s, const convolution *c, int j, float *in,
@@ -308,9 +320,8 @@ static void activate(const model_frame_stack *s, const convolution *c, int j, fl
         if (s->shape.silu)
             s->kernels->silu(x, y, n);
         else
-            for (size_t k = 0; k < n; k++) y[k] = x[k] > 0 ? x[k] : MODEL_FRAME_STACK_SLOPE * x[k];
-        const float *added = in ? part_of(s, in, part, c->out) : NULL;
-        for (size_t k = 0; added && k < n; k++) y[k] += added[k];
+            leaky_relu(x, y, n);
+        if (in) add(part_of(s, in, part, c->out), y, n);
     }
 }
 

@@ -20,19 +20,18 @@ uint64_t vocoder_above_bytes(const vocoder_above *a) {
     if (!a->wanted) return 0;
     const uint64_t size = (uint64_t)a->convention->n_fft, hop = (uint64_t)a->convention->hop;
     uint64_t sum = bandwidth_bytes(a->config, a->convention);
-    /* Gain, segment, hop; the overlap; the window and transform that it knows. */
+    /* Gain, segment, hop; the overlap. */
     sum = base_memory_add(sum, 2 * size + hop + 64, sizeof(float));
-    sum = base_memory_add(sum, 2 * extent(a) + sizeof *a->overlap, sizeof(float));
-    return base_memory_add(sum, 8 * size + 256, sizeof(float));
+    return base_memory_add(sum, 2 * extent(a) + sizeof *a->overlap, sizeof(float));
 }
 
-lull_status vocoder_above_allocate(vocoder_above *a, lull_error *error) {
+lull_status vocoder_above_allocate(vocoder_above *a, mel_frame_filter *filter, lull_error *error) {
     if (!a->wanted) return LULL_OK;
     const mel_convention *c = a->convention;
     lull_status status = bandwidth_new(a->config, a->parameters, c, &a->bandwidth, error);
-    const mel_stft_grid grid = mel_stft_grid_of(c);
-    if (!status) status = mel_stft_new(&grid, MEL_STFT_FAST, &a->stft, error);
-    if (!status) status = mel_overlap_new(a->stft, extent(a), &a->overlap, error);
+    a->filter = filter;
+    if (!status)
+        status = mel_overlap_new(mel_frame_filter_stft(filter), extent(a), &a->overlap, error);
     if (status) return status;
     a->gain = base_alloc((size_t)c->n_fft / 2 + 1, sizeof *a->gain);
     a->segment = base_alloc((size_t)c->n_fft, sizeof *a->segment);
@@ -43,7 +42,6 @@ lull_status vocoder_above_allocate(vocoder_above *a, lull_error *error) {
 void vocoder_above_clear(vocoder_above *a) {
     bandwidth_free(a->bandwidth);
     mel_overlap_free(a->overlap);
-    mel_stft_free(a->stft);
     base_free(a->gain);
     base_free(a->segment);
     base_free(a->hop);
@@ -74,11 +72,13 @@ static void take_turn(vocoder_above *a, float *out, size_t n) {
     a->turns += a->turns < a->delay;
 }
 
-void vocoder_above_push(vocoder_above *a, mel_frame_filter *filter, const float *frame,
-                        const float *segment, int64_t first, float *out, size_t n) {
+void vocoder_above_push(vocoder_above *a, const float *frame, int64_t first, float *out, size_t n) {
     if (!a->wanted) return;
     bandwidth_gain(a->bandwidth, frame, a->gain);
-    mel_frame_filter_run(filter, a->gain, a->noise ? draw(a, first) : segment, a->segment);
+    if (a->noise)
+        mel_frame_filter_run(a->filter, a->gain, draw(a, first), a->segment);
+    else
+        mel_frame_filter_again(a->filter, a->gain, a->segment);
     mel_overlap_add(a->overlap, begin(a), a->segment);
     take_turn(a, out, n);
 }

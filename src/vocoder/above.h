@@ -21,22 +21,22 @@ typedef struct vocoder_above {
     int delay; /* hops by which the output runs behind */
 
     bandwidth *bandwidth;
-    mel_stft *stft;
-    mel_overlap *overlap; /* from the next hop of the output on */
+    mel_frame_filter *filter; /* the output's */
+    mel_overlap *overlap;     /* from the next hop of the output on */
     float *gain, *segment, *hop;
     int turns; /* frames opened or passed by after the end; `delay` at most */
 } vocoder_above;
 
 uint64_t vocoder_above_bytes(const vocoder_above *a);
-lull_status vocoder_above_allocate(vocoder_above *a, lull_error *error);
+/* filter: the output's, borrowed. */
+lull_status vocoder_above_allocate(vocoder_above *a, mel_frame_filter *filter, lull_error *error);
 void vocoder_above_clear(vocoder_above *a);
 void vocoder_above_reset(vocoder_above *a);
 
 /* Beside mel_consistency_push and mel_consistency_finish, which have just written n samples to
- * `out`: the same for what is above, added to them. filter: the output's. segment: n_fft samples of
- * the signal, from sample `first` on. */
-void vocoder_above_push(vocoder_above *a, mel_frame_filter *filter, const float *frame,
-                        const float *segment, int64_t first, float *out, size_t n);
+ * `out`: the same for what is above, added to them. The filter's last
+ * segment is still the frame's, n_fft samples of the signal from sample `first` on. */
+void vocoder_above_push(vocoder_above *a, const float *frame, int64_t first, float *out, size_t n);
 void vocoder_above_finish(vocoder_above *a, float *out, size_t n);
 
 #endif

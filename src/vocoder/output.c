@@ -56,7 +56,7 @@ static lull_status allocate(void *context, lull_error *error) {
     if (!o->gain || !o->segment || !o->synthesis) return base_no_memory(error);
     for (int i = 0; i < bins; i++) o->gain[i] = 1; /* what a signal that is speech already gets */
     status = mel_consistency_new(o->convention, &o->refinement, &o->consistency, error);
-    return status ? status : vocoder_above_allocate(&o->above, error);
+    return status ? status : vocoder_above_allocate(&o->above, o->filter, error);
 }
 
 static void clear(void *context) {
@@ -160,12 +160,10 @@ static const float *segment(vocoder_output *o) {
 static bool open_frame(vocoder_output *o) {
     const float *mel = vocoder_rows_at(o->frames, o->opened);
     if (o->coloured) mel_envelope_colouring_gain(o->envelope, mel, o->gain);
-    const float *from = segment(o);
-    mel_frame_filter_run(o->filter, o->gain, from, o->synthesis);
+    mel_frame_filter_run(o->filter, o->gain, segment(o), o->synthesis);
     float *to = vocoder_line_at(&o->out, o->out.end);
     size_t n = mel_consistency_push(o->consistency, mel, o->synthesis, to);
-    vocoder_above_push(&o->above, o->filter, mel, from, (int64_t)o->opened * o->hop - o->lead, to,
-                       n);
+    vocoder_above_push(&o->above, mel, (int64_t)o->opened * o->hop - o->lead, to, n);
     bool finite = leave(o, n);
     o->opened++;
     int64_t needed = (int64_t)o->opened * o->hop - o->lead;

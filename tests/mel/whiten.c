@@ -150,7 +150,15 @@ static void frames_add_up_to_the_whole(void **state) {
             const long at = (long)(f * 256 + i) - 384;
             segment[i] = at >= 0 && at < COUNT ? noise[at] : 0;
         }
+        float before[1024], again[1024];
+        memcpy(before, segment, sizeof before);
         mel_frame_filter_run(filter, gain, segment, segment);
+        mel_frame_filter_again(filter, gain, again);
+        assert_memory_equal(segment, again, sizeof again);
+        for (size_t k = 0; k < BINS; k++) gain[k] = (float)(k % 7);
+        mel_frame_filter_again(filter, gain, again);
+        mel_frame_filter_run(filter, gain, before, before);
+        assert_memory_equal(before, again, sizeof again);
         for (size_t i = 0; i < 1024; i++) {
             sum[f * 256 + i] += (double)segment[i];
             weight[f * 256 + i] += pow(0.5 - 0.5 * cos(2 * M_PI * (double)i / 1024), 4 / 2.0);
