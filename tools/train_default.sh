@@ -28,7 +28,7 @@ train() {
 # The denoiser (docs/training.md; the shipped one heard more voices: models/README.md). Above the crossover the signal is the pitch source's, so the
 # denoiser learns what lies below 1.5 kHz alone, in large patches.
 corpus=speeds
-train 22k-below --set network.patch=128 --set 'network.dilations=[1,2,4,8,1,2]' --set 'network.look_ahead=[1,0,0,0,0,0]' --set network.below_hz=1500 \
+train 22k-below --channels 48 --set network.layers=6 --set network.patch=128 --set 'network.dilations=[1,2,4,8,1,2]' --set 'network.look_ahead=[1,0,0,0,0,0]' --set network.below_hz=1500 \
     --batch 16 --crop-frames 48 --degrade 0.3 --t-density start --ema 0.999 --max-steps 11372
 corpus=train
 # What acoustic models blur, and what tells the pitch.
@@ -41,8 +41,10 @@ else
         --degrade 0.667 --max-steps 2500
 fi
 train 22k --part pitch --init "$out/22k-postnet/model.safetensors" --set network.pitch.look_ahead=1 --max-steps 11683 \
-    --set synthesis.source.crossover_hz=1200 --set synthesis.full_bandwidth=true --set synthesis.refine=7 --set synthesis.low_latency.refine=8 \
-    --set synthesis.source.aperiodicity_power.low_latency=1.3 --set synthesis.offline.refine=8 --set synthesis.offline.refine_window=8 \
-    --set synthesis.offline.refine_momentum=0.8 --set synthesis.source.aperiodicity_power.offline=1.6
+    --set synthesis.source.crossover_hz=1200 --set synthesis.full_bandwidth=true --set synthesis.refine=2 --set synthesis.refine_low=32 \
+    --set synthesis.refine_window=3 --set synthesis.refine_momentum=0.9 --set synthesis.low_latency.refine=2 --set synthesis.low_latency.refine_low=24 \
+    --set synthesis.low_latency.refine_momentum=0.8 --set synthesis.offline.refine=2 --set synthesis.offline.refine_low=24 \
+    --set synthesis.offline.refine_window=9 --set synthesis.source.aperiodicity_power.live=1.3 \
+    --set synthesis.source.aperiodicity_power.low_latency=1.1 --set synthesis.source.aperiodicity_power.offline=1.7
 
 echo "model: $out/22k/model.safetensors"
