@@ -5,6 +5,8 @@
  * compiler and every vector width. */
 #include "base/random.h"
 
+#include "base/circle.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -55,24 +57,12 @@ static void philox_batch(uint64_t seed, uint32_t stream, uint64_t first, uint32_
     }
 }
 
-static inline uint32_t bits_of(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static inline float float_of(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 /* Natural logarithm of a normal positive float: u = m·2^e with m in [√½, √2), and
  * ln m = 2·artanh(s) = 2·(s + s³/3 + s⁵/5 + …), s = (m − 1)/(m + 1), |s| < 0.172. */
 static inline float logarithm(float u) {
-    int32_t shifted = (int32_t)(bits_of(u) - 0x3f3504f3u); /* the bits of √½ */
+    int32_t shifted = (int32_t)(base_bits_of(u) - 0x3f3504f3u); /* the bits of √½ */
     int32_t exponent = shifted >> 23;
-    float m = float_of((uint32_t)(shifted & 0x7fffff) + 0x3f3504f3u);
+    float m = base_float_of((uint32_t)(shifted & 0x7fffff) + 0x3f3504f3u);
     float s = (m - 1.0f) / (m + 1.0f);
     float q = s * s;
     float series = 1.0f / 9.0f;
@@ -92,32 +82,10 @@ static void box_muller(const uint32_t *restrict u_words, const uint32_t *restric
         /* u may round up to 1: ln gives 0 there, and never anything above it. */
         float radius = sqrtf(-2.0f * logarithm(u));
 
-        /* The nearest quarter turn, and what is left of the angle: |a| ≤ π/4, where Taylor's series
-         * to x⁹ and x¹⁰ are exact to the last bits of a float. */
-        uint32_t v = v_words[i];
-        uint32_t quarter = (v + 0x20000000u) >> 30;
-        float a = (float)(int32_t)(v - (quarter << 30)) * (float)(3.14159265358979323846 * 0x1p-31);
-        float q = a * a;
-        float sine = 1.0f / 362880.0f;
-        sine = sine * q - 1.0f / 5040.0f;
-        sine = sine * q + 1.0f / 120.0f;
-        sine = sine * q - 1.0f / 6.0f;
-        sine = sine * q * a + a;
-        float cosine = -1.0f / 3628800.0f;
-        cosine = cosine * q + 1.0f / 40320.0f;
-        cosine = cosine * q - 1.0f / 720.0f;
-        cosine = cosine * q + 1.0f / 24.0f;
-        cosine = cosine * q - 0.5f;
-        cosine = cosine * q + 1.0f;
-
-        /* Odd quarters swap the two; the sign of the cosine is that of quarters 1 and 2, the sign
-         * of the sine that of quarters 2 and 3. */
-        uint32_t swap = 0u - (quarter & 1u);
-        uint32_t c = bits_of(cosine), s = bits_of(sine);
-        uint32_t real = ((c & ~swap) | (s & swap)) ^ (((quarter + 1u) & 2u) << 30);
-        uint32_t imaginary = ((s & ~swap) | (c & swap)) ^ ((quarter & 2u) << 30);
-        cosines[i] = radius * float_of(real);
-        sines[i] = radius * float_of(imaginary);
+        float cosine, sine;
+        base_circle(v_words[i], &cosine, &sine);
+        cosines[i] = radius * cosine;
+        sines[i] = radius * sine;
     }
 }
 

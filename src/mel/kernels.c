@@ -1,61 +1,20 @@
-/* The inner loops of the mel code: one body, compiled for each instruction set that the machine may
- * have; the table is chosen once. */
+/* The inner loops of the mel code for each instruction set: see kernels.h. */
 #include "mel/kernels.h"
 
-#include "base/cpu.h"
 #include "base/vectors.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-#define WIDTH 4
-#define NAME(name) name##_plain
-#define NAME_STRING "plain"
-#define ATTRIBUTES
-#include "mel/kernels_body.h"
-#undef WIDTH
-#undef NAME
-#undef NAME_STRING
-#undef ATTRIBUTES
-
-#if defined(__x86_64__)
-#define WIDTH 8
-#define NAME(name) name##_avx2
-#define NAME_STRING "avx2"
-#define ATTRIBUTES __attribute__((target("avx2,fma")))
-#include "mel/kernels_body.h"
-#undef WIDTH
-#undef NAME
-#undef NAME_STRING
-#undef ATTRIBUTES
-
-#define WIDTH 16
-#define NAME(name) name##_avx512
-#define NAME_STRING "avx512"
-#if defined(__clang__)
-#define ATTRIBUTES __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")))
-#else
-#define ATTRIBUTES                                                                                 \
-    __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,prefer-vector-width=512")))
-#endif
-#include "mel/kernels_body.h"
-#endif
+#define KERNELS mel_kernels
+#define KERNELS_BODY "mel/kernels_body.h"
+#include "base/kernel_sets.h"
 
 const mel_kernels *mel_kernels_at(int i) {
-    if (i == 0) return &kernels_plain;
-#if defined(__x86_64__)
-    if (i == 1 && base_cpu_has(BASE_CPU_AVX2)) return &kernels_avx2;
-    if (i == 2 && base_cpu_has(BASE_CPU_AVX512)) return &kernels_avx512;
-#endif
-    return NULL;
+    return kernels_at(i);
 }
 
 const mel_kernels *mel_kernels_get(void) {
-#if defined(__x86_64__)
-    const base_cpu allowed = base_cpu_allowed();
-    if (allowed >= BASE_CPU_AVX512) return &kernels_avx512;
-    if (allowed >= BASE_CPU_AVX2) return &kernels_avx2;
-#endif
-    return &kernels_plain;
+    return kernels_get();
 }

@@ -12,31 +12,9 @@ typedef float NAME(lanes) __attribute__((vector_size(4 * WIDTH), aligned(4), may
 
 #define FUNCTION ATTRIBUTES static
 
-/* The nearest quarter turn, and what is left of the angle: |a| ≤ π/4, where Taylor's series to x⁹
- * and x¹⁰ are exact to the last bits of a float. */
 FUNCTION void NAME(circle)(const uint32_t *restrict turns, float *restrict cosines,
                            float *restrict sines, int n) {
-    for (int i = 0; i < n; i++) {
-        const uint32_t quarter = (turns[i] + 0x20000000u) >> 30;
-        const float a = (float)(int32_t)(turns[i] - (quarter << 30)) * (float)(M_PI * 0x1p-31);
-        const float q = a * a;
-        float sine = 1.0f / 362880.0f;
-        sine = sine * q - 1.0f / 5040.0f;
-        sine = sine * q + 1.0f / 120.0f;
-        sine = sine * q - 1.0f / 6.0f;
-        sine = sine * q * a + a;
-        float cosine = -1.0f / 3628800.0f;
-        cosine = cosine * q + 1.0f / 40320.0f;
-        cosine = cosine * q - 1.0f / 720.0f;
-        cosine = cosine * q + 1.0f / 24.0f;
-        cosine = cosine * q - 0.5f;
-        cosine = cosine * q + 1.0f;
-        /* Odd quarters swap the two; the sign of the cosine is that of quarters 1 and 2, the sign
-         * of the sine that of quarters 2 and 3. */
-        const float x = quarter & 1 ? sine : cosine, y = quarter & 1 ? cosine : sine;
-        cosines[i] = (quarter + 1) & 2 ? -x : x;
-        sines[i] = quarter & 2 ? -y : y;
-    }
+    for (int i = 0; i < n; i++) base_circle(turns[i], &cosines[i], &sines[i]);
 }
 
 /* Samples in blocks of eight vectors, whose sums stay in registers. */
