@@ -200,7 +200,7 @@ static void print_bandwidth(const model_config *config) {
 /* Those of the low band, in words. */
 static const char *low_refinements(int count, char text[48]) {
     text[0] = '\0';
-    if (count > 0) snprintf(text, 48, " (%d below 1.25 kHz)", count);
+    if (count > 0) snprintf(text, 48, " (%d below 2.5 kHz)", count);
     return text;
 }
 

@@ -322,7 +322,7 @@ static void add_end(page *p, const trace_story *story) {
             options->refine, options->refine == 1 ? "" : "s");
     if (options->refine_low > 0)
         page_add(p,
-                 "Below 1.25 kHz, where it costs little, %d time%s (<code>--refine-low</code>). ",
+                 "Below 2.5 kHz, where it costs little, %d time%s (<code>--refine-low</code>). ",
                  options->refine_low, options->refine_low == 1 ? "" : "s");
     page_add_raw(p, "A limiter keeps samples within ±1.</p>\n<div class=\"row\">\n");
     add_figure(p, name, "what sampling ended with", true);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Of most conventions. */
-enum { USUAL_DECIMATION = 8 };
+enum { USUAL_DECIMATION = 4 };
 
 struct mel_consistency {
     mel_sliding *whole, *low; /* low NULL: none */

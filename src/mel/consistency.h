@@ -7,7 +7,7 @@
  * Latency: `window` frames plus the overlap.
  *
  * Beside it the band below MEL_LOW_HZ (mel/low_band.h) can have iterations of its own at its own
- * rate, an eighth of the work each: what leaves the window has that band from there. */
+ * rate, a quarter of the work each: what leaves the window has that band from there. */
 #ifndef MEL_CONSISTENCY_H
 #define MEL_CONSISTENCY_H
 
@@ -19,7 +19,7 @@ typedef struct mel_refinement {
     int iterations, window;
     double momentum;
     int low; /* iterations of the low band; 0: it has those of the whole band. Where the hop and
-                the window cannot be divided, the whole band has an eighth as many at least */
+                the window cannot be divided, the whole band has a quarter as many at least */
 } mel_refinement;
 
 lull_status mel_consistency_new(const mel_convention *convention, const mel_refinement *refinement,

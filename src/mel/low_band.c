@@ -10,9 +10,9 @@
 #include <math.h>
 #include <string.h>
 
-/* Below this the band costs more than it is worth; half of its rate is above MEL_LOW_HZ by the
- * width of a window's main lobe and more. */
-enum { LEAST_DECIMATION = 4, LEAST_HALF_RATE = 1350, LEAST_BINS = 16 };
+/* Of a smaller division an iteration costs more than it is worth. Half of the lower rate is above
+ * the band by the width of a window's main lobe and more. */
+enum { LEAST_DECIMATION = 4, BEYOND = 150, LEAST_HALF_RATE = 1350, LEAST_BINS = 16 };
 
 struct mel_low_band {
     int decimation;
@@ -21,19 +21,30 @@ struct mel_low_band {
     float *share; /* [bins] how much of the whole's is replaced: 1, and a ramp to 0 */
 };
 
+static bool divides(const mel_convention *c, int d) {
+    return c->n_fft % (2 * d) == 0 && c->n_fft / d / 2 >= LEAST_BINS && c->hop % d == 0 &&
+           c->window % d == 0 && mel_window_lead(c) % d == 0 && mel_window_first(c) % d == 0;
+}
+
 int mel_low_band_decimation(const mel_convention *c) {
-    if (c->bands < 2 || mel_filterbank_edge(c, 3) > MEL_LOW_HZ) return 1;
-    for (int d = c->sample_rate / (2 * LEAST_HALF_RATE); d >= LEAST_DECIMATION; d--)
-        if (c->n_fft % (2 * d) == 0 && c->n_fft / d / 2 >= LEAST_BINS && c->hop % d == 0 &&
-            c->window % d == 0 && mel_window_lead(c) % d == 0 && mel_window_first(c) % d == 0)
-            return d;
+    if (c->bands < 2 || mel_filterbank_edge(c, 3) > LEAST_HALF_RATE) return 1;
+    /* The cheapest that holds the whole band, or else the widest. */
+    for (int d = c->sample_rate / (2 * (MEL_LOW_HZ + BEYOND)); d >= LEAST_DECIMATION; d--)
+        if (divides(c, d)) return d;
+    for (int d = LEAST_DECIMATION; d <= c->sample_rate / (2 * LEAST_HALF_RATE); d++)
+        if (divides(c, d)) return d;
     return 1;
+}
+
+double mel_low_band_edge(const mel_convention *c, int decimation) {
+    return fmin(MEL_LOW_HZ, c->sample_rate / 2.0 / decimation - BEYOND);
 }
 
 static void fill_share(mel_low_band *b, const mel_convention *c) {
     const double width = (double)c->sample_rate / c->n_fft;
+    const double edge = mel_low_band_edge(c, b->decimation);
     for (int k = 0; k < b->bins; k++) {
-        const double left = (MEL_LOW_HZ - k * width) / MEL_LOW_RAMP_HZ;
+        const double left = (edge - k * width) / MEL_LOW_RAMP_HZ;
         b->share[k] = (float)(left >= 1 ? 1 : left <= 0 ? 0 : 0.5 - 0.5 * cos(M_PI * left));
     }
 }
@@ -78,7 +89,7 @@ void mel_low_band_take(mel_low_band *b, const float *frame, float *low) {
     const size_t size = (size_t)b->part->size, kept = 2 * (size_t)b->bins;
     memcpy(b->whole->real, frame, (size_t)b->whole->size * sizeof(float));
     mel_fft_forward(b->whole);
-    const float scale = 1.0f / (float)b->whole->size;
+    const float scale = MEL_LOW_QUIET / (float)b->whole->size;
     for (size_t i = 0; i < kept; i++) b->part->spectrum[i] = scale * b->whole->spectrum[i];
     b->part->spectrum[kept] = b->part->spectrum[kept + 1] = 0;
     mel_fft_inverse(b->part);

@@ -7,14 +7,23 @@
 
 #include "mel/convention.h"
 
-/* What is put back ends here, in a cosine ramp of MEL_LOW_RAMP_HZ before it. */
-enum { MEL_LOW_HZ = 1250, MEL_LOW_RAMP_HZ = 200 };
+/* What is put back ends here, or where half of the lower rate does not leave room for it a little
+ * earlier (mel_low_band_edge), in a cosine ramp of MEL_LOW_RAMP_HZ before it. */
+enum { MEL_LOW_HZ = 2550, MEL_LOW_RAMP_HZ = 200 };
+
+/* A frame opens with next to nothing there: its first iteration then takes its phases from the
+ * frames behind it, which end in it, and not from a start that agrees with none of them (as in real
+ * time spectrogram inversion: Beauregard, Zhu & Wyse 2005; docs/training.md measures it). */
+#define MEL_LOW_QUIET 0.0078125f
 
 typedef struct mel_low_band mel_low_band;
 
 /* By how much the rate can be divided: into the frame, its hop, its window and its lead, so that
- * half of it stays above MEL_LOW_HZ; 1 where that leaves no cheap band. */
+ * half of it stays above MEL_LOW_HZ, or of a low rate above half of that; 1 where that leaves no
+ * cheap band. */
 int mel_low_band_decimation(const mel_convention *convention);
+/* Where the band ends, in Hz, at a decimation above 1. */
+double mel_low_band_edge(const mel_convention *convention, int decimation);
 
 /* decimation > 1 */
 lull_status mel_low_band_new(const mel_convention *convention, int decimation, mel_low_band **band,
@@ -23,7 +32,7 @@ void mel_low_band_free(mel_low_band *band);
 /* Bytes that one takes. */
 uint64_t mel_low_band_bytes(const mel_convention *convention);
 
-/* frame (n_fft samples) → low (n_fft / decimation samples) */
+/* frame (n_fft samples) → low (n_fft / decimation samples), MEL_LOW_QUIET times as loud */
 void mel_low_band_take(mel_low_band *band, const float *frame, float *low);
 /* The frame's band is now that of low. */
 void mel_low_band_put(mel_low_band *band, const float *low, float *frame);

@@ -146,7 +146,7 @@ const member model_settings_members[] = {
     MEMBER_INT(model_settings, refine, "refine", 0, MODEL_MAX_REFINE, "0",
                "mel consistency iterations; 0 none"),
     MEMBER_INT(model_settings, refine_low, "refine_low", 0, MODEL_MAX_REFINE, "0",
-               "those of the band below 1.25 kHz alone; 0 none"),
+               "those of the band below 2.5 kHz alone; 0 none"),
     MEMBER_INT(model_settings, refine_window, "refine_window", 0, MODEL_MAX_WINDOW, "0",
                "frames that they work on"),
     MEMBER_NUMBER(model_settings, refine_momentum, "refine_momentum", 0, 0.999, "0.9",

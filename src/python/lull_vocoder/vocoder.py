@@ -101,7 +101,7 @@ class Vocoder:
     use: "offline" (the best quality; what calling the vocoder does by default), "live" or "low-latency" (what
         stream() does by default is "live"): which of the model's settings apply where the ones below are None.
     steps: of the reverse process, 1…1000. refine, refine_low, refine_window, refine_momentum: mel consistency
-        iterations a frame, those of the band below 1.25 kHz alone, the frames kept open, their momentum (0 to below 1). postnet: whether mels are mended first (True for what
+        iterations a frame, those of the band below 2.5 kHz alone, the frames kept open, their momentum (0 to below 1). postnet: whether mels are mended first (True for what
         acoustic models predict). seed: of the noise; the same seed gives the same samples, whole or as a stream.
         threads: 1…64; the samples do not depend on it. precision: "auto", "float32" or "bfloat16".
     source: "pitch" (the voice's own harmonics and noise, as a pitch network hears them in the mel, above `crossover` Hz;
