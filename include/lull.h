@@ -271,8 +271,8 @@ typedef struct lull_options {
                                       network is asked. NULL = the model's own. One that has none:
                                       LULL_UNSUPPORTED, but with LULL_SOURCE_NOISE */
     int refine_low; /* mel consistency iterations a frame of the band below 2.5 kHz alone, which
-                       cost an eighth of the others (a quarter where hop and window have no larger
-                       common factor); 0 none; -1 = the model's default, or none where refine is 0 */
+                       cost a quarter of the others (below 1.85 kHz where the rate is 16 kHz); 0
+                       none; -1 = the model's default, or none where refine is 0 */
     int reserved;   /* 0 */
 } lull_options;
 
