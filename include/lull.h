@@ -271,8 +271,9 @@ typedef struct lull_options {
                                       network is asked. NULL = the model's own. One that has none:
                                       LULL_UNSUPPORTED, but with LULL_SOURCE_NOISE */
     int refine_low; /* mel consistency iterations a frame of the band below 2.5 kHz alone, which
-                       cost a quarter of the others (below 1.85 kHz where the rate is 16 kHz); 0
-                       none; -1 = the model's default, or none where refine is 0 */
+                       cost a quarter of the others (below 1.85 kHz where the rate is 16 kHz).
+                       With any, the band's phases go on from the frames before, and are not the
+                       network's. 0 none; -1 = the model's default, or none where refine is 0 */
     int reserved;   /* 0 */
 } lull_options;
 

@@ -12,8 +12,8 @@
 enum { MEL_LOW_HZ = 2550, MEL_LOW_RAMP_HZ = 200 };
 
 /* A frame opens with next to nothing there: its first iteration then takes its phases from the
- * frames behind it, which end in it, and not from a start that agrees with none of them (as in real
- * time spectrogram inversion: Beauregard, Zhu & Wyse 2005; docs/training.md measures it). */
+ * frames before it, which reach into it, and not from a start that agrees with none of them (as in
+ * real-time spectrogram inversion: Beauregard, Zhu & Wyse 2005; docs/training.md measures it). */
 #define MEL_LOW_QUIET 0.0078125f
 
 typedef struct mel_low_band mel_low_band;

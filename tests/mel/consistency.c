@@ -260,8 +260,8 @@ static void rates_are_divided(void **state) {
     static const struct {
         const char *name;
         int rate, decimation;
-    } cases[] = {{"hifigan-22k", 0, 4},    {"hifigan-16k", 0, 4},    {"vocos-24k", 0, 4},
-                 {"cosyvoice2-24k", 0, 4}, {"styletts2-24k", 0, 4},  {"parallelwavegan-24k", 0, 4},
+    } cases[] = {{"hifigan-22k", 0, 4},    {"hifigan-16k", 0, 4},   {"vocos-24k", 0, 4},
+                 {"cosyvoice2-24k", 0, 4}, {"styletts2-24k", 0, 4}, {"parallelwavegan-24k", 0, 4},
                  {"speecht5-16k", 0, 4},   {"diffsinger-44k", 0, 8}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         lull_error error;
@@ -297,8 +297,10 @@ static void low_bands_are_taken_and_put(void **state) {
         frame[i] = below[i] + above[i];
     }
     mel_low_band_take(band, frame, low);
-    for (int i = 0; i < part; i++) assert_true(fabsf(low[i] - MEL_LOW_QUIET * below[DIVIDED * i]) < 1e-6f);
-    for (int i = 0; i < part; i++) low[i] /= MEL_LOW_QUIET;
+    for (int i = 0; i < part; i++) {
+        assert_true(fabsf(low[i] - MEL_LOW_QUIET * below[DIVIDED * i]) < 1e-6f);
+        low[i] /= MEL_LOW_QUIET;
+    }
     memcpy(got, frame, sizeof got);
     mel_low_band_put(band, low, got);
     for (int i = 0; i < size; i++) assert_true(fabsf(got[i] - frame[i]) < 1e-5f);
