@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "cli/options.h"
 #include "io/json.h"
+#include "mel/low_band.h"
 #include "model/model.h"
 #include "vocoder/vocoder.h"
 
@@ -197,10 +198,22 @@ static void print_bandwidth(const model_config *config) {
         row("bandwidth", "full: what lies above the mel is added");
 }
 
+/* Where the low band ends, in kHz. */
+static double low_edge(const mel_convention *mel) {
+    return mel_low_band_edge(mel, mel_low_band_decimation(mel)) / 1000;
+}
+
+static void print_spectrum(const model_config *config) {
+    if (config->spectrum_channels > 0)
+        row("spectrum", "%d convolution%s of %d channels; guides refinement below %.2f kHz",
+            config->spectrum_layers, config->spectrum_layers == 1 ? "" : "s",
+            config->spectrum_channels, low_edge(&config->mel));
+}
+
 /* Those of the low band, in words. */
-static const char *low_refinements(int count, char text[48]) {
+static const char *low_refinements(int count, const mel_convention *mel, char text[48]) {
     text[0] = '\0';
-    if (count > 0) snprintf(text, 48, " (%d below 2.5 kHz)", count);
+    if (count > 0) snprintf(text, 48, " (%d below %.2f kHz)", count, low_edge(mel));
     return text;
 }
 
@@ -226,6 +239,7 @@ static void print_denoiser(const lull_model *model, const settings_facts *facts)
             milliseconds(model, (size_t)config->postnet_look_ahead * (size_t)mel->hop));
     print_pitch(config);
     print_bandwidth(config);
+    print_spectrum(config);
     row("process", "predicts %s, sampler %s, eta %g", diffusion_objective_name(config->objective),
         diffusion_sampler_name(config->sampler), config->eta);
     for (int i = 0; i < SETTINGS; i++) {
@@ -235,7 +249,7 @@ static void print_denoiser(const lull_model *model, const settings_facts *facts)
             "%.1f GFLOP/s",
             facts[i].postnet ? "postnet, " : "", facts[i].steps, facts[i].steps == 1 ? "" : "s",
             facts[i].refine, facts[i].refine == 1 ? "" : "s",
-            low_refinements(facts[i].refine_low, low), facts[i].refine_window,
+            low_refinements(facts[i].refine_low, mel, low), facts[i].refine_window,
             facts[i].refine_window == 1 ? "" : "s", milliseconds(model, facts[i].latency),
             facts[i].latency, facts[i].flops / 1e9);
         print_delays(model, &facts[i]);

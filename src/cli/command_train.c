@@ -143,6 +143,7 @@ static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZ
     if (a->settings.part == TRAIN_POSTNET) add_postnet(config);
     if (a->settings.part == TRAIN_PITCH) model_config_add_pitch(config);
     if (a->settings.part == TRAIN_BANDWIDTH) model_config_add_bandwidth(config);
+    if (a->settings.part == TRAIN_SPECTRUM) model_config_add_spectrum(config);
     if (a->objective != NULL) {
         const char *const *list = objective_assignments(a->objective);
         if (list == NULL)
@@ -436,6 +437,7 @@ int command_train(int argc, char **argv) {
     if (part && a.settings.part == TRAIN_POSTNET) train_settings_postnet(&a.settings);
     if (part && a.settings.part == TRAIN_PITCH) train_settings_pitch(&a.settings);
     if (part && a.settings.part == TRAIN_BANDWIDTH) train_settings_bandwidth(&a.settings);
+    if (part && a.settings.part == TRAIN_SPECTRUM) train_settings_spectrum(&a.settings);
     /* Again over what the files said: options win. */
     bool usage = !status && (resumed || a.config != NULL || part) &&
                  !parse(&a, argc, argv, &first, &exit_code);

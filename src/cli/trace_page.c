@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cli/page.h"
 #include "io/json.h"
+#include "mel/low_band.h"
 
 #include <limits.h>
 #include <math.h>
@@ -311,6 +312,7 @@ static void add_reverse(page *p, const trace_story *story) {
 static void add_end(page *p, const trace_story *story) {
     char name[64];
     const lull_options *options = story->options;
+    const mel_convention *mel = &story->config->mel;
     snprintf(name, sizeof name, "step-%02d-x", story->plan->count);
     page_add_raw(p, "<h2>4. The end</h2>\n<p>");
     if (options->refine > 0)
@@ -322,8 +324,8 @@ static void add_end(page *p, const trace_story *story) {
             options->refine, options->refine == 1 ? "" : "s");
     if (options->refine_low > 0)
         page_add(p,
-                 "Below 2.5 kHz, where it costs little, %d time%s (<code>--refine-low</code>). ",
-                 options->refine_low, options->refine_low == 1 ? "" : "s");
+                 "Below %.2f kHz, where it costs little, %d time%s (<code>--refine-low</code>). ",
+                 mel_low_band_edge(mel, mel_low_band_decimation(mel)) / 1000, options->refine_low, options->refine_low == 1 ? "" : "s");
     page_add_raw(p, "A limiter keeps samples within ±1.</p>\n<div class=\"row\">\n");
     add_figure(p, name, "what sampling ended with", true);
     add_figure(p, "output", "what lull wrote", true);

@@ -122,9 +122,10 @@ static size_t take_turn(mel_consistency *s, float *out) {
 }
 
 size_t mel_consistency_push(mel_consistency *stage, const float *frame, const float *synthesis,
-                            float *out) {
-    memcpy(mel_sliding_open(stage->whole, frame), synthesis, stage->size * sizeof(float));
-    if (stage->low) mel_low_band_take(stage->band, synthesis, mel_sliding_open(stage->low, frame));
+                            const float *spectrum, float *out) {
+    memcpy(mel_sliding_open(stage->whole, frame, NULL), synthesis, stage->size * sizeof(float));
+    if (stage->low)
+        mel_low_band_take(stage->band, synthesis, mel_sliding_open(stage->low, frame, spectrum));
     stage->opened++;
     return take_turn(stage, out);
 }
@@ -153,6 +154,7 @@ lull_status mel_consistency_whole(const mel_convention *convention, const float 
     mel_corrector c = {0};
     mel_overlap *overlap = NULL;
     const size_t bands = (size_t)convention->bands, size = (size_t)convention->n_fft;
+    const mel_guide *const none[2] = {NULL, NULL};
     float *current = NULL, *previous = NULL, *segment[2] = {0}, *wanted[2] = {0};
     status = mel_corrector_init(&c, convention, 1, error);
     if (status) goto end;
@@ -179,7 +181,8 @@ lull_status mel_consistency_whole(const mel_convention *convention, const float 
                 mel_stft_cut(c.stft, current, count, mel_stft_begin(c.stft, (int64_t)frame), false,
                              segment[k]);
             }
-            mel_corrector_run(&c, (const float *const *)wanted, (const float *const *)segment);
+            mel_corrector_run(&c, (const float *const *)wanted, none,
+                              (const float *const *)segment);
             for (int k = 0; k < both; k++) {
                 for (size_t j = 0; j < size; j++)
                     segment[k][j] = c.stft->pair->frames[2 * j + (size_t)k] * c.stft->synthesis[j];

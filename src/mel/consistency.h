@@ -24,11 +24,12 @@ typedef struct mel_refinement {
 
 lull_status mel_consistency_new(const mel_convention *convention, const mel_refinement *refinement,
                                 mel_consistency **stage, lull_error *error);
-/* Opens the next frame: its mel (bands floats) and its windowed synthesis signal (n_fft floats).
+/* Opens the next frame: its mel (bands floats), its windowed synthesis signal (n_fft floats), and
+ * what is known of its spectrum in the low band (mel_sliding_open; NULL: nothing).
  * Any hop that thereby became final is written to out (room for hop floats each, see return):
  * returns the number of samples written, 0 or hop. Allocates nothing. */
 size_t mel_consistency_push(mel_consistency *stage, const float *frame, const float *synthesis,
-                            float *out);
+                            const float *spectrum, float *out);
 /* After the last frame: writes the next remaining final hop; 0 when all frames × hop samples were
  * written. */
 size_t mel_consistency_finish(mel_consistency *stage, float *out);

@@ -10,6 +10,7 @@ void mel_corrector_clear(mel_corrector *c) {
     for (int i = 0; i < 2; i++) {
         base_free(c->magnitude[i]);
         base_free(c->gain[i]);
+        base_free(c->pull[i]);
     }
 }
 
@@ -38,21 +39,28 @@ lull_status mel_corrector_init(mel_corrector *c, const mel_convention *conventio
     for (int i = 0; i < 2; i++) {
         c->magnitude[i] = base_alloc(bins, sizeof(float));
         c->gain[i] = base_alloc(bins, sizeof(float));
-        if (!c->magnitude[i] || !c->gain[i]) return base_no_memory(error);
+        c->pull[i] = base_alloc(bins, sizeof(float));
+        if (!c->magnitude[i] || !c->gain[i] || !c->pull[i]) return base_no_memory(error);
     }
     return LULL_OK;
 }
 
 void mel_corrector_run(mel_corrector *c, const float *const wanted[2],
-                       const float *const segment[2]) {
+                       const mel_guide *const guide[2], const float *const segment[2]) {
     mel_stft *stft = c->stft;
     const int size = stft->grid.size, reach = mel_envelope_reach(c->envelope);
     float *spectrum = stft->pair->spectrum;
     mel_stft_analyse_pair(stft, segment[0], segment[1]);
     stft->kernels->pair_magnitude(spectrum, c->epsilon, c->magnitude[0], c->magnitude[1], size,
                                   reach);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
+        const mel_guide *g = guide[i];
+        const int known = g && g->bins < reach ? g->bins : g ? reach : 0;
+        if (g)
+            stft->kernels->pull(g->target, g->weight, g->floor, c->magnitude[i], c->pull[i], known);
         mel_envelope_correction(c->envelope, wanted[i], c->magnitude[i], c->gain[i]);
+        stft->kernels->scale(c->pull[i], c->gain[i], known);
+    }
     stft->kernels->pair_gain(spectrum, c->gain[0], c->gain[1], size, reach);
     mel_stft_invert_pair(stft);
 }

@@ -5,6 +5,8 @@
 
 #include "mel/filterbank.h"
 
+#define MEL_PULL_LIMIT 3.0f
+
 typedef struct mel_kernels {
     const char *name;
     /* out[i] = a[i]·b[i] */
@@ -15,6 +17,10 @@ typedef struct mel_kernels {
     void (*scale)(const float *a, float *out, int n);
     /* magnitude[k] = √(re² + im² + epsilon) */
     void (*magnitude)(const float *spectrum, float epsilon, float *magnitude, int bins);
+    /* pull[k] = exp(q), |q| ≤ MEL_PULL_LIMIT, q = weight[k]·(target[k] − ½·ln(magnitude[k]² +
+     * floor[k])); magnitude[k] ·= pull[k] */
+    void (*pull)(const float *target, const float *weight, const float *floor, float *magnitude,
+                 float *pull, int bins);
     /* y = x through the tiles, of their first `columns` columns */
     void (*tiles)(const mel_tiles *tiles, const float *x, float *y, int columns);
     /* out[b] = wanted[b] − ln(clamp(mel[b], lowest, highest)) */

@@ -103,6 +103,19 @@ FUNCTION void NAME(magnitude)(const float *restrict spectrum, float epsilon,
     }
 }
 
+FUNCTION void NAME(pull)(const float *restrict target, const float *restrict weight,
+                         const float *restrict floor, float *restrict magnitude,
+                         float *restrict pull, int bins) {
+    for (int k = 0; k < bins; k++) {
+        const float m = magnitude[k];
+        float q = weight[k] * (target[k] - 0.5f * NAME(fast_log)(m * m + floor[k]));
+        q = q < -MEL_PULL_LIMIT ? -MEL_PULL_LIMIT : q;
+        q = q > MEL_PULL_LIMIT ? MEL_PULL_LIMIT : q;
+        pull[k] = NAME(fast_power_of_2)(q * 1.44269504f);
+        magnitude[k] = m * pull[k];
+    }
+}
+
 /* Eight columns at a time whatever the width, row after row. */
 FUNCTION void NAME(tiles)(const mel_tiles *tiles, const float *x, float *y, int columns) {
     for (int t = 0; 8 * t < columns; t++) {
@@ -250,6 +263,7 @@ static const mel_kernels NAME(kernels) = {
     .product = NAME(product),
     .add = NAME(add),
     .scale = NAME(scale),
+    .pull = NAME(pull),
     .magnitude = NAME(magnitude),
     .tiles = NAME(tiles),
     .log_ratio = NAME(log_ratio),

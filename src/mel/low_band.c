@@ -40,6 +40,11 @@ double mel_low_band_edge(const mel_convention *c, int decimation) {
     return fmin(MEL_LOW_HZ, c->sample_rate / 2.0 / decimation - BEYOND);
 }
 
+int mel_low_band_bins(const mel_convention *c) {
+    const double edge = mel_low_band_edge(c, mel_low_band_decimation(c));
+    return (int)ceil(edge * c->n_fft / c->sample_rate);
+}
+
 static void fill_share(mel_low_band *b, const mel_convention *c) {
     const double width = (double)c->sample_rate / c->n_fft;
     const double edge = mel_low_band_edge(c, b->decimation);

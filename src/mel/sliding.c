@@ -10,6 +10,8 @@
 /* A frame that is open: it may still change. */
 typedef struct open_frame {
     float *wanted;   /* [bands] ln of the mel */
+    mel_guide guide; /* of a low band, and whether there is one of this frame */
+    bool guided;
     float *signal;   /* [size] windowed synthesis signal, with momentum */
     float *previous; /* [size] the same of the last iteration without momentum: what is committed */
 } open_frame;
@@ -35,16 +37,20 @@ int mel_sliding_overlap(const mel_convention *convention) {
     return ceil_divide(mel_window_lead(convention) - mel_window_first(convention), convention->hop);
 }
 
-static lull_status allocate_frames(mel_sliding *s, int bands, lull_error *error) {
+static lull_status allocate_frames(mel_sliding *s, const mel_convention *convention, bool low,
+                                   lull_error *error) {
     const size_t slots = (size_t)s->window + 1;
     s->frames = base_alloc(slots, sizeof *s->frames);
     if (!s->frames) return base_no_memory(error);
     for (size_t i = 0; i < slots; i++) {
         open_frame *frame = &s->frames[i];
-        frame->wanted = base_alloc((size_t)bands, sizeof(float));
+        frame->wanted = base_alloc((size_t)convention->bands, sizeof(float));
         frame->signal = base_alloc((size_t)s->size, sizeof(float));
         frame->previous = base_alloc((size_t)s->size, sizeof(float));
         if (!frame->wanted || !frame->signal || !frame->previous) return base_no_memory(error);
+        if (!low) continue;
+        const lull_status status = mel_guide_init(convention, &frame->guide, error);
+        if (status) return status;
     }
     return LULL_OK;
 }
@@ -76,7 +82,7 @@ lull_status mel_sliding_new(const mel_convention *convention, int decimation, in
         status = base_no_memory(error);
         goto fail;
     }
-    status = allocate_frames(s, convention->bands, error);
+    status = allocate_frames(s, convention, decimation > 1, error);
     if (status) goto fail;
     *sliding = s;
     return LULL_OK;
@@ -89,6 +95,7 @@ void mel_sliding_free(mel_sliding *sliding) {
     if (!sliding) return;
     for (int i = 0; sliding->frames && i <= sliding->window; i++) {
         base_free(sliding->frames[i].wanted);
+        mel_guide_clear(&sliding->frames[i].guide);
         base_free(sliding->frames[i].signal);
         base_free(sliding->frames[i].previous);
     }
@@ -114,6 +121,7 @@ uint64_t mel_sliding_bytes(const mel_convention *convention, int decimation, int
     sum = base_memory_add(sum, slots, sizeof(open_frame));
     for (uint64_t i = 0; i < slots; i++) {
         sum = base_memory_add(sum, bands, sizeof(float));
+        if (decimation > 1) sum += mel_guide_bytes(convention);
         sum = base_memory_add(base_memory_add(sum, size, sizeof(float)), size, sizeof(float));
     }
     /* Committed samples and weights, with their margin, and the region's two. */
@@ -141,9 +149,11 @@ static long newest_of(const mel_sliding *s) {
     return s->turn < s->opened ? s->turn : s->opened - 1;
 }
 
-float *mel_sliding_open(mel_sliding *sliding, const float *frame) {
+float *mel_sliding_open(mel_sliding *sliding, const float *frame, const float *outputs) {
     open_frame *open = frame_at(sliding, sliding->opened++);
     mel_envelope_wanted(sliding->corrector.envelope, frame, open->wanted);
+    open->guided = outputs != NULL;
+    if (outputs) mel_guide_read(&open->guide, sliding->corrector.envelope, frame, outputs);
     return open->signal;
 }
 
@@ -167,11 +177,14 @@ static void iterate(mel_sliding *s, long oldest, long newest, bool first_fresh) 
         /* A last one without a partner is its own. */
         const long both[2] = {f, f < newest ? f + 1 : f};
         const float *wanted[2], *segment[2];
+        const mel_guide *guide[2];
         for (int i = 0; i < 2; i++) {
-            wanted[i] = frame_at(s, both[i])->wanted;
+            const open_frame *frame = frame_at(s, both[i]);
+            wanted[i] = frame->wanted;
+            guide[i] = frame->guided ? &frame->guide : NULL;
             segment[i] = s->signal + offset_of(s, both[i]);
         }
-        mel_corrector_run(&s->corrector, wanted, segment);
+        mel_corrector_run(&s->corrector, wanted, guide, segment);
         for (int i = 0; i < 2 && f + i <= newest; i++) {
             open_frame *frame = frame_at(s, f + i);
             /* The frame that has just been opened has no previous iteration to run ahead of. */

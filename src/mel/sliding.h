@@ -19,9 +19,10 @@ uint64_t mel_sliding_bytes(const mel_convention *convention, int decimation, int
 /* Hops by which frames overlap: a frame's samples are final that many turns after it has left. */
 int mel_sliding_overlap(const mel_convention *convention);
 
-/* The next frame: its mel, and room for its windowed synthesis signal (n_fft / decimation floats),
- * which the caller fills. */
-float *mel_sliding_open(mel_sliding *sliding, const float *frame);
+/* The next frame: its mel; what the spectrum network says of it (mel_guide_read; NULL: nothing, as
+ * always without decimation); and room for its windowed synthesis signal (n_fft / decimation
+ * floats), which the caller fills. */
+float *mel_sliding_open(mel_sliding *sliding, const float *frame, const float *outputs);
 /* Iterates what is open. */
 void mel_sliding_iterate(mel_sliding *sliding);
 /* The frame that leaves in this turn, which the caller may change; NULL: none. */

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "mel/low_band.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,6 +32,10 @@ static bool has_pitch(const void *config) {
 
 static bool has_bandwidth(const void *config) {
     return ((const model_config *)config)->bandwidth_channels != 0;
+}
+
+static bool has_spectrum(const void *config) {
+    return ((const model_config *)config)->spectrum_channels != 0;
 }
 
 static const member embedding_members[] = {
@@ -89,6 +94,14 @@ static const member bandwidth_members[] = {
     {0},
 };
 
+static const member spectrum_members[] = {
+    MEMBER_INT(model_config, spectrum_channels, "channels", 0, 1024, "0",
+               "between its convolutions; 0: no spectrum network"),
+    MEMBER_INT(model_config, spectrum_layers, "layers", 0, 16, "0",
+               "convolutions over mel frames, 1 at least"),
+    {0},
+};
+
 static const member denoiser_members[] = {
     MEMBER_INT(model_config, patch, "patch", 1, 4096, "16",
                "samples that become one frame of the network; divides the hop"),
@@ -121,6 +134,7 @@ static const member network_members[] = {
     MEMBER_PART("postnet", postnet_members, has_postnet, "mends the mel first"),
     MEMBER_PART("pitch", pitch_members, has_pitch, "tells the voice's pitch from the mel"),
     MEMBER_PART("bandwidth", bandwidth_members, has_bandwidth, "continues the mel above its fmax"),
+    MEMBER_PART("spectrum", spectrum_members, has_spectrum, "guides refinement below 2.5 kHz"),
     {0},
 };
 
@@ -316,6 +330,12 @@ void model_config_add_bandwidth(model_config *config) {
      * (docs/any-mel.md). */
     config->bandwidth_channels = 1;
     config->bandwidth_layers = 1;
+}
+
+void model_config_add_spectrum(model_config *config) {
+    if (config->spectrum_channels > 0) return;
+    config->spectrum_channels = 128;
+    config->spectrum_layers = 4;
 }
 
 void model_config_pitch(model_config *config) {
@@ -576,6 +596,18 @@ static lull_status check_bandwidth(const model_config *c, const char *name, lull
     return LULL_OK;
 }
 
+static lull_status check_spectrum(const model_config *c, const char *name, lull_error *error) {
+    if (c->spectrum_channels == 0) return LULL_OK;
+    if (c->spectrum_layers < 1)
+        REFUSE("%s: the spectrum network has no layers; it needs 1 at least", name);
+    if (mel_low_band_decimation(&c->mel) == 1)
+        REFUSE("%s: a spectrum network needs a mel whose hop and window can be divided (by 4 at "
+               "least, to a rate above 2700 Hz); these are %d and %d at %d Hz",
+               name, c->mel.hop, c->mel.window, c->mel.sample_rate);
+    if (c->mel_scale == 0) REFUSE("%s: the mel is scaled by 0", name);
+    return LULL_OK;
+}
+
 static lull_status check_synthesis(const model_config *c, const char *name, lull_error *error) {
     for (int use = LULL_LIVE; use <= LULL_OFFLINE; use++) {
         model_settings settings = model_config_settings(c, (lull_use)use);
@@ -604,6 +636,7 @@ lull_status model_config_check(const model_config *config, const char *name, lul
     if (!status) status = check_conditioner(config, name, error);
     if (!status) status = check_below(config, name, error);
     if (!status) status = check_postnet(config, name, error);
+    if (!status) status = check_spectrum(config, name, error);
     if (!status) status = check_synthesis(config, name, error);
     return status;
 }

@@ -78,6 +78,10 @@ typedef struct model_config {
      * ahead, bandwidth_channels between them (0: no such network). */
     int bandwidth_channels, bandwidth_layers;
 
+    /* Spectrum network (model/spectrum.h): spectrum_layers convolutions of 3 frames that see none
+     * ahead, spectrum_channels between them (0: no such network). Input as the conditioner's. */
+    int spectrum_channels, spectrum_layers;
+
     /* Domain. */
     bool whitened;
     double tilt_hz;
@@ -102,6 +106,8 @@ void model_config_pitch(model_config *config);
 void model_config_add_pitch(model_config *config);
 /* The same of a bandwidth network. */
 void model_config_add_bandwidth(model_config *config);
+/* And of a spectrum network. */
+void model_config_add_spectrum(model_config *config);
 
 /* Everything in range and consistent (patch divides hop, odd kernel, …), or the reason. */
 lull_status model_config_check(const model_config *config, const char *name, lull_error *error);

@@ -2,6 +2,7 @@
 #include "model/tensors.h"
 
 #include "mel/frame_features.h"
+#include "mel/low_band.h"
 #include "model/bandwidth_outputs.h"
 #include "model/pitch_outputs.h"
 
@@ -20,7 +21,8 @@ typedef enum {
     LAYERS,
     POSTNET_LAYERS,
     PITCH_LAYERS,
-    BANDWIDTH_LAYERS
+    BANDWIDTH_LAYERS,
+    SPECTRUM_LAYERS
 } times;
 
 /* An axis of a weight: a size of the configuration; below FIRST_SIZE a number that means itself. */
@@ -41,7 +43,9 @@ enum {
     PITCH_IN,
     PITCH_OUT,
     BANDWIDTH_IN,
-    BANDWIDTH_OUT
+    BANDWIDTH_OUT,
+    SPECTRUM_IN,
+    SPECTRUM_OUT
 };
 
 enum { LAST_ZERO = MODEL_START_ZERO + 1 }; /* the last of the role 0, the others uniform */
@@ -102,6 +106,9 @@ static const row rows[MODEL_ROLES] = {
     [MODEL_BANDWIDTH_CONVOLUTION] =
         {"bandwidth.conv", "", 1, BANDWIDTH_LAYERS, MODEL_BANDWIDTH, LAST_ZERO, LAST_ZERO,
          {BANDWIDTH_OUT, BANDWIDTH_IN, 3}},
+    [MODEL_SPECTRUM_CONVOLUTION] =
+        {"spectrum.conv", "", 1, SPECTRUM_LAYERS, MODEL_SPECTRUM, LAST_ZERO, LAST_ZERO,
+         {SPECTRUM_OUT, SPECTRUM_IN, 3}},
 };
 /* clang-format on */
 
@@ -124,6 +131,8 @@ static int count_of(const model_config *c, times times) {
         return c->pitch_channels > 0 ? c->pitch_layers : 0;
     case BANDWIDTH_LAYERS:
         return c->bandwidth_channels > 0 ? c->bandwidth_layers : 0;
+    case SPECTRUM_LAYERS:
+        return c->spectrum_channels > 0 ? c->spectrum_layers : 0;
     }
     return 0;
 }
@@ -164,6 +173,10 @@ static int size_of(const model_config *c, int axis, int index) {
         return index == 0 ? MEL_FEATURES : c->bandwidth_channels;
     case BANDWIDTH_OUT:
         return index == c->bandwidth_layers - 1 ? BANDWIDTH_POINTS : c->bandwidth_channels;
+    case SPECTRUM_IN:
+        return index == 0 ? c->mel.bands : c->spectrum_channels;
+    case SPECTRUM_OUT:
+        return index == c->spectrum_layers - 1 ? 2 * mel_low_band_bins(&c->mel) : c->spectrum_channels;
     default:
         return axis;
     }

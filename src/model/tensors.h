@@ -6,7 +6,7 @@
 #include "model/config.h"
 
 /* Networks that a model is made of; each is trained by itself (lull train --part). */
-typedef enum model_part { MODEL_DENOISER, MODEL_POSTNET, MODEL_PITCH, MODEL_BANDWIDTH } model_part;
+typedef enum model_part { MODEL_DENOISER, MODEL_POSTNET, MODEL_PITCH, MODEL_BANDWIDTH, MODEL_SPECTRUM } model_part;
 
 /* What a pair of weight and bias is for; index counts the pairs of a role from 0. */
 typedef enum model_role {
@@ -23,6 +23,7 @@ typedef enum model_role {
     MODEL_POSTNET_CONVOLUTION,
     MODEL_PITCH_CONVOLUTION,
     MODEL_BANDWIDTH_CONVOLUTION,
+    MODEL_SPECTRUM_CONVOLUTION,
     MODEL_ROLES
 } model_role;
 

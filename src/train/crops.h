@@ -62,4 +62,10 @@ lull_status train_crops_source(train_crops *crops, const train_crop *crop, const
 lull_status train_crops_mels(train_crops *crops, const train_crop *crop, float *exact,
                              float *degraded, lull_error *error);
 
+/* For the spectrum network: the crop's (degraded) mel, frames × bands, and the recording from the
+ * first sample of its first frame to the last of its last, (frames − 1) × hop + n_fft samples;
+ * outside the recording what its mel is made of. */
+lull_status train_crops_recorded(train_crops *crops, const train_crop *crop, float *mel,
+                                 float *samples, lull_error *error);
+
 #endif

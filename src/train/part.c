@@ -9,6 +9,7 @@ const train_part *train_part_of(const train_settings *settings) {
         [TRAIN_POSTNET] = &train_part_postnet,
         [TRAIN_PITCH] = &train_part_pitch,
         [TRAIN_BANDWIDTH] = &train_part_bandwidth,
+        [TRAIN_SPECTRUM] = &train_part_spectrum,
     };
     return parts[settings->part];
 }

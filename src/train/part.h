@@ -62,7 +62,7 @@ typedef struct train_part {
 const train_part *train_part_of(const train_settings *settings);
 
 extern const train_part train_part_denoiser, train_part_postnet, train_part_pitch,
-    train_part_bandwidth;
+    train_part_bandwidth, train_part_spectrum;
 
 /* Of parts whose crops are in the model's own convention. */
 int train_part_model_rate(const model_config *config);

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "io/file_bytes.h"
 
-static const char *const parts[] = {"denoiser", "postnet", "pitch", "bandwidth", NULL};
+static const char *const parts[] = {"denoiser", "postnet", "pitch", "bandwidth", "spectrum", NULL};
 static const char *const losses[] = {"l2", "l1", NULL};
 static const char *const densities[] = {"sine", "uniform", "start", NULL};
 static const char *const optimizers[] = {"adamw", "muon", NULL};
@@ -52,6 +52,8 @@ static const member recipe[] = {
         "pitch network: natural logarithm by which half of the crops are played faster or slower"),
     INT(conventions, 0, 4096, "64",
         "pitch and bandwidth network: mel conventions drawn at random, beside those with names"),
+    INT(magnitudes, 0, 1000000000, "0",
+        "spectrum network: first steps, on magnitudes alone and not through refinement"),
     BOOL(pairs, "false", "trained on mels that an acoustic model predicted, with their recordings"),
     BOOL(bf16, "false", "bfloat16 products; sums and weights are float32"),
     {0},
@@ -65,7 +67,8 @@ static const member run[] = {
     NAME(
         part, parts, "denoiser",
         "the denoiser; for --init's model a postnet, which mends mels that acoustic models blur; "
-        "for it, or alone, a pitch network; for it a network that continues mels above their fmax"),
+        "for it, or alone, a pitch network; for it a network that continues mels above their fmax, "
+        "or the spectrum network, which guides refinement below 2.5 kHz"),
     UINT64(max_steps, NULL, "end after this many steps"),
     NUMBER(max_hours, 0, 1e6, NULL, "end after this time (no limit at all: 12)"),
     UINT64(eval_every, "1000", "steps between evaluations"),
@@ -111,6 +114,15 @@ void train_settings_bandwidth(train_settings *settings) {
         "part",    "bandwidth", "batch", "16",      "crop_frames", "64",      "rate",
         "2e-3",    "optimizer", "adamw", "warm_up", "100",         "average", "0.998",
         "degrade", "0.33",      "speed", "0",       "samples",     "0",       NULL};
+    for (const char *const *at = wanted; *at; at += 2)
+        members_set(train_settings_members, settings, at[0], at[1], NULL);
+}
+
+void train_settings_spectrum(train_settings *settings) {
+    static const char *const wanted[] = {
+        "part",    "spectrum", "batch",   "24",      "crop_frames", "48",      "rate",
+        "2e-3",    "optimizer", "adamw",  "warm_up", "200",         "average", "0.999",
+        "degrade", "0.1",      "samples", "0",       "magnitudes", "5000", NULL};
     for (const char *const *at = wanted; *at; at += 2)
         members_set(train_settings_members, settings, at[0], at[1], NULL);
 }
@@ -161,6 +173,7 @@ lull_status train_settings_check(const train_settings *settings, const model_con
         [TRAIN_POSTNET] = {"postnet", "a postnet", config->postnet_channels},
         [TRAIN_PITCH] = {"pitch", "a pitch network", config->pitch_channels},
         [TRAIN_BANDWIDTH] = {"bandwidth", "a bandwidth network", config->bandwidth_channels},
+        [TRAIN_SPECTRUM] = {"spectrum", "a spectrum network", config->spectrum_channels},
     };
     if (settings->part == TRAIN_DENOISER) return check_denoiser(settings, config, error);
     if (of_frames[settings->part].channels == 0)

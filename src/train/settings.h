@@ -10,7 +10,7 @@ typedef enum { TRAIN_DENSITY_SINE, TRAIN_DENSITY_UNIFORM, TRAIN_DENSITY_START } 
 typedef enum { TRAIN_ADAMW, TRAIN_MUON } train_optimizer;
 typedef enum { TRAIN_COSINE, TRAIN_CONSTANT } train_course;
 
-typedef enum { TRAIN_DENOISER, TRAIN_POSTNET, TRAIN_PITCH, TRAIN_BANDWIDTH } train_trained;
+typedef enum { TRAIN_DENOISER, TRAIN_POSTNET, TRAIN_PITCH, TRAIN_BANDWIDTH, TRAIN_SPECTRUM } train_trained;
 
 enum { TRAIN_PATH_SIZE = 4096 };
 
@@ -36,6 +36,7 @@ typedef struct train_settings {
     double gain_db, degrade;
     double speed;    /* pitch network: natural logarithm by which recordings are played faster */
     int conventions; /* and mel conventions drawn for it beside the named ones */
+    int magnitudes;  /* spectrum network: first steps, on magnitudes alone */
     bool bf16;
 
     uint64_t max_steps; /* 0 = no limit */
@@ -55,6 +56,7 @@ void train_settings_default(train_settings *settings);
 void train_settings_postnet(train_settings *settings);
 void train_settings_pitch(train_settings *settings);
 void train_settings_bandwidth(train_settings *settings);
+void train_settings_spectrum(train_settings *settings);
 lull_status train_settings_check(const train_settings *settings, const model_config *config,
                                  lull_error *error);
 

@@ -45,6 +45,8 @@ static lull_status read_what_there_is(const model_config *whole, const safetenso
         config.pitch_channels = config.pitch_layers = config.pitch_look_ahead = 0;
     if (!safetensors_find(file, "bandwidth.conv1.weight"))
         config.bandwidth_channels = config.bandwidth_layers = 0;
+    if (!safetensors_find(file, "spectrum.conv1.weight"))
+        config.spectrum_channels = config.spectrum_layers = 0;
     if (config.source && lacks_source(&config, file)) config.source = false;
     lull_status status = model_parameters_new(&config, &read, error);
     if (!status) status = model_parameters_read(read, file, "", path, error);

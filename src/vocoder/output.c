@@ -5,6 +5,7 @@
 #include "mel/window.h"
 #include "vocoder/limiter.h"
 
+#include <math.h>
 #include <string.h>
 
 void vocoder_output_init(vocoder_output *o, const mel_convention *convention, bool coloured,
@@ -38,8 +39,20 @@ static uint64_t bytes(const void *context) {
     uint64_t size = (uint64_t)o->n_fft, bands = (uint64_t)o->convention->bands;
     sum += mel_filterbank_bytes(o->convention);
     sum = base_memory_add(sum, 16 * size + 16 * bands + 1024, sizeof(float));
+    if (o->config) {
+        sum += spectrum_bytes(o->config, o->convention);
+        sum = base_memory_add(sum, MODEL_FRAME_STACK_MOST * 2 * size, sizeof(float));
+    }
     return sum + mel_consistency_bytes(o->convention, &o->refinement) +
            vocoder_above_bytes(&o->above);
+}
+
+static lull_status allocate_spectrum(vocoder_output *o, lull_error *error) {
+    lull_status status =
+        spectrum_new(o->config, o->parameters, o->convention, &o->spectrum, error);
+    if (status) return status;
+    o->guide = base_alloc(MODEL_FRAME_STACK_MOST * spectrum_width(o->spectrum), sizeof *o->guide);
+    return o->guide ? LULL_OK : base_no_memory(error);
 }
 
 static lull_status allocate(void *context, lull_error *error) {
@@ -56,6 +69,7 @@ static lull_status allocate(void *context, lull_error *error) {
     if (!o->gain || !o->segment || !o->synthesis) return base_no_memory(error);
     for (int i = 0; i < bins; i++) o->gain[i] = 1; /* what a signal that is speech already gets */
     status = mel_consistency_new(o->convention, &o->refinement, &o->consistency, error);
+    if (!status && o->config) status = allocate_spectrum(o, error);
     return status ? status : vocoder_above_allocate(&o->above, o->filter, error);
 }
 
@@ -65,6 +79,8 @@ static void clear(void *context) {
     mel_frame_filter_free(o->filter);
     mel_consistency_free(o->consistency);
     vocoder_above_clear(&o->above);
+    spectrum_free(o->spectrum);
+    base_free(o->guide);
     base_free(o->gain);
     base_free(o->segment);
     base_free(o->synthesis);
@@ -75,6 +91,7 @@ static void reset(void *context) {
     vocoder_output *o = context;
     if (o->consistency) {
         mel_consistency_reset(o->consistency);
+        if (o->spectrum) spectrum_reset(o->spectrum);
         vocoder_above_reset(&o->above);
     }
     vocoder_line_reset(&o->out, 0);
@@ -157,14 +174,27 @@ static const float *segment(vocoder_output *o) {
     return o->segment;
 }
 
-static bool open_frame(vocoder_output *o) {
+/* What the spectrum network says of the next n frames, which are opened one after the other: several
+ * in one product are cheaper. */
+static bool guide_frames(vocoder_output *o, int n) {
+    const float *mels[MODEL_FRAME_STACK_MOST];
+    for (int i = 0; i < n; i++) mels[i] = vocoder_rows_at(o->frames, o->opened + (uint64_t)i);
+    spectrum_push(o->spectrum, mels, n, o->guide);
+    bool finite = true;
+    for (size_t k = 0; k < (size_t)n * spectrum_width(o->spectrum); k++)
+        finite = finite && isfinite(o->guide[k]);
+    return finite;
+}
+
+/* guide: NULL, nothing is known. */
+static bool open_frame(vocoder_output *o, const float *guide) {
     const float *mel = vocoder_rows_at(o->frames, o->opened);
     if (o->coloured) mel_envelope_colouring_gain(o->envelope, mel, o->gain);
     mel_frame_filter_run(o->filter, o->gain, segment(o), o->synthesis);
     float *to = vocoder_line_at(&o->out, o->out.end);
-    size_t n = mel_consistency_push(o->consistency, mel, o->synthesis, to);
+    size_t n = mel_consistency_push(o->consistency, mel, o->synthesis, guide, to);
     vocoder_above_push(&o->above, mel, (int64_t)o->opened * o->hop - o->lead, to, n);
-    bool finite = leave(o, n);
+    const bool finite = leave(o, n);
     o->opened++;
     int64_t needed = (int64_t)o->opened * o->hop - o->lead;
     o->in->first = needed < o->end ? needed : o->end;
@@ -175,7 +205,14 @@ static bool run(void *context) {
     vocoder_output *o = context;
     if (o->passes) return pass(o);
     bool finite = true;
-    for (int i = 0; i < o->todo; i++) finite = open_frame(o) && finite;
+    for (int i = 0; i < o->todo; i++) {
+        const int at = i % MODEL_FRAME_STACK_MOST, left = o->todo - i;
+        const int next = left < MODEL_FRAME_STACK_MOST ? left : MODEL_FRAME_STACK_MOST;
+        if (o->spectrum && at == 0) finite = guide_frames(o, next) && finite;
+        const float *guide =
+            o->spectrum ? o->guide + (size_t)at * spectrum_width(o->spectrum) : NULL;
+        finite = open_frame(o, guide) && finite;
+    }
     for (int i = 0; i < o->todo_last; i++) {
         float *to = vocoder_line_at(&o->out, o->out.end);
         size_t n = mel_consistency_finish(o->consistency, to);

@@ -5,6 +5,7 @@
 
 #include "mel/consistency.h"
 #include "mel/whiten.h"
+#include "model/spectrum.h"
 #include "vocoder/above.h"
 #include "vocoder/line.h"
 #include "vocoder/part.h"
@@ -22,6 +23,11 @@ typedef struct vocoder_output {
     mel_envelope *envelope;
     mel_frame_filter *filter;
     mel_consistency *consistency;
+    /* Of a spectrum network that reads the frames, and its weights; NULL: none. Set by the path. */
+    const model_config *config;
+    const model_parameters *parameters;
+    spectrum *spectrum;
+    float *guide; /* what it says of MODEL_FRAME_STACK_MOST frames */
     vocoder_above above; /* its config, parameters and noise: set by the path */
     float *gain, *segment, *synthesis;
     vocoder_line *in;

@@ -5,6 +5,7 @@
 #include "base/low_pass.h"
 #include "mel/opening.h"
 #include "model/model.h"
+#include "model/spectrum.h"
 #include "nn/kernels.h"
 #include "vocoder/options.h"
 
@@ -134,6 +135,9 @@ static void init_output(vocoder_path *p) {
     vocoder_output_init(&p->output, &p->convention, config ? config->whitened : true,
                         config ? config->tilt_hz : 0, &refinement, &p->frames.out,
                         block_samples(p));
+    if (!config || refinement.low == 0 || !spectrum_is_known(config, &p->convention)) return;
+    p->output.config = config;
+    p->output.parameters = p->model->parameters;
 }
 
 /* Above the mel the signal is white where the source alone, or noise, is there. */

@@ -1,4 +1,4 @@
-/* The gradient of postnets, pitch and bandwidth networks against central differences of a forward pass written
+/* The gradient of postnets, pitch, bandwidth and spectrum networks against central differences of a forward pass written
  * here in double precision, on odd shapes; and independence of the thread count. */
 #include "model/stacks.h"
 
@@ -6,6 +6,7 @@
 
 #include "gradient/frame_stack.h"
 #include "model/bandwidth.h"
+#include "model/spectrum.h"
 
 enum { CROPS = 3, FRAMES = 5 };
 
@@ -58,6 +59,16 @@ static void bandwidth_begin(network *n, int channels, int layers) {
     checked_config(&n->config);
     n->shape = bandwidth_shape(&n->config);
     n->part = MODEL_BANDWIDTH;
+    network_begin(n);
+}
+
+static void spectrum_begin(network *n, int channels, int layers) {
+    model_config_default(&n->config);
+    n->config.spectrum_channels = channels;
+    n->config.spectrum_layers = layers;
+    checked_config(&n->config);
+    n->shape = spectrum_shape(&n->config);
+    n->part = MODEL_SPECTRUM;
     network_begin(n);
 }
 
@@ -220,6 +231,16 @@ static void bandwidth_networks_is_that_of_differences(void **state) {
     }
 }
 
+static void spectrum_networks_is_that_of_differences(void **state) {
+    (void)state;
+    for (int layers = 1; layers <= 3; layers++) {
+        network n;
+        spectrum_begin(&n, 7, layers);
+        expect_differences(&n, 3e-4);
+        network_end(&n);
+    }
+}
+
 static void threads_do_not_matter(void **state) {
     (void)state;
     for (int kind = 0; kind < 2; kind++) {
@@ -244,6 +265,7 @@ int main(void) {
         cmocka_unit_test(postnets_is_that_of_differences),
         cmocka_unit_test(pitch_networks_is_that_of_differences),
         cmocka_unit_test(bandwidth_networks_is_that_of_differences),
+        cmocka_unit_test(spectrum_networks_is_that_of_differences),
         cmocka_unit_test(threads_do_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,7 +62,7 @@ static void run(const mel_convention *c, const float *mel, const float *open, si
     size_t written = 0;
     for (size_t f = 0; f < n; f++) {
         written += mel_consistency_push(stage, mel + f * (size_t)c->bands,
-                                        open + f * (size_t)c->n_fft, out + written);
+                                        open + f * (size_t)c->n_fft, NULL, out + written);
         assert_int_equal(written, f + 1 > delay ? (f + 1 - delay) * hop : 0);
     }
     for (size_t got; (got = mel_consistency_finish(stage, out + written)) > 0;) written += got;
@@ -359,6 +359,80 @@ static void the_low_band_is_refined(void **state) {
     }
 }
 
+/* √ of the magnitudes of the low band's bins of frame f of a signal. */
+static void roots_of(const mel_convention *c, mel_stft *stft, const float *signal, size_t f,
+                     float *roots) {
+    float segment[SIZE];
+    mel_stft_cut(stft, signal, COUNT, mel_stft_begin(stft, (int64_t)f), false, segment);
+    mel_stft_analyse(stft, segment);
+    for (int k = 0; k < mel_low_band_bins(c); k++)
+        roots[k] = sqrtf(hypotf(stft->spectrum[2 * k], stft->spectrum[2 * k + 1]));
+}
+
+/* The magnitudes of a signal's bins in the low band, beside its mel: what is made of the mel comes
+ * nearer to them. However absurd they are, samples stay finite. */
+static void known_magnitudes_are_approached(void **state) {
+    (void)state;
+    enum { BINS = 119 };
+    lull_error error;
+    const mel_convention c = hifigan16();
+    const mel_stft_grid grid = mel_stft_grid_of(&c);
+    assert_int_equal(mel_low_band_bins(&c), BINS);
+    float *audio = golden_tensor("audio_eta1", COUNT), *mel;
+    float *noise = base_alloc(COUNT, sizeof(float)), *out = base_alloc(COUNT, sizeof(float));
+    size_t frames;
+    mel_envelope *envelope;
+    mel_stft *stft;
+    assert_ok(mel_from_samples(&c, audio, COUNT, &mel, &frames, &error), error);
+    assert_ok(mel_envelope_new(&c, 0, &envelope, &error), error);
+    assert_ok(mel_stft_new(&grid, MEL_STFT_FAST, &stft, &error), error);
+    random_normal(1, 0, 0, noise, COUNT);
+    assert_ok(mel_filter_whole(&c, 0, mel, FRAMES, noise, noise, COUNT, true, &error), error);
+    float *open = cut(&c, noise, COUNT, FRAMES);
+    double errors[3] = {0};
+    for (int what = 0; what < 3; what++) { /* not known, known, absurd */
+        mel_consistency *stage;
+        assert_ok(mel_consistency_new(&c, &(mel_refinement){1, 3, 0.9, 24}, &stage, &error), error);
+        size_t written = 0;
+        for (size_t f = 0; f < FRAMES; f++) {
+            float log_envelope[SIZE / 2 + 1], said[2 * BINS];
+            mel_envelope_log(envelope, mel + f * 80, log_envelope);
+            roots_of(&c, stft, audio, f, said);
+            for (int k = 0; k < 2 * BINS; k++) {
+                if (what == 2)
+                    said[k] = k % 2 ? 1e30f : -1e30f;
+                else if (k < BINS)
+                    said[k] = 2 * logf(said[k] + 1e-6f) - log_envelope[k];
+                else
+                    said[k] = 0.9f; /* a quarter of the way */
+            }
+            written += mel_consistency_push(stage, mel + f * 80, open + f * SIZE,
+                                            what == 0 ? NULL : said, out + written);
+        }
+        for (size_t hop; (hop = mel_consistency_finish(stage, out + written)) > 0;) written += hop;
+        assert_int_equal(written, COUNT);
+        mel_consistency_free(stage);
+        for (size_t f = 4; f < FRAMES - 4; f++) {
+            float is[BINS], should[BINS];
+            roots_of(&c, stft, out, f, is);
+            roots_of(&c, stft, audio, f, should);
+            for (int k = 0; k < BINS; k++) {
+                assert_true(isfinite(is[k]));
+                errors[what] += fabs((double)is[k] - (double)should[k]);
+            }
+        }
+    }
+    print_message("    error of magnitudes %.1f, known %.1f\n", errors[0], errors[1]);
+    assert_true(errors[1] < 0.7 * errors[0]);
+    mel_envelope_free(envelope);
+    mel_stft_free(stft);
+    base_free(audio);
+    base_free(mel);
+    base_free(noise);
+    base_free(out);
+    base_free(open);
+}
+
 /* The same object gives the same bits after a reset, and another object too; it allocates nothing.
  */
 static void reset_repeats(void **state) {
@@ -372,11 +446,11 @@ static void reset_repeats(void **state) {
     mel_consistency *stage;
     assert_ok(mel_consistency_new(&c, &(mel_refinement){4, 2, 0.9, 6}, &stage, &error), error);
     base_memory_fail_at(1);
-    for (size_t f = 0; f < 11; f++) mel_consistency_push(stage, mel, open + 20 * SIZE, second);
+    for (size_t f = 0; f < 11; f++) mel_consistency_push(stage, mel, open + 20 * SIZE, NULL, second);
     mel_consistency_reset(stage);
     size_t written = 0;
     for (size_t f = 0; f < FRAMES; f++)
-        written += mel_consistency_push(stage, mel + f * 80, open + f * SIZE, second + written);
+        written += mel_consistency_push(stage, mel + f * 80, open + f * SIZE, NULL, second + written);
     for (size_t got; (got = mel_consistency_finish(stage, second + written)) > 0;) written += got;
     base_memory_fail_at(0);
     assert_memory_equal(first, second, COUNT * sizeof(float));
@@ -492,6 +566,7 @@ int main(void) {
         cmocka_unit_test(rates_are_divided),
         cmocka_unit_test(low_bands_are_taken_and_put),
         cmocka_unit_test(the_low_band_is_refined),
+        cmocka_unit_test(known_magnitudes_are_approached),
         cmocka_unit_test(reset_repeats),
         cmocka_unit_test(silence_stays_silent),
         cmocka_unit_test(absurd_mels_stay_finite),

@@ -3,6 +3,8 @@
 
 #include "base/low_pass.h"
 #include "train/loss.h"
+#include "train/refined_loss.h"
+#include "train/spectrum_loss.h"
 
 enum { LENGTH = 700, RATE = 8000 };
 
@@ -114,6 +116,96 @@ static double band_reference(const float *taps, int half, const double *u, const
     return (below + 0.01 * all) / LENGTH;
 }
 
+/* Of magnitudes: against differences; what is not known counts for nothing. */
+static void spectrum_gradient(void **state) {
+    (void)state;
+    enum { N = 40 };
+    float outputs[N], targets[N], gradient[N], none[N];
+    random_normal(1, 0, 0, outputs, N);
+    random_normal(1, 1, 0, targets, N);
+    targets[3] = targets[17] = NAN;
+    const double loss = train_spectrum_loss(outputs, targets, N, gradient);
+    assert_true(loss > 0 && gradient[3] == 0 && gradient[17] == 0);
+    for (int i = 0; i < N; i++) {
+        const float kept = outputs[i];
+        outputs[i] = kept + 1e-3f;
+        const double above = train_spectrum_loss(outputs, targets, N, none);
+        outputs[i] = kept - 1e-3f;
+        const double below = train_spectrum_loss(outputs, targets, N, none);
+        outputs[i] = kept;
+        assert_true(fabs((above - below) / 2e-3 - gradient[i]) < 1e-5);
+    }
+    outputs[3] = 5;
+    assert_true(train_spectrum_loss(outputs, targets, N, none) == loss);
+    assert_true(train_spectrum_loss(targets, targets, N, none) == 0);
+    for (int i = 0; i < N; i++) targets[i] = NAN;
+    assert_true(train_spectrum_loss(outputs, targets, N, none) == 0);
+}
+
+/* What a frame is to say: its magnitudes over the envelope, held within bounds, NaN where the mel is
+ * silent. */
+static void spectrum_targets(void **state) {
+    (void)state;
+    const float spectrum[] = {3, 4, 0, 0, 1e6f, 0, 1, 1};
+    const float envelope[] = {logf(2), 0, 0, -30};
+    float target[4];
+    train_spectrum_target(spectrum, envelope, 4, 1e-4, target);
+    assert_true(fabsf(target[0] - logf(2.5f)) < 1e-6f);
+    assert_true(fabsf(target[1] - logf(0.001f)) < 1e-5f && fabsf(target[2] - logf(20)) < 1e-6f);
+    assert_true(isnan(target[3]));
+}
+
+enum { LOW = 640, DIVIDED = 4 };
+
+/* A signal and what its low band is at a quarter of the rate. */
+static void tones(float *whole, float *low) {
+    for (int i = 0; i < LOW * DIVIDED; i++) {
+        const double t = i / 22050.0;
+        whole[i] = (float)(0.1 * sin(2 * M_PI * 210 * t) + 0.05 * sin(2 * M_PI * 1100 * t + 1));
+        if (i % DIVIDED == 0) low[i / DIVIDED] = whole[i];
+        whole[i] += (float)(0.2 * sin(2 * M_PI * 5000 * t)); /* above: does not count */
+    }
+}
+
+static void refined_gradient(void **state) {
+    (void)state;
+    static float whole[LOW * DIVIDED], low[LOW], made[LOW], gradient[LOW], none[LOW];
+    train_refined_loss *loss;
+    lull_error error;
+    tones(whole, low);
+    assert_int_equal(train_refined_loss_new(22050, DIVIDED, 2350, LOW, &loss, &error), LULL_OK);
+    assert_true(train_refined_loss_bytes(loss) > 1000);
+    /* Itself: nothing but what leaks down from above; negated, which nobody hears, the same. */
+    const double same = train_refined_loss_run(loss, low, whole, LOW, none);
+    for (int i = 0; i < LOW; i++) made[i] = -low[i];
+    assert_true(fabs(train_refined_loss_run(loss, made, whole, LOW, none) - same) < 1e-6);
+    random_normal(1, 0, 0, made, LOW);
+    for (int i = 0; i < LOW; i++) made[i] = 0.6f * low[i] + 0.02f * made[i];
+    const double cost = train_refined_loss_run(loss, made, whole, LOW, gradient);
+    assert_true(same < 0.02 && cost > 5 * same);
+    /* Louder both: as far apart. */
+    for (int i = 0; i < LOW * DIVIDED; i++) whole[i] *= 8;
+    for (int i = 0; i < LOW; i++) made[i] *= 8;
+    assert_true(fabs(train_refined_loss_run(loss, made, whole, LOW, none) - cost) < 0.01 * cost);
+    for (int i = 0; i < LOW * DIVIDED; i++) whole[i] /= 8;
+    for (int i = 0; i < LOW; i++) made[i] /= 8;
+    for (int i = 0; i < LOW; i += 37) {
+        const float kept = made[i], step = 2e-4f;
+        made[i] = kept + step;
+        const double above = train_refined_loss_run(loss, made, whole, LOW, none);
+        made[i] = kept - step;
+        const double below = train_refined_loss_run(loss, made, whole, LOW, none);
+        made[i] = kept;
+        const double measured = (above - below) / (2.0 * step);
+        assert_true(fabs(measured - gradient[i]) < 0.05 * fabs(measured) + 5e-4);
+    }
+    train_refined_loss_free(loss);
+    train_refined_loss_free(NULL);
+    assert_int_equal(train_refined_loss_new(22050, DIVIDED, 2350, 200, &loss, &error),
+                     LULL_INVALID);
+    assert_non_null(strstr(error.message, "--crop-frames"));
+}
+
 static void band_gradient(void **state) {
     (void)state;
     static float u[LENGTH], target[LENGTH], du[LENGTH], taps[2 * LENGTH];
@@ -156,6 +248,9 @@ static void band_counts_below(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(means),
+        cmocka_unit_test(spectrum_gradient),
+        cmocka_unit_test(spectrum_targets),
+        cmocka_unit_test(refined_gradient),
         cmocka_unit_test(band_gradient),
         cmocka_unit_test(band_counts_below),
         cmocka_unit_test(stft_gradient),

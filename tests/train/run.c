@@ -792,6 +792,38 @@ static void bandwidth_network(void **state) {
     tear_down(&f);
 }
 
+/* A spectrum network for a model, which stays bit for bit as it was. */
+static void spectrum_network(void **state) {
+    (void)state;
+    fixture f;
+    set_up(&f);
+    model_config bare = f.config;
+    f.settings.max_steps = 3;
+    train_fine(&f, "bare", false, 2);
+    model_parameters *before = weights_of(&f, "bare/model.safetensors", &bare);
+    model_config_add_spectrum(&f.config);
+    f.config.spectrum_channels = 8;
+    train_settings_spectrum(&f.settings);
+    f.settings.batch = 4;
+    f.settings.crop_frames = 16;
+    f.settings.valid_crops = 4;
+    f.settings.max_steps = STEPS;
+    f.settings.warm_up = 2;
+    train_result result;
+    lull_error error = {0};
+    assert_int_equal(train_in(&f, "none", false, 1, NULL, &result, &error), LULL_INVALID);
+    assert_non_null(strstr(error.message, "--init"));
+    snprintf(f.settings.init, sizeof f.settings.init, "%s/bare/model.safetensors", f.folder);
+    train_fine(&f, "with", false, 1);
+    assert_true(fall_of_loss(&f, "with") > 0.004);
+    model_parameters *after = weights_of(&f, "with/model.safetensors", &f.config);
+    assert_true(after->size > before->size);
+    assert_memory_equal(before->data, after->data, before->size * sizeof(float));
+    model_parameters_free(before);
+    model_parameters_free(after);
+    tear_down(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_and_resumed),
@@ -808,6 +840,7 @@ int main(void) {
         cmocka_unit_test(source_for_a_model),
         cmocka_unit_test(pitch_network),
         cmocka_unit_test(bandwidth_network),
+        cmocka_unit_test(spectrum_network),
         cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,18 @@ static void cuts(void **state) {
     lull_model_close(model);
 
     config = small_lull();
+    model_config_add_spectrum(&config);
+    model = random_model(&config);
+    normal(11,
+           model_parameters_weight(model->parameters, MODEL_SPECTRUM_CONVOLUTION,
+                                   config.spectrum_layers - 1),
+           (size_t)(3 * 80 * config.spectrum_channels), 0.02f, 0);
+    options = some_options(2, 2, 3);
+    options.refine_low = 9;
+    expect_same_for_all_cuts("spectrum network", model, options, 60);
+    lull_model_close(model);
+
+    config = small_lull();
     config.objective = DIFFUSION_FLOW;
     config.schedule.kind = DIFFUSION_LINEAR;
     config.sampler = LULL_SAMPLER_HEUN;

@@ -1,0 +1,29 @@
+/* What is known of a frame's spectrum in the low band (mel/low_band.h) beside its mel: a magnitude
+ * for each bin, and how far an iteration goes towards it. */
+#ifndef MEL_GUIDE_H
+#define MEL_GUIDE_H
+
+#include "mel/envelope.h"
+
+/* Of each of `bins` bins: ln of the magnitude it should have, in transforms of the low band's own
+ * size; the share of the way there, in ln, that an iteration goes, 0…1; and the square of a
+ * magnitude below which the way does not get longer. */
+typedef struct mel_guide {
+    int bins;
+    float *target, *weight, *floor;
+    float *log_envelope; /* scratch */
+} mel_guide;
+
+lull_status mel_guide_init(const mel_convention *convention, mel_guide *guide, lull_error *error);
+/* After a failure, too. */
+void mel_guide_clear(mel_guide *guide);
+uint64_t mel_guide_bytes(const mel_convention *convention);
+
+/* envelope: the low band's (mel_envelope_new_low). frame: the mel. outputs: 2·bins numbers, what the
+ * spectrum network says of it (model/spectrum.h): ln of the magnitudes relative to the mel's
+ * envelope, then of each the logit of its weight less MEL_GUIDE_LOGIT. */
+#define MEL_GUIDE_LOGIT (-2.0f)
+void mel_guide_read(mel_guide *guide, const mel_envelope *envelope, const float *frame,
+                    const float *outputs);
+
+#endif
