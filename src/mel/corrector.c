@@ -55,7 +55,7 @@ void mel_corrector_run(mel_corrector *c, const float *const wanted[2],
                                   reach);
     for (int i = 0; i < 2; i++) {
         const mel_guide *g = guide[i];
-        const int known = g && g->bins < reach ? g->bins : g ? reach : 0;
+        const int known = !g ? 0 : g->count < reach ? g->count : reach;
         if (g)
             stft->kernels->pull(g->target, g->weight, g->floor, c->magnitude[i], c->pull[i], known);
         mel_envelope_correction(c->envelope, wanted[i], c->magnitude[i], c->gain[i]);

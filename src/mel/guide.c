@@ -13,14 +13,23 @@ static const float LEAST_LOG = -20, MOST_LOG = 20;
 static const float FAINT = 0.05f;
 static const float FAINTEST = 1e-12f; /* the square of a magnitude */
 
+static int whole_vectors(int bins) {
+    enum { VECTOR = 8 };
+    return (bins + VECTOR - 1) / VECTOR * VECTOR;
+}
+
 lull_status mel_guide_init(const mel_convention *convention, mel_guide *guide, lull_error *error) {
-    const int bins = mel_low_band_bins(convention);
-    const size_t count = (size_t)bins;
-    *guide = (mel_guide){bins, base_alloc(count, sizeof(float)), base_alloc(count, sizeof(float)),
-                         base_alloc(count, sizeof(float)),
-                         base_alloc((size_t)convention->n_fft / 2 + 1, sizeof(float))};
-    const bool whole = guide->target && guide->weight && guide->floor && guide->log_envelope;
-    return whole ? LULL_OK : base_no_memory(error);
+    const size_t envelope = (size_t)convention->n_fft / 2 + 1;
+    guide->bins = mel_low_band_bins(convention);
+    guide->count = whole_vectors(guide->bins);
+    guide->target = base_alloc((size_t)guide->count, sizeof(float));
+    guide->weight = base_alloc((size_t)guide->count, sizeof(float));
+    guide->floor = base_alloc((size_t)guide->count, sizeof(float));
+    guide->log_envelope = base_alloc(envelope, sizeof(float));
+    if (!guide->target || !guide->weight || !guide->floor || !guide->log_envelope)
+        return base_no_memory(error);
+    for (int k = guide->bins; k < guide->count; k++) guide->floor[k] = 1;
+    return LULL_OK;
 }
 
 void mel_guide_clear(mel_guide *guide) {
@@ -31,8 +40,8 @@ void mel_guide_clear(mel_guide *guide) {
 }
 
 uint64_t mel_guide_bytes(const mel_convention *convention) {
-    const uint64_t bins = (uint64_t)mel_low_band_bins(convention);
-    return sizeof(float) * (3 * bins + (uint64_t)convention->n_fft / 2 + 1);
+    const uint64_t count = (uint64_t)whole_vectors(mel_low_band_bins(convention));
+    return sizeof(float) * (3 * count + (uint64_t)convention->n_fft / 2 + 1);
 }
 
 static float limited(float log) {

@@ -10,6 +10,7 @@
  * magnitude below which the way does not get longer. */
 typedef struct mel_guide {
     int bins;
+    int count; /* of the arrays: whole vectors; what is beyond the bins pulls nothing */
     float *target, *weight, *floor;
     float *log_envelope; /* scratch */
 } mel_guide;

@@ -369,6 +369,40 @@ static void roots_of(const mel_convention *c, mel_stft *stft, const float *signa
         roots[k] = sqrtf(hypotf(stft->spectrum[2 * k], stft->spectrum[2 * k + 1]));
 }
 
+/* What a network says of a frame, as magnitudes, weights and floors; beyond the bins nothing. */
+static void guides_are_read(void **state) {
+    (void)state;
+    enum { BINS = 119 };
+    lull_error error;
+    const mel_convention c = hifigan16();
+    const int decimation = mel_low_band_decimation(&c);
+    mel_envelope *envelope;
+    mel_guide guide;
+    float *frame = golden_frames(), log_envelope[SIZE / 2 + 1], said[2 * BINS];
+    assert_ok(mel_envelope_new_low(&c, decimation, &envelope, &error), error);
+    assert_ok(mel_guide_init(&c, &guide, &error), error);
+    assert_int_equal(guide.bins, BINS);
+    for (int k = 0; k < BINS; k++) {
+        said[k] = 0.02f * (float)(k - 50);
+        said[BINS + k] = 0.1f * (float)(k - 50);
+    }
+    mel_guide_read(&guide, envelope, frame, said);
+    mel_envelope_log(envelope, frame, log_envelope);
+    for (int k = 0; k < guide.count; k++) {
+        if (k >= BINS) {
+            assert_true(guide.target[k] == 0 && guide.weight[k] == 0 && guide.floor[k] > 0);
+            continue;
+        }
+        assert_true(fabsf(guide.target[k] - log_envelope[k] - said[k]) < 1e-5f);
+        assert_true(fabsf(guide.weight[k] - 1 / (1 + expf(2 - said[BINS + k]))) < 1e-6f);
+        const double faint = 0.05 * exp(log_envelope[k]);
+        assert_true(fabs(guide.floor[k] / (faint * faint + 1e-12) - 1) < 1e-4);
+    }
+    mel_guide_clear(&guide);
+    mel_envelope_free(envelope);
+    base_free(frame);
+}
+
 /* The magnitudes of a signal's bins in the low band, beside its mel: what is made of the mel comes
  * nearer to them. However absurd they are, samples stay finite. */
 static void known_magnitudes_are_approached(void **state) {
@@ -566,6 +600,7 @@ int main(void) {
         cmocka_unit_test(rates_are_divided),
         cmocka_unit_test(low_bands_are_taken_and_put),
         cmocka_unit_test(the_low_band_is_refined),
+        cmocka_unit_test(guides_are_read),
         cmocka_unit_test(known_magnitudes_are_approached),
         cmocka_unit_test(reset_repeats),
         cmocka_unit_test(silence_stays_silent),
