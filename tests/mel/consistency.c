@@ -1,5 +1,6 @@
 /* Mel consistency: against reference data, as a stream, at the ends, its cost in memory. */
 #include "mel/consistency.h"
+#include "mel/guide.h"
 #include "mel/low_band.h"
 #include "mel/filterbank.h"
 #include "mel/front_end.h"
