@@ -434,10 +434,7 @@ int command_train(int argc, char **argv) {
                          : base_config(&a, &config, &error);
     if (!status && a.config != NULL) status = read_config(a.config, &a, &config, &error);
     bool part = !resumed && a.config == NULL && a.settings.part != TRAIN_DENOISER;
-    if (part && a.settings.part == TRAIN_POSTNET) train_settings_postnet(&a.settings);
-    if (part && a.settings.part == TRAIN_PITCH) train_settings_pitch(&a.settings);
-    if (part && a.settings.part == TRAIN_BANDWIDTH) train_settings_bandwidth(&a.settings);
-    if (part && a.settings.part == TRAIN_SPECTRUM) train_settings_spectrum(&a.settings);
+    if (part) train_settings_of(&a.settings, (train_trained)a.settings.part);
     /* Again over what the files said: options win. */
     bool usage = !status && (resumed || a.config != NULL || part) &&
                  !parse(&a, argc, argv, &first, &exit_code);

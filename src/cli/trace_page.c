@@ -325,7 +325,8 @@ static void add_end(page *p, const trace_story *story) {
     if (options->refine_low > 0)
         page_add(p,
                  "Below %.2f kHz, where it costs little, %d time%s (<code>--refine-low</code>). ",
-                 mel_low_band_edge(mel, mel_low_band_decimation(mel)) / 1000, options->refine_low, options->refine_low == 1 ? "" : "s");
+                 mel_low_band_edge(mel, mel_low_band_decimation(mel)) / 1000, options->refine_low,
+                 options->refine_low == 1 ? "" : "s");
     page_add_raw(p, "A limiter keeps samples within ±1.</p>\n<div class=\"row\">\n");
     add_figure(p, name, "what sampling ended with", true);
     add_figure(p, "output", "what lull wrote", true);

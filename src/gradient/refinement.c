@@ -15,7 +15,7 @@
 typedef struct trace {
     float *spectrum;  /* [bins] pairs, of the frame as it was */
     float *magnitude; /* [bins] √(|S|² + epsilon) */
-    float *pull;      /* [bins] ln of what the guide multiplies it by */
+    float *pull;      /* [bins] what the guide multiplies it by */
     float *gain;      /* [bins] guide and mel together */
     float *mel;       /* [bands] of the pulled magnitudes */
 } trace;
@@ -32,20 +32,18 @@ struct gradient_refinement {
     int bins, known; /* that have a gain; of which a guide knows something */
     float lowest, highest, epsilon;
     float *trace_memory;
-    trace *traces; /* [frame of a turn][iteration][slot] */
+    trace *traces;                       /* [frame of a turn][iteration][slot] */
     float *inverse, *region, *committed; /* of a turn */
     float *signal, *previous;            /* [frames] windowed frames, with and without momentum */
     float *d_signal, *d_previous;        /* their gradients */
     float *d_region, *d_committed, *d_final; /* the last: by the samples alone */
-    float *unity; /* [bins] gain where the mel is as it should be */
-    float *scratch, *d_gain, *d_bands;
+    float *unity;                            /* [bins] gain where the mel is as it should be */
+    float *scratch, *d_gain, *d_bands, *pull, *zeros; /* of a frame */
     /* The forward run at hand. */
     gradient_refinement_way way;
     int frames;
     bool guided;
 };
-
-enum { SCRATCH = 4 };
 
 void gradient_refinement_free(gradient_refinement *r) {
     if (!r) return;
@@ -55,10 +53,10 @@ void gradient_refinement_free(gradient_refinement *r) {
     for (int f = 0; r->guides && f < r->most_frames; f++) mel_guide_clear(&r->guides[f]);
     base_free(r->guides);
     base_free(r->traces);
-    float *owned[] = {r->wanted,   r->trace_memory, r->inverse,    r->region,      r->committed,
-                      r->signal,   r->previous,     r->d_signal,   r->d_previous,  r->d_region,
-                      r->scratch,  r->d_gain,       r->d_committed, r->d_bands,
-                      r->d_final,  r->unity};
+    float *owned[] = {r->wanted,  r->trace_memory, r->inverse,     r->region,     r->committed,
+                      r->signal,  r->previous,     r->d_signal,    r->d_previous, r->d_region,
+                      r->scratch, r->d_gain,       r->d_committed, r->d_bands,    r->d_final,
+                      r->unity,   r->pull,         r->zeros};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) base_free(owned[i]);
     base_free(r);
 }
@@ -94,10 +92,12 @@ static lull_status allocate(gradient_refinement *r, lull_error *error) {
                   {&r->d_previous, frames * size},
                   {&r->d_region, extent},
                   {&r->d_committed, extent},
-                 {&r->d_final, extent},
-                 {&r->unity, bins},
-                  {&r->scratch, SCRATCH * (bins + size)},
+                  {&r->d_final, extent},
+                  {&r->unity, bins},
+                  {&r->scratch, 2 * size},
                   {&r->d_gain, bins},
+                  {&r->pull, bins},
+                  {&r->zeros, bins},
                   {&r->d_bands, (size_t)r->filterbank->bands + 1}};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         *wanted[i].to = base_alloc(wanted[i].n, sizeof(float));
@@ -174,7 +174,8 @@ lull_status gradient_refinement_new(const mel_convention *convention, int frames
 size_t gradient_refinement_bytes(const gradient_refinement *r) {
     const size_t frames = (size_t)r->most_frames, size = (size_t)r->stft->grid.size;
     const size_t floats = traces_of(r) * trace_size(r) + frames * (r->stride + 4 * size) +
-                          frames * extent_of(r, r->most_window + 1) + 5 * extent_of(r, r->most_frames);
+                          frames * extent_of(r, r->most_window + 1) +
+                          5 * extent_of(r, r->most_frames);
     return sizeof *r + floats * sizeof(float) + frames * (size_t)mel_guide_bytes(&r->convention) +
            traces_of(r) * sizeof(trace);
 }
@@ -211,19 +212,7 @@ static void weigh(gradient_refinement *r, int turn) {
 
 /* ---- one frame, once ----------------------------------------------------------------------- */
 
-/* ln of the gain at each bin that a mel asks for, interpolated between bands. */
-static void spread(const gradient_refinement *r, const float *at_bands, float *at_bins) {
-    const mel_filterbank *f = r->filterbank;
-    float values[MEL_MAX_BANDS + 1];
-    memcpy(values, at_bands, (size_t)f->bands * sizeof *values);
-    mel_filterbank_to_nodes(f, values);
-    for (int k = 0; k < r->bins; k++) {
-        const float low = values[f->lower[k]], high = values[f->lower[k] + 1];
-        at_bins[k] = low + f->fraction[k] * (high - low);
-    }
-}
-
-/* Its transpose. */
+/* The transpose of the interpolation of gains between bands. */
 static void gather(const gradient_refinement *r, const float *at_bins, float *at_bands) {
     const mel_filterbank *f = r->filterbank;
     float nodes[MEL_MAX_BANDS + 1] = {0};
@@ -237,90 +226,96 @@ static void gather(const gradient_refinement *r, const float *at_bins, float *at
     for (int j = 0; j < f->nodes; j++) at_bands[f->node[j]] = nodes[j];
 }
 
-static float raised(const gradient_refinement *r, float magnitude) {
-    return r->convention.power == 2 ? magnitude * magnitude : magnitude;
+/* Bins of a frame's guide. */
+static int guided_bins(const gradient_refinement *r, const mel_guide *guide) {
+    if (!r->guided) return 0;
+    return guide->count < r->bins ? guide->count : r->bins;
 }
 
+/* Mel consistency once, as mel/corrector.h has it. */
 static void correct(gradient_refinement *r, int frame, const float *segment, trace *t, float *out) {
     const mel_filterbank *f = r->filterbank;
+    const mel_kernels *kernels = r->stft->kernels;
     const mel_guide *g = &r->guides[frame];
     const float *wanted = r->wanted + (size_t)frame * r->stride;
-    float *spectrum = r->stft->spectrum, *difference = r->d_bands, *pulled = r->scratch;
+    float *spectrum = r->stft->spectrum, *pulled = r->scratch, values[MEL_MAX_BANDS + 1];
+    const bool squares = r->convention.power == 2;
     mel_stft_analyse(r->stft, segment);
     memcpy(t->spectrum, spectrum, 2 * (size_t)r->bins * sizeof *spectrum);
-    for (int k = 0; k < r->bins; k++) {
-        const float re = spectrum[2 * k], im = spectrum[2 * k + 1], square = re * re + im * im;
-        const float m = t->magnitude[k] = sqrtf(square + r->epsilon);
-        float q = 0;
-        if (r->guided && k < r->known)
-            q = g->weight[k] * (g->target[k] - 0.5f * logf(m * m + g->floor[k]));
-        t->pull[k] = fmaxf(fminf(q, MEL_PULL_LIMIT), -MEL_PULL_LIMIT);
-        pulled[k] = raised(r, m * expf(t->pull[k]));
-    }
-    for (int b = 0; b < f->bands; b++) {
-        float sum = 0;
-        for (int i = 0; i < f->count[b] && f->start[b] + i < r->bins; i++)
-            sum += f->weights[f->offset[b] + i] * pulled[f->start[b] + i];
-        t->mel[b] = sum;
-        difference[b] = wanted[b] - logf(fminf(fmaxf(sum, r->lowest), r->highest));
-        if (r->convention.power == 2) difference[b] *= 0.5f;
-    }
-    spread(r, difference, t->gain);
-    for (int k = 0; k < r->bins; k++) {
-        t->gain[k] = r->unity[k] * expf(t->gain[k] + t->pull[k]);
-        spectrum[2 * k] *= t->gain[k];
-        spectrum[2 * k + 1] *= t->gain[k];
-    }
+    kernels->magnitude(spectrum, r->epsilon, t->magnitude, r->bins);
+    memset(pulled, 0, (size_t)f->bins * sizeof *pulled);
+    memcpy(pulled, t->magnitude, (size_t)r->bins * sizeof *pulled);
+    for (int k = guided_bins(r, g); k < r->bins; k++) t->pull[k] = 1;
+    kernels->pull(g->target, g->weight, g->floor, pulled, t->pull, guided_bins(r, g));
+    if (squares) kernels->scale(pulled, pulled, r->bins);
+    kernels->tiles(&f->filters, pulled, t->mel, f->bands);
+    kernels->log_ratio(wanted, t->mel, r->lowest, r->highest, values, f->bands);
+    for (int b = 0; b < f->bands && squares; b++) values[b] *= 0.5f;
+    mel_filterbank_to_nodes(f, values);
+    kernels->interpolated_gain(f, values, r->unity, t->gain, r->bins);
+    kernels->scale(t->pull, t->gain, r->bins);
+    kernels->apply_gain(spectrum, t->gain, r->bins);
     for (int k = 2 * r->bins; k < 2 * r->stft->bins; k++) spectrum[k] = 0;
     mel_stft_synthesise(r->stft, out);
+}
+
+/* The gradient of ln of the pulled magnitudes from that of ln of the gains. */
+static void mel_back(gradient_refinement *r, const trace *t, const float *d_gain, float *d_log) {
+    const mel_filterbank *f = r->filterbank;
+    const bool squares = r->convention.power == 2;
+    float *d_bands = r->d_bands;
+    gather(r, d_gain, d_bands);
+    memset(d_log, 0, (size_t)r->filterbank->bins * sizeof *d_log);
+    for (int b = 0; b < f->bands; b++) {
+        if (!(t->mel[b] > r->lowest && t->mel[b] < r->highest)) continue;
+        const float d = -d_bands[b] / t->mel[b];
+        const float *weights = f->weights + f->offset[b];
+        float *to = d_log + f->start[b];
+        for (int i = 0; i < f->count[b]; i++) to[i] += weights[i] * d;
+    }
+    /* Of a square twice as much, of its root half of that. */
+    for (int k = 0; k < r->bins; k++) {
+        const float pulled = t->magnitude[k] * t->pull[k];
+        d_log[k] *= squares ? pulled * pulled : pulled;
+    }
 }
 
 /* From the gradient of what `correct` wrote to that of the segment it read, which is added, and of
  * the frame's guide, added to d_outputs. */
 static void correct_back(gradient_refinement *r, int frame, const trace *t, const float *d_out,
                          float *d_segment, float *d_outputs) {
-    const mel_filterbank *f = r->filterbank;
+    const mel_kernels *kernels = r->stft->kernels;
     const mel_guide *g = &r->guides[frame];
-    const int size = r->stft->grid.size;
+    const int size = r->stft->grid.size, known = r->guided ? r->known : 0;
     float *to = r->stft->transform->spectrum, *real = r->stft->transform->real;
-    float *d_pulled = r->scratch, *d_gain = r->d_gain, *d_bands = r->d_bands;
-    for (int i = 0; i < size; i++) real[i] = r->stft->synthesis[i] * d_out[i];
+    float *d_log = r->scratch, *d_gain = r->d_gain, *pull = r->pull;
+    kernels->product(r->stft->synthesis, d_out, real, size);
     mel_fft_forward(r->stft->transform);
-    /* Each bin but the first stands for two. */
+    /* Each bin but the first stands for two, here and on the way back. */
+    to[1] = 0;
     for (int k = 0; k < r->bins; k++) {
-        const float twice = k == 0 ? 1 : 2, re = t->spectrum[2 * k], im = t->spectrum[2 * k + 1];
-        to[2 * k] *= twice * t->gain[k];
-        to[2 * k + 1] *= k == 0 ? 0 : twice * t->gain[k];
-        d_gain[k] = to[2 * k] * re + to[2 * k + 1] * im; /* of ln gain */
+        const float re = t->spectrum[2 * k], im = t->spectrum[2 * k + 1];
+        to[2 * k] *= t->gain[k];
+        to[2 * k + 1] *= t->gain[k];
+        d_gain[k] = 2 * (to[2 * k] * re + to[2 * k + 1] * im); /* of ln gain */
     }
-    gather(r, d_gain, d_bands);
-    for (int b = 0; b < f->bands; b++) {
-        const bool inside = t->mel[b] > r->lowest && t->mel[b] < r->highest;
-        d_bands[b] = inside ? -d_bands[b] / t->mel[b] : 0;
-        if (r->convention.power == 2) d_bands[b] *= 0.5f;
+    d_gain[0] *= 0.5f;
+    mel_back(r, t, d_gain, d_log);
+    /* −ln of what the guide multiplied by */
+    kernels->log_ratio(r->zeros, t->pull, 0.01f, 100, pull, r->bins);
+    for (int k = 0; k < known; k++) {
+        const float m = t->magnitude[k], w = g->weight[k], d_pull = d_gain[k] + d_log[k];
+        const float inside = fabsf(pull[k]) < 0.9999f * MEL_PULL_LIMIT ? d_pull : 0;
+        d_outputs[k] += inside * w;
+        d_outputs[r->known + k] -= inside * pull[k] * (1 - w);
+        /* Half of what the square is multiplied by. */
+        d_log[k] = d_log[k] / (m * m) - inside * w / (m * m + g->floor[k]);
     }
-    memset(d_pulled, 0, (size_t)r->bins * sizeof *d_pulled);
-    for (int b = 0; b < f->bands; b++)
-        for (int i = 0; i < f->count[b] && f->start[b] + i < r->bins; i++)
-            d_pulled[f->start[b] + i] += f->weights[f->offset[b] + i] * d_bands[b];
+    for (int k = known; k < r->bins; k++) d_log[k] /= t->magnitude[k] * t->magnitude[k];
     for (int k = 0; k < r->bins; k++) {
-        const float m = t->magnitude[k], pulled = m * expf(t->pull[k]);
-        /* Of ln of the pulled magnitude. */
-        const float d_log = d_pulled[k] * (r->convention.power == 2 ? 2 * pulled * pulled : pulled);
-        float d_square = 0.5f * d_log / (m * m);
-        if (r->guided && k < r->known && fabsf(t->pull[k]) < MEL_PULL_LIMIT) {
-            const float d_pull = d_gain[k] + d_log, w = g->weight[k];
-            const float way = g->target[k] - 0.5f * logf(m * m + g->floor[k]);
-            d_outputs[k] += d_pull * w;
-            d_outputs[r->known + k] += d_pull * way * w * (1 - w);
-            d_square -= 0.5f * d_pull * w / (m * m + g->floor[k]);
-        }
-        to[2 * k] += 2 * d_square * t->spectrum[2 * k];
-        to[2 * k + 1] += 2 * d_square * t->spectrum[2 * k + 1];
-        if (k > 0) {
-            to[2 * k] *= 0.5f;
-            to[2 * k + 1] *= 0.5f;
-        }
+        const float half = k == 0 ? 1 : 0.5f;
+        to[2 * k] += half * d_log[k] * t->spectrum[2 * k];
+        to[2 * k + 1] += half * d_log[k] * t->spectrum[2 * k + 1];
     }
     for (int k = 2 * r->bins; k < 2 * r->stft->bins; k++) to[k] = 0;
     mel_fft_inverse(r->stft->transform);
@@ -346,7 +341,7 @@ static void iterate(gradient_refinement *r, int turn, int iteration) {
     const int oldest = oldest_of(r, turn), size = r->stft->grid.size, hop = r->stft->grid.hop;
     const int count = (int)extent_of(r, turn - oldest + 1);
     const float *inverse = inverse_at(r, turn);
-    float *made = r->scratch + r->bins;
+    float *made = r->scratch + r->stft->grid.size;
     memcpy(r->region, r->committed + oldest * hop, (size_t)count * sizeof *r->region);
     for (int f = oldest; f <= turn; f++)
         add(r->region + (f - oldest) * hop, of_frame(r, r->signal, f), size);
@@ -413,7 +408,7 @@ static void iterate_back(gradient_refinement *r, int turn, int iteration, float 
     const int oldest = oldest_of(r, turn), size = r->stft->grid.size, hop = r->stft->grid.hop;
     const int count = (int)extent_of(r, turn - oldest + 1);
     const float *inverse = inverse_at(r, turn);
-    float *d_made = r->scratch + r->bins;
+    float *d_made = r->scratch + r->stft->grid.size;
     memset(r->d_region, 0, (size_t)count * sizeof *r->d_region);
     for (int f = oldest; f <= turn; f++) {
         float *d_signal = of_frame(r, r->d_signal, f), *d_previous = of_frame(r, r->d_previous, f);

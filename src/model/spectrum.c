@@ -54,8 +54,8 @@ static lull_status place(spectrum *s, const mel_convention *from, const mel_conv
     s->lower = base_alloc(bins, sizeof *s->lower);
     s->fraction = base_alloc(bins, sizeof *s->fraction);
     if (!s->lower || !s->fraction) return base_no_memory(error);
-    const double step = ((double)from->sample_rate / from->n_fft) /
-                        ((double)to->sample_rate / to->n_fft);
+    const double step =
+        ((double)from->sample_rate / from->n_fft) / ((double)to->sample_rate / to->n_fft);
     const double last = (double)s->own_bins - 1;
     for (size_t k = 0; k < bins; k++) {
         const double at = fmin((double)k * step, last);

@@ -176,7 +176,8 @@ static int size_of(const model_config *c, int axis, int index) {
     case SPECTRUM_IN:
         return index == 0 ? c->mel.bands : c->spectrum_channels;
     case SPECTRUM_OUT:
-        return index == c->spectrum_layers - 1 ? 2 * mel_low_band_bins(&c->mel) : c->spectrum_channels;
+        return index == c->spectrum_layers - 1 ? 2 * mel_low_band_bins(&c->mel)
+                                               : c->spectrum_channels;
     default:
         return axis;
     }

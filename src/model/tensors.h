@@ -6,7 +6,13 @@
 #include "model/config.h"
 
 /* Networks that a model is made of; each is trained by itself (lull train --part). */
-typedef enum model_part { MODEL_DENOISER, MODEL_POSTNET, MODEL_PITCH, MODEL_BANDWIDTH, MODEL_SPECTRUM } model_part;
+typedef enum model_part {
+    MODEL_DENOISER,
+    MODEL_POSTNET,
+    MODEL_PITCH,
+    MODEL_BANDWIDTH,
+    MODEL_SPECTRUM
+} model_part;
 
 /* What a pair of weight and bias is for; index counts the pairs of a role from 0. */
 typedef enum model_role {

@@ -5,10 +5,8 @@
 
 const train_part *train_part_of(const train_settings *settings) {
     static const train_part *const parts[] = {
-        [TRAIN_DENOISER] = &train_part_denoiser,
-        [TRAIN_POSTNET] = &train_part_postnet,
-        [TRAIN_PITCH] = &train_part_pitch,
-        [TRAIN_BANDWIDTH] = &train_part_bandwidth,
+        [TRAIN_DENOISER] = &train_part_denoiser, [TRAIN_POSTNET] = &train_part_postnet,
+        [TRAIN_PITCH] = &train_part_pitch,       [TRAIN_BANDWIDTH] = &train_part_bandwidth,
         [TRAIN_SPECTRUM] = &train_part_spectrum,
     };
     return parts[settings->part];

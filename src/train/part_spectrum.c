@@ -35,8 +35,8 @@ static const double KEEP = 0.5, LONGEST = 0.5;
 typedef struct room {
     gradient_refinement *refinement;
     train_refined_loss *loss;
-    mel_stft *stft; /* of the recording */
-    float *samples, *by_samples; /* refined, and the loss's gradient by them */
+    mel_stft *stft;                            /* of the recording */
+    float *samples, *by_samples;               /* refined, and the loss's gradient by them */
     float *log_envelope, *target, *by_outputs; /* of a frame */
 } room;
 
@@ -199,7 +199,8 @@ static lull_status room_new(const spectrum_part *p, room *w, lull_error *error) 
                                                  &w->refinement, error);
     if (status) return status;
     const size_t samples = gradient_refinement_samples(w->refinement, p->frames, 0);
-    status = train_refined_loss_new(mel->sample_rate, p->decimation, edge, samples, &w->loss, error);
+    status =
+        train_refined_loss_new(mel->sample_rate, p->decimation, edge, samples, &w->loss, error);
     if (!status) status = mel_stft_new(&grid, MEL_STFT_FAST, &w->stft, error);
     if (status) return status;
     w->samples = base_alloc(samples, sizeof(float));
@@ -207,8 +208,7 @@ static lull_status room_new(const spectrum_part *p, room *w, lull_error *error) 
     w->log_envelope = base_alloc((size_t)mel->n_fft / 2 + 1, sizeof(float));
     w->target = base_alloc(bins, sizeof(float));
     w->by_outputs = base_alloc(bins, sizeof(float));
-    const bool whole =
-        w->samples && w->by_samples && w->log_envelope && w->target && w->by_outputs;
+    const bool whole = w->samples && w->by_samples && w->log_envelope && w->target && w->by_outputs;
     return whole ? LULL_OK : base_no_memory(error);
 }
 

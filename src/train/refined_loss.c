@@ -37,9 +37,8 @@ static lull_status part_new(size_part *p, double seconds, int rate, int decimati
                             size_t samples, lull_error *error) {
     const int size = 2 * (int)lround(seconds * rate / decimation / 2), hop = size / 4;
     const mel_stft_grid low = {.size = size, .window = size, .hop = hop};
-    const mel_stft_grid whole = {.size = size * decimation,
-                                 .window = size * decimation,
-                                 .hop = hop * decimation};
+    const mel_stft_grid whole = {
+        .size = size * decimation, .window = size * decimation, .hop = hop * decimation};
     lull_status status = mel_stft_new(&low, MEL_STFT_FAST, &p->low, error);
     if (!status) status = mel_stft_new(&whole, MEL_STFT_FAST, &p->whole, error);
     if (status) return status;
@@ -72,8 +71,8 @@ lull_status train_refined_loss_new(int sample_rate, int decimation, double edge,
     loss->samples = samples;
     lull_status status = LULL_OK;
     for (int i = 0; i < SIZES && !status; i++)
-        status = part_new(&loss->parts[i], SECONDS[i], sample_rate, decimation, edge, samples,
-                          error);
+        status =
+            part_new(&loss->parts[i], SECONDS[i], sample_rate, decimation, edge, samples, error);
     if (status) {
         train_refined_loss_free(loss);
         return status;

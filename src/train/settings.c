@@ -92,38 +92,33 @@ void train_settings_default(train_settings *settings) {
     members_default(train_settings_members, settings);
 }
 
-void train_settings_postnet(train_settings *settings) {
-    static const char *const wanted[] = {
-        "part",  "postnet", "batch", "16",   "crop_frames", "48",      "rate", "2e-3", "optimizer",
-        "adamw", "decay",   "0",     "loss", "l1",          "degrade", "0.8",  NULL};
-    for (const char *const *at = wanted; *at; at += 2)
-        members_set(train_settings_members, settings, at[0], at[1], NULL);
-}
+/* Pairs of a member and its value. */
+static const char *const of_postnet[] = {"batch", "16",        "crop_frames", "48",    "rate",
+                                         "2e-3",  "optimizer", "adamw",       "decay", "0",
+                                         "loss",  "l1",        "degrade",     "0.8",   NULL};
+static const char *const of_pitch[] = {"batch",   "16",        "crop_frames", "96",      "rate",
+                                       "2e-3",    "optimizer", "adamw",       "warm_up", "100",
+                                       "average", "0.998",     "degrade",     "0.33",    "samples",
+                                       "0",       NULL};
+static const char *const of_bandwidth[] = {
+    "batch", "16",      "crop_frames", "64",      "rate",  "2e-3",    "optimizer",
+    "adamw", "warm_up", "100",         "average", "0.998", "degrade", "0.33",
+    "speed", "0",       "samples",     "0",       NULL};
+static const char *const of_spectrum[] = {
+    "batch",   "24",      "crop_frames", "48",      "rate",  "1.5e-3",  "optimizer",
+    "adamw",   "warm_up", "200",         "average", "0.999", "degrade", "0.1",
+    "samples", "0",       "magnitudes",  "5000",    NULL};
 
-void train_settings_pitch(train_settings *settings) {
-    static const char *const wanted[] = {
-        "part",    "pitch",     "batch",   "16",      "crop_frames", "96",      "rate",
-        "2e-3",    "optimizer", "adamw",   "warm_up", "100",         "average", "0.998",
-        "degrade", "0.33",      "samples", "0",       NULL};
-    for (const char *const *at = wanted; *at; at += 2)
-        members_set(train_settings_members, settings, at[0], at[1], NULL);
-}
-
-void train_settings_bandwidth(train_settings *settings) {
-    static const char *const wanted[] = {
-        "part",    "bandwidth", "batch", "16",      "crop_frames", "64",      "rate",
-        "2e-3",    "optimizer", "adamw", "warm_up", "100",         "average", "0.998",
-        "degrade", "0.33",      "speed", "0",       "samples",     "0",       NULL};
-    for (const char *const *at = wanted; *at; at += 2)
-        members_set(train_settings_members, settings, at[0], at[1], NULL);
-}
-
-void train_settings_spectrum(train_settings *settings) {
-    static const char *const wanted[] = {
-        "part",    "spectrum", "batch",   "24",      "crop_frames", "48",      "rate",
-        "2e-3",    "optimizer", "adamw",  "warm_up", "200",         "average", "0.999",
-        "degrade", "0.1",      "samples", "0",       "magnitudes", "5000", NULL};
-    for (const char *const *at = wanted; *at; at += 2)
+void train_settings_of(train_settings *settings, train_trained part) {
+    static const char *const *const wanted[] = {
+        [TRAIN_POSTNET] = of_postnet,
+        [TRAIN_PITCH] = of_pitch,
+        [TRAIN_BANDWIDTH] = of_bandwidth,
+        [TRAIN_SPECTRUM] = of_spectrum,
+    };
+    settings->part = part;
+    if (part == TRAIN_DENOISER) return;
+    for (const char *const *at = wanted[part]; *at; at += 2)
         members_set(train_settings_members, settings, at[0], at[1], NULL);
 }
 

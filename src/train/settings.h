@@ -10,7 +10,13 @@ typedef enum { TRAIN_DENSITY_SINE, TRAIN_DENSITY_UNIFORM, TRAIN_DENSITY_START } 
 typedef enum { TRAIN_ADAMW, TRAIN_MUON } train_optimizer;
 typedef enum { TRAIN_COSINE, TRAIN_CONSTANT } train_course;
 
-typedef enum { TRAIN_DENOISER, TRAIN_POSTNET, TRAIN_PITCH, TRAIN_BANDWIDTH, TRAIN_SPECTRUM } train_trained;
+typedef enum {
+    TRAIN_DENOISER,
+    TRAIN_POSTNET,
+    TRAIN_PITCH,
+    TRAIN_BANDWIDTH,
+    TRAIN_SPECTRUM
+} train_trained;
 
 enum { TRAIN_PATH_SIZE = 4096 };
 
@@ -30,9 +36,9 @@ typedef struct train_settings {
     int optimizer;   /* train_optimizer */
     double momentum; /* Muon's */
     double beta1, beta2, epsilon, decay, clip, average;
-    int loss;        /* train_loss_kind */
-    double stft;     /* weight of the multi-resolution STFT term; not with the noise objective */
-    int density;     /* train_density of t */
+    int loss;    /* train_loss_kind */
+    double stft; /* weight of the multi-resolution STFT term; not with the noise objective */
+    int density; /* train_density of t */
     double gain_db, degrade;
     double speed;    /* pitch network: natural logarithm by which recordings are played faster */
     int conventions; /* and mel conventions drawn for it beside the named ones */
@@ -52,11 +58,8 @@ typedef struct train_settings {
 extern const member train_settings_members[];
 
 void train_settings_default(train_settings *settings);
-/* What training a postnet or a pitch network wants in place of the defaults above. */
-void train_settings_postnet(train_settings *settings);
-void train_settings_pitch(train_settings *settings);
-void train_settings_bandwidth(train_settings *settings);
-void train_settings_spectrum(train_settings *settings);
+/* What training a part of a model wants in place of the defaults above. */
+void train_settings_of(train_settings *settings, train_trained part);
 lull_status train_settings_check(const train_settings *settings, const model_config *config,
                                  lull_error *error);
 

@@ -48,8 +48,7 @@ static uint64_t bytes(const void *context) {
 }
 
 static lull_status allocate_spectrum(vocoder_output *o, lull_error *error) {
-    lull_status status =
-        spectrum_new(o->config, o->parameters, o->convention, &o->spectrum, error);
+    lull_status status = spectrum_new(o->config, o->parameters, o->convention, &o->spectrum, error);
     if (status) return status;
     o->guide = base_alloc(MODEL_FRAME_STACK_MOST * spectrum_width(o->spectrum), sizeof *o->guide);
     return o->guide ? LULL_OK : base_no_memory(error);

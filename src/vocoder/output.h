@@ -27,7 +27,7 @@ typedef struct vocoder_output {
     const model_config *config;
     const model_parameters *parameters;
     spectrum *spectrum;
-    float *guide; /* what it says of MODEL_FRAME_STACK_MOST frames */
+    float *guide;        /* what it says of MODEL_FRAME_STACK_MOST frames */
     vocoder_above above; /* its config, parameters and noise: set by the path */
     float *gain, *segment, *synthesis;
     vocoder_line *in;

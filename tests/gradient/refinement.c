@@ -41,9 +41,9 @@ static void set_up(fixture *f, const char *name, int rate, int iterations, int w
     f->hop = f->convention.hop / d;
     f->bins = mel_low_band_bins(&f->convention);
     f->outputs = (size_t)(2 * f->bins * FRAMES);
-    assert_int_equal(gradient_refinement_new(&f->convention, FRAMES, iterations, window,
-                                             &f->refinement, &error),
-                     LULL_OK);
+    assert_int_equal(
+        gradient_refinement_new(&f->convention, FRAMES, iterations, window, &f->refinement, &error),
+        LULL_OK);
     assert_true(gradient_refinement_bytes(f->refinement) > 1000);
     f->mel = numbers((size_t)(f->convention.bands * FRAMES), 0, 0.7f, 0);
     for (int i = 0; i < f->convention.bands * FRAMES; i++)
@@ -64,8 +64,8 @@ static void tear_down(fixture *f) {
 static const struct {
     const char *name;
     int rate;
-} conventions[] = {{"hifigan-22k", 0}, {"parallelwavegan-24k", 0}, {"tacotron2", 22050},
-                   {"hifigan-16k", 0}};
+} conventions[] = {
+    {"hifigan-22k", 0}, {"parallelwavegan-24k", 0}, {"tacotron2", 22050}, {"hifigan-16k", 0}};
 
 /* What the engine makes of the same frames. */
 static void forward_is_the_engines(void **state) {
@@ -83,11 +83,11 @@ static void forward_is_the_engines(void **state) {
                 assert_int_equal(n, (size_t)((FRAMES - ways[w].window) * f.hop));
                 mel_sliding *sliding;
                 lull_error error;
-                assert_int_equal(
-                    mel_sliding_new(&f.convention, mel_low_band_decimation(&f.convention),
-                                    ways[w].iterations, ways[w].window, (float)ways[w].momentum,
-                                    &sliding, &error),
-                    LULL_OK);
+                assert_int_equal(mel_sliding_new(&f.convention,
+                                                 mel_low_band_decimation(&f.convention),
+                                                 ways[w].iterations, ways[w].window,
+                                                 (float)ways[w].momentum, &sliding, &error),
+                                 LULL_OK);
                 /* As the engine counts samples, hop by hop. */
                 const int lead = mel_stft_grid_of(&f.convention).lead * f.size / f.convention.n_fft;
                 const int overlap = mel_sliding_overlap(&f.convention) * f.hop;
@@ -127,7 +127,8 @@ static void gradient_is_that_of_differences(void **state) {
             set_up(&f, conventions[c].name, conventions[c].rate, 2, 3);
             const gradient_refinement_way *way = &ways[w];
             const size_t n = gradient_refinement_samples(f.refinement, FRAMES, way->window);
-            gradient_refinement_forward(f.refinement, way, FRAMES, f.mel, f.said, f.open, f.samples);
+            gradient_refinement_forward(f.refinement, way, FRAMES, f.mel, f.said, f.open,
+                                        f.samples);
             gradient_refinement_backward(f.refinement, f.by_samples, 1, INFINITY, f.gradient);
             for (uint32_t direction = 0; direction < 3; direction++) {
                 float *along = numbers(f.outputs, 10 + direction, 1, 0);
@@ -175,7 +176,10 @@ static void gradients_are_kept_in_bounds(void **state) {
     for (int i = 0; i < 3; i++) {
         gradient_refinement_forward(f.refinement, &way, FRAMES, f.mel, f.said, f.open, f.samples);
         gradient_refinement_backward(f.refinement, f.by_samples, i == 0 ? 1 : 0.5,
-                                     i == 2 ? 0.01 : i == 1 ? 2 : 1e9, f.gradient);
+                                     i == 2   ? 0.01
+                                     : i == 1 ? 2
+                                              : 1e9,
+                                     f.gradient);
         double length = 0;
         for (size_t k = 0; k < f.outputs; k++) length += pow(f.gradient[k], 2);
         if (i == 0) assert_memory_equal(exact, f.gradient, f.outputs * sizeof(float));

@@ -404,15 +404,29 @@ static void guides_are_read(void **state) {
     base_free(frame);
 }
 
+/* What a network would say of frame f: nothing, the signal's magnitudes, or something absurd. */
+enum { SAID_NOTHING, SAID_TRUTH, SAID_ABSURD, KINDS, LOW_BINS = 119 };
+static void say(const mel_convention *c, mel_stft *stft, const float *signal, size_t f, int kind,
+                const float *log_envelope, float *said) {
+    roots_of(c, stft, signal, f, said);
+    for (int k = 0; k < 2 * LOW_BINS; k++) {
+        if (kind == SAID_ABSURD)
+            said[k] = k % 2 ? 1e30f : -1e30f;
+        else if (k < LOW_BINS)
+            said[k] = 2 * logf(said[k] + 1e-6f) - log_envelope[k];
+        else
+            said[k] = 0.9f; /* a quarter of the way */
+    }
+}
+
 /* The magnitudes of a signal's bins in the low band, beside its mel: what is made of the mel comes
  * nearer to them. However absurd they are, samples stay finite. */
 static void known_magnitudes_are_approached(void **state) {
     (void)state;
-    enum { BINS = 119 };
     lull_error error;
     const mel_convention c = hifigan16();
     const mel_stft_grid grid = mel_stft_grid_of(&c);
-    assert_int_equal(mel_low_band_bins(&c), BINS);
+    assert_int_equal(mel_low_band_bins(&c), LOW_BINS);
     float *audio = golden_tensor("audio_eta1", COUNT), *mel;
     float *noise = base_alloc(COUNT, sizeof(float)), *out = base_alloc(COUNT, sizeof(float));
     size_t frames;
@@ -423,49 +437,37 @@ static void known_magnitudes_are_approached(void **state) {
     assert_ok(mel_stft_new(&grid, MEL_STFT_FAST, &stft, &error), error);
     random_normal(1, 0, 0, noise, COUNT);
     assert_ok(mel_filter_whole(&c, 0, mel, FRAMES, noise, noise, COUNT, true, &error), error);
-    float *open = cut(&c, noise, COUNT, FRAMES);
-    double errors[3] = {0};
-    for (int what = 0; what < 3; what++) { /* not known, known, absurd */
+    float *open = cut(&c, noise, COUNT, FRAMES), is[LOW_BINS], should[LOW_BINS];
+    double errors[KINDS] = {0};
+    for (int kind = 0; kind < KINDS; kind++) {
         mel_consistency *stage;
         assert_ok(mel_consistency_new(&c, &(mel_refinement){1, 3, 0.9, 24}, &stage, &error), error);
         size_t written = 0;
         for (size_t f = 0; f < FRAMES; f++) {
-            float log_envelope[SIZE / 2 + 1], said[2 * BINS];
+            float log_envelope[SIZE / 2 + 1], said[2 * LOW_BINS];
             mel_envelope_log(envelope, mel + f * 80, log_envelope);
-            roots_of(&c, stft, audio, f, said);
-            for (int k = 0; k < 2 * BINS; k++) {
-                if (what == 2)
-                    said[k] = k % 2 ? 1e30f : -1e30f;
-                else if (k < BINS)
-                    said[k] = 2 * logf(said[k] + 1e-6f) - log_envelope[k];
-                else
-                    said[k] = 0.9f; /* a quarter of the way */
-            }
+            say(&c, stft, audio, f, kind, log_envelope, said);
             written += mel_consistency_push(stage, mel + f * 80, open + f * SIZE,
-                                            what == 0 ? NULL : said, out + written);
+                                            kind == SAID_NOTHING ? NULL : said, out + written);
         }
         for (size_t hop; (hop = mel_consistency_finish(stage, out + written)) > 0;) written += hop;
         assert_int_equal(written, COUNT);
         mel_consistency_free(stage);
         for (size_t f = 4; f < FRAMES - 4; f++) {
-            float is[BINS], should[BINS];
             roots_of(&c, stft, out, f, is);
             roots_of(&c, stft, audio, f, should);
-            for (int k = 0; k < BINS; k++) {
+            for (int k = 0; k < LOW_BINS; k++) {
                 assert_true(isfinite(is[k]));
-                errors[what] += fabs((double)is[k] - (double)should[k]);
+                errors[kind] += fabs((double)is[k] - (double)should[k]);
             }
         }
     }
-    print_message("    error of magnitudes %.1f, known %.1f\n", errors[0], errors[1]);
-    assert_true(errors[1] < 0.7 * errors[0]);
+    print_message("    error of magnitudes %.1f, known %.1f\n", errors[SAID_NOTHING], errors[SAID_TRUTH]);
+    assert_true(errors[SAID_TRUTH] < 0.7 * errors[SAID_NOTHING]);
     mel_envelope_free(envelope);
     mel_stft_free(stft);
-    base_free(audio);
-    base_free(mel);
-    base_free(noise);
-    base_free(out);
-    base_free(open);
+    float *owned[] = {audio, mel, noise, out, open};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) base_free(owned[i]);
 }
 
 /* The same object gives the same bits after a reset, and another object too; it allocates nothing.
@@ -481,11 +483,13 @@ static void reset_repeats(void **state) {
     mel_consistency *stage;
     assert_ok(mel_consistency_new(&c, &(mel_refinement){4, 2, 0.9, 6}, &stage, &error), error);
     base_memory_fail_at(1);
-    for (size_t f = 0; f < 11; f++) mel_consistency_push(stage, mel, open + 20 * SIZE, NULL, second);
+    for (size_t f = 0; f < 11; f++)
+        mel_consistency_push(stage, mel, open + 20 * SIZE, NULL, second);
     mel_consistency_reset(stage);
     size_t written = 0;
     for (size_t f = 0; f < FRAMES; f++)
-        written += mel_consistency_push(stage, mel + f * 80, open + f * SIZE, NULL, second + written);
+        written +=
+            mel_consistency_push(stage, mel + f * 80, open + f * SIZE, NULL, second + written);
     for (size_t got; (got = mel_consistency_finish(stage, second + written)) > 0;) written += got;
     base_memory_fail_at(0);
     assert_memory_equal(first, second, COUNT * sizeof(float));

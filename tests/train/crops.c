@@ -188,8 +188,8 @@ static void recorded(void **state) {
         assert_int_equal(train_crops_recorded(crops, &crop, mel, samples, NULL), LULL_OK);
         assert_int_equal(train_crops_mels(crops, &crop, exact, degraded, NULL), LULL_OK);
         assert_memory_equal(mel, degraded, sizeof mel);
-        assert_int_equal(
-            train_corpus_read(f.corpus, 1, 50 * c->hop - lead, n, whole, NULL), LULL_OK);
+        assert_int_equal(train_corpus_read(f.corpus, 1, 50 * c->hop - lead, n, whole, NULL),
+                         LULL_OK);
         for (size_t k = 0; k < n; k++)
             assert_true(fabsf(samples[k] - (float)crop.gain * whole[k]) < 1e-6f);
     }
@@ -356,7 +356,8 @@ int main(void) {
         cmocka_unit_test(choice),
         cmocka_unit_test(pieces_of_the_whole),
         cmocka_unit_test(gain_and_degradation),
-        cmocka_unit_test(recorded), cmocka_unit_test(times),
+        cmocka_unit_test(recorded),
+        cmocka_unit_test(times),
         cmocka_unit_test(batches),
         cmocka_unit_test_prestate(sources, &plus),
         cmocka_unit_test_prestate(sources, &minus),

@@ -568,7 +568,7 @@ static void postnet_of_a_model(void **state) {
     f.config.postnet_layers = 2;
     f.config.postnet_look_ahead = 1;
     f.config.uses[LULL_LIVE].postnet = f.config.uses[LULL_OFFLINE].postnet = true;
-    train_settings_postnet(&f.settings);
+    train_settings_of(&f.settings, TRAIN_POSTNET);
     f.settings.batch = 4;
     f.settings.crop_frames = 12;
     f.settings.max_steps = STEPS;
@@ -708,7 +708,7 @@ static void pitch_network(void **state) {
     model_config_pitch(&f.config);
     f.config.pitch_channels = 16;
     f.config.pitch_layers = 3;
-    train_settings_pitch(&f.settings);
+    train_settings_of(&f.settings, TRAIN_PITCH);
     f.settings.batch = 4;
     f.settings.crop_frames = 16;
     f.settings.conventions = 3;
@@ -770,7 +770,7 @@ static void bandwidth_network(void **state) {
     model_parameters *before = weights_of(&f, "bare/model.safetensors", &bare);
     model_config_add_bandwidth(&f.config);
     f.config.bandwidth_channels = 8;
-    train_settings_bandwidth(&f.settings);
+    train_settings_of(&f.settings, TRAIN_BANDWIDTH);
     f.settings.batch = 4;
     f.settings.crop_frames = 16;
     f.settings.conventions = 3;
@@ -803,7 +803,7 @@ static void spectrum_network(void **state) {
     model_parameters *before = weights_of(&f, "bare/model.safetensors", &bare);
     model_config_add_spectrum(&f.config);
     f.config.spectrum_channels = 8;
-    train_settings_spectrum(&f.settings);
+    train_settings_of(&f.settings, TRAIN_SPECTRUM);
     f.settings.batch = 4;
     f.settings.crop_frames = 16;
     f.settings.valid_crops = 4;
