@@ -212,6 +212,17 @@ static lull_status room_new(const spectrum_part *p, room *w, lull_error *error) 
     return whole ? LULL_OK : base_no_memory(error);
 }
 
+/* The longest window of the loss must find room behind what does not count yet. */
+static lull_status check_crops(const spectrum_part *p, lull_error *error) {
+    const mel_convention *mel = &p->config->mel;
+    const int least = MOST_WINDOW + SETTLED + 1 + (int)ceil(0.05 * mel->sample_rate / mel->hop);
+    if (p->frames >= least) return LULL_OK;
+    return base_fail(error, LULL_INVALID,
+                     "crops of %d frames are too short for the spectrum network, which needs %d: "
+                     "raise --crop-frames",
+                     p->frames, least);
+}
+
 static lull_status create(const model_config *config, const train_settings *settings,
                           thread_pool *pool, void **engine, lull_error *error) {
     const mel_convention *mel = &config->mel;
@@ -229,7 +240,8 @@ static lull_status create(const model_config *config, const train_settings *sett
     p->losses = base_alloc((size_t)settings->batch, sizeof *p->losses);
     p->rooms = base_alloc((size_t)settings->batch, sizeof *p->rooms);
     if (!p->losses || !p->rooms) return base_no_memory(error);
-    lull_status status = mel_envelope_new(mel, 0, &p->envelope, error);
+    lull_status status = check_crops(p, error);
+    if (!status) status = mel_envelope_new(mel, 0, &p->envelope, error);
     for (int i = 0; i < settings->batch && !status; i++) status = room_new(p, &p->rooms[i], error);
     if (status) return status;
     return gradient_frame_stack_new(&shape, config, settings->batch, settings->crop_frames, pool,

@@ -54,11 +54,6 @@ static lull_status part_new(size_part *p, double seconds, int rate, int decimati
     double sum = 0;
     for (int k = 1; k <= p->bins; k++) sum += p->weight[k] = 1 / (24.7 + 0.108 * k * width);
     for (int k = 1; k <= p->bins; k++) p->weight[k] /= sum;
-    if (cells == 0)
-        return base_fail(error, LULL_INVALID,
-                         "crops of %zu samples below %.0f Hz are too short for the loss, which "
-                         "needs %d: raise --crop-frames",
-                         samples, edge, size);
     return LULL_OK;
 }
 

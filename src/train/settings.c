@@ -66,9 +66,8 @@ static const member run[] = {
     TEXT(init, NULL, "model whose weights it starts from"),
     NAME(
         part, parts, "denoiser",
-        "the denoiser; for --init's model a postnet, which mends mels that acoustic models blur; "
-        "for it, or alone, a pitch network; for it a network that continues mels above their fmax, "
-        "or the spectrum network, which guides refinement below 2.5 kHz"),
+        "the denoiser; for --init's model a postnet (mends blurred mels), a network that continues "
+        "mels above their fmax, or one that guides refinement; for it, or alone, a pitch network"),
     UINT64(max_steps, NULL, "end after this many steps"),
     NUMBER(max_hours, 0, 1e6, NULL, "end after this time (no limit at all: 12)"),
     UINT64(eval_every, "1000", "steps between evaluations"),
