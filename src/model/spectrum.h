@@ -13,11 +13,12 @@
  * None sees a frame ahead. */
 model_frame_stack_shape spectrum_shape(const model_config *config);
 
-/* Whether the model has one and it has something to say of frames of a convention. */
+/* Whether the model has one and it has something to say of frames of a convention: of those that see
+ * the spectrum as the model's own do, wherever their centres lie and whatever their numbers. Of others
+ * it says next to nothing that helps (docs/any-mel.md). */
 bool spectrum_is_known(const model_config *config, const mel_convention *convention);
 
-/* The network as a stream, for frames of any convention that it is known of: those of others are
- * read as the model's own, and what it says is read at their bins. */
+/* The network as a stream, for frames of any convention that it is known of. */
 typedef struct spectrum spectrum;
 
 /* Nothing is borrowed after the call. */
