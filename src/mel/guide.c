@@ -55,7 +55,8 @@ void mel_guide_read(mel_guide *guide, const mel_envelope *envelope, const float 
     for (int k = 0; k < guide->bins; k++) {
         const float faint = FAINT * expf(limited(guide->log_envelope[k]));
         guide->target[k] = limited(guide->log_envelope[k] + relative[k]);
-        guide->weight[k] = 1 / (1 + expf(-MEL_GUIDE_LOGIT - logit[k]));
+        /* No mel holds what is pulled at 0 Hz. */
+        guide->weight[k] = k == 0 ? 0 : 1 / (1 + expf(-MEL_GUIDE_LOGIT - logit[k]));
         guide->floor[k] = faint * faint + FAINTEST;
     }
 }
