@@ -1,6 +1,6 @@
 #!/bin/sh
 # Trains the shipped model from nothing: tools/train_default.sh [DIR]   (default: default-models)
-# Fetches the corpus, trains the denoiser, the postnet and the pitch network. Needs a build (tools/demo.sh makes one), ffmpeg, and
+# Fetches the corpus, trains the denoiser, the postnet, the pitch and the spectrum network. Needs a build (tools/demo.sh makes one), ffmpeg, and
 # PyTorch for the pairs of tools/bottleneck_pairs.py.
 # DIR can be given again: what is done is not done again, and an interrupted run goes on.
 set -eu
@@ -40,11 +40,13 @@ else
     "$lull" train --pairs "$out/bottleneck/pairs.txt" --part postnet --init "$out/22k-blurred/model.safetensors" -o "$out/22k-postnet" --rate 1e-3 \
         --degrade 0.667 --max-steps 2500
 fi
-train 22k --part pitch --init "$out/22k-postnet/model.safetensors" --set network.pitch.look_ahead=1 --max-steps 11683 \
+train 22k-pitch --part pitch --init "$out/22k-postnet/model.safetensors" --set network.pitch.look_ahead=1 --max-steps 11683 \
     --set synthesis.source.crossover_hz=1200 --set synthesis.full_bandwidth=true --set synthesis.refine=2 --set synthesis.refine_low=24 \
     --set synthesis.refine_window=3 --set synthesis.refine_momentum=0.9 --set synthesis.low_latency.refine=2 --set synthesis.low_latency.refine_low=24 \
     --set synthesis.low_latency.refine_momentum=0.7 --set synthesis.offline.refine=2 --set synthesis.offline.refine_low=24 \
     --set synthesis.offline.refine_window=9 --set synthesis.source.aperiodicity_power.live=1.3 \
     --set synthesis.source.aperiodicity_power.low_latency=1.2 --set synthesis.source.aperiodicity_power.offline=1.7
+# What guides refinement.
+train 22k --part spectrum --init "$out/22k-pitch/model.safetensors" --max-steps 16000
 
 echo "model: $out/22k/model.safetensors"

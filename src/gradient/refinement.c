@@ -372,7 +372,7 @@ void gradient_refinement_forward(gradient_refinement *r, const gradient_refineme
         mel_envelope_wanted(r->envelope, frame, r->wanted + (size_t)f * r->stride);
         if (outputs)
             mel_guide_read(&r->guides[f], r->envelope, frame,
-                           outputs + 2 * (size_t)f * (size_t)r->guides[f].bins);
+                           outputs + 2 * (size_t)f * (size_t)r->guides[f].bins, 1);
     }
     for (int turn = 0; turn < frames; turn++) {
         const size_t bytes = (size_t)size * sizeof(float);

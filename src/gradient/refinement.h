@@ -10,7 +10,7 @@
 typedef struct gradient_refinement gradient_refinement;
 
 /* How a crop is refined: iterations each time a frame comes in, frames kept open behind the newest,
- * momentum. */
+ * momentum. So few that weights count in full (mel_guide_share). */
 typedef struct gradient_refinement_way {
     int iterations, window;
     double momentum;

@@ -48,15 +48,20 @@ static float limited(float log) {
     return fmaxf(fminf(log, MOST_LOG), LEAST_LOG);
 }
 
+float mel_guide_share(int iterations, int window) {
+    const float each = (float)iterations * (float)(window + 1);
+    return each > MEL_GUIDE_ITERATIONS ? sqrtf(MEL_GUIDE_ITERATIONS / each) : 1;
+}
+
 void mel_guide_read(mel_guide *guide, const mel_envelope *envelope, const float *frame,
-                    const float *outputs) {
+                    const float *outputs, float share) {
     const float *relative = outputs, *logit = outputs + guide->bins;
     mel_envelope_log(envelope, frame, guide->log_envelope);
     for (int k = 0; k < guide->bins; k++) {
         const float faint = FAINT * expf(limited(guide->log_envelope[k]));
         guide->target[k] = limited(guide->log_envelope[k] + relative[k]);
         /* No mel holds what is pulled at 0 Hz. */
-        guide->weight[k] = k == 0 ? 0 : 1 / (1 + expf(-MEL_GUIDE_LOGIT - logit[k]));
+        guide->weight[k] = k == 0 ? 0 : share / (1 + expf(-MEL_GUIDE_LOGIT - logit[k]));
         guide->floor[k] = faint * faint + FAINTEST;
     }
 }

@@ -153,7 +153,9 @@ float *mel_sliding_open(mel_sliding *sliding, const float *frame, const float *o
     open_frame *open = frame_at(sliding, sliding->opened++);
     mel_envelope_wanted(sliding->corrector.envelope, frame, open->wanted);
     open->guided = outputs != NULL;
-    if (outputs) mel_guide_read(&open->guide, sliding->corrector.envelope, frame, outputs);
+    if (outputs)
+        mel_guide_read(&open->guide, sliding->corrector.envelope, frame, outputs,
+                       mel_guide_share(sliding->iterations, sliding->window));
     return open->signal;
 }
 

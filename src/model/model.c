@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/pitch_network.h"
 #include "model/postnet.h"
+#include "model/spectrum.h"
 
 #include <string.h>
 
@@ -40,6 +41,10 @@ double model_flops(const model_config *c, int evaluations, bool postnet) {
     double once = macs_per_mel_frame(c);
     if (postnet) {
         const model_frame_stack_shape shape = postnet_shape(c);
+        once += model_frame_stack_products(&shape);
+    }
+    if (c->spectrum_channels > 0) {
+        const model_frame_stack_shape shape = spectrum_shape(c);
         once += model_frame_stack_products(&shape);
     }
     return evaluations * model_network_flops(c) + 2 * mel_frames * once;

@@ -387,7 +387,9 @@ static void guides_are_read(void **state) {
         said[k] = 0.02f * (float)(k - 50);
         said[BINS + k] = 0.1f * (float)(k - 50);
     }
-    mel_guide_read(&guide, envelope, frame, said);
+    assert_true(mel_guide_share(24, 1) == 1 && mel_guide_share(1, 0) == 1);
+    assert_true(fabsf(mel_guide_share(24, 7) - 0.5f) < 1e-6f);
+    mel_guide_read(&guide, envelope, frame, said, 0.5f);
     mel_envelope_log(envelope, frame, log_envelope);
     for (int k = 0; k < guide.count; k++) {
         if (k >= BINS) {
@@ -395,7 +397,7 @@ static void guides_are_read(void **state) {
             continue;
         }
         assert_true(fabsf(guide.target[k] - log_envelope[k] - said[k]) < 1e-5f);
-        const float weight = k == 0 ? 0 : 1 / (1 + expf(2 - said[BINS + k]));
+        const float weight = k == 0 ? 0 : 0.5f / (1 + expf(2 - said[BINS + k]));
         assert_true(fabsf(guide.weight[k] - weight) < 1e-6f);
         const double faint = 0.05 * exp(log_envelope[k]);
         assert_true(fabs(guide.floor[k] / (faint * faint + 1e-12) - 1) < 1e-4);
