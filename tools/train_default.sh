@@ -41,9 +41,9 @@ else
         --degrade 0.667 --max-steps 2500
 fi
 train 22k-pitch --part pitch --init "$out/22k-postnet/model.safetensors" --set network.pitch.look_ahead=1 --max-steps 11683 \
-    --set synthesis.source.crossover_hz=1200 --set synthesis.full_bandwidth=true --set synthesis.refine=2 --set synthesis.refine_low=24 \
-    --set synthesis.refine_window=3 --set synthesis.refine_momentum=0.9 --set synthesis.low_latency.refine=2 --set synthesis.low_latency.refine_low=24 \
-    --set synthesis.low_latency.refine_momentum=0.7 --set synthesis.offline.refine=2 --set synthesis.offline.refine_low=24 \
+    --set synthesis.source.crossover_hz=1200 --set synthesis.full_bandwidth=true --set synthesis.refine=2 --set synthesis.refine_low=16 \
+    --set synthesis.refine_window=3 --set synthesis.refine_momentum=0.9 --set synthesis.low_latency.refine=2 --set synthesis.low_latency.refine_low=20 \
+    --set synthesis.low_latency.refine_momentum=0.7 --set synthesis.offline.refine=2 --set synthesis.offline.refine_low=16 \
     --set synthesis.offline.refine_window=9 --set synthesis.source.aperiodicity_power.live=1.3 \
     --set synthesis.source.aperiodicity_power.low_latency=1.2 --set synthesis.source.aperiodicity_power.offline=1.7
 # What guides refinement.
