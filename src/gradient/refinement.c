@@ -29,7 +29,8 @@ struct gradient_refinement {
     mel_guide *guides; /* of each frame */
     float *wanted;     /* of each frame, `stride` apart */
     size_t stride;
-    int bins, known; /* that have a gain; of which a guide knows something */
+    int bins;        /* that have a gain */
+    int said, known; /* of which a guide says something; those of them that have a gain */
     float lowest, highest, epsilon;
     float *trace_memory;
     trace *traces;                       /* [frame of a turn][iteration][slot] */
@@ -157,8 +158,8 @@ lull_status gradient_refinement_new(const mel_convention *convention, int frames
         r->highest = (float)fmin(highest, 1e9);
         r->epsilon = (float)(convention->magnitude_epsilon / d / d);
         r->bins = mel_envelope_reach(r->envelope);
-        r->known = mel_low_band_bins(convention);
-        if (r->known > r->bins) r->known = r->bins;
+        r->said = mel_low_band_bins(convention);
+        r->known = r->said < r->bins ? r->said : r->bins;
         r->stride = (size_t)convention->bands;
         status = allocate(r, error);
     }
@@ -307,7 +308,7 @@ static void correct_back(gradient_refinement *r, int frame, const trace *t, cons
         const float m = t->magnitude[k], w = g->weight[k], d_pull = d_gain[k] + d_log[k];
         const float inside = fabsf(pull[k]) < 0.9999f * MEL_PULL_LIMIT ? d_pull : 0;
         d_outputs[k] += inside * w;
-        d_outputs[r->known + k] -= inside * pull[k] * (1 - w);
+        d_outputs[r->said + k] -= inside * pull[k] * (1 - w);
         /* Half of what the square is multiplied by. */
         d_log[k] = d_log[k] / (m * m) - inside * w / (m * m + g->floor[k]);
     }
@@ -419,7 +420,7 @@ static void iterate_back(gradient_refinement *r, int turn, int iteration, float 
         }
         correct_back(r, f, trace_at(r, turn, iteration, f - oldest), d_made,
                      r->d_region + (f - oldest) * hop,
-                     outputs_gradient + 2 * (size_t)f * (size_t)r->known);
+                     outputs_gradient + 2 * (size_t)f * (size_t)r->said);
     }
     for (int i = 0; i < count; i++) r->d_region[i] *= inverse[i];
     add(r->d_committed + oldest * hop, r->d_region, count);
@@ -434,7 +435,7 @@ void gradient_refinement_backward(gradient_refinement *r, const float *samples_g
     const int window = r->way.window;
     const size_t extent = extent_of(r, frames);
     const size_t n = gradient_refinement_samples(r, frames, window);
-    memset(outputs_gradient, 0, 2 * (size_t)frames * (size_t)r->known * sizeof *outputs_gradient);
+    memset(outputs_gradient, 0, 2 * (size_t)frames * (size_t)r->said * sizeof *outputs_gradient);
     memset(r->d_committed, 0, extent * sizeof *r->d_committed);
     memset(r->d_signal, 0, (size_t)(frames * size) * sizeof *r->d_signal);
     memset(r->d_previous, 0, (size_t)(frames * size) * sizeof *r->d_previous);
