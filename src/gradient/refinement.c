@@ -269,7 +269,7 @@ static void mel_back(gradient_refinement *r, const trace *t, const float *d_gain
     memset(d_log, 0, (size_t)r->filterbank->bins * sizeof *d_log);
     for (int b = 0; b < f->bands; b++) {
         if (!(t->mel[b] > r->lowest && t->mel[b] < r->highest)) continue;
-        const float d = -d_bands[b] / t->mel[b];
+        const float d = -d_bands[b] / t->mel[b]; /* above the lowest, so above 0 */
         const float *weights = f->weights + f->offset[b];
         float *to = d_log + f->start[b];
         for (int i = 0; i < f->count[b]; i++) to[i] += weights[i] * d;
@@ -280,6 +280,9 @@ static void mel_back(gradient_refinement *r, const trace *t, const float *d_gain
         d_log[k] *= squares ? pulled * pulled : pulled;
     }
 }
+
+/* Added to squares that something is divided by. */
+#define NOTHING 1e-30f
 
 /* From the gradient of what `correct` wrote to that of the segment it read, which is added, and of
  * the frame's guide, added to d_outputs. */
@@ -310,9 +313,9 @@ static void correct_back(gradient_refinement *r, int frame, const trace *t, cons
         d_outputs[k] += inside * w;
         d_outputs[r->said + k] -= inside * pull[k] * (1 - w);
         /* Half of what the square is multiplied by. */
-        d_log[k] = d_log[k] / (m * m) - inside * w / (m * m + g->floor[k]);
+        d_log[k] = d_log[k] / (m * m + NOTHING) - inside * w / (m * m + g->floor[k]);
     }
-    for (int k = known; k < r->bins; k++) d_log[k] /= t->magnitude[k] * t->magnitude[k];
+    for (int k = known; k < r->bins; k++) d_log[k] /= t->magnitude[k] * t->magnitude[k] + NOTHING;
     for (int k = 0; k < r->bins; k++) {
         const float half = k == 0 ? 1 : 0.5f;
         to[2 * k] += half * d_log[k] * t->spectrum[2 * k];
