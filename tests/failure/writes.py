@@ -185,8 +185,8 @@ def train(root):
                 code, said, _, _ = lull(folder, resume)
                 check(code == 0, what, "resume:", code, said)
             now = lasting(os.path.join(folder, "run"))
-            if how == "STUCK":
-                # A disk that stayed full may have cost the evaluation at the very last step its line.
+            if how == "STUCK" or n == total:
+                # A disk that stayed full, or whose last write failed, may have cost the evaluation at the very last step its line.
                 lines = set(now.get("log.jsonl", b"").splitlines())
                 losses = {line for line in right["log.jsonl"].splitlines() if b'"loss"' in line}
                 check(losses <= lines <= set(right["log.jsonl"].splitlines()), what, "the log is not that of the whole run")
