@@ -198,22 +198,17 @@ static void print_bandwidth(const model_config *config) {
         row("bandwidth", "full: what lies above the mel is added");
 }
 
-/* Where the low band ends, in kHz. */
-static double low_edge(const mel_convention *mel) {
-    return mel_low_band_edge(mel, mel_low_band_decimation(mel)) / 1000;
-}
-
 static void print_spectrum(const model_config *config) {
     if (config->spectrum_channels > 0)
         row("spectrum", "%d convolution%s of %d channels; guides refinement below %.2f kHz",
             config->spectrum_layers, config->spectrum_layers == 1 ? "" : "s",
-            config->spectrum_channels, low_edge(&config->mel));
+            config->spectrum_channels, mel_low_band_edge(&config->mel) / 1000);
 }
 
 /* Those of the low band, in words. */
 static const char *low_refinements(int count, const mel_convention *mel, char text[48]) {
     text[0] = '\0';
-    if (count > 0) snprintf(text, 48, " (%d below %.2f kHz)", count, low_edge(mel));
+    if (count > 0) snprintf(text, 48, " (%d below %.2f kHz)", count, mel_low_band_edge(mel) / 1000);
     return text;
 }
 

@@ -312,7 +312,6 @@ static void add_reverse(page *p, const trace_story *story) {
 static void add_end(page *p, const trace_story *story) {
     char name[64];
     const lull_options *options = story->options;
-    const mel_convention *mel = &story->config->mel;
     snprintf(name, sizeof name, "step-%02d-x", story->plan->count);
     page_add_raw(p, "<h2>4. The end</h2>\n<p>");
     if (options->refine > 0)
@@ -325,7 +324,7 @@ static void add_end(page *p, const trace_story *story) {
     if (options->refine_low > 0)
         page_add(p,
                  "Below %.2f kHz, where it costs little, %d time%s (<code>--refine-low</code>). ",
-                 mel_low_band_edge(mel, mel_low_band_decimation(mel)) / 1000, options->refine_low,
+                 mel_low_band_edge(&story->config->mel) / 1000, options->refine_low,
                  options->refine_low == 1 ? "" : "s");
     page_add_raw(p, "A limiter keeps samples within ±1.</p>\n<div class=\"row\">\n");
     add_figure(p, name, "what sampling ended with", true);

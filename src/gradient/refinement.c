@@ -141,11 +141,7 @@ lull_status gradient_refinement_new(const mel_convention *convention, int frames
     r->most_frames = frames;
     r->most_iterations = iterations;
     r->most_window = window;
-    mel_stft_grid grid = mel_stft_grid_of(convention);
-    grid.size /= d;
-    grid.window /= d;
-    grid.hop /= d;
-    grid.lead /= d;
+    const mel_stft_grid grid = mel_corrector_grid(convention, d);
     lull_status status = mel_envelope_new_low(convention, d, &r->envelope, error);
     if (!status)
         status = mel_filterbank_new_low(convention, convention->n_fft / d / 2,

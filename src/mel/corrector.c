@@ -14,7 +14,7 @@ void mel_corrector_clear(mel_corrector *c) {
     }
 }
 
-static mel_stft_grid grid_of(const mel_convention *convention, int decimation) {
+mel_stft_grid mel_corrector_grid(const mel_convention *convention, int decimation) {
     mel_stft_grid grid = mel_stft_grid_of(convention);
     grid.size /= decimation;
     grid.window /= decimation;
@@ -32,7 +32,7 @@ lull_status mel_corrector_init(mel_corrector *c, const mel_convention *conventio
                              ? mel_envelope_new_low(convention, decimation, &c->envelope, error)
                              : mel_envelope_new(convention, 0, &c->envelope, error);
     if (status) return status;
-    const mel_stft_grid grid = grid_of(convention, decimation);
+    const mel_stft_grid grid = mel_corrector_grid(convention, decimation);
     status = mel_stft_new(&grid, MEL_STFT_PAIRS, &c->stft, error);
     if (status) return status;
     const size_t bins = (size_t)c->stft->bins;

@@ -13,6 +13,9 @@ typedef struct mel_corrector {
     float epsilon;
 } mel_corrector;
 
+/* The convention's frames at 1/decimation of the rate. */
+mel_stft_grid mel_corrector_grid(const mel_convention *convention, int decimation);
+
 /* decimation: 1, or that of the band below MEL_LOW_HZ (mel/low_band.h), whose frames have n_fft /
  * decimation samples. After a failure, too, mel_corrector_clear frees what there is. */
 lull_status mel_corrector_init(mel_corrector *corrector, const mel_convention *convention,

@@ -36,18 +36,17 @@ int mel_low_band_decimation(const mel_convention *c) {
     return 1;
 }
 
-double mel_low_band_edge(const mel_convention *c, int decimation) {
-    return fmin(MEL_LOW_HZ, c->sample_rate / 2.0 / decimation - BEYOND);
+double mel_low_band_edge(const mel_convention *c) {
+    return fmin(MEL_LOW_HZ, c->sample_rate / 2.0 / mel_low_band_decimation(c) - BEYOND);
 }
 
 int mel_low_band_bins(const mel_convention *c) {
-    const double edge = mel_low_band_edge(c, mel_low_band_decimation(c));
-    return (int)ceil(edge * c->n_fft / c->sample_rate);
+    return (int)ceil(mel_low_band_edge(c) * c->n_fft / c->sample_rate);
 }
 
 static void fill_share(mel_low_band *b, const mel_convention *c) {
     const double width = (double)c->sample_rate / c->n_fft;
-    const double edge = mel_low_band_edge(c, b->decimation);
+    const double edge = mel_low_band_edge(c);
     for (int k = 0; k < b->bins; k++) {
         const double left = (edge - k * width) / MEL_LOW_RAMP_HZ;
         b->share[k] = (float)(left >= 1 ? 1 : left <= 0 ? 0 : 0.5 - 0.5 * cos(M_PI * left));

@@ -23,7 +23,7 @@ typedef struct mel_low_band mel_low_band;
  * cheap band. */
 int mel_low_band_decimation(const mel_convention *convention);
 /* Where the band ends, in Hz, at a decimation above 1. */
-double mel_low_band_edge(const mel_convention *convention, int decimation);
+double mel_low_band_edge(const mel_convention *convention);
 /* Bins of its frames' spectra, from 0 Hz on, that something is put back of. */
 int mel_low_band_bins(const mel_convention *convention);
 

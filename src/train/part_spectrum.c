@@ -12,6 +12,7 @@
 #include "mel/envelope.h"
 #include "mel/low_band.h"
 #include "mel/stft.h"
+#include "mel/window.h"
 #include "model/spectrum.h"
 #include "train/part_stack.h"
 #include "train/refined_loss.h"
@@ -69,33 +70,32 @@ static train_batch_sizes sizes(const model_config *config, const train_settings 
     };
 }
 
-/* What frames open with: noise that one hardly hears. */
-static void fill_open(const model_config *config, const train_settings *settings, uint64_t index,
-                      float *open, size_t n) {
-    enum { LOUDNESS_DB = -60 };
-    const int size = config->mel.n_fft / mel_low_band_decimation(&config->mel);
-    const float level = powf(10, LOUDNESS_DB / 20.0f);
-    random_normal(settings->seed, STREAM_OPEN, index * n, open, n);
-    for (size_t i = 0; i < n; i++) {
-        const double phase = 2 * M_PI * (double)(i % (size_t)size) / size;
-        const float window = 0.5f - 0.5f * (float)cos(phase);
-        open[i] *= level * window * window;
-    }
+/* What frames open with: noise that one hardly hears, seen through the window twice. */
+static void fill_open(const float *window, size_t size, uint64_t seed, uint64_t index, float *open,
+                      size_t n) {
+    static const float LEVEL = 1e-3f;
+    random_normal(seed, STREAM_OPEN, index * n, open, n);
+    for (size_t i = 0; i < n; i++) open[i] *= LEVEL * window[i % size] * window[i % size];
 }
 
 static lull_status fill(train_crops *crops, const model_config *config,
                         const train_settings *settings, const train_place *place,
                         train_batch *batch, lull_error *error) {
-    lull_status status = LULL_OK;
+    const int size = config->mel.n_fft / mel_low_band_decimation(&config->mel);
+    float *window = base_alloc((size_t)size, sizeof *window);
+    lull_status status = window ? LULL_OK : base_no_memory(error);
+    if (window) mel_window_hann(size, window);
     for (size_t i = 0; i < (size_t)batch->crops && !status; i++) {
         const uint64_t index = place->first + i;
         train_crop crop;
         train_crops_choose(crops, index, &crop);
         status = train_crops_recorded(crops, &crop, batch->mel + i * batch->sizes.mel,
                                       batch->target + i * batch->sizes.target, error);
-        fill_open(config, settings, index, batch->x + i * batch->sizes.x, batch->sizes.x);
+        fill_open(window, (size_t)size, settings->seed, index, batch->x + i * batch->sizes.x,
+                  batch->sizes.x);
         batch->t[i] = (double)(index % WAYS);
     }
+    base_free(window);
     return status;
 }
 
@@ -194,7 +194,7 @@ static lull_status room_new(const spectrum_part *p, room *w, lull_error *error) 
     const mel_convention *mel = &p->config->mel;
     const mel_stft_grid grid = mel_stft_grid_of(mel);
     const size_t bins = (size_t)p->bins;
-    const double edge = mel_low_band_edge(mel, p->decimation) - MEL_LOW_RAMP_HZ;
+    const double edge = mel_low_band_edge(mel) - MEL_LOW_RAMP_HZ;
     lull_status status = gradient_refinement_new(mel, p->frames, MOST_ITERATIONS, MOST_WINDOW,
                                                  &w->refinement, error);
     if (status) return status;
