@@ -222,6 +222,7 @@ static int print_places(void) {
         SETTING(0, "ema", "X", "average"), SETTING(0, "loss", NULL, "loss"),                       \
         SETTING(0, "stft", "X", "stft"), SETTING(0, "t-density", NULL, "density"),                 \
         SETTING(0, "gain", "DB", "gain_db"), SETTING(0, "cache", "MB", "cache_mb"),                \
+        SETTING(0, "magnitudes", "N", "magnitudes"),                                               \
         SETTING(0, "keep", "N", "keep"), SETTING(0, "eval-every", "N", "eval_every"),              \
         SETTING(0, "samples", "N", "samples")
 

@@ -604,7 +604,6 @@ static lull_status check_spectrum(const model_config *c, const char *name, lull_
         REFUSE("%s: a spectrum network needs a mel whose hop and window can be divided (by 4 at "
                "least, to a rate above 2700 Hz); these are %d and %d at %d Hz",
                name, c->mel.hop, c->mel.window, c->mel.sample_rate);
-    if (c->mel_scale == 0) REFUSE("%s: the mel is scaled by 0", name);
     return LULL_OK;
 }
 

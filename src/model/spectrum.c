@@ -3,16 +3,15 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "mel/frame_features.h"
 #include "mel/low_band.h"
-#include "mel/reader.h"
 
 struct spectrum {
+    mel_features *features;
     model_frame_stack *stack;
-    size_t width; /* of what is said of a frame */
-    /* Of frames whose numbers are not the model's own; else NULL. */
-    mel_reader *reader;
-    size_t bands;
-    float *read; /* [MODEL_FRAME_STACK_MOST] frames as it reads them */
+    spectrum_points points;
+    /* Of MODEL_FRAME_STACK_MOST frames. */
+    float *seen, *said;
 };
 
 model_frame_stack_shape spectrum_shape(const model_config *config) {
@@ -20,29 +19,14 @@ model_frame_stack_shape spectrum_shape(const model_config *config) {
                                      .count = config->spectrum_layers,
                                      .bands = 1,
                                      .across = 1,
-                                     .first = config->mel.bands,
+                                     .first = MEL_FEATURES,
                                      .inner = config->spectrum_channels,
-                                     .last = 2 * mel_low_band_bins(&config->mel),
-                                     .offset = (float)config->mel_offset,
-                                     .scale = (float)config->mel_scale};
+                                     .last = SPECTRUM_OUTPUTS,
+                                     .scale = 1};
 }
 
-static bool is_own(const model_config *config, const mel_convention *convention) {
-    return !mel_convention_difference(convention, &config->mel);
-}
-
-bool spectrum_is_known(const model_config *config, const mel_convention *convention) {
-    mel_convention other = *convention;
-    other.centred = config->mel.centred;
-    return config->spectrum_channels > 0 && mel_convention_same_frames(&other, &config->mel);
-}
-
-static lull_status read_as_own(spectrum *s, const model_config *config,
-                               const mel_convention *convention, lull_error *error) {
-    s->bands = (size_t)config->mel.bands;
-    s->read = base_alloc(MODEL_FRAME_STACK_MOST * s->bands, sizeof *s->read);
-    if (!s->read) return base_no_memory(error);
-    return mel_reader_new(convention, &config->mel, MEL_READ_HERTZ, &s->reader, error);
+bool spectrum_guides(const model_config *config, const mel_convention *convention) {
+    return config->spectrum_channels > 0 && mel_low_band_decimation(convention) > 1;
 }
 
 lull_status spectrum_new(const model_config *config, const model_parameters *parameters,
@@ -51,9 +35,14 @@ lull_status spectrum_new(const model_config *config, const model_parameters *par
     spectrum *s = base_alloc(1, sizeof *s);
     if (!s) return base_no_memory(error);
     const model_frame_stack_shape shape = spectrum_shape(config);
-    s->width = 2 * (size_t)mel_low_band_bins(convention);
-    lull_status status = model_frame_stack_new(&shape, parameters, &s->stack, error);
-    if (!status && !is_own(config, convention)) status = read_as_own(s, config, convention, error);
+    lull_status status = mel_features_new(convention, &s->features, error);
+    if (!status) status = model_frame_stack_new(&shape, parameters, &s->stack, error);
+    if (!status) status = spectrum_points_init(convention, &s->points, error);
+    if (!status) {
+        s->seen = base_alloc(MODEL_FRAME_STACK_MOST * (size_t)MEL_FEATURES, sizeof *s->seen);
+        s->said = base_alloc(MODEL_FRAME_STACK_MOST * (size_t)SPECTRUM_OUTPUTS, sizeof *s->said);
+        if (!s->seen || !s->said) status = base_no_memory(error);
+    }
     if (status) {
         spectrum_free(s);
         return status;
@@ -64,9 +53,11 @@ lull_status spectrum_new(const model_config *config, const model_parameters *par
 
 void spectrum_free(spectrum *s) {
     if (!s) return;
+    mel_features_free(s->features);
     model_frame_stack_free(s->stack);
-    mel_reader_free(s->reader);
-    base_free(s->read);
+    spectrum_points_clear(&s->points);
+    base_free(s->seen);
+    base_free(s->said);
     base_free(s);
 }
 
@@ -76,24 +67,26 @@ void spectrum_reset(spectrum *s) {
 
 uint64_t spectrum_bytes(const model_config *config, const mel_convention *convention) {
     const model_frame_stack_shape shape = spectrum_shape(config);
-    uint64_t sum = base_memory_add(0, 1, sizeof(spectrum)) + model_frame_stack_bytes(&shape);
-    if (is_own(config, convention)) return sum;
-    sum += mel_reader_bytes(convention, &config->mel);
-    return base_memory_add(sum, MODEL_FRAME_STACK_MOST * (uint64_t)shape.first, sizeof(float));
+    uint64_t sum = base_memory_add(mel_features_bytes(convention), 1, sizeof(spectrum));
+    sum = base_memory_add(sum, model_frame_stack_bytes(&shape), 1);
+    sum = base_memory_add(sum, spectrum_points_bytes(convention), 1);
+    return base_memory_add(sum, MODEL_FRAME_STACK_MOST * (MEL_FEATURES + SPECTRUM_OUTPUTS),
+                           sizeof(float));
 }
 
 size_t spectrum_width(const spectrum *s) {
-    return s->width;
+    return 2 * (size_t)s->points.bins;
 }
 
 void spectrum_push(spectrum *s, const float *const *frames, int n, float *outputs) {
-    const float *read[MODEL_FRAME_STACK_MOST] = {NULL};
+    const float *seen[MODEL_FRAME_STACK_MOST] = {NULL};
     for (int i = 0; i < n; i++) {
-        read[i] = frames[i];
-        if (!s->reader) continue;
-        float *frame = s->read + (size_t)i * s->bands;
-        mel_reader_run(s->reader, frames[i], frame);
-        read[i] = frame;
+        float *features = s->seen + (size_t)i * MEL_FEATURES;
+        mel_features_of_frame(s->features, frames[i], features);
+        seen[i] = features;
     }
-    model_frame_stack_push(s->stack, read, n, outputs);
+    model_frame_stack_push(s->stack, seen, n, s->said);
+    for (int i = 0; i < n; i++)
+        spectrum_points_to_bins(&s->points, s->said + (size_t)i * SPECTRUM_OUTPUTS,
+                                outputs + (size_t)i * spectrum_width(s));
 }

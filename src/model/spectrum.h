@@ -2,23 +2,22 @@
  * transform behind them, and between the partials of a voice lies more or less than a smooth
  * envelope says. A small network over mel frames guesses the magnitude of each bin (as the
  * post-processing network of Wang et al. 2017, Tacotron, did for whole spectra), and how far
- * refinement shall go towards it in each iteration (mel/guide.h). */
+ * refinement shall go towards it in each iteration (mel/guide.h). Like the pitch network it reads
+ * what does not depend on the convention of the frames (mel/frame_features.h). */
 #ifndef MODEL_SPECTRUM_H
 #define MODEL_SPECTRUM_H
 
 #include "model/config.h"
 #include "model/frame_stack.h"
+#include "model/spectrum_points.h"
 
-/* Its convolutions: a mel frame in; out 2·mel_low_band_bins numbers, as mel_guide_read takes them.
- * None sees a frame ahead. */
+/* Its convolutions: features of a frame in, SPECTRUM_OUTPUTS numbers out. None sees a frame ahead. */
 model_frame_stack_shape spectrum_shape(const model_config *config);
 
-/* Whether the model has one and it has something to say of frames of a convention: of those that see
- * the spectrum as the model's own do, wherever their centres lie and whatever their numbers. Of others
- * it says next to nothing that helps (docs/any-mel.md). */
-bool spectrum_is_known(const model_config *config, const mel_convention *convention);
+/* Whether the model has one and frames of the convention have a low band that it can guide. */
+bool spectrum_guides(const model_config *config, const mel_convention *convention);
 
-/* The network as a stream, for frames of any convention that it is known of. */
+/* The network as a stream, for frames of a convention whose low band it guides. */
 typedef struct spectrum spectrum;
 
 /* Nothing is borrowed after the call. */

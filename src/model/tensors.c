@@ -2,9 +2,9 @@
 #include "model/tensors.h"
 
 #include "mel/frame_features.h"
-#include "mel/low_band.h"
 #include "model/bandwidth_outputs.h"
 #include "model/pitch_outputs.h"
+#include "model/spectrum_points.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -174,10 +174,9 @@ static int size_of(const model_config *c, int axis, int index) {
     case BANDWIDTH_OUT:
         return index == c->bandwidth_layers - 1 ? BANDWIDTH_POINTS : c->bandwidth_channels;
     case SPECTRUM_IN:
-        return index == 0 ? c->mel.bands : c->spectrum_channels;
+        return index == 0 ? MEL_FEATURES : c->spectrum_channels;
     case SPECTRUM_OUT:
-        return index == c->spectrum_layers - 1 ? 2 * mel_low_band_bins(&c->mel)
-                                               : c->spectrum_channels;
+        return index == c->spectrum_layers - 1 ? SPECTRUM_OUTPUTS : c->spectrum_channels;
     default:
         return axis;
     }

@@ -42,3 +42,19 @@ void train_convention_pool_draw(uint64_t seed, int index, mel_convention *c) {
     c->compression = u[13] < 0.7 ? MEL_COMPRESS_LN : MEL_COMPRESS_LOG10;
     c->centred = u[14] < 0.5;
 }
+
+bool train_convention_pool_next(train_convention_pool *p, mel_convention *c) {
+    int named = 0;
+    while (mel_convention_name_at(named, NULL, NULL) != NULL) named++;
+    while (p->found < p->drawn || p->at < named) {
+        const int i = p->at++;
+        if (i < named)
+            mel_convention_named(mel_convention_name_at(i, NULL, NULL), 0, c, NULL);
+        else
+            train_convention_pool_draw(p->seed, i - named, c);
+        if (p->fits && !p->fits(c)) continue;
+        if (i >= named) p->found++;
+        return true;
+    }
+    return false;
+}

@@ -12,4 +12,15 @@
  * (seed, index) alone. */
 void train_convention_pool_draw(uint64_t seed, int index, mel_convention *convention);
 
+/* A pool: those with names and then `drawn` others, as far as `fits` lets them in (NULL: all). */
+typedef struct train_convention_pool {
+    uint64_t seed;
+    int drawn;
+    bool (*fits)(const mel_convention *);
+    int at, found; /* where train_convention_pool_next goes on; 0 at first */
+} train_convention_pool;
+
+/* The next of it; false behind the last. */
+bool train_convention_pool_next(train_convention_pool *pool, mel_convention *convention);
+
 #endif

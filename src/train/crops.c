@@ -93,10 +93,6 @@ void train_crops_free(train_crops *crops) {
     base_free(crops);
 }
 
-int train_crops_margin(const train_crops *crops) {
-    return crops->options.margin;
-}
-
 lull_status train_crops_new_frames(train_corpus *corpus, const train_frame_options *options,
                                    train_crops **result, lull_error *error) {
     *result = NULL;
@@ -301,25 +297,5 @@ lull_status train_crops_mels(train_crops *crops, const train_crop *crop, float *
     memcpy(exact, own, bytes);
     degrade(crops, crop, first, (size_t)(end - first));
     memcpy(degraded, own, bytes);
-    return LULL_OK;
-}
-
-lull_status train_crops_recorded(train_crops *crops, const train_crop *crop, float *mel,
-                                 float *samples, lull_error *error) {
-    const mel_convention *c = &crops->config->mel;
-    int64_t first, end;
-    lull_status status = analyse_around(crops, crop, &first, &end, error);
-    if (status) return status;
-    const size_t bands = (size_t)c->bands, frames = (size_t)crops->options.frames;
-    for (int64_t f = 0; f < (int64_t)frames; f++) {
-        /* A frame overlaps the one before it. */
-        const int64_t from = f == 0 ? 0 : c->n_fft - c->hop;
-        cut(crops, crop->first_frame + f, c->padding == MEL_PADDING_REFLECT);
-        memcpy(samples + f * c->hop + from, crops->segment + from,
-               (size_t)(c->n_fft - from) * sizeof *samples);
-    }
-    degrade(crops, crop, first, (size_t)(end - first));
-    memcpy(mel, crops->frames + (size_t)(crop->first_frame - first) * bands,
-           frames * bands * sizeof *mel);
     return LULL_OK;
 }

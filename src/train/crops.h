@@ -34,7 +34,6 @@ lull_status train_crops_new(const model_config *config, train_corpus *corpus,
                             const train_crops_options *options, train_crops **crops,
                             lull_error *error);
 void train_crops_free(train_crops *crops);
-int train_crops_margin(const train_crops *crops);
 
 /* Crops of networks over frames, which are of no one convention: the others' functions are not for them.
  * The corpus is borrowed. NULL of crops that are not such. */
@@ -61,11 +60,5 @@ lull_status train_crops_source(train_crops *crops, const train_crop *crop, const
 /* For the postnet: the crop's mel, frames × bands, as the recording has it and degraded. */
 lull_status train_crops_mels(train_crops *crops, const train_crop *crop, float *exact,
                              float *degraded, lull_error *error);
-
-/* For the spectrum network: the crop's (degraded) mel, frames × bands, and the recording from the
- * first sample of its first frame to the last of its last, (frames − 1) × hop + n_fft samples;
- * outside the recording what its mel is made of. */
-lull_status train_crops_recorded(train_crops *crops, const train_crop *crop, float *mel,
-                                 float *samples, lull_error *error);
 
 #endif

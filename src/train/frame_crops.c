@@ -7,9 +7,9 @@
 #include "recording/resample.h"
 #include "mel/analysis.h"
 #include "mel/frame_features.h"
+#include "mel/low_band.h"
 #include "train/degrade.h"
 #include "train/bandwidth_target.h"
-#include "train/convention_pool.h"
 #include "train/pitch_target.h"
 
 #include <math.h>
@@ -75,9 +75,19 @@ static bool for_bandwidth(const train_frame_crops *p) {
     return p->options.target == TRAIN_FRAME_BANDWIDTH;
 }
 
-/* Takes a convention up, unless it is of no use. */
+static bool is_recorded(const train_frame_crops *p) {
+    return p->options.target == TRAIN_FRAME_RECORDED;
+}
+
+static bool has_low_band(const mel_convention *c) {
+    return mel_low_band_decimation(c) > 1;
+}
+
+train_convention_pool train_frame_recorded_pool(int drawn) {
+    return (train_convention_pool){.drawn = drawn, .fits = has_low_band};
+}
+
 static lull_status add_seen(train_frame_crops *p, const mel_convention *c, lull_error *error) {
-    if (for_bandwidth(p) && !bandwidth_is_open(c)) return LULL_OK;
     seen *s = &p->pool[p->count++];
     s->convention = *c;
     lull_status status = mel_analysis_new(c, &s->analysis, error);
@@ -87,24 +97,22 @@ static lull_status add_seen(train_frame_crops *p, const mel_convention *c, lull_
     return status;
 }
 
-/* Those with names, and others drawn until there are as many as were asked for. */
 static lull_status new_pool(train_frame_crops *p, lull_error *error) {
-    const char *name;
-    int named = 0;
+    const train_convention_pool all =
+        is_recorded(p)
+            ? train_frame_recorded_pool(p->options.drawn)
+            : (train_convention_pool){.seed = p->options.seed,
+                                      .drawn = p->options.drawn,
+                                      .fits = for_bandwidth(p) ? bandwidth_is_open : NULL};
+    train_convention_pool pool = all;
+    size_t count = 0;
     lull_status status = LULL_OK;
     mel_convention c;
-    while (mel_convention_name_at(named, NULL, NULL) != NULL) named++;
-    p->pool = base_alloc((size_t)(named + p->options.drawn), sizeof *p->pool);
+    while (train_convention_pool_next(&pool, &c)) count++;
+    p->pool = base_alloc(count, sizeof *p->pool);
     if (!p->pool) return base_no_memory(error);
-    for (int i = 0; !status && (name = mel_convention_name_at(i, NULL, NULL)) != NULL; i++) {
-        status = mel_convention_named(name, 0, &c, error);
-        if (!status) status = add_seen(p, &c, error);
-    }
-    const int before = p->count;
-    for (int i = 0; !status && p->count - before < p->options.drawn; i++) {
-        train_convention_pool_draw(p->options.seed, i, &c);
-        status = add_seen(p, &c, error);
-    }
+    pool = all;
+    while (!status && train_convention_pool_next(&pool, &c)) status = add_seen(p, &c, error);
     return status;
 }
 
@@ -153,7 +161,8 @@ lull_status train_frame_crops_new(train_corpus *corpus, const train_frame_option
     lull_status status = new_pool(p, error);
     if (!status) status = new_recordings(p, error);
     if (!status) status = new_buffers(p, error);
-    if (!status && !for_bandwidth(p)) status = train_pitch_target_new(corpus, &p->voices, error);
+    if (!status && p->options.target == TRAIN_FRAME_PITCH)
+        status = train_pitch_target_new(corpus, &p->voices, error);
     if (status) {
         train_frame_crops_free(p);
         return status;
@@ -211,7 +220,8 @@ static void choose(const train_frame_crops *p, uint64_t index, crop *c) {
     const size_t total = p->first[p->used];
     const size_t sample = (size_t)(drawn(p, STREAM_PLACE, 2 * index) * (double)total);
     c->recording = recording_at(p, sample < total ? sample : total - 1);
-    c->seen = &p->pool[(int)(drawn(p, STREAM_CONVENTION, index) * p->count)];
+    c->seen = is_recorded(p) ? &p->pool[index % (uint64_t)p->count]
+                             : &p->pool[(int)(drawn(p, STREAM_CONVENTION, index) * p->count)];
     c->level = exp(p->options.level * (2 * drawn(p, STREAM_LEVEL, index) - 1));
     /* In whole hundredths: few ratios of rates. Half of the crops are played as they are. */
     const double u = 4 * drawn(p, STREAM_SPEED, index) - 2;
@@ -240,8 +250,8 @@ static lull_status take(train_frame_crops *p, const crop *c, lull_error *error) 
     return status;
 }
 
-/* Its frames in its convention, in p->mel. */
-static lull_status analyse(train_frame_crops *p, const crop *c, lull_error *error) {
+/* Its frames in its convention, in p->mel, and where it is asked for the samples that they see. */
+static lull_status analyse(train_frame_crops *p, const crop *c, float *kept, lull_error *error) {
     const mel_convention *mel = &c->seen->convention;
     const int from = played_rate(p, c->speed);
     float *samples = p->audio;
@@ -256,8 +266,16 @@ static lull_status analyse(train_frame_crops *p, const crop *c, lull_error *erro
     for (int f = 0; f < p->options.frames && !status; f++)
         mel_analysis_frame(c->seen->analysis, samples + (size_t)f * (size_t)mel->hop,
                            p->mel + (size_t)f * (size_t)mel->bands);
+    if (kept && !status) memcpy(kept, samples, crop_samples(mel, p->options.frames) * sizeof *kept);
     if (samples != p->audio) base_free(samples);
     return status;
+}
+
+static void see(const train_frame_crops *p, const crop *c, float *features) {
+    const mel_convention *mel = &c->seen->convention;
+    for (int f = 0; f < p->options.frames; f++)
+        mel_features_of_frame(c->seen->features, p->mel + (size_t)f * (size_t)mel->bands,
+                              features + (size_t)f * MEL_FEATURES);
 }
 
 /* What is true of frame f, whose features are known. */
@@ -286,14 +304,30 @@ lull_status train_frame_crops_render(train_frame_crops *p, uint64_t index, float
     lull_status status = LULL_OK;
     if (p->voices) status = train_pitch_target_measure(p->voices, c.recording, error);
     if (!status) status = take(p, &c, error);
-    if (!status) status = analyse(p, &c, error);
+    if (!status) status = analyse(p, &c, NULL, error);
     if (status) return status;
     degrade(p, index, &c.seen->convention, (size_t)p->options.frames);
-    for (int f = 0; f < p->options.frames && !status; f++) {
-        float *seen = features + (size_t)f * MEL_FEATURES;
-        mel_features_of_frame(c.seen->features,
-                              p->mel + (size_t)f * (size_t)c.seen->convention.bands, seen);
-        status = target_of(p, &c, f, seen, targets + (size_t)f * (size_t)outputs, error);
-    }
+    see(p, &c, features);
+    for (int f = 0; f < p->options.frames && !status; f++)
+        status = target_of(p, &c, f, features + (size_t)f * MEL_FEATURES,
+                           targets + (size_t)f * (size_t)outputs, error);
     return status;
+}
+
+const mel_convention *train_frame_crops_convention(const train_frame_crops *p, uint64_t index) {
+    return &p->pool[index % (uint64_t)p->count].convention;
+}
+
+lull_status train_frame_crops_recorded(train_frame_crops *p, uint64_t index, float *features,
+                                       float *mel, float *samples, lull_error *error) {
+    crop c;
+    choose(p, index, &c);
+    lull_status status = take(p, &c, error);
+    if (!status) status = analyse(p, &c, samples, error);
+    if (status) return status;
+    const size_t n = (size_t)p->options.frames, bands = (size_t)c.seen->convention.bands;
+    degrade(p, index, &c.seen->convention, n);
+    see(p, &c, features);
+    memcpy(mel, p->mel, n * bands * sizeof *mel);
+    return LULL_OK;
 }

@@ -72,6 +72,14 @@ lull_status train_part_crops(const model_config *config, const train_settings *s
                              train_corpus *corpus, const train_crops_options *options,
                              train_crops **crops, lull_error *error);
 
+/* Of parts whose crops are in many conventions. */
+int train_part_frames_rate(const model_config *config);
+size_t train_part_frames_samples(const model_config *config, const train_settings *settings);
+double train_part_frames_seconds(const model_config *config, const train_settings *settings);
+lull_status train_part_frames_crops(const model_config *config, const train_settings *settings,
+                                    train_corpus *corpus, const train_crops_options *options,
+                                    train_crops **crops, lull_error *error);
+
 /* L1 or L2 (settings->loss) between a prediction of n values and what it should be, and its
  * gradient. */
 double train_part_loss(const train_settings *settings, const float *predicted, const float *target,

@@ -8,35 +8,37 @@
 #include "train/part_stack.h"
 #include "train/pitch_target.h"
 
-/* Their targets are measured at this rate, which reaches as far as the features, and in the mean
+/* Targets are measured at this rate, which reaches as far as the features, and in the mean
  * their frames are about so far apart. */
 enum { RATE = 24000 };
 static const double HOP_SECONDS = 0.010;
 
 static train_frame_target target_of(const train_settings *settings) {
-    return settings->part == TRAIN_BANDWIDTH ? TRAIN_FRAME_BANDWIDTH : TRAIN_FRAME_PITCH;
+    return settings->part == TRAIN_BANDWIDTH  ? TRAIN_FRAME_BANDWIDTH
+           : settings->part == TRAIN_SPECTRUM ? TRAIN_FRAME_RECORDED
+                                              : TRAIN_FRAME_PITCH;
 }
 
-static int rate(const model_config *config) {
+int train_part_frames_rate(const model_config *config) {
     (void)config;
     return RATE;
 }
 
 /* A crop that is longer than its recording has silence beside it. */
-static size_t least_samples(const model_config *config, const train_settings *settings) {
+size_t train_part_frames_samples(const model_config *config, const train_settings *settings) {
     (void)config;
     (void)settings;
     return RATE / 4;
 }
 
-static double crop_seconds(const model_config *config, const train_settings *settings) {
+double train_part_frames_seconds(const model_config *config, const train_settings *settings) {
     (void)config;
     return HOP_SECONDS * settings->crop_frames;
 }
 
-static lull_status new_crops(const model_config *config, const train_settings *settings,
-                             train_corpus *corpus, const train_crops_options *options,
-                             train_crops **crops, lull_error *error) {
+lull_status train_part_frames_crops(const model_config *config, const train_settings *settings,
+                                    train_corpus *corpus, const train_crops_options *options,
+                                    train_crops **crops, lull_error *error) {
     (void)config;
     const train_frame_options of_frames = {
         .target = target_of(settings),
@@ -107,9 +109,10 @@ static void describe_bandwidth(const model_config *config, char *line, size_t si
 
 #define OF_FRAMES(which, describes)                                                                \
     {                                                                                              \
-        .part = which, .rate = rate, .least_samples = least_samples, .crop_seconds = crop_seconds, \
-        .new_crops = new_crops, .margin = train_part_stack_margin, .sizes = sizes, .fill = fill,   \
-        .create = create, .destroy = train_part_stack_free, .run = train_part_stack_run,           \
+        .part = which, .rate = train_part_frames_rate, .least_samples = train_part_frames_samples, \
+        .crop_seconds = train_part_frames_seconds, .new_crops = train_part_frames_crops,           \
+        .margin = train_part_stack_margin, .sizes = sizes, .fill = fill, .create = create,         \
+        .destroy = train_part_stack_free, .run = train_part_stack_run,                             \
         .flops = train_part_stack_flops, .bytes = train_part_stack_bytes, .describe = describes    \
     }
 

@@ -1,6 +1,5 @@
 /* Training the spectrum network: through the refinement that it guides, and on the magnitudes that
- * stood behind the mel. */
-#include <math.h>
+ * stood behind the mel, in many mel conventions. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "gradient/frame_stack.h"
 #include "gradient/refinement.h"
 #include "mel/envelope.h"
+#include "mel/frame_features.h"
 #include "mel/low_band.h"
 #include "mel/stft.h"
 #include "mel/window.h"
@@ -31,127 +31,146 @@ enum { SETTLED = 6 };
 static const double SHARE = 0.1;
 /* How the gradient through the iterations is kept in bounds (gradient/refinement.h). */
 static const double KEEP = 0.5, LONGEST = 0.5;
+/* Of full scale: of bins whose envelope is fainter nothing is learned. */
+static const double SILENT = 1e-5;
 
-/* What belongs to one crop of a batch at a time. */
+/* What is needed for crops of one convention, one at a time. */
 typedef struct room {
+    mel_convention convention;
+    spectrum_points points;
     gradient_refinement *refinement;
     train_refined_loss *loss;
-    mel_stft *stft;                            /* of the recording */
-    float *samples, *by_samples;               /* refined, and the loss's gradient by them */
-    float *log_envelope, *target, *by_outputs; /* of a frame */
+    mel_envelope *envelope;
+    mel_stft *stft;                    /* of the recording */
+    float *window, *open;              /* of frames of the low band; what they open with */
+    float *samples, *by_samples;       /* refined, and the loss's gradient by them */
+    float *said, *by_said;             /* at the bins of every frame, and the gradient by them */
+    float *log_envelope, *target, *by; /* of a frame */
 } room;
 
 typedef struct spectrum_part {
-    const model_config *config;
     const train_settings *settings;
-    int decimation, bins, frames, low_hop;
-    double silent; /* a magnitude below which nothing is learned of a bin */
-    mel_envelope *envelope;
+    int frames;
     gradient_frame_stack *stack;
-    room *rooms; /* one a crop */
+    room *rooms; /* crop i of a run has number i modulo their count */
+    int room_count;
     double *losses;
     /* The run at hand. */
     const train_batch *batch;
     float scale;
 } spectrum_part;
 
-/* The recording from the first sample of the crop's first frame to the last of its last. */
+/* ---- crops -------------------------------------------------------------------------------- */
+
+/* The recording from the first sample of the crop's first frame to the last of its last; in a batch
+ * its mel is behind it. */
 static size_t recorded(const mel_convention *mel, int frames) {
     return (size_t)((frames - 1) * mel->hop + mel->n_fft);
 }
 
 static train_batch_sizes sizes(const model_config *config, const train_settings *settings) {
-    const mel_convention *mel = &config->mel;
     const size_t frames = (size_t)settings->crop_frames;
-    return (train_batch_sizes){
-        .x = frames * (size_t)(mel->n_fft / mel_low_band_decimation(mel)),
-        .target = recorded(mel, settings->crop_frames),
-        .mel = frames * (size_t)mel->bands,
-    };
-}
-
-/* What frames open with: noise that one hardly hears, seen through the window twice. */
-static void fill_open(const float *window, size_t size, uint64_t seed, uint64_t index, float *open,
-                      size_t n) {
-    static const float LEVEL = 1e-3f;
-    random_normal(seed, STREAM_OPEN, index * n, open, n);
-    for (size_t i = 0; i < n; i++) open[i] *= LEVEL * window[i % size] * window[i % size];
+    train_convention_pool pool = train_frame_recorded_pool(settings->conventions);
+    train_batch_sizes most = {.mel = frames * MEL_FEATURES};
+    mel_convention c;
+    (void)config;
+    while (train_convention_pool_next(&pool, &c)) {
+        const size_t target = recorded(&c, settings->crop_frames) + frames * (size_t)c.bands;
+        if (target > most.target) most.target = target;
+    }
+    return most;
 }
 
 static lull_status fill(train_crops *crops, const model_config *config,
                         const train_settings *settings, const train_place *place,
                         train_batch *batch, lull_error *error) {
-    const int size = config->mel.n_fft / mel_low_band_decimation(&config->mel);
-    float *window = base_alloc((size_t)size, sizeof *window);
-    lull_status status = window ? LULL_OK : base_no_memory(error);
-    if (window) mel_window_hann(size, window);
+    train_frame_crops *frames = train_crops_frames(crops);
+    lull_status status = LULL_OK;
+    (void)config;
     for (size_t i = 0; i < (size_t)batch->crops && !status; i++) {
         const uint64_t index = place->first + i;
-        train_crop crop;
-        train_crops_choose(crops, index, &crop);
-        status = train_crops_recorded(crops, &crop, batch->mel + i * batch->sizes.mel,
-                                      batch->target + i * batch->sizes.target, error);
-        fill_open(window, (size_t)size, settings->seed, index, batch->x + i * batch->sizes.x,
-                  batch->sizes.x);
-        batch->t[i] = (double)(index % WAYS);
+        const mel_convention *c = train_frame_crops_convention(frames, index);
+        float *samples = batch->target + i * batch->sizes.target;
+        batch->t[i] = (double)index;
+        status = train_frame_crops_recorded(frames, index, batch->mel + i * batch->sizes.mel,
+                                            samples + recorded(c, settings->crop_frames), samples,
+                                            error);
     }
-    base_free(window);
     return status;
+}
+
+/* The number of a crop in its run: those of a batch are in a row. */
+static uint64_t index_of(const spectrum_part *p, int crop) {
+    return (uint64_t)p->batch->t[0] + (uint64_t)crop;
 }
 
 /* ---- loss --------------------------------------------------------------------------------- */
 
-/* On the magnitudes themselves: adds its gradient to that of the outputs. */
+/* On the magnitudes themselves: adds its gradient to that of what was said. */
 static double on_magnitudes(const spectrum_part *p, room *w, const float *mel,
-                            const float *recording, const float *made, float *gradient) {
-    const mel_convention *convention = &p->config->mel;
-    const size_t bins = (size_t)p->bins;
+                            const float *recording) {
+    const mel_convention *c = &w->convention;
+    const size_t bins = (size_t)w->points.bins;
+    const double silent = SILENT * c->window / 4; /* half of the window's sum is 1 */
     double sum = 0;
     for (size_t f = 0; f < (size_t)p->frames; f++) {
         const size_t at = 2 * f * bins;
-        mel_envelope_log(p->envelope, mel + f * (size_t)convention->bands, w->log_envelope);
-        mel_stft_analyse(w->stft, recording + f * (size_t)convention->hop);
-        train_spectrum_target(w->stft->spectrum, w->log_envelope, p->bins, p->silent, w->target);
-        sum += train_spectrum_loss(made + at, w->target, bins, w->by_outputs);
+        mel_envelope_log(w->envelope, mel + f * (size_t)c->bands, w->log_envelope);
+        mel_stft_analyse(w->stft, recording + f * (size_t)c->hop);
+        train_spectrum_target(w->stft->spectrum, w->log_envelope, w->points.bins, silent,
+                              w->target);
+        sum += train_spectrum_loss(w->said + at, w->target, bins, w->by);
         for (size_t k = 0; k < bins; k++)
-            gradient[at + k] += (float)(SHARE / p->frames) * w->by_outputs[k];
+            w->by_said[at + k] += (float)(SHARE / p->frames) * w->by[k];
     }
     return SHARE * sum / p->frames;
 }
 
-/* On what refinement makes of them; the gradient of the outputs is overwritten. */
-static double through_refinement(const spectrum_part *p, room *w, int crop, const float *made,
-                                 float *gradient) {
-    const train_batch *batch = p->batch;
-    const float *mel = batch->mel + (size_t)crop * batch->sizes.mel;
-    const float *recording = batch->target + (size_t)crop * batch->sizes.target;
-    const gradient_refinement_way *way = &ways[(int)batch->t[crop] % WAYS];
-    gradient_refinement_forward(w->refinement, way, p->frames, mel, made,
-                                batch->x + (size_t)crop * batch->sizes.x, w->samples);
+/* What frames open with: noise that one hardly hears, seen through the window twice. */
+static void fill_open(const spectrum_part *p, room *w, uint64_t index) {
+    static const float LEVEL = 1e-3f;
+    const size_t size = (size_t)(w->convention.n_fft / mel_low_band_decimation(&w->convention));
+    const size_t n = (size_t)p->frames * size;
+    random_normal(p->settings->seed, STREAM_OPEN, index << 26, w->open, n);
+    for (size_t i = 0; i < n; i++) w->open[i] *= LEVEL * w->window[i % size] * w->window[i % size];
+}
+
+/* On what refinement makes of them; the gradient of what was said is overwritten. */
+static double through_refinement(const spectrum_part *p, room *w, uint64_t index, const float *mel,
+                                 const float *recording) {
+    const gradient_refinement_way *way = &ways[index / (uint64_t)p->room_count % WAYS];
+    const int decimation = mel_low_band_decimation(&w->convention);
     const size_t all = gradient_refinement_samples(w->refinement, p->frames, way->window);
-    const size_t early = (size_t)(SETTLED * p->low_hop);
+    const size_t early = (size_t)(SETTLED * w->convention.hop / decimation);
+    fill_open(p, w, index);
+    gradient_refinement_forward(w->refinement, way, p->frames, mel, w->said, w->open, w->samples);
     memset(w->by_samples, 0, early * sizeof *w->by_samples);
-    const double loss = train_refined_loss_run(w->loss, w->samples + early,
-                                               recording + early * (size_t)p->decimation,
-                                               all - early, w->by_samples + early);
-    gradient_refinement_backward(w->refinement, w->by_samples, KEEP, LONGEST, gradient);
+    const double loss =
+        train_refined_loss_run(w->loss, w->samples + early, recording + early * (size_t)decimation,
+                               all - early, w->by_samples + early);
+    gradient_refinement_backward(w->refinement, w->by_samples, KEEP, LONGEST, w->by_said);
     return loss;
 }
 
 static double crop_loss(void *context, int crop, const float *made, float *gradient) {
     spectrum_part *p = context;
-    room *w = &p->rooms[crop];
+    const uint64_t index = index_of(p, crop);
+    room *w = &p->rooms[index % (uint64_t)p->room_count];
     const train_batch *batch = p->batch;
-    const float *mel = batch->mel + (size_t)crop * batch->sizes.mel;
     const float *recording = batch->target + (size_t)crop * batch->sizes.target;
-    const size_t n = 2 * (size_t)p->bins * (size_t)p->frames;
+    const float *mel = recording + recorded(&w->convention, p->frames);
+    const size_t frames = (size_t)p->frames, width = 2 * (size_t)w->points.bins;
     double loss = 0;
+    for (size_t f = 0; f < frames; f++)
+        spectrum_points_to_bins(&w->points, made + f * SPECTRUM_OUTPUTS, w->said + f * width);
     if (batch->step > 0 && batch->step <= (uint64_t)p->settings->magnitudes)
-        memset(gradient, 0, n * sizeof *gradient);
+        memset(w->by_said, 0, frames * width * sizeof *w->by_said);
     else
-        loss = through_refinement(p, w, crop, made, gradient);
-    loss += on_magnitudes(p, w, mel, recording, made, gradient);
-    for (size_t i = 0; i < n; i++) gradient[i] *= p->scale;
+        loss = through_refinement(p, w, index, mel, recording);
+    loss += on_magnitudes(p, w, mel, recording);
+    for (size_t i = 0; i < frames * width; i++) w->by_said[i] *= p->scale;
+    for (size_t f = 0; f < frames; f++)
+        spectrum_points_gather(&w->points, w->by_said + f * width, gradient + f * SPECTRUM_OUTPUTS);
     return loss;
 }
 
@@ -169,53 +188,73 @@ static double run(void *engine, const model_parameters *weights, const train_bat
 
 /* ---- engine ------------------------------------------------------------------------------- */
 
+static void room_clear(room *w) {
+    spectrum_points_clear(&w->points);
+    gradient_refinement_free(w->refinement);
+    train_refined_loss_free(w->loss);
+    mel_envelope_free(w->envelope);
+    mel_stft_free(w->stft);
+    float *owned[] = {w->window,  w->open,         w->samples, w->by_samples, w->said,
+                      w->by_said, w->log_envelope, w->target,  w->by};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) base_free(owned[i]);
+}
+
 static void destroy(void *engine) {
     spectrum_part *p = engine;
     if (p == NULL) return;
     gradient_frame_stack_free(p->stack);
-    mel_envelope_free(p->envelope);
-    for (int i = 0; p->rooms && i < p->settings->batch; i++) {
-        room *w = &p->rooms[i];
-        gradient_refinement_free(w->refinement);
-        train_refined_loss_free(w->loss);
-        mel_stft_free(w->stft);
-        base_free(w->samples);
-        base_free(w->by_samples);
-        base_free(w->log_envelope);
-        base_free(w->target);
-        base_free(w->by_outputs);
-    }
+    for (int i = 0; p->rooms && i < p->room_count; i++) room_clear(&p->rooms[i]);
     base_free(p->rooms);
     base_free(p->losses);
     base_free(p);
 }
 
-static lull_status room_new(const spectrum_part *p, room *w, lull_error *error) {
-    const mel_convention *mel = &p->config->mel;
+/* Floats of a room's arrays, in their order. */
+static void room_floats(const spectrum_part *p, const room *w, size_t n[9]) {
+    const mel_convention *c = &w->convention;
+    const size_t frames = (size_t)p->frames, bins = (size_t)mel_low_band_bins(c);
+    const size_t low = (size_t)(c->n_fft / mel_low_band_decimation(c));
+    const size_t samples = gradient_refinement_samples(w->refinement, p->frames, 0);
+    const size_t all[9] = {low,
+                           frames * low,
+                           samples,
+                           samples,
+                           2 * frames * bins,
+                           2 * frames * bins,
+                           (size_t)c->n_fft / 2 + 1,
+                           bins,
+                           bins};
+    memcpy(n, all, sizeof all);
+}
+
+static lull_status room_init(const spectrum_part *p, room *w, lull_error *error) {
+    const mel_convention *mel = &w->convention;
     const mel_stft_grid grid = mel_stft_grid_of(mel);
-    const size_t bins = (size_t)p->bins;
+    const int decimation = mel_low_band_decimation(mel);
     const double edge = mel_low_band_edge(mel) - MEL_LOW_RAMP_HZ;
     lull_status status = gradient_refinement_new(mel, p->frames, MOST_ITERATIONS, MOST_WINDOW,
                                                  &w->refinement, error);
     if (status) return status;
-    const size_t samples = gradient_refinement_samples(w->refinement, p->frames, 0);
-    status =
-        train_refined_loss_new(mel->sample_rate, p->decimation, edge, samples, &w->loss, error);
+    size_t n[9];
+    room_floats(p, w, n);
+    status = train_refined_loss_new(mel->sample_rate, decimation, edge, n[2], &w->loss, error);
+    if (!status) status = spectrum_points_init(mel, &w->points, error);
+    if (!status) status = mel_envelope_new(mel, 0, &w->envelope, error);
     if (!status) status = mel_stft_new(&grid, MEL_STFT_FAST, &w->stft, error);
     if (status) return status;
-    w->samples = base_alloc(samples, sizeof(float));
-    w->by_samples = base_alloc(samples, sizeof(float));
-    w->log_envelope = base_alloc((size_t)mel->n_fft / 2 + 1, sizeof(float));
-    w->target = base_alloc(bins, sizeof(float));
-    w->by_outputs = base_alloc(bins, sizeof(float));
-    const bool whole = w->samples && w->by_samples && w->log_envelope && w->target && w->by_outputs;
-    return whole ? LULL_OK : base_no_memory(error);
+    float **arrays[] = {&w->window,  &w->open,         &w->samples, &w->by_samples, &w->said,
+                        &w->by_said, &w->log_envelope, &w->target,  &w->by};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        *arrays[i] = base_alloc(n[i], sizeof(float));
+        if (!*arrays[i]) return base_no_memory(error);
+    }
+    mel_window_hann((int)n[0], w->window);
+    return LULL_OK;
 }
 
 /* The longest window of the loss must find room behind what does not count yet. */
 static lull_status check_crops(const spectrum_part *p, lull_error *error) {
-    const mel_convention *mel = &p->config->mel;
-    const int least = MOST_WINDOW + SETTLED + 1 + (int)ceil(0.05 * mel->sample_rate / mel->hop);
+    const int least = MOST_WINDOW + SETTLED + 6;
     if (p->frames >= least) return LULL_OK;
     return base_fail(error, LULL_INVALID,
                      "crops of %d frames are too short for the spectrum network, which needs %d: "
@@ -223,26 +262,39 @@ static lull_status check_crops(const spectrum_part *p, lull_error *error) {
                      p->frames, least);
 }
 
+/* Whole rounds of the pool's conventions, so many that the crops of a batch, whose numbers are in a
+ * row, find one each. */
+static lull_status new_rooms(spectrum_part *p, lull_error *error) {
+    const train_convention_pool all = train_frame_recorded_pool(p->settings->conventions);
+    train_convention_pool pool = all;
+    mel_convention c;
+    int conventions = 0;
+    lull_status status = LULL_OK;
+    while (train_convention_pool_next(&pool, &c)) conventions++;
+    const int rounds = (p->settings->batch + conventions - 1) / conventions;
+    p->room_count = rounds * conventions;
+    p->rooms = base_alloc((size_t)p->room_count, sizeof *p->rooms);
+    if (!p->rooms) return base_no_memory(error);
+    for (int i = 0; i < p->room_count && !status; i++) {
+        if (i % conventions == 0) pool = all;
+        train_convention_pool_next(&pool, &p->rooms[i].convention);
+        status = room_init(p, &p->rooms[i], error);
+    }
+    return status;
+}
+
 static lull_status create(const model_config *config, const train_settings *settings,
                           thread_pool *pool, void **engine, lull_error *error) {
-    const mel_convention *mel = &config->mel;
     const model_frame_stack_shape shape = spectrum_shape(config);
     spectrum_part *p = base_alloc(1, sizeof *p);
     *engine = p;
     if (p == NULL) return base_no_memory(error);
-    p->config = config;
     p->settings = settings;
-    p->decimation = mel_low_band_decimation(mel);
-    p->bins = mel_low_band_bins(mel);
     p->frames = settings->crop_frames;
-    p->low_hop = mel->hop / p->decimation;
-    p->silent = 1e-5 * mel->window / 4; /* of full scale: half of the window's sum is 1 */
     p->losses = base_alloc((size_t)settings->batch, sizeof *p->losses);
-    p->rooms = base_alloc((size_t)settings->batch, sizeof *p->rooms);
-    if (!p->losses || !p->rooms) return base_no_memory(error);
+    if (!p->losses) return base_no_memory(error);
     lull_status status = check_crops(p, error);
-    if (!status) status = mel_envelope_new(mel, 0, &p->envelope, error);
-    for (int i = 0; i < settings->batch && !status; i++) status = room_new(p, &p->rooms[i], error);
+    if (!status) status = new_rooms(p, error);
     if (status) return status;
     return gradient_frame_stack_new(&shape, config, settings->batch, settings->crop_frames, pool,
                                     &p->stack, error);
@@ -254,25 +306,30 @@ static double flops(const void *engine) {
 
 static size_t bytes(const void *engine) {
     const spectrum_part *p = engine;
-    const room *w = &p->rooms[0];
-    return gradient_frame_stack_bytes(p->stack) +
-           (size_t)p->settings->batch *
-               (gradient_refinement_bytes(w->refinement) + train_refined_loss_bytes(w->loss));
+    size_t sum = gradient_frame_stack_bytes(p->stack);
+    for (int i = 0; i < p->room_count; i++) {
+        size_t n[9];
+        room_floats(p, &p->rooms[i], n);
+        for (int k = 0; k < 9; k++) sum += n[k] * sizeof(float);
+        sum += gradient_refinement_bytes(p->rooms[i].refinement) +
+               train_refined_loss_bytes(p->rooms[i].loss);
+    }
+    return sum;
 }
 
 static void describe(const model_config *config, char *line, size_t size) {
     snprintf(line, size,
              "training the spectrum network: %d convolutions of %d channels, through the "
-             "iterations that it guides",
+             "iterations that it guides; for mels of any convention",
              config->spectrum_layers, config->spectrum_channels);
 }
 
 const train_part train_part_spectrum = {
     .part = MODEL_SPECTRUM,
-    .rate = train_part_model_rate,
-    .least_samples = train_part_crop_samples,
-    .crop_seconds = train_part_crop_seconds,
-    .new_crops = train_part_crops,
+    .rate = train_part_frames_rate,
+    .least_samples = train_part_frames_samples,
+    .crop_seconds = train_part_frames_seconds,
+    .new_crops = train_part_frames_crops,
     .margin = train_part_stack_margin,
     .sizes = sizes,
     .fill = fill,

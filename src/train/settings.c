@@ -51,7 +51,7 @@ static const member recipe[] = {
         speed, 0, 0.7, "0.25",
         "pitch network: natural logarithm by which half of the crops are played faster or slower"),
     INT(conventions, 0, 4096, "64",
-        "pitch and bandwidth network: mel conventions drawn at random, beside those with names"),
+        "networks for any mel: conventions drawn at random, beside those with names"),
     INT(magnitudes, 0, 1000000000, "0",
         "spectrum network: first steps, on magnitudes alone and not through refinement"),
     BOOL(pairs, "false", "trained on mels that an acoustic model predicted, with their recordings"),
@@ -104,9 +104,9 @@ static const char *const of_bandwidth[] = {
     "adamw", "warm_up", "100",         "average", "0.998", "degrade", "0.33",
     "speed", "0",       "samples",     "0",       NULL};
 static const char *const of_spectrum[] = {
-    "batch",   "24",      "crop_frames", "48",      "rate",  "1.5e-3",  "optimizer",
-    "adamw",   "warm_up", "200",         "average", "0.999", "degrade", "0.1",
-    "samples", "0",       "magnitudes",  "5000",    NULL};
+    "batch",   "24",      "crop_frames", "48",      "rate",        "1.5e-3",  "optimizer",
+    "adamw",   "warm_up", "200",         "average", "0.999",       "degrade", "0.1",
+    "samples", "0",       "magnitudes",  "5000",    "conventions", "10",      NULL};
 
 void train_settings_of(train_settings *settings, train_trained part) {
     static const char *const *const wanted[] = {

@@ -135,7 +135,7 @@ static void init_output(vocoder_path *p) {
     vocoder_output_init(&p->output, &p->convention, config ? config->whitened : true,
                         config ? config->tilt_hz : 0, &refinement, &p->frames.out,
                         block_samples(p));
-    if (!config || refinement.low == 0 || !spectrum_is_known(config, &p->convention)) return;
+    if (!config || refinement.low == 0 || !spectrum_guides(config, &p->convention)) return;
     p->output.config = config;
     p->output.parameters = p->model->parameters;
 }

@@ -168,43 +168,6 @@ static void gain_and_degradation(void **state) {
     tear_down(&f);
 }
 
-/* The recording behind the frames of a crop: its own samples, louder by the crop's gain; the mel is
- * the one that every other crop has, degraded or not. */
-static void recorded(void **state) {
-    (void)state;
-    fixture f;
-    set_up(&f, false);
-    train_crops *crops;
-    const train_crops_options options = {1, FRAMES, 0, 6.0, 0.5};
-    assert_int_equal(train_crops_new(&f.config, f.corpus, &options, &crops, NULL), LULL_OK);
-    const mel_convention *c = &f.config.mel;
-    const size_t n = (size_t)((FRAMES - 1) * c->hop + c->n_fft);
-    const int lead = mel_window_lead(c);
-    float *samples = base_alloc(n, sizeof(float)), *whole = base_alloc(n, sizeof(float));
-    static float mel[FRAMES * BANDS], exact[FRAMES * BANDS], degraded[FRAMES * BANDS];
-    for (int i = 0; i < 2; i++) {
-        train_crop crop = {.recording = 1, .first_frame = 50, .gain = i ? 1.7 : 1};
-        if (i) crop.degrade = (train_degrade){.passes = 1, .time_kernel = {0.3, 0}, .offset = 0.25};
-        assert_int_equal(train_crops_recorded(crops, &crop, mel, samples, NULL), LULL_OK);
-        assert_int_equal(train_crops_mels(crops, &crop, exact, degraded, NULL), LULL_OK);
-        assert_memory_equal(mel, degraded, sizeof mel);
-        assert_int_equal(train_corpus_read(f.corpus, 1, 50 * c->hop - lead, n, whole, NULL),
-                         LULL_OK);
-        for (size_t k = 0; k < n; k++)
-            assert_true(fabsf(samples[k] - (float)crop.gain * whole[k]) < 1e-6f);
-    }
-    /* Before the recording stands what its mel is made of. */
-    train_crop crop = {.recording = 0, .first_frame = 0, .gain = 1};
-    assert_int_equal(train_crops_recorded(crops, &crop, mel, samples, NULL), LULL_OK);
-    for (int k = 1; k < lead; k++)
-        assert_true(samples[lead - k] ==
-                    (c->padding == MEL_PADDING_REFLECT ? samples[lead + k] : 0));
-    base_free(samples);
-    base_free(whole);
-    train_crops_free(crops);
-    tear_down(&f);
-}
-
 static void times(void **state) {
     (void)state;
     const diffusion_schedule angle = {.kind = DIFFUSION_ANGLE},
@@ -356,7 +319,6 @@ int main(void) {
         cmocka_unit_test(choice),
         cmocka_unit_test(pieces_of_the_whole),
         cmocka_unit_test(gain_and_degradation),
-        cmocka_unit_test(recorded),
         cmocka_unit_test(times),
         cmocka_unit_test(batches),
         cmocka_unit_test_prestate(sources, &plus),

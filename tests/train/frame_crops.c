@@ -4,7 +4,9 @@
 
 #include "base/memory.h"
 #include "base/thread_pool.h"
+#include "mel/analysis.h"
 #include "mel/frame_features.h"
+#include "mel/low_band.h"
 #include "base/random.h"
 #include "train/bandwidth_target.h"
 #include "train/frame_crops.h"
@@ -243,6 +245,57 @@ static void above_the_mel(void **state) {
     }
 }
 
+/* Crops with the recording itself go through the pool in turn; the mel is that of the samples, and
+ * the features are those of the mel. */
+static void recorded(void **state) {
+    (void)state;
+    enum { SAMPLES = 60000 };
+    fixture f;
+    set_up(&f, RATE);
+    train_frame_options options = {TRAIN_FRAME_RECORDED, 3, FRAMES, 3, 0.7, 0.2, 0};
+    train_frame_crops *crops = crops_of(&f, &options);
+    options.degrade = 1;
+    train_frame_crops *degraded = crops_of(&f, &options);
+    static float features[FRAMES * MEL_FEATURES], seen[MEL_FEATURES];
+    static float mel[FRAMES * MEL_MAX_BANDS], blurred[FRAMES * MEL_MAX_BANDS], one[MEL_MAX_BANDS];
+    static float samples[SAMPLES], same[SAMPLES];
+    train_convention_pool pool = train_frame_recorded_pool(3);
+    mel_convention c;
+    uint64_t count = 0, different = 0;
+    for (; train_convention_pool_next(&pool, &c); count++) {
+        const size_t n = (size_t)((FRAMES - 1) * c.hop + c.n_fft), all = (size_t)(FRAMES * c.bands);
+        mel_analysis *analysis;
+        mel_features *reader;
+        lull_error error;
+        assert_true(n <= SAMPLES);
+        assert_true(mel_low_band_decimation(&c) > 1);
+        assert_string_equal(train_frame_crops_convention(crops, count)->name, c.name);
+        if (train_frame_crops_recorded(crops, count, features, mel, samples, &error))
+            fail_msg("%s", error.message);
+        assert_int_equal(mel_analysis_new(&c, &analysis, NULL), LULL_OK);
+        assert_int_equal(mel_features_new(&c, &reader, NULL), LULL_OK);
+        for (int t = 0; t < FRAMES; t++) {
+            mel_analysis_frame(analysis, samples + t * c.hop, one);
+            assert_memory_equal(one, mel + t * c.bands, (size_t)c.bands * sizeof *one);
+            mel_features_of_frame(reader, one, seen);
+            assert_memory_equal(seen, features + t * MEL_FEATURES, sizeof seen);
+        }
+        /* A blurred mel is of the same recording. */
+        assert_int_equal(train_frame_crops_recorded(degraded, count, features, blurred, same, NULL),
+                         LULL_OK);
+        assert_memory_equal(samples, same, n * sizeof *samples);
+        different += memcmp(mel, blurred, all * sizeof *mel) != 0;
+        mel_analysis_free(analysis);
+        mel_features_free(reader);
+    }
+    assert_true(count > 10 && different >= count - 1);
+    assert_string_equal(train_frame_crops_convention(crops, count + 1)->name,
+                        train_frame_crops_convention(crops, 1)->name);
+    train_frame_crops_free(crops);
+    train_frame_crops_free(degraded);
+    tear_down(&f);
+}
+
 static void nothing_above_the_mel(void **state) {
     (void)state;
     fixture f;
@@ -338,6 +391,7 @@ int main(void) {
         cmocka_unit_test(pool_is_valid_and_wide),
         cmocka_unit_test(gradient_of_the_loss),
         cmocka_unit_test(above_the_mel),
+        cmocka_unit_test(recorded),
         cmocka_unit_test(nothing_above_the_mel),
         cmocka_unit_test(gradient_of_the_bandwidth_loss),
     };

@@ -804,7 +804,9 @@ static void spectrum_network(void **state) {
     model_config_add_spectrum(&f.config);
     f.config.spectrum_channels = 8;
     train_settings_of(&f.settings, TRAIN_SPECTRUM);
-    f.settings.batch = 4;
+    /* Every convention in every step. */
+    f.settings.conventions = 2;
+    f.settings.batch = 16;
     f.settings.crop_frames = 16;
     f.settings.valid_crops = 4;
     f.settings.max_steps = STEPS;

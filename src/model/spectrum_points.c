@@ -1,0 +1,55 @@
+/* Where the spectrum network speaks: see spectrum_points.h. */
+#include "model/spectrum_points.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "mel/low_band.h"
+
+lull_status spectrum_points_init(const mel_convention *c, spectrum_points *points,
+                                 lull_error *error) {
+    points->bins = mel_low_band_bins(c);
+    points->lower = base_alloc((size_t)points->bins, sizeof *points->lower);
+    points->fraction = base_alloc((size_t)points->bins, sizeof *points->fraction);
+    if (!points->lower || !points->fraction) return base_no_memory(error);
+    for (int k = 0; k < points->bins; k++) {
+        const double at = (double)k * c->sample_rate / c->n_fft / SPECTRUM_POINT_HZ;
+        points->lower[k] = at < SPECTRUM_POINTS - 2 ? (int)at : SPECTRUM_POINTS - 2;
+        points->fraction[k] = (float)(at - points->lower[k]);
+    }
+    return LULL_OK;
+}
+
+void spectrum_points_clear(spectrum_points *points) {
+    base_free(points->lower);
+    base_free(points->fraction);
+}
+
+uint64_t spectrum_points_bytes(const mel_convention *convention) {
+    const uint64_t bins = (uint64_t)mel_low_band_bins(convention);
+    return base_memory_add(0, bins, sizeof(int) + sizeof(float));
+}
+
+void spectrum_points_to_bins(const spectrum_points *points, const float *outputs, float *at_bins) {
+    for (int half = 0; half < 2; half++) {
+        const float *from = outputs + half * SPECTRUM_POINTS;
+        float *to = at_bins + half * points->bins;
+        for (int k = 0; k < points->bins; k++) {
+            const float *pair = from + points->lower[k];
+            to[k] = pair[0] + points->fraction[k] * (pair[1] - pair[0]);
+        }
+    }
+}
+
+void spectrum_points_gather(const spectrum_points *points, const float *at_bins, float *outputs) {
+    memset(outputs, 0, SPECTRUM_OUTPUTS * sizeof *outputs);
+    for (int half = 0; half < 2; half++) {
+        const float *from = at_bins + half * points->bins;
+        float *to = outputs + half * SPECTRUM_POINTS;
+        for (int k = 0; k < points->bins; k++) {
+            to[points->lower[k]] += (1 - points->fraction[k]) * from[k];
+            to[points->lower[k] + 1] += points->fraction[k] * from[k];
+        }
+    }
+}
