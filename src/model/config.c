@@ -336,6 +336,9 @@ void model_config_add_spectrum(model_config *config) {
     if (config->spectrum_channels > 0) return;
     config->spectrum_channels = 128;
     config->spectrum_layers = 4;
+    for (int use = LULL_LIVE; use <= LULL_OFFLINE; use++)
+        if (config->uses[use].refine_low == 0)
+            config->uses[use].refine_low = use == LULL_LOW_LATENCY ? 20 : 16;
 }
 
 void model_config_pitch(model_config *config) {

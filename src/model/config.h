@@ -106,7 +106,7 @@ void model_config_pitch(model_config *config);
 void model_config_add_pitch(model_config *config);
 /* The same of a bandwidth network. */
 void model_config_add_bandwidth(model_config *config);
-/* And of a spectrum network. */
+/* And of a spectrum network, with iterations of the low band that it can guide. */
 void model_config_add_spectrum(model_config *config);
 
 /* Everything in range and consistent (patch divides hop, odd kernel, …), or the reason. */

@@ -179,18 +179,27 @@ lull_status train_settings_check(const train_settings *settings, const model_con
 
 /* ---- JSON --------------------------------------------------------------------------------- */
 
+/* A fact that a denoiser's training says itself. */
+static bool is_own_fact(const char *name) {
+    for (const member *row = recipe; row->name != NULL; row++)
+        if (strcmp(row->name, name) == 0) return true;
+    return strcmp(name, "steps") == 0 || strcmp(name, "audio_seconds") == 0;
+}
+
 char *train_settings_facts(const train_settings *settings, uint64_t steps, double audio_seconds,
                            const char *before) {
     json_writer writer = json_writer_new();
     yyjson_mut_val *facts = writer.root;
     yyjson_doc *tree = NULL;
-    if (settings->part != TRAIN_DENOISER) {
+    const bool denoiser = settings->part == TRAIN_DENOISER;
+    if (!denoiser || before[0] != '\0') {
         if (json_parse(before, strlen(before), "training", &tree, NULL) == LULL_NO_MEMORY)
             writer.lost = true;
         size_t i, n;
         yyjson_val *key, *value;
         yyjson_obj_foreach(yyjson_doc_get_root(tree), i, n, key, value) {
-            if (!yyjson_equals_str(key, parts[settings->part]))
+            if (!yyjson_equals_str(key, parts[settings->part]) &&
+                !(denoiser && is_own_fact(yyjson_get_str(key))))
                 json_add_copy(&writer, writer.root, yyjson_get_str(key), value);
         }
         facts = json_add_object(&writer, writer.root, parts[settings->part]);

@@ -73,9 +73,9 @@ lull_status train_settings_read(const char *path, train_settings *settings, mode
 char *train_settings_print(const train_settings *settings, const model_config *config);
 lull_status train_settings_parse(const void *bytes, size_t size, const char *name,
                                  train_settings *settings, model_config *config, lull_error *error);
-/* The "training" member alone, as facts for a model file (no paths of this machine). A postnet's
- * or pitch network's are the member "postnet" or "pitch" of what `before`, the facts of the model that it was added to, says.
- * before may be "". base_free. */
+/* The "training" member alone, as facts for a model file (no paths of this machine). Of a part, or of
+ * a model that another was the start of, they are the member with the part's name ("pitch",
+ * "denoiser") in what `before`, that other's facts, says. before may be "". base_free. */
 char *train_settings_facts(const train_settings *settings, uint64_t steps, double audio_seconds,
                            const char *before);
 

@@ -117,8 +117,7 @@ lull_status train_start(const train_start_options *o, train_state *state, train_
 lull_status train_start_facts(const train_settings *settings, char **facts, lull_error *error) {
     lull_model *model = NULL;
     const char *text = "";
-    if (settings->part != TRAIN_DENOISER && settings->init[0] != '\0' &&
-        !lull_model_open(settings->init, &model, NULL))
+    if (settings->init[0] != '\0' && !lull_model_open(settings->init, &model, NULL))
         text = model->training_json;
     *facts = base_strdup(text);
     lull_model_close(model);

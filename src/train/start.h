@@ -22,8 +22,8 @@ typedef struct train_start_options {
 lull_status train_start(const train_start_options *options, train_state *state, train_log **log,
                         lull_error *error);
 
-/* What the model that a part is trained for says of its own training: "" where there is none or it
- * is gone. base_free. */
+/* What the model that a run starts from says of its own training: "" where there is none or it is
+ * gone. base_free. */
 lull_status train_start_facts(const train_settings *settings, char **facts, lull_error *error);
 
 #endif

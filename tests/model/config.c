@@ -303,6 +303,21 @@ static void defaults_are_values(void **state) {
     members_walk(model_config_members, "", try_default, NULL);
 }
 
+/* A spectrum network guides iterations of the low band: who adds one wants some, and keeps those that
+ * are there. */
+static void spectrum_networks_have_iterations(void **state) {
+    (void)state;
+    model_config config;
+    model_config_default(&config);
+    config.uses[LULL_OFFLINE].refine_low = 5;
+    model_config_add_spectrum(&config);
+    assert_true(config.spectrum_channels > 0);
+    assert_int_equal(config.uses[LULL_LIVE].refine_low, 16);
+    assert_int_equal(config.uses[LULL_LOW_LATENCY].refine_low, 20);
+    assert_int_equal(config.uses[LULL_OFFLINE].refine_low, 5);
+    assert_int_equal(model_config_check(&config, "added", NULL), LULL_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(presets_are_valid),
@@ -313,6 +328,7 @@ int main(void) {
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(assignments),
         cmocka_unit_test(refuses_assignments),
+        cmocka_unit_test(spectrum_networks_have_iterations),
         cmocka_unit_test(defaults_are_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

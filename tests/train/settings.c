@@ -1,6 +1,7 @@
 /* Settings of a run through their file. */
 #include "helpers.h"
 
+#include "base/memory.h"
 #include "train/settings.h"
 
 static void settings_file(void **state) {
@@ -51,6 +52,29 @@ static void settings_file(void **state) {
     remove_all(folder);
 }
 
+/* What a model says of its training goes on with what was said of the model before. */
+static void facts_of_the_model_before_are_kept(void **state) {
+    (void)state;
+    train_settings settings;
+    train_settings_default(&settings);
+    char *alone = train_settings_facts(&settings, 5, 2.5, "");
+    assert_true(strstr(alone, "{\"seed\"") == alone && strstr(alone, "\"steps\":5"));
+    settings.part = TRAIN_PITCH;
+    char *added = train_settings_facts(&settings, 7, 2.5, alone);
+    assert_non_null(strstr(added, "\"steps\":5"));
+    assert_non_null(strstr(added, "\"pitch\":{"));
+    assert_non_null(strstr(added, "\"steps\":7"));
+    settings.part = TRAIN_DENOISER;
+    char *tuned = train_settings_facts(&settings, 9, 2.5, added);
+    assert_non_null(strstr(tuned, "\"pitch\":{"));
+    assert_non_null(strstr(tuned, "\"denoiser\":{"));
+    assert_non_null(strstr(tuned, "\"steps\":9"));
+    assert_null(strstr(tuned, "\"steps\":5"));
+    base_free(alone);
+    base_free(added);
+    base_free(tuned);
+}
+
 static void try_default(void *context, const char *place, const member *row) {
     static train_settings settings;
     (void)context;
@@ -67,6 +91,7 @@ static void defaults_are_values(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_file),
+        cmocka_unit_test(facts_of_the_model_before_are_kept),
         cmocka_unit_test(defaults_are_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
