@@ -604,9 +604,10 @@ static lull_status check_spectrum(const model_config *c, const char *name, lull_
     if (c->spectrum_layers < 1)
         REFUSE("%s: the spectrum network has no layers; it needs 1 at least", name);
     if (mel_low_band_decimation(&c->mel) == 1)
-        REFUSE("%s: a spectrum network needs a mel whose hop and window can be divided (by 4 at "
-               "least, to a rate above 2700 Hz); these are %d and %d at %d Hz",
-               name, c->mel.hop, c->mel.window, c->mel.sample_rate);
+        REFUSE("%s: a spectrum network needs a mel with a low band: three bands below 1350 Hz, and "
+               "a hop (%d), a transform (%d), a window (%d) and the place of a frame that a number "
+               "from 4 to %d divides",
+               name, c->mel.hop, c->mel.n_fft, c->mel.window, c->mel.sample_rate / 2700);
     return LULL_OK;
 }
 

@@ -59,6 +59,23 @@ static lull_status read_what_there_is(const model_config *whole, const safetenso
     return status;
 }
 
+/* A part is trained for the mels that the rest of its model reads. */
+static lull_status check_mel(const train_start_options *o, const safetensors *file,
+                             lull_error *error) {
+    const char *init = o->settings->init, *text = safetensors_metadata(file, "lull");
+    model_config theirs;
+    if (o->settings->part == TRAIN_DENOISER || !text) return LULL_OK;
+    lull_status status = model_config_parse(text, init, &theirs, error);
+    if (status) return status;
+    const char *member = mel_convention_difference(&theirs.mel, &o->config->mel);
+    if (!member) return LULL_OK;
+    return base_fail(error, LULL_INVALID,
+                     "%s reads mels of '%s' at %d Hz; this run is for others (%s differs): the "
+                     "rest of the model would not read them; leave --convention and --sample-rate "
+                     "out",
+                     init, theirs.mel.name, theirs.mel.sample_rate, member);
+}
+
 static lull_status begin(const train_start_options *o, train_state *state, lull_error *error) {
     const char *init = o->settings->init;
     model_parameters_initialize(state->weights, o->settings->seed);
@@ -66,7 +83,8 @@ static lull_status begin(const train_start_options *o, train_state *state, lull_
         safetensors *file = NULL;
         lull_status status = safetensors_open(init, &file, error);
         if (status) return status;
-        status = read_what_there_is(o->config, file, init, state->weights, error);
+        status = check_mel(o, file, error);
+        if (!status) status = read_what_there_is(o->config, file, init, state->weights, error);
         safetensors_close(file);
         if (status) return status;
     }

@@ -248,6 +248,15 @@ class Corpora(Train):
         self.assertTrue(set(names) <= {b"%d/a.wav" % i for i in range(8)} | {b"in/b.wav"})
         self.assertIn("of 9 files", done.err)
 
+    def test_a_part_is_for_the_mels_of_its_model(self):
+        done = self.train(steps=1)
+        self.assertEqual(done.code, 0, done.err)
+        for words in (["--sample-rate", "24000"], ["-c", "vocos-24k"]):
+            done = self.run_lull("train", "corpus", "-o", "part", "--part", "postnet", "--init", "run/model.safetensors",
+                                 "--max-steps", "1", *words, model=False)
+            self.assertNotEqual(done.code, 0)
+            self.assertIn("run/model.safetensors reads mels of 'hifigan' at", done.err)
+
     def test_wrong_settings_say_where_the_right_ones_are(self):
         done = self.train("--set", "network.chanels=9")
         self.assertEqual(done.code, 2)
