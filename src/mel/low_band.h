@@ -13,7 +13,7 @@ enum { MEL_LOW_HZ = 2550, MEL_LOW_RAMP_HZ = 200 };
 
 /* A frame opens with next to nothing there: its first iteration then takes its phases from the
  * frames before it, which reach into it, and not from a start that agrees with none of them (as in
- * real-time spectrogram inversion: Beauregard, Zhu & Wyse 2005; docs/training.md measures it). */
+ * real-time spectrogram inversion: Beauregard, Zhu & Wyse 2005; docs/experiments.md measures it). */
 #define MEL_LOW_QUIET 0.0078125f
 
 typedef struct mel_low_band mel_low_band;

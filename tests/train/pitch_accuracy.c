@@ -2,7 +2,7 @@
  * compares what it says of each recording's mel with the tracker's labels of the recording. Of frames
  * voiced in both: the median difference of F0 in cents, and the share that is more than 20 % off; the
  * share of all frames whose voicing differs; of voiced frames the mean difference of aperiodicity, and
- * its mean with the sign (above 0: said to be noisier). Not a test: docs/training.md has its figures. */
+ * its mean with the sign (above 0: said to be noisier). Not a test: docs/experiments.md has its figures. */
 #include "base/memory.h"
 #include "mel/front_end.h"
 #include "model/model.h"
