@@ -20,7 +20,7 @@ typedef struct train_batch {
     int part;      /* 0 … accumulate-1 */
     int crops;
     train_batch_sizes sizes;
-    double *t; /* network time of each crop */
+    double *t; /* network time of each crop; of the spectrum network its number in the run */
     float *x, *target, *mel, *source;
 } train_batch;
 

@@ -98,7 +98,7 @@ class Circles(unittest.TestCase):
 
 # Folders of things that stand for themselves: the names of each file begin with the file's (its first word, where several
 # files share it). So do those of the networks in model.
-BY_FILE = re.compile(r"(base|io|cli)/|model/(denoiser\w*|postnet|pitch_network|pitch_outputs|bandwidth\w*|spectrum)\.h")
+BY_FILE = re.compile(r"(base|io|cli)/|model/(denoiser\w*|postnet|pitch_network|pitch_outputs|bandwidth\w*|spectrum\w*)\.h")
 
 
 def declared(text):
