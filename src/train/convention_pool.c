@@ -43,7 +43,7 @@ void train_convention_pool_draw(uint64_t seed, int index, mel_convention *c) {
     c->centred = u[14] < 0.5;
 }
 
-bool train_convention_pool_next(train_convention_pool *p, mel_convention *c) {
+static bool next_other(train_convention_pool *p, mel_convention *c) {
     int named = 0;
     while (mel_convention_name_at(named, NULL, NULL) != NULL) named++;
     while (p->found < p->drawn || p->at < named) {
@@ -57,4 +57,12 @@ bool train_convention_pool_next(train_convention_pool *p, mel_convention *c) {
         return true;
     }
     return false;
+}
+
+bool train_convention_pool_next(train_convention_pool *p, mel_convention *c) {
+    if (!p->own) return next_other(p, c);
+    if (!p->waits && !next_other(p, &p->next)) return false;
+    *c = p->waits ? p->next : *p->own;
+    p->waits = !p->waits;
+    return true;
 }

@@ -12,12 +12,17 @@
  * (seed, index) alone. */
 void train_convention_pool_draw(uint64_t seed, int index, mel_convention *convention);
 
-/* A pool: those with names and then `drawn` others, as far as `fits` lets them in (NULL: all). */
+/* A pool: those with names and then `drawn` others, as far as `fits` lets them in (NULL: all); where
+ * there is an `own`, that one before each of them. */
 typedef struct train_convention_pool {
     uint64_t seed;
     int drawn;
     bool (*fits)(const mel_convention *);
-    int at, found; /* where train_convention_pool_next goes on; 0 at first */
+    const mel_convention *own;
+    /* Where train_convention_pool_next goes on; 0 at first. */
+    int at, found;
+    bool waits; /* `next` does */
+    mel_convention next;
 } train_convention_pool;
 
 /* The next of it; false behind the last. */

@@ -83,8 +83,8 @@ static bool has_low_band(const mel_convention *c) {
     return mel_low_band_decimation(c) > 1;
 }
 
-train_convention_pool train_frame_recorded_pool(int drawn) {
-    return (train_convention_pool){.drawn = drawn, .fits = has_low_band};
+train_convention_pool train_frame_recorded_pool(const mel_convention *own, int drawn) {
+    return (train_convention_pool){.drawn = drawn, .fits = has_low_band, .own = own};
 }
 
 static lull_status add_seen(train_frame_crops *p, const mel_convention *c, lull_error *error) {
@@ -100,7 +100,7 @@ static lull_status add_seen(train_frame_crops *p, const mel_convention *c, lull_
 static lull_status new_pool(train_frame_crops *p, lull_error *error) {
     const train_convention_pool all =
         is_recorded(p)
-            ? train_frame_recorded_pool(p->options.drawn)
+            ? train_frame_recorded_pool(p->options.own, p->options.drawn)
             : (train_convention_pool){.seed = p->options.seed,
                                       .drawn = p->options.drawn,
                                       .fits = for_bandwidth(p) ? bandwidth_is_open : NULL};

@@ -15,9 +15,10 @@ typedef struct train_frame_crops train_frame_crops;
  * (train/bandwidth_target.h), or the recording itself. */
 typedef enum { TRAIN_FRAME_PITCH, TRAIN_FRAME_BANDWIDTH, TRAIN_FRAME_RECORDED } train_frame_target;
 
-/* Conventions that crops with the recording itself are seen in, by the number of the crop: crop i in
- * number i modulo their count, in every run, for what is trained on them keeps room for each. */
-train_convention_pool train_frame_recorded_pool(int drawn);
+/* Conventions that crops with the recording itself are seen in, every other in the model's own: crop
+ * i in number i modulo their count, in every run, for what is trained on them keeps room for each.
+ * `own` is borrowed. */
+train_convention_pool train_frame_recorded_pool(const mel_convention *own, int drawn);
 
 typedef struct train_frame_options {
     train_frame_target target;
@@ -27,6 +28,7 @@ typedef struct train_frame_options {
     double level;   /* natural logarithm by which a crop may be louder or fainter */
     double speed;   /* and by which it may be played faster or slower, pitch and all */
     double degrade; /* share of crops that are blurred and noised as acoustic models' mels are */
+    const mel_convention *own; /* of the recorded: the model's; borrowed until crops are made */
 } train_frame_options;
 
 /* The corpus is borrowed; its rate is what targets are measured at, best 24 kHz or more. For the

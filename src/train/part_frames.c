@@ -39,7 +39,6 @@ double train_part_frames_seconds(const model_config *config, const train_setting
 lull_status train_part_frames_crops(const model_config *config, const train_settings *settings,
                                     train_corpus *corpus, const train_crops_options *options,
                                     train_crops **crops, lull_error *error) {
-    (void)config;
     const train_frame_options of_frames = {
         .target = target_of(settings),
         .seed = options->seed,
@@ -48,6 +47,7 @@ lull_status train_part_frames_crops(const model_config *config, const train_sett
         .level = options->gain_db * log(10) / 20,
         .speed = options->gain_db > 0 ? settings->speed : 0, /* validation: as they are */
         .degrade = options->degrade,
+        .own = &config->mel,
     };
     return train_crops_new_frames(corpus, &of_frames, crops, error);
 }

@@ -70,10 +70,9 @@ static size_t recorded(const mel_convention *mel, int frames) {
 
 static train_batch_sizes sizes(const model_config *config, const train_settings *settings) {
     const size_t frames = (size_t)settings->crop_frames;
-    train_convention_pool pool = train_frame_recorded_pool(settings->conventions);
+    train_convention_pool pool = train_frame_recorded_pool(&config->mel, settings->conventions);
     train_batch_sizes most = {.mel = frames * MEL_FEATURES};
     mel_convention c;
-    (void)config;
     while (train_convention_pool_next(&pool, &c)) {
         const size_t target = recorded(&c, settings->crop_frames) + frames * (size_t)c.bands;
         if (target > most.target) most.target = target;
@@ -264,8 +263,8 @@ static lull_status check_crops(const spectrum_part *p, lull_error *error) {
 
 /* Whole rounds of the pool's conventions, so many that the crops of a batch, whose numbers are in a
  * row, find one each. */
-static lull_status new_rooms(spectrum_part *p, lull_error *error) {
-    const train_convention_pool all = train_frame_recorded_pool(p->settings->conventions);
+static lull_status new_rooms(spectrum_part *p, const mel_convention *own, lull_error *error) {
+    const train_convention_pool all = train_frame_recorded_pool(own, p->settings->conventions);
     train_convention_pool pool = all;
     mel_convention c;
     int conventions = 0;
@@ -294,7 +293,7 @@ static lull_status create(const model_config *config, const train_settings *sett
     p->losses = base_alloc((size_t)settings->batch, sizeof *p->losses);
     if (!p->losses) return base_no_memory(error);
     lull_status status = check_crops(p, error);
-    if (!status) status = new_rooms(p, error);
+    if (!status) status = new_rooms(p, &config->mel, error);
     if (status) return status;
     return gradient_frame_stack_new(&shape, config, settings->batch, settings->crop_frames, pool,
                                     &p->stack, error);

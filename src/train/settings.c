@@ -106,7 +106,7 @@ static const char *const of_bandwidth[] = {
 static const char *const of_spectrum[] = {
     "batch",   "24",      "crop_frames", "48",      "rate",        "1.5e-3",  "optimizer",
     "adamw",   "warm_up", "200",         "average", "0.999",       "degrade", "0.1",
-    "samples", "0",       "magnitudes",  "5000",    "conventions", "10",      NULL};
+    "samples", "0",       "magnitudes",  "5000",    "conventions", "0",       NULL};
 
 void train_settings_of(train_settings *settings, train_trained part) {
     static const char *const *const wanted[] = {

@@ -829,8 +829,7 @@ static void spectrum_network(void **state) {
     f.config.spectrum_channels = 8;
     train_settings_of(&f.settings, TRAIN_SPECTRUM);
     /* Every convention in every step. */
-    f.settings.conventions = 2;
-    f.settings.batch = 16;
+    f.settings.batch = 28;
     f.settings.crop_frames = 16;
     f.settings.valid_crops = 4;
     f.settings.max_steps = STEPS;
