@@ -48,7 +48,7 @@ int vocoder_delays(const lull_vocoder *vocoder, vocoder_delay delays[VOCODER_MAX
 typedef struct vocoder_stats {
     uint64_t blocks;    /* that the stages ran */
     double conditioner; /* seconds, summed over threads: frames, postnet and conditioner */
-    double start;       /* what the reverse process starts from */
+    double source;      /* noise, the pitch network, the pitch source and the crossover */
     double network;
     double consistency;  /* colouring, mel consistency and output */
     int threads, block;  /* block: network frames at most */
