@@ -51,7 +51,7 @@ static lull_status find_settings(const lull_model *model, lull_use use, settings
     facts->postnet = settings.postnet;
     facts->latency = lull_vocoder_latency(vocoder);
     facts->delay_count = vocoder_delays(vocoder, facts->delays);
-    facts->flops = model_flops(config, vocoder_stages(vocoder), settings.postnet);
+    facts->flops = model_flops(config, &settings, vocoder_stages(vocoder));
     lull_vocoder_free(vocoder);
     return LULL_OK;
 }
@@ -322,7 +322,7 @@ int command_info(int argc, char **argv) {
         "[OPTIONS] [MODEL]",
         "Says what a model is: its size and licence, the mel convention that it wants,\n"
         "its latency and cost, how it was trained. Without MODEL: the default model.\n"
-        "GFLOP/s: floating-point operations of the network in one second of audio.",
+        "GFLOP/s: floating-point operations of the networks in one second of audio.",
         NULL,
         options,
         0,
