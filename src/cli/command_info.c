@@ -269,21 +269,23 @@ static int print_text(const char *path, const lull_model *model, const settings_
 /* ---- --conventions ------------------------------------------------------------------------ */
 
 static void print_convention(const mel_convention *c, const char *alias, const char *writers) {
-    char place[64], values[96];
+    char filters[48] = "", root[48] = "", values[96];
     printf("%s%s%s%s: %s\n", c->name, alias ? " (" : "", alias ? alias : "", alias ? ")" : "",
            writers);
-    snprintf(place, sizeof place, "%s", c->centred ? "centred" : "not centred");
     row("frames", "%d Hz, transform %d, window %d, hop %d (%.2f ms), %s, ends %s", c->sample_rate,
-        c->n_fft, c->window, c->hop, 1000.0 * c->hop / c->sample_rate, place,
+        c->n_fft, c->window, c->hop, 1000.0 * c->hop / c->sample_rate,
+        c->centred ? "centred" : "not centred",
         c->padding == MEL_PADDING_REFLECT ? "mirrored" : "padded with zeros");
+    if (c->filter_rate > 0)
+        snprintf(filters, sizeof filters, " (filters of %g kHz)", c->filter_rate / 1000.0);
+    if (c->magnitude_epsilon > 0)
+        snprintf(root, sizeof root, ", %g under the root", c->magnitude_epsilon);
     row("bands", "%d, %g-%g Hz, %s scale%s, %s", c->bands, c->fmin, c->fmax,
-        c->scale == MEL_SCALE_SLANEY ? "Slaney" : "HTK",
-        c->filter_rate ? " (filters of 16 kHz)" : "",
+        c->scale == MEL_SCALE_SLANEY ? "Slaney" : "HTK", filters,
         c->norm == MEL_NORM_SLANEY ? "area 1" : "peak 1");
     snprintf(values, sizeof values, "%s %g", c->floor_added ? "plus" : "at least", c->floor);
     row("values", "%s of %s %s%s%s", compression_name(c), c->power == 2 ? "power" : "amplitude",
-        values, c->magnitude_epsilon > 0 ? ", 1e-9 under the root" : "",
-        c->normalized_window ? ", divided by the window's norm" : "");
+        values, root, c->normalized_window ? ", divided by the window's norm" : "");
     if (c->gain != 1 || c->offset != 0)
         row("", "times %g plus %g%s", c->gain, c->offset,
             mel_convention_clips(c) ? ", within bounds" : "");
