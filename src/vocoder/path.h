@@ -18,9 +18,9 @@
 #include "vocoder/crossover.h"
 #include "vocoder/frames.h"
 #include "vocoder/output.h"
+#include "vocoder/source_part.h"
 #include "vocoder/start.h"
 #include "vocoder/step.h"
-#include "vocoder/voiced.h"
 #include "vocoder/voices.h"
 
 typedef struct vocoder_path {
@@ -38,7 +38,7 @@ typedef struct vocoder_path {
     vocoder_frames frames;
     vocoder_conditioner conditioner;
     vocoder_voices voices;
-    vocoder_voiced voiced;
+    vocoder_source_context source_part;
     vocoder_start start, beside; /* beside: the source where there is no pitch */
     vocoder_step *step;
     int steps, block; /* block: network frames at most at a time */

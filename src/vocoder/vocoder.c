@@ -493,7 +493,7 @@ vocoder_stats vocoder_get_stats(const lull_vocoder *v) {
         else if (part->kind == &vocoder_output_part)
             stats.consistency += part->seconds;
         else if (part->kind == &vocoder_start_part || part->kind == &vocoder_voices_part ||
-                 part->kind == &vocoder_voiced_part || part->kind == &vocoder_crossover_part)
+                 part->kind == &vocoder_source_part || part->kind == &vocoder_crossover_part)
             stats.source += part->seconds;
         else
             stats.conditioner += part->seconds;
