@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/sort.h"
 #include "mel/front_end.h"
 #include "model/model.h"
 #include "vocoder/vocoder.h"
@@ -81,16 +82,11 @@ bench_memory bench_memory_now(void) {
     return memory;
 }
 
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double bench_median(const double *values, int count) {
     double sorted[BENCH_MAX_ROUNDS];
     if (count <= 0) return 0;
     memcpy(sorted, values, (size_t)count * sizeof *sorted);
-    qsort(sorted, (size_t)count, sizeof *sorted, compare);
+    qsort(sorted, (size_t)count, sizeof *sorted, base_compare_doubles);
     return 0.5 * (sorted[(count - 1) / 2] + sorted[count / 2]);
 }
 
