@@ -72,11 +72,6 @@ static const char *compression_name(const mel_convention *mel) {
     return "";
 }
 
-static const char *family_name(const model_config *config) {
-    static const char *const names[] = {"lull", "diffwave", "pitch"};
-    return names[config->family];
-}
-
 /* ---- JSON --------------------------------------------------------------------------------- */
 
 static void add_settings(json_writer *json, yyjson_mut_val *parent, const char *name,
@@ -188,21 +183,25 @@ static void print_pitch(const model_config *config) {
             config->pitch_look_ahead == 1 ? "" : "s");
 }
 
+static void print_convolutions(const char *label, int layers, int channels, const char *what) {
+    row(label, "%d convolution%s of %d channels; %s", layers, layers == 1 ? "" : "s", channels,
+        what);
+}
+
 static void print_bandwidth(const model_config *config) {
     if (config->bandwidth_channels > 0)
-        row("bandwidth",
-            "%d convolution%s of %d channels; for mels of any convention that ends below 12 kHz",
-            config->bandwidth_layers, config->bandwidth_layers == 1 ? "" : "s",
-            config->bandwidth_channels);
+        print_convolutions("bandwidth", config->bandwidth_layers, config->bandwidth_channels,
+                           "for mels of any convention that ends below 12 kHz");
     else if (config->full_bandwidth)
         row("bandwidth", "full: what lies above the mel is added");
 }
 
 static void print_spectrum(const model_config *config) {
-    if (config->spectrum_channels > 0)
-        row("spectrum", "%d convolution%s of %d channels; guides refinement below %.2f kHz",
-            config->spectrum_layers, config->spectrum_layers == 1 ? "" : "s",
-            config->spectrum_channels, mel_low_band_edge(&config->mel) / 1000);
+    char what[64];
+    if (config->spectrum_channels == 0) return;
+    snprintf(what, sizeof what, "guides refinement below %.2f kHz",
+             mel_low_band_edge(&config->mel) / 1000);
+    print_convolutions("spectrum", config->spectrum_layers, config->spectrum_channels, what);
 }
 
 /* Those of the low band, in words. */
@@ -255,7 +254,7 @@ static int print_text(const char *path, const lull_model *model, const settings_
     const lull_model_info *info = lull_model_get_info(model);
     const model_config *config = &model->config;
     row("name", "%s", info->name);
-    row("family", "%s, %.2f million weights", family_name(config), (double)info->parameters / 1e6);
+    row("family", "%s, %.2f million weights", info->family, (double)info->parameters / 1e6);
     row("file", "%s", path);
     row("licence", "%s", info->licence[0] != '\0' ? info->licence : "not said in the file");
     if (config->family == MODEL_PITCH_ALONE)
