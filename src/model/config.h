@@ -102,7 +102,9 @@ typedef struct model_config {
 void model_config_default(model_config *config);
 void model_config_diffwave(model_config *config);
 void model_config_pitch(model_config *config);
-/* Gives a configuration that has no pitch network one of the default size. */
+/* Gives a configuration that has no postnet one of the default size, for the mels that it has. */
+void model_config_add_postnet(model_config *config);
+/* The same of a pitch network. */
 void model_config_add_pitch(model_config *config);
 /* The same of a bandwidth network. */
 void model_config_add_bandwidth(model_config *config);
