@@ -109,10 +109,6 @@ size_t audio_playback_write(audio_playback *p, const float *samples, size_t n) {
     return lull_ring_write(p->ring, samples, n);
 }
 
-size_t audio_playback_writable(const audio_playback *p) {
-    return lull_ring_writable(p->ring);
-}
-
 void audio_playback_end(audio_playback *p) {
     atomic_store_explicit(&p->ended, true, memory_order_release);
 }

@@ -24,8 +24,6 @@ typedef struct denoiser_conditioner_shape {
     uint64_t bytes;
 } denoiser_conditioner_shape;
 denoiser_conditioner_shape denoiser_conditioner_shape_of(const model_config *config, bool bf16);
-/* Frames that a push may bring: together they read the weights once. */
-int denoiser_conditioner_most(const denoiser_conditioner *conditioner);
 /* n mel frames in (NULL after the last: the end is padded as in training); writes and returns up to
  * n × rows_per_frame rows. After the last frame, call with NULL until all rows of all frames have
  * come out. */
