@@ -32,7 +32,7 @@ double train_time(const diffusion_schedule *schedule, train_density density, dou
     }
     switch (density) {
     case TRAIN_DENSITY_SINE: /* its distribution function: (1 − cos πt)/2 */
-        return acos(1.0 - 2.0 * q) / 3.14159265358979323846;
+        return acos(1.0 - 2.0 * q) / M_PI;
     case TRAIN_DENSITY_START: /* t^(1/3) */
         return q * q * q;
     case TRAIN_DENSITY_UNIFORM:
