@@ -107,7 +107,7 @@ typedef struct lull_model_info {
     int default_refine;        /* its mel consistency iterations when the options say -1 */
     int default_refine_window; /* their window in frames when the options say -1 */
     size_t parameters;         /* number of weights */
-    double flops_per_second; /* floating-point operations of the network in one second of audio with
+    double flops_per_second; /* floating-point operations of the networks in a second of audio with
                                 default_steps */
 
     /* The rest of the mel convention, in the order in which it acts (docs/formats.md): frames of
@@ -143,6 +143,7 @@ LULL_API lull_status lull_model_open_memory(const void *data, size_t size, const
 /* Frees a model. All its vocoders must have been freed. NULL is allowed. */
 LULL_API void lull_model_close(lull_model *model);
 
+/* What a model is; NULL for NULL. */
 LULL_API const lull_model_info *lull_model_get_info(const lull_model *model);
 
 /* ---- conventions -------------------------------------------------------------------------- */
@@ -170,6 +171,7 @@ typedef struct lull_pool lull_pool;
  * LULL_NO_MEMORY, LULL_UNSUPPORTED (the system does not start that many). */
 LULL_API lull_status lull_pool_new(int threads, lull_pool **pool, lull_error *error);
 
+/* How many threads it has: of 0, what that came to. 0 for NULL. */
 LULL_API int lull_pool_threads(const lull_pool *pool);
 
 /* Stops the threads. All vocoders that use it must have been freed. NULL is allowed. */
@@ -233,13 +235,13 @@ typedef struct lull_options {
     int steps;            /* reverse diffusion steps, 1…1000; 0 = the model's default */
     lull_sampler sampler; /* default LULL_SAMPLER_DEFAULT */
     float eta;  /* DDIM's: 0 deterministic, 1 fresh noise each step; < 0 = the model's default */
-    int refine; /* mel consistency iterations a frame; 0 none; -1 = the model's default */
+    int refine; /* mel consistency iterations a frame, 0…1000; 0 none; -1 = the model's default */
     int refine_window; /* frames kept open behind the newest, 0…256; -1 = the model's default */
     lull_use use;      /* settings for what is left open above. Default LULL_LIVE */
     int threads;       /* that run the steps side by side, 1…64. The output does not depend on
                           it. Default 1 */
     lull_precision precision; /* default LULL_PRECISION_AUTO */
-    size_t queue_frames;      /* mel frames that push may run ahead of pull; 0 = 1024 */
+    size_t queue_frames;      /* mel frames that push may run ahead of pull, to 2^24; 0 = 1024 */
     float refine_momentum;    /* of the iterations (fast Griffin-Lim's: Perraudin et al. 2013), 0 to
                                  below 1; < 0 = the model's default */
     int postnet; /* 1: mels first go through the model's postnet, which mends what acoustic models
@@ -249,7 +251,7 @@ typedef struct lull_options {
                               creation is refused with LULL_NO_MEMORY. 0 = 1 GiB */
     int pull_work;   /* samples of work that one pull may do at most, rounded up to what cannot be
                         divided (a patch in the network, a frame elsewhere); then pull can give less
-                        than is due, and the next one goes on. 0 = no bound */
+                        than is due, and the next one goes on. To 2^30; 0 = no bound */
     int unchecked;   /* 1: push takes finite frames of any scale; 0: it refuses those that cannot be
                         of the model's convention. Default 0 */
     lull_pool *pool; /* borrowed; its threads take the place of `threads`. NULL = none */
@@ -263,15 +265,15 @@ typedef struct lull_options {
     float crossover;    /* Hz, with a network and the pitch source: the signal is the network's
                            below, the source's above; from half the rate on the network's alone. A
                            network that knows a band alone (lull info says so) has one with noise
-                           too, at most where its band ends. 0 = the model's default */
+                           too, at most where its band ends. To 1e6; 0 = the model's default */
     float transpose;    /* semitones by which the source's pitch is moved, −24…24. Default 0 */
     lull_bandwidth bandwidth; /* default LULL_BANDWIDTH_DEFAULT. LULL_BANDWIDTH_FULL with a model
                                  that works on plain samples (DiffWave): LULL_UNSUPPORTED */
     const lull_model *pitch_model; /* borrowed, for as long as the vocoder lives: whose pitch
                                       network is asked. NULL = the model's own. One that has none:
                                       LULL_UNSUPPORTED, but with LULL_SOURCE_NOISE */
-    int refine_low; /* mel consistency iterations a frame of the band below 2.5 kHz alone, which
-                       cost a quarter of the others (below 1.85 kHz where the rate is 16 kHz).
+    int refine_low; /* mel consistency iterations a frame of the band below 2.5 kHz alone, 0…1000:
+                       they cost a quarter of the others (below 1.85 kHz where the rate is 16 kHz).
                        With any, the band's phases go on from the frames before, and are not the
                        network's. 0 none; -1 = the model's default, or none where refine is 0 */
     int reserved;   /* 0 */
@@ -313,7 +315,8 @@ typedef struct lull_vocoder lull_vocoder;
  * says what the frames are: then there is no network, noise coloured by the mels is made consistent
  * with them; the same goes for the three functions above. The model and the pool must outlive the
  * vocoder. All memory is allocated here; push and pull allocate nothing. Errors: LULL_INVALID and
- * LULL_UNSUPPORTED (options), LULL_NO_MEMORY (also above options.memory_limit). */
+ * LULL_UNSUPPORTED (options), LULL_FORMAT and LULL_MISMATCH (options.convention), LULL_NO_MEMORY
+ * (also above options.memory_limit). */
 LULL_API lull_status lull_vocoder_new(const lull_model *model, const lull_options *options,
                                       lull_vocoder **vocoder, lull_error *error);
 
@@ -352,7 +355,8 @@ LULL_API lull_status lull_vocoder_push_pitch(lull_vocoder *vocoder, const float 
 LULL_API lull_status lull_vocoder_pull(lull_vocoder *vocoder, float *samples, size_t n,
                                        size_t *produced, lull_error *error);
 
-/* Says that no frame follows. What is still inside comes out of pull. */
+/* Says that no frame follows. What is still inside comes out of pull. A second call changes nothing.
+ * Errors: LULL_INVALID (a NULL). */
 LULL_API lull_status lull_vocoder_finish(lull_vocoder *vocoder);
 
 typedef enum lull_ready {
@@ -390,6 +394,8 @@ LULL_API uint64_t lull_vocoder_limited(const lull_vocoder *vocoder);
  * same frames. */
 typedef struct lull_mel lull_mel;
 
+/* On success *mel is the caller's, to be given to lull_mel_free; nothing of the model is borrowed.
+ * Errors: LULL_INVALID (a NULL), LULL_NO_MEMORY. */
 LULL_API lull_status lull_mel_new(const lull_model *model, lull_mel **mel, lull_error *error);
 
 /* The same in a convention of its own (above). Errors: those of lull_convention_find,
@@ -397,20 +403,24 @@ LULL_API lull_status lull_mel_new(const lull_model *model, lull_mel **mel, lull_
 LULL_API lull_status lull_mel_new_of(const char *convention, lull_mel **mel, lull_error *error);
 
 /* Adds n samples (mono, at the convention's sample rate, [-1, 1]). Errors: LULL_NOT_FINITE,
- * LULL_NO_MEMORY. */
+ * LULL_FINISHED (after finish, until reset), LULL_INVALID (a NULL), LULL_NO_MEMORY; with the first
+ * three nothing is taken. */
 LULL_API lull_status lull_mel_push(lull_mel *mel, const float *samples, size_t n,
                                    lull_error *error);
 
 /* Takes up to n frames (n × bands floats); *produced < n means that more samples or finish are
- * needed. */
+ * needed. Errors: LULL_INVALID (a NULL). */
 LULL_API lull_status lull_mel_pull(lull_mel *mel, float *frames, size_t n, size_t *produced,
                                    lull_error *error);
 
+/* Says that no sample follows: the frames that the end was missing for can be pulled. A second call
+ * changes nothing. Errors: LULL_INVALID (a NULL), LULL_NO_MEMORY. */
 LULL_API lull_status lull_mel_finish(lull_mel *mel, lull_error *error);
 
 /* Back to the beginning of a recording; keeps all memory. */
 LULL_API void lull_mel_reset(lull_mel *mel);
 
+/* NULL is allowed. */
 LULL_API void lull_mel_free(lull_mel *mel);
 
 /* ---- ring --------------------------------------------------------------------------------- */
@@ -422,6 +432,7 @@ typedef struct lull_ring lull_ring;
 
 /* Room for at least `capacity` samples (rounded up to a power of two). Errors: LULL_NO_MEMORY. */
 LULL_API lull_status lull_ring_new(size_t capacity, lull_ring **ring, lull_error *error);
+/* NULL is allowed. */
 LULL_API void lull_ring_free(lull_ring *ring);
 
 /* Samples that fit in when it is empty. */

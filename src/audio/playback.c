@@ -50,8 +50,7 @@ static size_t samples_of(double ms, int rate) {
 /* Weights of a raised cosine from 0 to 1 whose values and their mirror image add up to one. */
 static void raised_cosine(float *weights, size_t n) {
     for (size_t i = 0; i < n; i++)
-        weights[i] =
-            (float)(0.5 - 0.5 * cos(3.14159265358979323846 * ((double)i + 0.5) / (double)n));
+        weights[i] = (float)(0.5 - 0.5 * cos(M_PI * ((double)i + 0.5) / (double)n));
 }
 
 lull_status audio_playback_new(const audio_playback_options *options, audio_playback **p,
@@ -107,10 +106,6 @@ void audio_playback_free(audio_playback *p) {
 
 size_t audio_playback_write(audio_playback *p, const float *samples, size_t n) {
     return lull_ring_write(p->ring, samples, n);
-}
-
-size_t audio_playback_writable(const audio_playback *p) {
-    return lull_ring_writable(p->ring);
 }
 
 void audio_playback_end(audio_playback *p) {

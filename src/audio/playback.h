@@ -35,7 +35,6 @@ void audio_playback_free(audio_playback *p);
 
 /* Producer: takes at most n samples, gives how many; says that none follow. */
 size_t audio_playback_write(audio_playback *p, const float *samples, size_t n);
-size_t audio_playback_writable(const audio_playback *p);
 void audio_playback_end(audio_playback *p);
 
 /* Consumer: fills all n samples. False once the last sample has been played (or faded out): what it

@@ -24,3 +24,8 @@ void base_sort_indices(size_t *indices, size_t n, comparison *compare, const voi
         sink(indices, 0, end, compare, context);
     }
 }
+
+int base_compare_doubles(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}

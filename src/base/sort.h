@@ -1,4 +1,4 @@
-/* Sorting indices by what they stand for. */
+/* Sorting indices by what they stand for, and what qsort is given. */
 #ifndef BASE_SORT_H
 #define BASE_SORT_H
 
@@ -9,5 +9,8 @@
 void base_sort_indices(size_t *indices, size_t n,
                        int (*compare)(size_t a, size_t b, const void *context),
                        const void *context);
+
+/* For qsort of doubles that are all finite: the smallest comes first. */
+int base_compare_doubles(const void *a, const void *b);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/sort.h"
 #include "cli/bench_run.h"
 #include "cli/options.h"
 #include "io/json.h"
@@ -33,11 +34,6 @@ typedef struct pulls_row {
     double worst_wall;
     double silent; /* seconds of audio for which the first pulls gave nothing */
 } pulls_row;
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 typedef struct pulls_run {
     lull_vocoder *vocoder;
@@ -109,7 +105,7 @@ static lull_status measure(const lull_model *model, const bench_input *input,
     if (!status) status = run(&r, row, error);
     lull_vocoder_free(r.vocoder);
     if (!status && row->pulls > 0) {
-        qsort(r.times, row->pulls, sizeof *r.times, ascending);
+        qsort(r.times, row->pulls, sizeof *r.times, base_compare_doubles);
         row->mean /= (double)row->pulls;
         row->high = r.times[(size_t)(0.999 * (double)(row->pulls - 1))];
         row->worst = r.times[row->pulls - 1];

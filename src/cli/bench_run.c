@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/sort.h"
 #include "mel/front_end.h"
 #include "model/model.h"
 #include "vocoder/vocoder.h"
@@ -81,16 +82,11 @@ bench_memory bench_memory_now(void) {
     return memory;
 }
 
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double bench_median(const double *values, int count) {
     double sorted[BENCH_MAX_ROUNDS];
     if (count <= 0) return 0;
     memcpy(sorted, values, (size_t)count * sizeof *sorted);
-    qsort(sorted, (size_t)count, sizeof *sorted, compare);
+    qsort(sorted, (size_t)count, sizeof *sorted, base_compare_doubles);
     return 0.5 * (sorted[(count - 1) / 2] + sorted[count / 2]);
 }
 
@@ -193,6 +189,7 @@ static bench_time parts_of(const bench_row *row) {
     for (int i = 0; i < row->jobs; i++) {
         vocoder_stats stats = vocoder_get_stats(row->vocoder[i]);
         sum.conditioner += stats.conditioner;
+        sum.source += stats.source;
         sum.network += stats.network;
         sum.consistency += stats.consistency;
     }
@@ -207,24 +204,36 @@ lull_status bench_row_run(bench_row *row, const bench_input *input, lull_error *
     wall = base_now() - wall;
     cpu = bench_cpu_seconds() - cpu;
     bench_time after = parts_of(row);
-    row->rounds[row->count++] = (bench_time){
-        wall / audio, cpu / audio, (after.conditioner - before.conditioner) / audio,
-        (after.network - before.network) / audio, (after.consistency - before.consistency) / audio};
+    row->rounds[row->count++] =
+        (bench_time){.wall = wall / audio,
+                     .cpu = cpu / audio,
+                     .conditioner = (after.conditioner - before.conditioner) / audio,
+                     .source = (after.source - before.source) / audio,
+                     .network = (after.network - before.network) / audio,
+                     .consistency = (after.consistency - before.consistency) / audio};
     return LULL_OK;
 }
 
 bench_time bench_row_median(const bench_row *row) {
-    double values[5][BENCH_MAX_ROUNDS];
+    double values[6][BENCH_MAX_ROUNDS];
     for (int i = 0; i < row->count; i++) {
         values[0][i] = row->rounds[i].wall;
         values[1][i] = row->rounds[i].cpu;
         values[2][i] = row->rounds[i].conditioner;
-        values[3][i] = row->rounds[i].network;
-        values[4][i] = row->rounds[i].consistency;
+        values[3][i] = row->rounds[i].source;
+        values[4][i] = row->rounds[i].network;
+        values[5][i] = row->rounds[i].consistency;
     }
-    return (bench_time){bench_median(values[0], row->count), bench_median(values[1], row->count),
-                        bench_median(values[2], row->count), bench_median(values[3], row->count),
-                        bench_median(values[4], row->count)};
+    return (bench_time){.wall = bench_median(values[0], row->count),
+                        .cpu = bench_median(values[1], row->count),
+                        .conditioner = bench_median(values[2], row->count),
+                        .source = bench_median(values[3], row->count),
+                        .network = bench_median(values[4], row->count),
+                        .consistency = bench_median(values[5], row->count)};
+}
+
+double bench_parts(bench_time t) {
+    return t.conditioner + t.source + t.network + t.consistency;
 }
 
 /* ---- live --------------------------------------------------------------------------------- */

@@ -16,10 +16,10 @@ lull_status bench_input_make(const lull_model *model, double seconds, bench_inpu
                              lull_error *error);
 void bench_input_free(bench_input *input);
 
-/* Seconds for one second of audio. `parts` are summed over threads. */
+/* Seconds for one second of audio; the parts are those of vocoder_stats, summed over threads. */
 typedef struct bench_time {
     double wall, cpu;
-    double conditioner, network, consistency;
+    double conditioner, source, network, consistency;
 } bench_time;
 
 enum { BENCH_MAX_ROUNDS = 99, BENCH_MAX_JOBS = 64 };
@@ -45,6 +45,9 @@ lull_status bench_row_run(bench_row *row, const bench_input *input, lull_error *
 
 /* Medians over the rounds, each of its own. */
 bench_time bench_row_median(const bench_row *row);
+
+/* The sum of the parts, of which each is a share. */
+double bench_parts(bench_time time);
 
 /* The utterance as one signal (n·hop samples, to be freed with base_free). */
 lull_status bench_signal(lull_vocoder *vocoder, const bench_input *input, int hop, float **signal,

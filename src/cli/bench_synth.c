@@ -316,7 +316,7 @@ static lull_status measure_precision(bench_facts *facts, lull_error *error) {
  * time, so that other programs disturb little. */
 static double network_rate(const bench_facts *facts, const bench_row *row) {
     bench_time t = bench_row_median(row);
-    double parts = t.conditioner + t.network + t.consistency;
+    double parts = bench_parts(t);
     if (row->jobs > 1 || row->options.threads > 1 || !(parts > 0)) return 0;
     double flops = row->evaluations * model_network_flops(&facts->model->config);
     return flops / (t.cpu * t.network / parts) * 1e-9;
@@ -353,6 +353,7 @@ static void add_row_json(json_writer *json, yyjson_mut_val *rows, const bench_fa
     for (int i = 0; i < row->count; i++) json_add_number(json, cpu, NULL, row->rounds[i].cpu);
     yyjson_mut_val *parts = json_add_object(json, object, "parts");
     json_add_number(json, parts, "conditioner", t.conditioner);
+    json_add_number(json, parts, "source", t.source);
     json_add_number(json, parts, "network", t.network);
     json_add_number(json, parts, "consistency", t.consistency);
     double rate = network_rate(facts, row);
@@ -410,7 +411,7 @@ static int print_json(const bench_facts *facts, bool brief) {
 
 static void print_row(const bench_facts *facts, const bench_row *row) {
     bench_time t = bench_row_median(row);
-    double parts = t.conditioner + t.network + t.consistency, least = t.wall, most = t.wall;
+    double parts = bench_parts(t), least = t.wall, most = t.wall;
     double rate = network_rate(facts, row), peak = peak_of(facts, row);
     for (int i = 0; i < row->count; i++) {
         least = fmin(least, row->rounds[i].wall);
@@ -418,8 +419,8 @@ static void print_row(const bench_facts *facts, const bench_row *row) {
     }
     printf("  %-28s%7.2f (%.2f-%.2f)%*s%7.1f", row->name, 1 / t.wall, 1 / most, 1 / least,
            (int)(12 - snprintf(NULL, 0, "%.2f-%.2f", 1 / most, 1 / least)), "", 1e3 * t.cpu);
-    printf("  %3.0f %3.0f %3.0f", 100 * t.conditioner / parts, 100 * t.network / parts,
-           100 * t.consistency / parts);
+    printf("  %3.0f %3.0f %3.0f %3.0f", 100 * t.conditioner / parts, 100 * t.source / parts,
+           100 * t.network / parts, 100 * t.consistency / parts);
     if (rate > 0) printf("  %6.0f", rate);
     if (rate > 0 && peak > 0) printf(" %3.0f %%", 100 * rate / peak);
     printf("\n");
@@ -434,15 +435,16 @@ static void print_head(const bench_facts *facts, const bench_settings *settings)
     const lull_options *o = &facts->options;
     printf("  %s: %d Hz, %d step%s, %d refinement%s (%d of the low band) on %d frame%s, %s\n",
            config->name, config->mel.sample_rate, o->steps, plural(o->steps), o->refine,
-           plural(o->refine), o->refine_low, o->refine_window, plural(o->refine_window), precision_name(o->precision));
+           plural(o->refine), o->refine_low, o->refine_window, plural(o->refine_window),
+           precision_name(o->precision));
     printf("  kernels %s; a core's peak %.0f GFLOP/s in float32", facts->kernels, facts->peak_f32);
     if (facts->peak_bf16 > 0) printf(", %.0f in bfloat16", facts->peak_bf16);
     printf("; %ld core%s\n", facts->cores, plural((int)facts->cores));
     printf("  %.1f s of audio, median (and range) of %d interleaved round%s\n\n",
            facts->input.seconds, settings->rounds, plural(settings->rounds));
-    printf("  %-28s%-21s%8s  %-11s  %s\n", "", "times real time", "CPU ms/s", "share in %",
+    printf("  %-28s%-21s%8s  %-15s  %s\n", "", "times real time", "CPU ms/s", "share in %",
            "network");
-    printf("  %-28s%-21s%8s  %-11s  %s\n", "", "", "", "mel net fin", "GFLOP/s of peak");
+    printf("  %-28s%-21s%8s  %-15s  %s\n", "", "", "", "mel src net fin", "GFLOP/s of peak");
 }
 
 static int print_text(const bench_facts *facts, const bench_settings *settings) {

@@ -51,7 +51,7 @@ static lull_status find_settings(const lull_model *model, lull_use use, settings
     facts->postnet = settings.postnet;
     facts->latency = lull_vocoder_latency(vocoder);
     facts->delay_count = vocoder_delays(vocoder, facts->delays);
-    facts->flops = model_flops(config, vocoder_stages(vocoder), settings.postnet);
+    facts->flops = model_flops(config, &settings, vocoder_stages(vocoder));
     lull_vocoder_free(vocoder);
     return LULL_OK;
 }
@@ -70,11 +70,6 @@ static const char *compression_name(const mel_convention *mel) {
         return "linear";
     }
     return "";
-}
-
-static const char *family_name(const model_config *config) {
-    static const char *const names[] = {"lull", "diffwave", "pitch"};
-    return names[config->family];
 }
 
 /* ---- JSON --------------------------------------------------------------------------------- */
@@ -188,21 +183,25 @@ static void print_pitch(const model_config *config) {
             config->pitch_look_ahead == 1 ? "" : "s");
 }
 
+static void print_convolutions(const char *label, int layers, int channels, const char *what) {
+    row(label, "%d convolution%s of %d channels; %s", layers, layers == 1 ? "" : "s", channels,
+        what);
+}
+
 static void print_bandwidth(const model_config *config) {
     if (config->bandwidth_channels > 0)
-        row("bandwidth",
-            "%d convolution%s of %d channels; for mels of any convention that ends below 12 kHz",
-            config->bandwidth_layers, config->bandwidth_layers == 1 ? "" : "s",
-            config->bandwidth_channels);
+        print_convolutions("bandwidth", config->bandwidth_layers, config->bandwidth_channels,
+                           "for mels of any convention that ends below 12 kHz");
     else if (config->full_bandwidth)
         row("bandwidth", "full: what lies above the mel is added");
 }
 
 static void print_spectrum(const model_config *config) {
-    if (config->spectrum_channels > 0)
-        row("spectrum", "%d convolution%s of %d channels; guides refinement below %.2f kHz",
-            config->spectrum_layers, config->spectrum_layers == 1 ? "" : "s",
-            config->spectrum_channels, mel_low_band_edge(&config->mel) / 1000);
+    char what[64];
+    if (config->spectrum_channels == 0) return;
+    snprintf(what, sizeof what, "guides refinement below %.2f kHz",
+             mel_low_band_edge(&config->mel) / 1000);
+    print_convolutions("spectrum", config->spectrum_layers, config->spectrum_channels, what);
 }
 
 /* Those of the low band, in words. */
@@ -255,7 +254,7 @@ static int print_text(const char *path, const lull_model *model, const settings_
     const lull_model_info *info = lull_model_get_info(model);
     const model_config *config = &model->config;
     row("name", "%s", info->name);
-    row("family", "%s, %.2f million weights", family_name(config), (double)info->parameters / 1e6);
+    row("family", "%s, %.2f million weights", info->family, (double)info->parameters / 1e6);
     row("file", "%s", path);
     row("licence", "%s", info->licence[0] != '\0' ? info->licence : "not said in the file");
     if (config->family == MODEL_PITCH_ALONE)
@@ -269,21 +268,23 @@ static int print_text(const char *path, const lull_model *model, const settings_
 /* ---- --conventions ------------------------------------------------------------------------ */
 
 static void print_convention(const mel_convention *c, const char *alias, const char *writers) {
-    char place[64], values[96];
+    char filters[48] = "", root[48] = "", values[96];
     printf("%s%s%s%s: %s\n", c->name, alias ? " (" : "", alias ? alias : "", alias ? ")" : "",
            writers);
-    snprintf(place, sizeof place, "%s", c->centred ? "centred" : "not centred");
     row("frames", "%d Hz, transform %d, window %d, hop %d (%.2f ms), %s, ends %s", c->sample_rate,
-        c->n_fft, c->window, c->hop, 1000.0 * c->hop / c->sample_rate, place,
+        c->n_fft, c->window, c->hop, 1000.0 * c->hop / c->sample_rate,
+        c->centred ? "centred" : "not centred",
         c->padding == MEL_PADDING_REFLECT ? "mirrored" : "padded with zeros");
+    if (c->filter_rate > 0)
+        snprintf(filters, sizeof filters, " (filters of %g kHz)", c->filter_rate / 1000.0);
+    if (c->magnitude_epsilon > 0)
+        snprintf(root, sizeof root, ", %g under the root", c->magnitude_epsilon);
     row("bands", "%d, %g-%g Hz, %s scale%s, %s", c->bands, c->fmin, c->fmax,
-        c->scale == MEL_SCALE_SLANEY ? "Slaney" : "HTK",
-        c->filter_rate ? " (filters of 16 kHz)" : "",
+        c->scale == MEL_SCALE_SLANEY ? "Slaney" : "HTK", filters,
         c->norm == MEL_NORM_SLANEY ? "area 1" : "peak 1");
     snprintf(values, sizeof values, "%s %g", c->floor_added ? "plus" : "at least", c->floor);
     row("values", "%s of %s %s%s%s", compression_name(c), c->power == 2 ? "power" : "amplitude",
-        values, c->magnitude_epsilon > 0 ? ", 1e-9 under the root" : "",
-        c->normalized_window ? ", divided by the window's norm" : "");
+        values, root, c->normalized_window ? ", divided by the window's norm" : "");
     if (c->gain != 1 || c->offset != 0)
         row("", "times %g plus %g%s", c->gain, c->offset,
             mel_convention_clips(c) ? ", within bounds" : "");
@@ -322,7 +323,7 @@ int command_info(int argc, char **argv) {
         "[OPTIONS] [MODEL]",
         "Says what a model is: its size and licence, the mel convention that it wants,\n"
         "its latency and cost, how it was trained. Without MODEL: the default model.\n"
-        "GFLOP/s: floating-point operations of the network in one second of audio.",
+        "GFLOP/s: floating-point operations of the networks in one second of audio.",
         NULL,
         options,
         0,

@@ -74,8 +74,8 @@ static lull_status read_config(const char *path, arguments *a, model_config *con
     return status;
 }
 
-/* Where the configuration starts from: a file, a preset, the model of --init, or the shipped
- * recipe. */
+/* Where the configuration starts from: a file, a preset, the model of --init, or the default
+ * of the family. */
 static lull_status base_config(arguments *a, model_config *config, lull_error *error) {
     model_config_default(config);
     if (a->config != NULL) return LULL_OK; /* read with the settings */
@@ -117,16 +117,6 @@ static const char *const *objective_assignments(const char *name) {
     return strcmp(name, "noise") == 0 ? noise : NULL;
 }
 
-/* The postnet of the shipped model, for one that has none. */
-static void add_postnet(model_config *config) {
-    if (config->postnet_channels > 0) return;
-    config->postnet_channels = 32;
-    config->postnet_patch = config->mel.bands % 4 ? 1 : 4;
-    config->postnet_layers = 5;
-    config->postnet_look_ahead = 1;
-    if (config->mel.compression == MEL_COMPRESS_LN) config->postnet_threshold = 0.05;
-}
-
 static lull_status set_member(const char *assignment, model_config *config, lull_error *error) {
     lull_error why = {LULL_OK, ""};
     lull_status status = model_config_set(config, assignment, &why);
@@ -140,7 +130,7 @@ static lull_status change_config(const arguments *a, char (*sets)[ASSIGNMENT_SIZ
     char own[5][ASSIGNMENT_SIZE];
     const char *all[16];
     size_t n = 0, used = 0;
-    if (a->settings.part == TRAIN_POSTNET) add_postnet(config);
+    if (a->settings.part == TRAIN_POSTNET) model_config_add_postnet(config);
     if (a->settings.part == TRAIN_PITCH) model_config_add_pitch(config);
     if (a->settings.part == TRAIN_BANDWIDTH) model_config_add_bandwidth(config);
     if (a->settings.part == TRAIN_SPECTRUM) model_config_add_spectrum(config);

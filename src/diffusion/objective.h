@@ -8,9 +8,9 @@
 
 typedef enum {
     DIFFUSION_NOISE, /* u = ε */
-    DIFFUSION_V, /* u = a·x0' … here u = cos φ·x0 − sin φ·ε  (a = sin φ, s = cos φ) */
-    DIFFUSION_FLOW, /* u = x0 − ε */
-    DIFFUSION_DATA  /* u = x0 */
+    DIFFUSION_V,     /* u = s·x0 − a·ε */
+    DIFFUSION_FLOW,  /* u = x0 − ε */
+    DIFFUSION_DATA   /* u = x0 */
 } diffusion_objective;
 
 /* In the order of diffusion_objective, NULL-terminated; "unknown" for any other value. */

@@ -118,7 +118,7 @@ static lull_status plan_fast(diffusion_plan *plan, diffusion_objective objective
  * to see. */
 static void plan_velocity(diffusion_plan *plan, lull_sampler sampler, diffusion_objective objective,
                           int steps) {
-    double h = (objective == DIFFUSION_V ? 1.57079632679489661923 : 1.0) / steps;
+    double h = (objective == DIFFUSION_V ? M_PI_2 : 1.0) / steps;
     int at = 0;
     for (int k = 0; k < steps; k++) {
         diffusion_stage *stage = &plan->stages[at++];
@@ -135,8 +135,9 @@ static void plan_velocity(diffusion_plan *plan, lull_sampler sampler, diffusion_
 static lull_status check(lull_sampler sampler, diffusion_objective objective,
                          const diffusion_schedule *schedule, int steps, double eta,
                          lull_error *error) {
-    if (steps < 1 || steps > 1000)
-        return base_fail(error, LULL_INVALID, "%d steps asked for; 1 to 1000 are possible", steps);
+    if (steps < 1 || steps > DIFFUSION_MAX_STEPS)
+        return base_fail(error, LULL_INVALID, "%d steps asked for; 1 to %d are possible", steps,
+                         DIFFUSION_MAX_STEPS);
     if (!(eta >= 0 && eta <= 1))
         return base_fail(error, LULL_INVALID, "eta is %g; it goes from 0 to 1", eta);
     lull_status status = diffusion_schedule_check(schedule, objective, error);

@@ -10,6 +10,8 @@
 
 #include "diffusion/schedule.h"
 
+enum { DIFFUSION_MAX_STEPS = 1000 };
+
 typedef struct diffusion_stage {
     double t; /* network time: DDPM step index (may be fractional) or [0, 1) */
     float x_x, x_u, x_carry, x_noise;

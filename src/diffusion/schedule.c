@@ -18,17 +18,12 @@ double diffusion_schedule_root_alpha(const diffusion_schedule *schedule, int ste
     return sqrt(product);
 }
 
-double diffusion_schedule_beta(const diffusion_schedule *schedule, int step) {
-    return beta(schedule, step);
-}
-
 diffusion_levels diffusion_schedule_levels(const diffusion_schedule *schedule, double t) {
-    const double half_pi = 1.57079632679489661923;
     diffusion_levels levels = {0, 1};
     switch (schedule->kind) {
     case DIFFUSION_ANGLE: /* x_φ = cos φ·ε + sin φ·x0 */
-        levels.a = sin(t * half_pi);
-        levels.s = cos(t * half_pi);
+        levels.a = sin(t * M_PI_2);
+        levels.s = cos(t * M_PI_2);
         break;
     case DIFFUSION_LINEAR: /* the straight path of flow matching */
         levels.a = t;

@@ -20,8 +20,7 @@ typedef struct diffusion_schedule {
  * its neighbours, as DiffWave's alignment does. */
 diffusion_levels diffusion_schedule_levels(const diffusion_schedule *schedule, double t);
 
-/* DIFFUSION_BETAS: β and √ᾱ of training step 0…T−1. */
-double diffusion_schedule_beta(const diffusion_schedule *schedule, int step);
+/* DIFFUSION_BETAS: √ᾱ of training step 0…T−1. */
 double diffusion_schedule_root_alpha(const diffusion_schedule *schedule, int step);
 
 /* In range, and fit for the objective (noise needs betas, flow needs linear, v anything but

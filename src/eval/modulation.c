@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/sort.h"
 #include "mel/fft.h"
 #include "recording/resample.h"
 
@@ -106,13 +107,8 @@ static int period_of(const float *s, double *energy, double *best) {
     return period;
 }
 
-static int compare_energies(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *values, size_t n) {
-    qsort(values, n, sizeof *values, compare_energies);
+    qsort(values, n, sizeof *values, base_compare_doubles);
     return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
 }
 

@@ -1,6 +1,6 @@
-/* Forward and backward of a stack of convolutions over bands and frames (model/frame_stack.h: the
- * postnet, the pitch network) on a batch of crops, for training. A crop is an utterance of its own:
- * zeros around it, as in synthesis. Results do not depend on the thread count. */
+/* Forward and backward of a stack of convolutions over bands and frames (model/frame_stack.h) on a
+ * batch of crops, for training. A crop is an utterance of its own: zeros around it, as in synthesis.
+ * Results do not depend on the thread count. */
 #ifndef GRADIENT_FRAME_STACK_H
 #define GRADIENT_FRAME_STACK_H
 

@@ -1,8 +1,8 @@
 /* The spectral envelope that a mel frame implies, and the gains made of it (docs/how-diffusion-works.md: the
  * whitened domain). E(f) = exp(linear interpolation over frequency of (ln mel − ln Σ filter
  * weights)/power between band centroids, held at the ends); above fmax and below fmin a mel says
- * nothing: every gain is 0 there (cosine ramps from fmax − 100 Hz to fmax + 300 Hz, only where that
- * lies below Nyquist, and from fmin to fmin/2). */
+ * nothing: every gain is 0 there (cosine ramps from fmax − 100 Hz to fmax + 300 Hz, only where fmax
+ * lies below Nyquist, and from 1.1·fmin to 0.9·fmin). */
 #ifndef MEL_ENVELOPE_H
 #define MEL_ENVELOPE_H
 
@@ -19,7 +19,7 @@ lull_status mel_envelope_new(const mel_convention *convention, double tilt_hz,
 lull_status mel_envelope_new_low(const mel_convention *convention, int decimation,
                                  mel_envelope **envelope, lull_error *error);
 void mel_envelope_free(mel_envelope *envelope);
-int mel_envelope_bins(const mel_envelope *envelope); /* n_fft/2 + 1 */
+int mel_envelope_bins(const mel_envelope *envelope); /* n_fft/2 + 1, or those of the low band */
 /* From this bin on no mel band reaches and every gain is 0. */
 int mel_envelope_reach(const mel_envelope *envelope);
 

@@ -317,6 +317,15 @@ void model_config_diffwave(model_config *config) {
     centre_look_ahead(config);
 }
 
+void model_config_add_postnet(model_config *config) {
+    if (config->postnet_channels > 0) return;
+    config->postnet_channels = 32;
+    config->postnet_patch = config->mel.bands % 4 ? 1 : 4;
+    config->postnet_layers = 5;
+    config->postnet_look_ahead = 1;
+    if (config->mel.compression == MEL_COMPRESS_LN) config->postnet_threshold = 0.05;
+}
+
 void model_config_add_pitch(model_config *config) {
     if (config->pitch_channels > 0) return;
     config->pitch_channels = 128;

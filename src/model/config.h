@@ -7,7 +7,7 @@
 
 enum {
     MODEL_MAX_LAYERS = 128,
-    MODEL_MAX_STEPS = 1000,
+    MODEL_MAX_STEPS = DIFFUSION_MAX_STEPS,
     MODEL_MAX_REFINE = 1000,
     MODEL_MAX_WINDOW = 256
 };
@@ -97,12 +97,14 @@ typedef struct model_config {
     double crossover_hz; /* above it the signal is the source's */
 } model_config;
 
-/* The shipped recipe (family lull), the `diffwave` base preset (30×64, cycle 10), and a pitch network
- * alone. */
+/* The default of family lull (12 layers of 96 channels in patches of 16; a model's own sizes are in
+ * its file), the `diffwave` base preset (30×64, cycle 10), and a pitch network alone. */
 void model_config_default(model_config *config);
 void model_config_diffwave(model_config *config);
 void model_config_pitch(model_config *config);
-/* Gives a configuration that has no pitch network the shipped one's. */
+/* Gives a configuration that has no postnet one of the default size, for the mels that it has. */
+void model_config_add_postnet(model_config *config);
+/* The same of a pitch network. */
 void model_config_add_pitch(model_config *config);
 /* The same of a bandwidth network. */
 void model_config_add_bandwidth(model_config *config);

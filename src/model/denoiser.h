@@ -24,8 +24,6 @@ typedef struct denoiser_conditioner_shape {
     uint64_t bytes;
 } denoiser_conditioner_shape;
 denoiser_conditioner_shape denoiser_conditioner_shape_of(const model_config *config, bool bf16);
-/* Frames that a push may bring: together they read the weights once. */
-int denoiser_conditioner_most(const denoiser_conditioner *conditioner);
 /* n mel frames in (NULL after the last: the end is padded as in training); writes and returns up to
  * n × rows_per_frame rows. After the last frame, call with NULL until all rows of all frames have
  * come out. */
@@ -48,10 +46,10 @@ lull_status denoiser_stream_new(const denoiser_weights *weights, double t, int m
 int denoiser_stream_look_ahead(
     const denoiser_stream *stream); /* network frames by which u runs behind x */
 /* x: n rows of model_config_input values: a patch of the signal and, where the network has it,
- * the same patch of the source. conditioning(context, frame index) gives what the layer at hand needs to
- * know about a network frame: see denoiser_rows. Writes the u of the frames that thereby became
- * complete (n, less at the start): returns their number. After the last frame, call with x = NULL
- * and n = frames wanted to flush (zeros beyond the end, as in training). */
+ * the same patch of the source. rows: what the layers need to know of the mel around them. Writes
+ * the u of the frames that thereby became complete (n, less at the start): returns their number.
+ * After the last frame, call with x = NULL and n = frames wanted to flush (zeros beyond the end, as
+ * in training). */
 typedef struct denoiser_rows {
     const float *rows; /* ring of conditioning rows */
     uint64_t first;    /* absolute index of the oldest row still in the ring */

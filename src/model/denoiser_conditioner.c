@@ -140,10 +140,6 @@ int denoiser_conditioner_rows_per_frame(const denoiser_conditioner *conditioner)
     return conditioner->rows_per_frame;
 }
 
-int denoiser_conditioner_most(const denoiser_conditioner *conditioner) {
-    return conditioner->history ? MOST_FRAMES : 1;
-}
-
 int denoiser_conditioner_look_ahead(const denoiser_conditioner *conditioner) {
     return conditioner->look_ahead;
 }

@@ -1,5 +1,6 @@
-/* A stack of small convolutions over frames, or over bands and frames: what the postnet and the
- * pitch network are. Here as a stream; gradient/frame_stack.h trains it.
+/* A stack of small convolutions over frames, or over bands and frames: what the postnet, the
+ * pitch, the bandwidth and the spectrum network are. Here as a stream; gradient/frame_stack.h trains
+ * it.
  *
  * Convolution i sees three frames: frame f and the two before it, or the one before and the one
  * ahead; and of each the same band, or that and its neighbours. Outside bands and frames all is

@@ -60,7 +60,8 @@ lull_status lull_mel_push(lull_mel *mel, const float *samples, size_t n, lull_er
         return base_fail(error, LULL_INVALID, "lull_mel_push: %s is NULL", mel ? "samples" : "mel");
     if (mel->finished)
         return base_fail(error, LULL_FINISHED,
-                         "samples after lull_mel_finish; make a new lull_mel");
+                         "samples were pushed after finish; lull_mel_reset begins a new "
+                         "recording");
     for (size_t i = 0; i < n; i++)
         if (!isfinite(samples[i]))
             return base_fail(error, LULL_NOT_FINITE, "sample %zu of the %zu pushed is %f", i, n,

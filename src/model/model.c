@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/bandwidth.h"
 #include "model/pitch_network.h"
 #include "model/postnet.h"
 #include "model/spectrum.h"
@@ -36,24 +37,25 @@ double model_network_flops(const model_config *config) {
     return 2.0 * config->mel.sample_rate / config->patch * macs_per_frame(config);
 }
 
-double model_flops(const model_config *c, int evaluations, bool postnet) {
-    double mel_frames = (double)c->mel.sample_rate / c->mel.hop;
-    double once = macs_per_mel_frame(c);
-    if (postnet) {
-        const model_frame_stack_shape shape = postnet_shape(c);
-        once += model_frame_stack_products(&shape);
-    }
-    if (c->spectrum_channels > 0) {
-        const model_frame_stack_shape shape = spectrum_shape(c);
-        once += model_frame_stack_products(&shape);
-    }
-    return evaluations * model_network_flops(c) + 2 * mel_frames * once;
+/* The same of the stacks over frames that the settings make use of. */
+static double macs_of_stacks(const model_config *c, const model_settings *settings) {
+    model_frame_stack_shape shapes[4];
+    int count = 0;
+    double sum = 0;
+    if (settings->postnet) shapes[count++] = postnet_shape(c);
+    if (c->pitch_channels > 0 && (c->voiced || c->source)) shapes[count++] = pitch_network_shape(c);
+    if (c->bandwidth_channels > 0 && bandwidth_is_open(&c->mel))
+        shapes[count++] = bandwidth_shape(c);
+    if (settings->refine_low > 0 && spectrum_is_known(c, &c->mel))
+        shapes[count++] = spectrum_shape(c);
+    for (int i = 0; i < count; i++) sum += model_frame_stack_products(&shapes[i]);
+    return sum;
 }
 
-double model_pitch_flops(const model_config *c, const mel_convention *convention) {
-    if (c->pitch_channels == 0) return 0;
-    const model_frame_stack_shape shape = pitch_network_shape(c);
-    return 2 * model_frame_stack_products(&shape) * convention->sample_rate / convention->hop;
+double model_flops(const model_config *c, const model_settings *settings, int evaluations) {
+    double mel_frames = (double)c->mel.sample_rate / c->mel.hop;
+    double once = macs_per_mel_frame(c) + macs_of_stacks(c, settings);
+    return evaluations * model_network_flops(c) + 2 * mel_frames * once;
 }
 
 static const char *const family_names[] = {"lull", "diffwave", "pitch"};
@@ -101,8 +103,9 @@ static lull_status fill_info(lull_model *model, lull_error *error) {
         fill_pitch_info(model);
         return LULL_OK;
     }
-    lull_status status = diffusion_plan_new(c->sampler, c->objective, &c->schedule,
-                                            c->uses[LULL_LIVE].steps, c->eta, &plan, error);
+    const model_settings live = model_config_settings(c, LULL_LIVE);
+    lull_status status = diffusion_plan_new(c->sampler, c->objective, &c->schedule, live.steps,
+                                            c->eta, &plan, error);
     if (status) return status;
     model->info = (lull_model_info){
         .name = c->name,
@@ -114,12 +117,11 @@ static lull_status fill_info(lull_model *model, lull_error *error) {
         .bands = c->mel.bands,
         .hop = c->mel.hop,
         .n_fft = c->mel.n_fft,
-        .default_steps = c->uses[LULL_LIVE].steps,
-        .default_refine = c->uses[LULL_LIVE].refine,
-        .default_refine_window = c->uses[LULL_LIVE].refine_window,
+        .default_steps = live.steps,
+        .default_refine = live.refine,
+        .default_refine_window = live.refine_window,
         .parameters = model->parameters->total,
-        .flops_per_second =
-            model_flops(c, plan->count, model_config_settings(c, LULL_LIVE).postnet),
+        .flops_per_second = model_flops(c, &live, plan->count),
     };
     fill_convention(&model->info, &c->mel);
     diffusion_plan_free(plan);

@@ -17,12 +17,9 @@ struct lull_model {
  * a mel frame needs once. */
 double model_network_flops(const model_config *config);
 
-/* All operations for one second of audio with so many evaluations of the network, with or without the
- * postnet. */
-double model_flops(const model_config *config, int evaluations, bool postnet);
-
-/* Operations of the pitch network for one second of mel frames of a convention. */
-double model_pitch_flops(const model_config *config, const mel_convention *convention);
+/* Those of all networks for one second of audio with these settings and the model's own source, with
+ * so many evaluations of the denoiser. */
+double model_flops(const model_config *config, const model_settings *settings, int evaluations);
 
 /* Writes a model file; bf16 chooses the dtype on disk; training_json may be NULL. */
 lull_status model_write(const char *path, const model_config *config,

@@ -1,12 +1,10 @@
-/* The denoiser in plain loops, in the paper's order: read it from the bottom up. Shapes are
- * (frames, channels), weights PyTorch's [out, in, tap]. */
+/* The networks in plain loops, what is used before what uses it: of the denoiser read `network` first.
+ * Shapes are (frames, channels), weights PyTorch's [out, in, tap]. */
 #include "model/reference.h"
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "mel/frame_features.h"
 #include "model/embedding.h"
-#include "pitch/pitch.h"
 
 #include <math.h>
 #include <string.h>
@@ -264,102 +262,63 @@ lull_status model_reference_run(const model_config *config, const model_paramete
     return status;
 }
 
-/* ---- postnet ---- */
+/* ---- stacks over frames ---- */
 
-/* A 2-D convolution of 3 bands × 3 frames, weights [out, in, band, frame], arrays (frame, band,
+/* A 2-D convolution of 1 or 3 bands × 3 frames, weights [out, in, band, frame], arrays (frame, band,
  * channel): the bands centred, the frames t−2 … t or, with ahead = 1, t−1 … t+1; zeros around. */
-static void convolution_2d(const float *weight, const float *bias, int out, int in, int ahead,
-                           const float *x, size_t n, int bands, float *y) {
+static void convolution_2d(const float *weight, const float *bias, int out, int in, int across,
+                           int ahead, const float *x, size_t n, int bands, float *y) {
     for (long t = 0; t < (long)n; t++)
         for (int b = 0; b < bands; b++)
             for (int o = 0; o < out; o++) {
                 double sum = bias[o];
                 for (int i = 0; i < in; i++)
-                    for (int j = 0; j < 3; j++)
+                    for (int j = 0; j < across; j++)
                         for (int k = 0; k < 3; k++) {
                             long frame = t + k - 2 + ahead;
-                            int band = b + j - 1;
+                            int band = b + j - across / 2;
                             if (frame < 0 || frame >= (long)n || band < 0 || band >= bands)
                                 continue;
-                            sum += (double)weight[((o * in + i) * 3 + j) * 3 + k] *
+                            sum += (double)weight[((o * in + i) * across + j) * 3 + k] *
                                    x[(frame * bands + band) * in + i];
                         }
                 y[(t * bands + b) * out + o] = (float)sum;
             }
 }
 
-lull_status model_reference_postnet(const model_config *config, const model_parameters *parameters,
-                                    const float *mel, size_t n, float *out, lull_error *error) {
-    int bands = config->mel.bands, channels = config->postnet_channels;
-    int count = model_config_postnet_convolutions(config), patch = config->postnet_patch;
-    size_t points = n * (size_t)bands, values = points / (size_t)patch * (size_t)channels;
-    size_t most = values > points ? values : points;
-    float *h = base_alloc(most, sizeof *h), *y = base_alloc(most, sizeof *y);
+/* The postnet's end: its input and, of what it has made of a frame, the share that is due. */
+static void add_input(const model_frame_stack_shape *shape, const float *in, size_t n, float *out) {
+    const size_t width = (size_t)shape->bands * (size_t)shape->last;
+    for (size_t t = 0; t < n; t++, in += width, out += width) {
+        double power = 0, share = 1;
+        for (size_t i = 0; i < width; i++) power += (double)out[i] * out[i] / (double)width;
+        if (shape->threshold > 0) share = sqrt(power) / (double)shape->threshold - 1;
+        share = fmin(fmax(share, 0), 1);
+        for (size_t i = 0; i < width; i++) out[i] = (float)(in[i] + share * out[i]);
+    }
+}
+
+lull_status model_reference_frame_stack(const model_frame_stack_shape *shape,
+                                        const model_parameters *parameters, const float *in,
+                                        size_t n, float *out, lull_error *error) {
+    const size_t points = n * (size_t)shape->bands, inner = points * (size_t)shape->inner;
+    const size_t first = points * (size_t)shape->first;
+    float *h = base_alloc(first > inner ? first : inner, sizeof *h);
+    float *y = base_alloc(inner, sizeof *y);
     lull_status status = h && y ? LULL_OK : base_no_memory(error);
-    for (size_t i = 0; i < points && !status; i++)
-        h[i] = (float)((mel[i] + config->mel_offset) * config->mel_scale);
-    for (int l = 0; l < count && !status; l++) {
-        int in = l == 0 ? patch : channels, made = l == count - 1 ? patch : channels;
-        convolution_2d(model_parameters_weight(parameters, MODEL_POSTNET_CONVOLUTION, l),
-                       model_parameters_bias(parameters, MODEL_POSTNET_CONVOLUTION, l), made, in,
-                       l < config->postnet_look_ahead, h, n, bands / patch, y);
-        if (l == count - 1) break;
-        for (size_t i = 0; i < values; i++) {
-            float active = y[i] > 0 ? y[i] : 0.1f * y[i];
+    for (size_t i = 0; i < first && !status; i++) h[i] = (in[i] + shape->offset) * shape->scale;
+    for (int l = 0; l < shape->count && !status; l++) {
+        const bool last = l == shape->count - 1;
+        convolution_2d(model_parameters_weight(parameters, shape->role, l),
+                       model_parameters_bias(parameters, shape->role, l),
+                       model_frame_stack_out(shape, l), model_frame_stack_in(shape, l),
+                       shape->across, l < shape->look_ahead, h, n, shape->bands, last ? out : y);
+        for (size_t i = 0; i < inner && !last; i++) {
+            const float active = shape->silu ? silu(y[i]) : y[i] > 0 ? y[i] : 0.1f * y[i];
             h[i] = l > 0 ? h[i] + active : active;
         }
     }
-    for (size_t t = 0; t < n && !status; t++) {
-        const float *made = y + t * (size_t)bands;
-        double power = 0, share = 1;
-        for (int b = 0; b < bands; b++) power += (double)made[b] * made[b] / bands;
-        if (config->postnet_threshold > 0) share = sqrt(power) / config->postnet_threshold - 1;
-        share = share < 0 ? 0 : share > 1 ? 1 : share;
-        for (int b = 0; b < bands; b++)
-            out[t * (size_t)bands + b] = (float)(mel[t * (size_t)bands + b] + share * made[b]);
-    }
-    base_free(h);
-    base_free(y);
-    return status;
-}
-
-/* ---- pitch network ---- */
-
-/* A convolution over three frames, weights [out, in, frame], arrays (frame, channel): frames
- * t−2 … t or, with ahead = 1, t−1 … t+1; zeros around. */
-static void convolution_of_frames(const float *weight, const float *bias, int out, int in,
-                                  int ahead, const float *x, size_t n, float *y) {
-    for (long t = 0; t < (long)n; t++)
-        for (int o = 0; o < out; o++) {
-            double sum = bias[o];
-            for (int k = 0; k < 3; k++) {
-                long frame = t + k - 2 + ahead;
-                if (frame < 0 || frame >= (long)n) continue;
-                for (int i = 0; i < in; i++)
-                    sum += (double)weight[(o * in + i) * 3 + k] * x[frame * in + i];
-            }
-            y[t * out + o] = (float)sum;
-        }
-}
-
-lull_status model_reference_pitch(const model_config *config, const model_parameters *parameters,
-                                  const float *features, size_t n, float *out, lull_error *error) {
-    const int channels = config->pitch_channels;
-    size_t values = n * (size_t)channels;
-    float *h = base_alloc(values, sizeof *h), *y = base_alloc(values, sizeof *y);
-    lull_status status = h && y ? LULL_OK : base_no_memory(error);
-    for (int l = 0; l < config->pitch_layers && !status; l++) {
-        const bool first = l == 0, last = l == config->pitch_layers - 1;
-        convolution_of_frames(model_parameters_weight(parameters, MODEL_PITCH_CONVOLUTION, l),
-                              model_parameters_bias(parameters, MODEL_PITCH_CONVOLUTION, l),
-                              last ? 2 + PITCH_BANDS : channels, first ? MEL_FEATURES : channels,
-                              l < config->pitch_look_ahead, first ? features : h, n,
-                              last ? out : y);
-        for (size_t i = 0; i < values && !last; i++) {
-            const float active = y[i] / (1 + expf(-y[i]));
-            h[i] = first ? active : h[i] + active;
-        }
-    }
+    if (shape->added && !status) add_input(shape, in, n, out);
     base_free(h);
     base_free(y);
     return status;

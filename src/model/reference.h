@@ -1,10 +1,10 @@
-/* The whole denoiser in plain loops: the definition that the fast, streaming and training versions
- * are tested against, and the place to read how the network works (Kong et al. 2021, §3 and figure
- * 2). Slow. */
+/* The networks in plain loops: the definition that the fast, streaming and training versions are
+ * tested against, and the place to read how the denoiser works (Kong et al. 2021, §3 and figure 2).
+ * Slow. */
 #ifndef MODEL_REFERENCE_H
 #define MODEL_REFERENCE_H
 
-#include "model/parameters.h"
+#include "model/frame_stack.h"
 
 /* u = network(x, t | mel): x and u are n·hop samples, mel n × bands frames in the convention's
  * units. With network.source x is rows of 2·patch: a patch of the signal, the same of the source. */
@@ -18,13 +18,10 @@ lull_status model_reference_conditioner(const model_config *config,
                                         const model_parameters *parameters, const float *mel,
                                         size_t n, float *out, lull_error *error);
 
-/* The postnet (the configuration must have one): n × bands frames in and out. */
-lull_status model_reference_postnet(const model_config *config, const model_parameters *parameters,
-                                    const float *mel, size_t n, float *out, lull_error *error);
-
-/* The pitch network (the configuration must have one): n × MEL_FEATURES in, n × PITCH_OUTPUTS out.
- */
-lull_status model_reference_pitch(const model_config *config, const model_parameters *parameters,
-                                  const float *features, size_t n, float *out, lull_error *error);
+/* A stack over frames, postnet, pitch, bandwidth or spectrum network: n frames of bands × first
+ * values in, of bands × last out. */
+lull_status model_reference_frame_stack(const model_frame_stack_shape *shape,
+                                        const model_parameters *parameters, const float *in,
+                                        size_t n, float *out, lull_error *error);
 
 #endif

@@ -85,15 +85,6 @@ static int world_size(void) {
     return environment(sizes, 1);
 }
 
-static int world_rank(void) {
-    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", NULL};
-    return environment(names, 0);
-}
-
-bool ranks_silent(void) {
-    return world_size() > 1 && world_rank() > 0;
-}
-
 int ranks_cores(void) {
     static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS",
                                         "SLURM_NTASKS_PER_NODE", NULL};

@@ -21,8 +21,6 @@ int ranks_rank(const ranks *ranks);
 int ranks_count(const ranks *ranks);
 /* Cores that one rank may use: those that it is bound to, or its share of the machine. */
 int ranks_cores(void);
-/* Started by mpirun as another than rank 0, or rank 0's voice? Can be asked before joining. */
-bool ranks_silent(void);
 
 /* Finds the other ranks when mpirun started this program; *ranks is NULL when it is alone. */
 lull_status ranks_join(ranks **ranks, lull_error *error);

@@ -119,7 +119,7 @@ double train_rate(double rate, uint64_t step, uint64_t warm_up, bool cosine, dou
     double factor = 1.0;
     if (cosine) {
         double p = progress < 0.0 ? 0.0 : progress > 1.0 ? 1.0 : progress;
-        factor = last + (1.0 - last) * 0.5 * (1.0 + cos(3.14159265358979323846 * p));
+        factor = last + (1.0 - last) * 0.5 * (1.0 + cos(M_PI * p));
     }
     if (step < warm_up) factor *= (double)step / (double)warm_up;
     return rate * factor;

@@ -10,10 +10,8 @@
 #include "pitch/label.h"
 #include "train/closures.h"
 #include "train/minimum_phase.h"
+#include "train/streams.h"
 #include "vocoder/source.h"
-
-/* Of random numbers under a run's seed (crops.c has those below), indexed by the crop. */
-enum { STREAM_SOURCE = 0x4c000021 };
 
 /* Seconds of the window through which harmonics are seen: some three periods of a low voice. */
 static const double WINDOW = 0.03;
@@ -223,7 +221,7 @@ static void see_frame(train_crop_source *s, const float *signal, const float *me
 static void run_source(train_crop_source *s, uint64_t seed, uint64_t index, float *to) {
     const mel_convention *mel = &s->config->mel;
     size_t hop = (size_t)mel->hop, samples = ((size_t)s->frames + 3) * hop, n = 0;
-    random_normal(seed, STREAM_SOURCE, index * samples, s->noise, samples);
+    random_normal(seed, TRAIN_STREAM_SOURCE, index * samples, s->noise, samples);
     const vocoder_noise_source noise = {.rows = s->noise, .row_count = 1, .samples = samples};
     vocoder_source_reset(s->source);
     for (int f = 0; f < s->frames + 2; f++)

@@ -7,8 +7,7 @@
 #include "base/random.h"
 #include "train/loss.h"
 #include "train/part.h"
-
-enum { STREAM_TIME = 0x4c000010, STREAM_NOISE };
+#include "train/streams.h"
 
 typedef struct denoiser_part {
     const model_config *config;
@@ -33,7 +32,7 @@ double train_time(const diffusion_schedule *schedule, train_density density, dou
     }
     switch (density) {
     case TRAIN_DENSITY_SINE: /* its distribution function: (1 − cos πt)/2 */
-        return acos(1.0 - 2.0 * q) / 3.14159265358979323846;
+        return acos(1.0 - 2.0 * q) / M_PI;
     case TRAIN_DENSITY_START: /* t^(1/3) */
         return q * q * q;
     case TRAIN_DENSITY_UNIFORM:
@@ -79,10 +78,10 @@ static lull_status fill(train_crops *crops, const model_config *config,
             status = train_crops_source(crops, &crop, mel, x,
                                         batch->source + (size_t)i * batch->sizes.source, error);
         if (status) return status;
-        double q = (place->offset + i + random_uniform(settings->seed, STREAM_TIME, index)) /
+        double q = (place->offset + i + random_uniform(settings->seed, TRAIN_STREAM_TIME, index)) /
                    place->strata;
         batch->t[i] = train_time(&config->schedule, (train_density)settings->density, q);
-        random_normal(settings->seed, STREAM_NOISE, index * samples, target, samples);
+        random_normal(settings->seed, TRAIN_STREAM_NOISE, index * samples, target, samples);
         mix(config, batch->t[i], x, target, samples);
     }
     return LULL_OK;

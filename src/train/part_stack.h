@@ -1,5 +1,5 @@
-/* Training a stack of convolutions over frames (gradient/frame_stack.h): what the postnet and the
- * pitch network share as parts of the model. */
+/* Training a stack of convolutions over frames (gradient/frame_stack.h): what the parts of the model
+ * that are stacks share. */
 #ifndef TRAIN_PART_STACK_H
 #define TRAIN_PART_STACK_H
 

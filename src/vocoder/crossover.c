@@ -107,18 +107,3 @@ const vocoder_part_kind vocoder_crossover_part = {.name = "crossover",
                                                   .run = run,
                                                   .clear = clear,
                                                   .reach = reach};
-
-void vocoder_crossover_plain(double hertz, int rate, const float *network, const float *source,
-                             float *out, size_t n) {
-    const int half = low_pass_half(rate);
-    float *taps = base_alloc(2 * (size_t)half + 1, sizeof *taps);
-    low_pass_design(hertz / rate, half, taps);
-    for (int64_t i = 0; i < (int64_t)n; i++) {
-        double sum = 0;
-        for (int k = -half; k <= half; k++)
-            if (i + k >= 0 && i + k < (int64_t)n)
-                sum += (double)taps[k + half] * ((double)network[i + k] - source[i + k]);
-        out[i] = (float)(source[i] + sum);
-    }
-    base_free(taps);
-}

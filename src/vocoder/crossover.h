@@ -34,8 +34,4 @@ void vocoder_crossover_init(vocoder_crossover *c, double hertz, int rate, int ho
                             const vocoder_rows *frames, vocoder_line *network, vocoder_line *source,
                             vocoder_line *out, size_t most);
 
-/* The same by its definition, for the tests: n samples of whole signals. */
-void vocoder_crossover_plain(double hertz, int rate, const float *network, const float *source,
-                             float *out, size_t n);
-
 #endif

@@ -171,9 +171,9 @@ static void connect(vocoder_path *p) {
                                .most = block_samples(p)};
     const lull_model *pitch = pitch_model(p);
     if (pitch)
-        vocoder_voiced_init(&p->voiced, &p->convention, &p->noise,
-                            p->steps ? p->plan->noise_rows : 0, &p->voices.out,
-                            p->steps ? &p->source : &p->lines[0], p->steps == 0, block_samples(p));
+        vocoder_source_part_init(
+            &p->source_part, &p->convention, &p->noise, p->steps ? p->plan->noise_rows : 0,
+            &p->voices.out, p->steps ? &p->source : &p->lines[0], p->steps == 0, block_samples(p));
     if (has_noise_above(p))
         p->beside = (vocoder_start){.noise = &p->noise,
                                     .row = p->plan->noise_rows,
@@ -217,7 +217,7 @@ static lull_status init_parts(vocoder_path *p, lull_error *error) {
     add(p, &vocoder_frames_part, &p->frames, hop);
     if (pitch_model(p)) {
         add(p, &vocoder_voices_part, &p->voices, hop);
-        add(p, &vocoder_voiced_part, &p->voiced, hop);
+        add(p, &vocoder_source_part, &p->source_part, hop);
     }
     if (p->steps || !pitch_model(p)) add(p, &vocoder_start_part, &p->start, 1);
     if (has_noise_above(p)) add(p, &vocoder_start_part, &p->beside, 1);

@@ -18,9 +18,9 @@
 #include "vocoder/crossover.h"
 #include "vocoder/frames.h"
 #include "vocoder/output.h"
+#include "vocoder/source_part.h"
 #include "vocoder/start.h"
 #include "vocoder/step.h"
-#include "vocoder/voiced.h"
 #include "vocoder/voices.h"
 
 typedef struct vocoder_path {
@@ -38,7 +38,7 @@ typedef struct vocoder_path {
     vocoder_frames frames;
     vocoder_conditioner conditioner;
     vocoder_voices voices;
-    vocoder_voiced voiced;
+    vocoder_source_context source_part;
     vocoder_start start, beside; /* beside: the source where there is no pitch */
     vocoder_step *step;
     int steps, block; /* block: network frames at most at a time */
@@ -62,8 +62,10 @@ lull_status vocoder_path_allocate(vocoder_path *path, lull_error *error);
 void vocoder_path_clear(vocoder_path *path);
 void vocoder_path_reset(vocoder_path *path, uint64_t seed);
 
-/* Draws of noise that an utterance takes: the start, each step that draws, the source beside a
- * network. */
+/* Rows of noise that an utterance takes, in this order: one for the start, or for what is in its
+ * place without a network; one for each step that draws; one beside a network that reads a source or
+ * gives way to one above the crossover, the source's own or plain noise for want of a pitch; one for
+ * what lies above the mel where the signal is not white there. */
 int vocoder_path_noise_rows(const vocoder_path *path);
 
 /* Samples that all parts together keep back. */

@@ -448,8 +448,9 @@ lull_status vocoder_set_noise(lull_vocoder *v, const float *rows, size_t row_cou
     if (rows && row_count != (size_t)vocoder_noise_rows(v))
         return base_fail(
             error, LULL_MISMATCH,
-            "the given noise has %zu rows; these steps draw %d (the start, one for each step that "
-            "draws, one for the pitch source)",
+            "the given noise has %zu rows; this vocoder draws %d (the start, one for each step "
+            "that "
+            "draws, one for a source beside the network, one for what lies above the mel)",
             row_count, vocoder_noise_rows(v));
     v->path.noise.rows = rows;
     v->path.noise.row_count = row_count;
@@ -492,8 +493,8 @@ vocoder_stats vocoder_get_stats(const lull_vocoder *v) {
         else if (part->kind == &vocoder_output_part)
             stats.consistency += part->seconds;
         else if (part->kind == &vocoder_start_part || part->kind == &vocoder_voices_part ||
-                 part->kind == &vocoder_voiced_part || part->kind == &vocoder_crossover_part)
-            stats.start += part->seconds;
+                 part->kind == &vocoder_source_part || part->kind == &vocoder_crossover_part)
+            stats.source += part->seconds;
         else
             stats.conditioner += part->seconds;
     }

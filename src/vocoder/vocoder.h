@@ -16,24 +16,25 @@ lull_status vocoder_new_reading(const lull_model *model, const mel_convention *c
                                 const lull_options *options, lull_vocoder **vocoder,
                                 lull_error *error);
 
-/* Draws of noise that an utterance takes: the start, one for each step that draws, and one for the
- * pitch source beside a network. */
+/* Rows of noise that an utterance takes: see vocoder_path_noise_rows. */
 int vocoder_noise_rows(const lull_vocoder *vocoder);
 
-/* Takes noise from an array (row_count × samples, row 0 the start, then the draws in their order)
+/* Takes noise from an array (row_count × samples, in the order of vocoder_path_noise_rows)
  * in place of the generator, until reset with NULL. The array is borrowed. Fails with LULL_MISMATCH
  * when it has another number of rows; frames beyond samples / hop are refused by push. Only before
  * the first push. */
 lull_status vocoder_set_noise(lull_vocoder *vocoder, const float *rows, size_t row_count,
                               size_t samples, lull_error *error);
 
-void vocoder_set_trace(lull_vocoder *vocoder, const vocoder_trace *trace); /* NULL: none */
+/* NULL: none. The signal that it shows is as the network has it: of a whitened model it becomes
+ * speech by mel_filter_whole. */
+void vocoder_set_trace(lull_vocoder *vocoder, const vocoder_trace *trace);
+/* Evaluations of the network for each of its frames; 0 without a network. */
 int vocoder_stages(const lull_vocoder *vocoder);
 /* The sampler's steps and the options that it was made of, the model's defaults filled in. Owned by
  * the vocoder; the plan is NULL without a network. */
 const struct diffusion_plan *vocoder_plan(const lull_vocoder *vocoder);
 const lull_options *vocoder_options(const lull_vocoder *vocoder);
-/* The whitened (or plain) trace signal as speech is the caller's to colour: mel_filter_whole. */
 
 /* What the latency is the sum of, in the order of the signal; parts of one name that follow each
  * other (the steps) are one line, and what keeps nothing back has none. Returns the lines. */
@@ -48,7 +49,7 @@ int vocoder_delays(const lull_vocoder *vocoder, vocoder_delay delays[VOCODER_MAX
 typedef struct vocoder_stats {
     uint64_t blocks;    /* that the stages ran */
     double conditioner; /* seconds, summed over threads: frames, postnet and conditioner */
-    double start;       /* what the reverse process starts from */
+    double source;      /* noise, the pitch network, the pitch source and the crossover */
     double network;
     double consistency;  /* colouring, mel consistency and output */
     int threads, block;  /* block: network frames at most */

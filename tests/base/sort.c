@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -35,7 +36,14 @@ static void sorts(void **state) {
         }
 }
 
+static void sorts_doubles(void **state) {
+    (void)state;
+    double values[] = {3, -0.5, 1e300, 3, 0, -1e300}, in_order[] = {-1e300, -0.5, 0, 3, 3, 1e300};
+    qsort(values, 6, sizeof *values, base_compare_doubles);
+    assert_memory_equal(values, in_order, sizeof values);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sorts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sorts), cmocka_unit_test(sorts_doubles)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

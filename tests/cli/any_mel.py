@@ -290,6 +290,10 @@ class Names(AnyMel):
         for c in listed:
             self.assertIn(c["convention"], text)
             self.assertIn(str(c["hop"]), text)
+            if c["filter_rate"]:
+                self.assertIn(f"filters of {c['filter_rate'] / 1000:g} kHz", text)
+            if c["magnitude_epsilon"]:
+                self.assertIn(f"{c['magnitude_epsilon']:g} under the root", text)
 
     def test_every_one_there_and_back(self):
         """Analysed, synthesized, analysed again: the mel comes back."""

@@ -24,6 +24,8 @@ class Bench(Case):
                 self.assertLess(row["cpu_per_second"], 1.2 * row["real_time_factor"] + 0.05)
                 self.assertLess(sum(row["parts"].values()), 1.2 * row["real_time_factor"] + 0.05)
                 self.assertGreater(row["network_gflops"], 0)
+            self.assertTrue(all(seconds > 0 for seconds in row["parts"].values()), row["parts"])
+        self.assertEqual(set(first["parts"]), {"conditioner", "source", "network", "consistency"})
         self.assertLess(rows["1 step"]["parts"]["network"], rows["12 steps"]["parts"]["network"])
         self.assertEqual(rows["no refinement"]["refine"], 0)
         self.assertEqual(rows["frame by frame"]["push_frames"], 1)
@@ -43,7 +45,7 @@ class Bench(Case):
 
     def test_text(self):
         out = self.assert_fine(self.run_lull("bench", "--brief", "--rounds", "1", "--seconds", "0.2")).out.decode()
-        for words in ("16000 Hz", "times real time", "as given", "of peak"):
+        for words in ("16000 Hz", "times real time", "as given", "src net", "of peak"):
             self.assertIn(words, out)
 
     def test_failures(self):

@@ -55,6 +55,8 @@ static void round_trip(void **state) {
     model_config_pitch(&config);
     survives_printing(&config);
     model_config_default(&config);
+    model_config_add_postnet(&config);
+    assert_int_equal(model_config_postnet_convolutions(&config), 7);
     model_config_add_pitch(&config);
     survives_printing(&config);
 

@@ -1,8 +1,10 @@
-/* The postnet and the pitch network as streams, against plain loops on odd shapes. */
+/* Stacks over frames as streams, against plain loops on odd shapes. */
 #include "stacks.h"
 
 #include "mel/frame_features.h"
+#include "model/bandwidth.h"
 #include "model/reference.h"
+#include "model/spectrum.h"
 
 enum { MOST = 13 }; /* frames */
 
@@ -39,8 +41,9 @@ static void postnet_is_the_reference(void **state) {
             float *mel = stack_mels(frames, bands), *wanted = base_alloc((size_t)n, sizeof(float)),
                   *got = base_alloc((size_t)n, sizeof(float)),
                   *again = base_alloc((size_t)n, sizeof(float));
-            assert_int_equal(model_reference_postnet(&config, p, mel, (size_t)frames, wanted, NULL),
-                             LULL_OK);
+            const model_frame_stack_shape shape = postnet_shape(&config);
+            assert_int_equal(
+                model_reference_frame_stack(&shape, p, mel, (size_t)frames, wanted, NULL), LULL_OK);
             model_frame_stack *net;
             const uint64_t before = base_memory_given();
             assert_int_equal(postnet_new(&config, p, &net, NULL), LULL_OK);
@@ -97,7 +100,8 @@ static void postnet_threshold_leaves_alone(void **state) {
     assert_memory_equal(got, all, (size_t)n * sizeof *all);
     config.postnet_threshold = 0.7 * most;
     assert_int_equal(postnet_whole(&config, p, mel, FRAMES, got, NULL), LULL_OK);
-    assert_int_equal(model_reference_postnet(&config, p, mel, FRAMES, wanted, NULL), LULL_OK);
+    const model_frame_stack_shape shape = postnet_shape(&config);
+    assert_int_equal(model_reference_frame_stack(&shape, p, mel, FRAMES, wanted, NULL), LULL_OK);
     int changed = 0, left = 0;
     for (int i = 0; i < n; i++) {
         assert_true(fabsf(got[i] - wanted[i]) < 2e-5f);
@@ -127,6 +131,49 @@ static void postnet_begins_as_the_identity(void **state) {
     base_free(mel);
     base_free(out);
     model_parameters_free(p);
+}
+
+/* The stacks that see no frame ahead, with any number of layers: as streams, some frames at a time. */
+static void stack_is_the_reference(const model_frame_stack_shape *shape,
+                                   const model_config *config) {
+    const size_t last = (size_t)shape->last;
+    model_parameters *p = stack_weights(config);
+    float *in = stack_mels(MOST, shape->first), *wanted = base_alloc(MOST, last * sizeof *wanted),
+          *got = base_alloc(MOST, last * sizeof *got);
+    model_frame_stack *net;
+    assert_int_equal(model_reference_frame_stack(shape, p, in, MOST, wanted, NULL), LULL_OK);
+    assert_int_equal(model_frame_stack_new(shape, p, &net, NULL), LULL_OK);
+    for (int f = 0, some; f < MOST; f += some) {
+        const float *next[MODEL_FRAME_STACK_MOST];
+        some = MOST - f < 5 ? MOST - f : 5;
+        next_frames(in, MOST, shape->first, f, some, next);
+        assert_int_equal(model_frame_stack_push(net, next, some, got + (size_t)f * last), some);
+    }
+    float most = 0;
+    for (size_t i = 0; i < MOST * last; i++) {
+        most = fmaxf(most, fabsf(wanted[i]));
+        assert_true(fabsf(got[i] - wanted[i]) < 1e-4f * (1 + fabsf(wanted[i])));
+    }
+    assert_true(most > 0.1f); /* it says something */
+    model_frame_stack_free(net);
+    base_free(in);
+    base_free(wanted);
+    base_free(got);
+    model_parameters_free(p);
+}
+
+static void others_are_the_reference(void **state) {
+    (void)state;
+    for (int layers = 1; layers <= 3; layers++) {
+        model_config config;
+        model_config_default(&config);
+        config.bandwidth_channels = 5;
+        config.spectrum_channels = 6;
+        config.bandwidth_layers = config.spectrum_layers = layers;
+        const model_frame_stack_shape shapes[] = {bandwidth_shape(&config),
+                                                  spectrum_shape(&config)};
+        for (int i = 0; i < 2; i++) stack_is_the_reference(&shapes[i], &config);
+    }
 }
 
 static mel_convention convention_of(int number) {
@@ -179,8 +226,10 @@ static void pitch_network_is_the_reference(void **state) {
             assert_int_equal(mel_features_new(&convention, &m, NULL), LULL_OK);
             for (int f = 0; f < frames; f++)
                 mel_features_of_frame(m, mel + f * bands, features + f * MEL_FEATURES);
+            const model_frame_stack_shape shape = pitch_network_shape(&config);
             assert_int_equal(
-                model_reference_pitch(&config, p, features, (size_t)frames, wanted, NULL), LULL_OK);
+                model_reference_frame_stack(&shape, p, features, (size_t)frames, wanted, NULL),
+                LULL_OK);
             pitch_network *net;
             assert_int_equal(pitch_network_new(&config, p, &convention, &net, NULL), LULL_OK);
             assert_int_equal(pitch_network_look_ahead(net), pitch_cases[s].look_ahead);
@@ -215,6 +264,7 @@ int main(void) {
         cmocka_unit_test(postnet_threshold_leaves_alone),
         cmocka_unit_test(postnet_begins_as_the_identity),
         cmocka_unit_test(pitch_network_is_the_reference),
+        cmocka_unit_test(others_are_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

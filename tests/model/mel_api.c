@@ -46,7 +46,9 @@ static void same_frames(void **state) {
         got += n;
         assert_int_equal(got, count);
         assert_memory_equal(frames, should, count * BANDS * sizeof *should);
-        assert_int_equal(lull_mel_push(mel, samples, 1, NULL), LULL_FINISHED);
+        lull_error error;
+        assert_int_equal(lull_mel_push(mel, samples, 1, &error), LULL_FINISHED);
+        assert_non_null(strstr(error.message, "lull_mel_reset"));
         lull_mel_free(mel);
     }
     base_free(should);

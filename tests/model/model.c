@@ -2,6 +2,8 @@
 #include "base/memory.h"
 #include "goldens.h"
 #include "mel/frame_features.h"
+#include "mel/low_band.h"
+#include "model/bandwidth.h"
 #include "model/embedding.h"
 #include "model/model.h"
 #include "model/pitch_network.h"
@@ -185,6 +187,32 @@ static void operations(void **state) {
     double expected = 2 * (6 * patch * 1000 + mel_frame * 62.5);
     assert_true(fabs(lull_model_get_info(model)->flops_per_second / expected - 1) < 1e-9);
     lull_model_close(model);
+}
+
+/* … and of the networks over mel frames, each where the settings make use of it. */
+static void operations_of_stacks(void **state) {
+    (void)state;
+    model_config config;
+    model_config_default(&config);
+    model_settings none = model_config_settings(&config, LULL_LIVE);
+    none.refine_low = 0;
+    const double bare = model_flops(&config, &none, 1), frames = 22050.0 / 256;
+    config.postnet_channels = 3, config.postnet_layers = 1, config.postnet_patch = 1;
+    const double bands = config.mel.bands, postnet = 3 * 3 * bands * (3 + 3 * 3 + 3);
+    config.pitch_channels = 12, config.pitch_layers = 3;
+    const double pitch = 3.0 * (MEL_FEATURES * 12 + 12 * 12 + 12 * PITCH_OUTPUTS);
+    config.bandwidth_channels = config.bandwidth_layers = 1;
+    const double bandwidth = 3.0 * MEL_FEATURES * BANDWIDTH_POINTS;
+    config.spectrum_channels = 7, config.spectrum_layers = 2;
+    const double spectrum = 3.0 * 7 * (bands + 2 * mel_low_band_bins(&config.mel));
+    model_settings all = none;
+    all.postnet = true;
+    all.refine_low = 4;
+    double expected = bare + 2 * frames * (postnet + pitch + bandwidth + spectrum);
+    assert_true(fabs(model_flops(&config, &all, 1) / expected - 1) < 1e-9);
+    config.voiced = false;
+    config.mel.fmax = 11025; /* nothing lies above */
+    assert_true(fabs(model_flops(&config, &none, 1) / bare - 1) < 1e-9);
 }
 
 /* A model file with one thing changed by `change`. */
@@ -385,10 +413,6 @@ static void pitch_alone(void **state) {
     assert_string_equal(info->convention, "");
     assert_int_equal(info->parameters, p->total);
     assert_true(info->flops_per_second == 0);
-    const double macs = 3.0 * (MEL_FEATURES * 12 + 12 * 12 + 12 * PITCH_OUTPUTS);
-    mel_convention mel;
-    assert_int_equal(mel_convention_named("hifigan-22k", 0, &mel, NULL), LULL_OK);
-    assert_true(fabs(model_pitch_flops(&config, &mel) - 2 * macs * 22050 / 256) < 1);
     lull_model_close(model);
     model_parameters_free(p);
 }
@@ -401,6 +425,7 @@ int main(void) {
         cmocka_unit_test(initial_values),
         cmocka_unit_test(too_large),
         cmocka_unit_test(operations),
+        cmocka_unit_test(operations_of_stacks),
         FILE_TEST(write_and_open),
         FILE_TEST(missing_tensor),
         FILE_TEST(unknown_tensor),

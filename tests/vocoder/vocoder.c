@@ -2,6 +2,7 @@
  * no memory after creation, clear refusals. */
 #include "models.h"
 
+#include "model/postnet.h"
 #include "model/reference.h"
 
 #ifdef __GLIBC__
@@ -313,8 +314,9 @@ static void postnet_first(void **state) {
     size_t samples = FRAMES * (size_t)config.mel.hop, bands = (size_t)config.mel.bands;
     float *mel = random_mel(&config.mel, FRAMES), *mended = base_alloc(FRAMES * bands, sizeof *mel);
     float *a = base_alloc(samples, sizeof *a), *b = base_alloc(samples, sizeof *b);
-    assert_int_equal(model_reference_postnet(&config, model->parameters, mel, FRAMES, mended, NULL),
-                     LULL_OK);
+    const model_frame_stack_shape shape = postnet_shape(&config);
+    assert_int_equal(
+        model_reference_frame_stack(&shape, model->parameters, mel, FRAMES, mended, NULL), LULL_OK);
     lull_options options = some_options(1, 2, 2);
     lull_vocoder *with = new_vocoder(model, &options);
     assert_int_equal(vocoder_options(with)->postnet, 1);

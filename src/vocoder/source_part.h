@@ -1,6 +1,6 @@
 /* The pitch source (source.h) as a part: voices of frames in, a line of signal out. */
-#ifndef VOCODER_VOICED_H
-#define VOCODER_VOICED_H
+#ifndef VOCODER_SOURCE_PART_H
+#define VOCODER_SOURCE_PART_H
 
 #include "mel/convention.h"
 #include "vocoder/line.h"
@@ -8,7 +8,7 @@
 #include "vocoder/rows.h"
 #include "vocoder/source.h"
 
-typedef struct vocoder_voiced {
+typedef struct vocoder_source_context {
     vocoder_source *source;
     const vocoder_noise_source *noise;
     const vocoder_rows *voices; /* pitch_values */
@@ -21,13 +21,13 @@ typedef struct vocoder_voiced {
 
     int todo; /* of this tick: frames … */
     bool end; /* … and that */
-} vocoder_voiced;
+} vocoder_source_context;
 
-extern const vocoder_part_kind vocoder_voiced_part;
+extern const vocoder_part_kind vocoder_source_part;
 
 /* Everything is borrowed. noise_row: of the noise. */
-void vocoder_voiced_init(vocoder_voiced *s, const mel_convention *convention,
-                         const vocoder_noise_source *noise, int noise_row, vocoder_rows *voices,
-                         vocoder_line *out, bool leads, size_t most);
+void vocoder_source_part_init(vocoder_source_context *s, const mel_convention *convention,
+                              const vocoder_noise_source *noise, int noise_row,
+                              vocoder_rows *voices, vocoder_line *out, bool leads, size_t most);
 
 #endif
