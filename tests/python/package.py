@@ -78,6 +78,72 @@ class Package(unittest.TestCase):
             self.assertEqual(a.read(), b.read())
         self.assertTrue(mel)
 
+    def test_one_array_is_one_mel(self):
+        """An array given to stream() is what calling the vocoder takes, and not an iterable of its rows."""
+        self.python("""
+            import warnings
+            warnings.simplefilter("ignore")  # square: can be read both ways
+            v = l.Vocoder(use="live", refine=1)
+            class Tensor:  # as PyTorch's
+                def __init__(self, x): self.x, self.shape = x, x.shape
+                def __array__(self, dtype=None, copy=None): return self.x
+            for mel in (m, m.T, m[None], m[:, 40:120], Tensor(m), m[:, 0]):
+                assert (n.concatenate(list(v.stream(mel))) == v(mel)).all(), mel.shape
+            turned = m[:, 40:120].T
+            assert (n.concatenate(list(v.stream(turned, layout="frames-first"))) == v(turned, layout="frames-first")).all()
+            several = n.stack([m[:, :20], m[:, 20:40]])
+            assert (n.concatenate(list(v.stream(several))) == v(m[:, :40])).all()
+            try: list(v.stream(m[:40]))
+            except ValueError as error: assert "[40, " in str(error), error
+            else: raise AssertionError
+        """)
+
+    def test_a_pitch_beside_a_stream(self):
+        self.python("""
+            f0 = n.full(m.shape[1], 150.0); f0[:40] = 0
+            v = l.Vocoder(use="live", refine=1)
+            whole, starts = v(m, f0=f0), range(0, m.shape[1], 7)
+            assert not (whole == v(m)).all()
+            pieces = v.stream((m[:, i:i + 7] for i in starts), f0=(f0[i:i + 7] for i in starts))
+            assert (n.concatenate(list(pieces)) == whole).all()
+            assert (n.concatenate(list(v.stream(m, f0=f0))) == whole).all()
+            assert (n.concatenate(list(v.stream(m.T, f0=f0.tolist()))) == whole).all()
+            assert (n.concatenate(list(v.stream(list(m.T), f0=f0))) == whole).all()  # frame by frame
+            unknown = n.where(n.arange(m.shape[1]) < 7, n.nan, f0)
+            pieces = v.stream((m[:, i:i + 7] for i in starts), f0=(f0[i:i + 7] if i else None for i in starts))
+            assert (n.concatenate(list(pieces)) == v(m, f0=unknown)).all()
+            def refused(word, call):
+                try: call()
+                except ValueError as error: assert word in str(error), error
+                else: raise AssertionError(word)
+            refused("ended before", lambda: list(v.stream([m, m], f0=[f0])))
+            refused("one number for each", lambda: list(v.stream([m], f0=f0)))
+            refused("'noise'", lambda: l.Vocoder(source="noise").stream(m, f0=f0))
+            refused("push(mel, f0)", lambda: v.stream(f0=f0))
+        """)
+
+    def test_a_queue_that_nobody_empties(self):
+        self.python("""
+            import threading, time
+            v = l.Vocoder(use="live", refine=1)
+            long, s = n.tile(m, 8)[:, :1500], v.stream()
+            def full(mel, timeout, word):
+                began = time.monotonic()
+                try: s.push(mel, timeout=timeout)
+                except TimeoutError as error: assert word in str(error), error
+                else: raise AssertionError
+                assert timeout <= time.monotonic() - began < timeout + 5
+            full(long, .3, "1024 of 1500 frames")
+            full(long[:, :1], 0, "0 of 1 frames")
+            s.pull()
+            s.push(long[:, :1000], timeout=0)  # there is room
+            s, whole = v.stream(), v(long)
+            t = threading.Thread(target=lambda: (s.push(long, timeout=-1), s.finish()))
+            t.start()
+            assert (n.concatenate(list(s)) == whole).all()
+            t.join()
+        """)
+
     def test_one_thread_feeds_while_another_pulls(self):
         self.python("""
             import threading

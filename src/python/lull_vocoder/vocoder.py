@@ -25,6 +25,7 @@ _REAL = ("refine_momentum", "crossover", "transpose")
 _PIECE = 4096           # samples of a pull
 _SHORT = 1024           # of one whose samples are waited for
 _NAP = 0.1              # seconds of sleep at most: Ctrl-C is seen between two
+_END = object()         # what no iterable holds
 
 Convention = Union[str, Dict[str, Any]]
 
@@ -237,18 +238,36 @@ class Vocoder:
         return samples
 
     @overload
-    def stream(self, frames: None = None, *, seed: Optional[int] = None, layout: Optional[str] = None) -> "Stream": ...
+    def stream(self, frames: None = None, *, f0: None = None, seed: Optional[int] = None,
+               layout: Optional[str] = None) -> "Stream": ...
 
     @overload
-    def stream(self, frames: Iterable[Any], *, seed: Optional[int] = None,
+    def stream(self, frames: Iterable[Any], *, f0: Optional[Iterable[Any]] = None, seed: Optional[int] = None,
                layout: Optional[str] = None) -> Iterator[numpy.ndarray]: ...
 
-    def stream(self, frames: Optional[Iterable[Any]] = None, *, seed: Optional[int] = None,
-               layout: Optional[str] = None) -> "Union[Stream, Iterator[numpy.ndarray]]":
+    def stream(self, frames: Optional[Iterable[Any]] = None, *, f0: Optional[Iterable[Any]] = None,
+               seed: Optional[int] = None, layout: Optional[str] = None) -> "Union[Stream, Iterator[numpy.ndarray]]":
         """Without `frames`: a Stream to push into and pull from. With an iterable of mels (one frame or several each):
-        a generator of the samples, each as soon as it can be, float32 pieces of any length."""
-        made = Stream(self, seed, layout)
-        return made if frames is None else made._run(frames)
+        a generator of the samples, each as soon as it can be, float32 pieces of any length. f0: the pitches of every one
+        of these mels, as calling the vocoder takes them: an iterable beside `frames`, whose pieces are [n], or None where
+        they are not known. One array, [bands, T], [T, bands] or [1, bands, T], is one mel, and f0 its pitches, [T].
+        Raises as calling the vocoder does, when the piece is asked for, and ValueError when f0 ends before the frames."""
+        if frames is None:
+            if f0 is not None:
+                raise InvalidError("f0 goes with frames: a stream without them takes it in push(mel, f0)")
+            return Stream(self, seed, layout)
+        if _is_one_mel(frames):
+            frames, f0 = [frames], None if f0 is None else [f0]
+        if f0 is None:
+            return Stream(self, seed, layout)._run(frames)
+        self._takes_f0()
+        return Stream(self, seed, layout, pitched=True)._run(frames, f0)
+
+
+def _is_one_mel(frames: Any) -> bool:
+    """An array, whose rows would else be taken for mels; not one of several mels, [n, bands, T]."""
+    shape = getattr(frames, "shape", None)
+    return shape is not None and all(length == 1 for length in tuple(shape)[:-2])
 
 
 class Stream:
@@ -283,10 +302,11 @@ class Stream:
                                                byref(error)), error)
         return accepted.value
 
-    def push(self, mel: Any, f0: Any = None) -> None:
-        """Offers mel frames: [bands, n], [n, bands], or one frame [bands]; f0: [n], as calling the vocoder takes it. Waits while the queue (1024 frames) is full,
-        which only a thread that pulls empties. Raises as calling the vocoder does; then nothing of `mel` was taken
-        but what had been accepted before."""
+    def push(self, mel: Any, f0: Any = None, timeout: float = 10) -> None:
+        """Offers mel frames: [bands, n], [n, bands], or one frame [bands]; f0: [n], as calling the vocoder takes it.
+        The queue holds 1024 frames, which only pulling takes out: while it is full this waits for another thread to
+        pull. timeout: seconds without room for a single frame after which TimeoutError is raised (0: at once; < 0:
+        never). Raises as calling the vocoder does, too; then nothing of `mel` was taken but what had been accepted before."""
         frames = as_frames(mel, self._vocoder.bands, self._layout)
         pitches = as_pitches(f0, len(frames))
         if self._finished:
@@ -294,11 +314,18 @@ class Stream:
         if f0 is not None:
             self._vocoder._takes_f0()
         with self._pushing:
+            count, since = len(frames), time.monotonic()
             while len(frames):
                 taken = self._push(frames, pitches)
                 frames, pitches = frames[taken:], None if pitches is None else pitches[taken:]
-                if len(frames) and not taken:
-                    lull.lull_vocoder_wait(self._handle, _ROOM, _NAP)
+                if taken:
+                    since = time.monotonic()
+                elif 0 <= timeout <= time.monotonic() - since:
+                    raise TimeoutError(f"the queue is full and nothing was pulled for {timeout:g} s: {count - len(frames)} of "
+                                       f"{count} frames were taken; pull between pushes or in another thread, or wait longer "
+                                       "(timeout=)")
+                else:
+                    lull.lull_vocoder_wait(self._handle, _ROOM, _NAP if timeout < 0 else min(_NAP, timeout))
 
     def finish(self) -> None:
         """Says that no frame follows; what is still inside comes out of pull."""
@@ -337,7 +364,11 @@ class Stream:
                 yield piece
 
     def _run(self, mels: Iterable[Any], f0s: Iterable[Any] = itertools.repeat(None)) -> Iterator[numpy.ndarray]:
-        for mel, f0 in zip(mels, f0s):
+        beside = iter(f0s)
+        for mel in mels:
+            f0 = next(beside, _END)
+            if f0 is _END:
+                raise ValueError("f0 ended before the frames: expected the pitches of every one of their pieces")
             frames = as_frames(mel, self._vocoder.bands, self._layout)
             pitches = as_pitches(f0, len(frames))
             while len(frames):
