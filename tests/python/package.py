@@ -17,6 +17,22 @@ NEEDS = "import mesonpy, pip, venv, numpy, ensurepip"
 KEPT = ("src", "include", "models", "third_party", "tools", "meson.build", "meson_options.txt", "pyproject.toml", "README.md", "LICENSE")
 
 
+# In place of what the documents' blocks play and write with.
+STUBS = {
+    "sounddevice": """
+        import numpy
+        class OutputStream:
+            def __init__(self, samplerate, channels): assert samplerate == 22050 and channels == 1
+            def __enter__(self): return self
+            def __exit__(self, *_): pass
+            def write(self, piece): assert piece.dtype == numpy.float32 and piece.ndim == 1 and len(piece)
+    """,
+    "soundfile": """
+        def write(path, samples, rate): assert path.endswith(".wav") and len(samples) > rate
+    """,
+}
+
+
 def texts_of_the_library():
     """Every text between quotes in what builds into liblull, with something in place of what is formatted in."""
     for folder in ("base", "io", "mel", "pitch", "nn", "diffusion", "model", "vocoder"):
@@ -292,7 +308,7 @@ class Package(unittest.TestCase):
         """)
 
     def test_statistics(self):
-        """All ways to say them are one, and what the program's --statistics undoes."""
+        """All ways to say them are one, and the sound is that of the mel before it was standardised."""
         self.python("""
             import json
             mean, deviation = m.mean(1), m.std(1)
@@ -391,6 +407,27 @@ class Package(unittest.TestCase):
             refused("from_='range:-1,1:MIN,MAX', where", (m - m.min()) / (m.max() - m.min()) * 2 - 1)
             refused("say so with convention='hifigan,norm=none', or for HTK filters convention='hifigan,scale=htk,norm=none'", m + 5)
         """)
+
+    def test_blocks_of_the_documents(self):
+        """Every Python block of README.md and docs/python.md runs, those of one document one after the other."""
+        folder = os.path.join(self.folder, "documents")
+        os.mkdir(folder)
+        for name, text in STUBS.items():
+            with open(os.path.join(folder, name + ".py"), "w") as file:
+                file.write(textwrap.dedent(text))
+        for name, section in (("README.md", "## From Python"), ("docs/python.md", "# From Python")):
+            with open(os.path.join(SOURCE, name)) as file:
+                text = file.read().split("\n" + section if name == "README.md" else section, 1)[1].split("\n## From C\n")[0]
+            blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+            self.assertGreater(len(blocks), 1)
+            with open(os.path.join(folder, "blocks.py"), "w") as file:
+                file.write("\n".join(blocks))
+            self.python("""
+                import os, sys
+                sys.path.insert(0, os.path.abspath("documents"))
+                n.save("mel.npy", m)
+                exec(compile(open("documents/blocks.py").read(), %r, "exec"), {})
+            """ % name)
 
     def test_a_pitch_that_is_known(self):
         """f0 takes the place of what the network hears: given whole, pushed in pieces, as the program takes it."""
