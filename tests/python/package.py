@@ -3,6 +3,7 @@ outside the source tree, against the program bit for bit. $LULL_WHEEL names one 
 tools/wheel.sh; the program is then one with -Dfft=plain).
 Skipped (77) where pip or meson-python is missing."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,35 @@ SOURCE, PROGRAM = os.environ["LULL_SOURCE"], os.environ["LULL_PROGRAM"]
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
 NEEDS = "import mesonpy, pip, venv, numpy, ensurepip"
 KEPT = ("src", "include", "models", "third_party", "tools", "meson.build", "meson_options.txt", "pyproject.toml", "README.md", "LICENSE")
+
+
+# In place of what the documents' blocks play and write with.
+STUBS = {
+    "sounddevice": """
+        import numpy
+        class OutputStream:
+            def __init__(self, samplerate, channels): assert samplerate == 22050 and channels == 1
+            def __enter__(self): return self
+            def __exit__(self, *_): pass
+            def write(self, piece): assert piece.dtype == numpy.float32 and piece.ndim == 1 and len(piece)
+    """,
+    "soundfile": """
+        def write(path, samples, rate): assert path.endswith(".wav") and len(samples) > rate
+    """,
+}
+
+
+def texts_of_the_library():
+    """Every text between quotes in what builds into liblull, with something in place of what is formatted in."""
+    for folder in ("base", "io", "mel", "pitch", "nn", "diffusion", "model", "vocoder"):
+        for where, _, names in os.walk(os.path.join(SOURCE, "src", folder)):
+            for name in names:
+                if name.endswith((".c", ".h")):
+                    with open(os.path.join(where, name)) as file:
+                        code = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+                    for text in re.findall(r'(?:"(?:[^"\\\n]|\\.)*"\s*)+', code):
+                        text = "".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', text))
+                        yield re.sub(r"%[-+\d.*]*z?([a-z])", lambda found: "x" if found[1] == "s" else "1", text)
 
 
 def run(*command, **more):
@@ -77,6 +107,72 @@ class Package(unittest.TestCase):
         with open(raw, "rb") as a, open(os.path.join(self.folder, "whole"), "rb") as b:
             self.assertEqual(a.read(), b.read())
         self.assertTrue(mel)
+
+    def test_one_array_is_one_mel(self):
+        """An array given to stream() is what calling the vocoder takes, and not an iterable of its rows."""
+        self.python("""
+            import warnings
+            warnings.simplefilter("ignore")  # square: can be read both ways
+            v = l.Vocoder(use="live", refine=1)
+            class Tensor:  # as PyTorch's
+                def __init__(self, x): self.x, self.shape = x, x.shape
+                def __array__(self, dtype=None, copy=None): return self.x
+            for mel in (m, m.T, m[None], m[:, 40:120], Tensor(m), m[:, 0]):
+                assert (n.concatenate(list(v.stream(mel))) == v(mel)).all(), mel.shape
+            turned = m[:, 40:120].T
+            assert (n.concatenate(list(v.stream(turned, layout="frames-first"))) == v(turned, layout="frames-first")).all()
+            several = n.stack([m[:, :20], m[:, 20:40]])
+            assert (n.concatenate(list(v.stream(several))) == v(m[:, :40])).all()
+            try: list(v.stream(m[:40]))
+            except ValueError as error: assert "[40, " in str(error), error
+            else: raise AssertionError
+        """)
+
+    def test_a_pitch_beside_a_stream(self):
+        self.python("""
+            f0 = n.full(m.shape[1], 150.0); f0[:40] = 0
+            v = l.Vocoder(use="live", refine=1)
+            whole, starts = v(m, f0=f0), range(0, m.shape[1], 7)
+            assert not (whole == v(m)).all()
+            pieces = v.stream((m[:, i:i + 7] for i in starts), f0=(f0[i:i + 7] for i in starts))
+            assert (n.concatenate(list(pieces)) == whole).all()
+            assert (n.concatenate(list(v.stream(m, f0=f0))) == whole).all()
+            assert (n.concatenate(list(v.stream(m.T, f0=f0.tolist()))) == whole).all()
+            assert (n.concatenate(list(v.stream(list(m.T), f0=f0))) == whole).all()  # frame by frame
+            unknown = n.where(n.arange(m.shape[1]) < 7, n.nan, f0)
+            pieces = v.stream((m[:, i:i + 7] for i in starts), f0=(f0[i:i + 7] if i else None for i in starts))
+            assert (n.concatenate(list(pieces)) == v(m, f0=unknown)).all()
+            def refused(word, call):
+                try: call()
+                except ValueError as error: assert word in str(error), error
+                else: raise AssertionError(word)
+            refused("ended before", lambda: list(v.stream([m, m], f0=[f0])))
+            refused("one number for each", lambda: list(v.stream([m], f0=f0)))
+            refused("'noise'", lambda: l.Vocoder(source="noise").stream(m, f0=f0))
+            refused("push(mel, f0)", lambda: v.stream(f0=f0))
+        """)
+
+    def test_a_queue_that_nobody_empties(self):
+        self.python("""
+            import threading, time
+            v = l.Vocoder(use="live", refine=1)
+            long, s = n.tile(m, 8)[:, :1500], v.stream()
+            def full(mel, timeout, word):
+                began = time.monotonic()
+                try: s.push(mel, timeout=timeout)
+                except TimeoutError as error: assert word in str(error), error
+                else: raise AssertionError
+                assert timeout <= time.monotonic() - began < timeout + 5
+            full(long, .3, "1024 of 1500 frames")
+            full(long[:, :1], 0, "0 of 1 frames")
+            s.pull()
+            s.push(long[:, :1000], timeout=0)  # there is room
+            s, whole = v.stream(), v(long)
+            t = threading.Thread(target=lambda: (s.push(long, timeout=-1), s.finish()))
+            t.start()
+            assert (n.concatenate(list(s)) == whole).all()
+            t.join()
+        """)
 
     def test_one_thread_feeds_while_another_pulls(self):
         self.python("""
@@ -210,6 +306,128 @@ class Package(unittest.TestCase):
             assert none(l.mel(x, 24000, "cosyvoice2-24k")).size and 0 < none.latency < 1
             assert (l.mel((x * 32767).astype("i2"), 24000, "vocos-24k").shape == mel.shape)
         """)
+
+    def test_statistics(self):
+        """All ways to say them are one, and the sound is that of the mel before it was standardised."""
+        self.python("""
+            import json
+            mean, deviation = m.mean(1), m.std(1)
+            standard = (m - mean[:, None]) / deviation[:, None]
+            settings = dict(use="live", refine=1)
+            own = {"convention": "hifigan-22k", "mean": mean.tolist(), "deviation": deviation.tolist()}
+            should = l.Vocoder(convention=own, **settings)(standard)
+            both = n.stack([mean, deviation])
+            n.save("s.npy", both)
+            n.savez("s.npz", mean=mean, std=deviation)
+            with open("s.json", "w") as file: json.dump({"mean": mean.tolist(), "deviation": deviation.tolist()}, file)
+            for s in ((mean, deviation), both, {"mean": mean, "deviation": deviation}, "s.npy", "s.npz", "s.json"):
+                for c in (None, "hifigan-22k", {"mel": {"convention": "hifigan-22k"}}, "hifigan-22k,fmax=8000"):
+                    assert (l.Vocoder(statistics=s, convention=c, **settings)(standard) == should).all(), (s, c)
+            should = l.Vocoder(statistics=([-5.0] * 80, n.full(80, 2)), **settings)((m + 5) / 2)
+            n.save("two.npy", n.array([-5.0, 2]))
+            with open("two.json", "w") as file: file.write('{"mean": -5, "deviation": 2}')
+            for s in ((-5, 2), "two.npy", "two.json"):
+                assert (l.Vocoder(statistics=s, **settings)((m + 5) / 2) == should).all(), s
+            own = {"convention": "hifigan-22k", "mean": -5, "deviation": n.float32(2)}
+            assert (l.Vocoder(convention=own, **settings)((m + 5) / 2) == should).all()
+            whole = l.mel(should, 22050)
+            assert abs((whole + 5) / 2 - l.mel(should, 22050, own)).max() < 1e-4
+            assert abs(whole - m).mean() < .15  # the sound is that of the mel before it was standardised
+            with open("wrong.json", "w") as file: file.write("[1, 2]")
+            def refused(kind, word, s):
+                try: l.Vocoder(statistics=s)
+                except kind as error: assert word in str(error) and "\\n" not in str(error), error
+                else: raise AssertionError(word)
+            refused(l.MismatchError, "80 of them, found 79", (mean[1:], 1))
+            refused(l.MismatchError, "finite", (n.nan, 1))
+            refused(l.MismatchError, "expected two", 5)
+            refused(l.MismatchError, "'deviation'", {"mean": 1})
+            refused(l.MismatchError, "found 'a'", ("a", 1))
+            refused(l.InvalidError, "above 0", (1, 0))
+            refused(l.LullError, "wrong.json", "wrong.json")
+            refused(OSError, "nowhere", "nowhere.npy")
+        """)
+
+    def test_other_scales(self):
+        """The sound is that of the mel, whatever its values were counted in; the names are those of the program."""
+        with open(os.path.join(SOURCE, "src", "mel", "convention.c")) as file:
+            names = re.search(r"\*mel_values_name\(.*?names\[\] = \{(.*?)\}", file.read(), re.S)[1]
+        self.python("""
+            from lull_vocoder import _conventions
+            assert list(_conventions._SCALES) == %r
+            settings, lower = dict(use="live", refine=2), n.log(10)
+            def far(y, mel): return abs(l.mel(y, 22050) - mel).mean()
+            should = l.Vocoder(**settings)(m)
+            nearest, ours = far(should, m), l.mel(should, 22050)
+            power = l.mel(should, 22050, "hifigan-22k,power=2,floor=1e-10")
+            for scale, mel, of in (("ln", m, m), ("log10", m / lower, m), ("db", 20 * m / lower, m), ("linear", n.exp(m), m),
+                                   ("ln-power", power, ours), ("log10-power", power / lower, ours),
+                                   ("power-db", 10 * power / lower, ours), ("power", n.exp(power), ours),
+                                   ("range:0,1:-12,2", (m + 12) / 14, m), ("range:-4,4:-12,2:ln", (m + 12) / 14 * 8 - 4, m),
+                                   ("range:0,1:-1.0e2,20:db", (20 * m / lower + 100) / 120, m)):
+                y = l.Vocoder(from_=scale, **settings)(mel)
+                assert far(y, of) < nearest + .03, (scale, far(y, of), nearest)
+                if scale == "ln": assert (y == should).all()
+            same = l.Vocoder(convention="hifigan-22k,compression=log10,gain=20", **settings)(20 * m / lower)
+            assert (l.Vocoder(from_="db", **settings)(20 * m / lower) == same).all()
+            assert (l.Vocoder(from_="db", convention="hifigan-22k", **settings)(20 * m / lower) == same).all()
+            half = l.Vocoder(from_="log10", statistics=(-2, .5), **settings)((m / lower + 2) * 2)
+            assert far(half, m) < nearest + .03
+            for scale, word in (("nepers", "'power-db'"), ("range:0,1", "MIN,MAX"), ("range:0,1:2,2", "different")):
+                try: l.Vocoder(from_=scale)
+                except l.InvalidError as error: assert word in str(error), error
+                else: raise AssertionError(scale)
+            try: l.Vocoder(from_="range:0,1:-12,2", convention="bigvgan-24k")
+            except l.InvalidError as error: assert "':ln'" in str(error)
+            else: raise AssertionError
+            l.Vocoder(from_="range:-1,1:-12,2:ln", convention="bigvgan-24k")
+        """ % re.findall(r'"(.*?)"', names))
+
+    def test_refusals_speak_of_parameters(self):
+        """What the library says in the program's terms is said in Python's; of the options that it names none is left."""
+        texts = [text for text in texts_of_the_library() if re.search(r"(?<![\w-])--?[a-z]|'lull |pitch_model", text)]
+        self.assertGreater(len(texts), 12)
+        with open(os.path.join(self.folder, "texts"), "w") as file:
+            file.write("\n".join(texts))
+        self.python("""
+            import re
+            from lull_vocoder._library import in_our_terms
+            for text in open("texts"):
+                text = re.sub("'lull train[^']*'", "", in_our_terms(text))  # that makes models, which Python does not
+                assert not re.search(r"(?<![\\w-])--?[a-z]|'lull |pitch_model", text), text
+            v = l.Vocoder()
+            def refused(word, mel):
+                try: v(mel)
+                except l.MismatchError as error: assert word in str(error), error
+                else: raise AssertionError(word)
+            refused("give the mean and deviation with statistics=", (m - m.mean(1, keepdims=True)) / m.std(1, keepdims=True))
+            refused("convert with from_='db' (", 20 * m / n.log(10))
+            refused("convert with from_='log10' when", m / n.log(10))
+            refused("with convention=, as parallelwavegan", m / n.log(10))
+            refused("from_='range:-1,1:MIN,MAX', where", (m - m.min()) / (m.max() - m.min()) * 2 - 1)
+            refused("say so with convention='hifigan,norm=none', or for HTK filters convention='hifigan,scale=htk,norm=none'", m + 5)
+        """)
+
+    def test_blocks_of_the_documents(self):
+        """Every Python block of README.md and docs/python.md runs, those of one document one after the other."""
+        folder = os.path.join(self.folder, "documents")
+        os.mkdir(folder)
+        for name, text in STUBS.items():
+            with open(os.path.join(folder, name + ".py"), "w") as file:
+                file.write(textwrap.dedent(text))
+        for name, section in (("README.md", "## From Python"), ("docs/python.md", "# From Python")):
+            with open(os.path.join(SOURCE, name)) as file:
+                text = file.read().split("\n" + section if name == "README.md" else section, 1)[1].split("\n## From C\n")[0]
+            blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+            self.assertGreater(len(blocks), 1)
+            with open(os.path.join(folder, "blocks.py"), "w") as file:
+                file.write("\n".join(blocks))
+            self.python("""
+                import os, sys
+                sys.path.insert(0, os.path.abspath("documents"))
+                n.save("mel.npy", m)
+                exec(compile(open("documents/blocks.py").read(), %r, "exec"), {})
+            """ % name)
 
     def test_a_pitch_that_is_known(self):
         """f0 takes the place of what the network hears: given whole, pushed in pieces, as the program takes it."""

@@ -8,7 +8,8 @@ Live, frame by frame as they come, a tenth of a second behind (vocoder.latency):
 
     for piece in vocoder.stream(frames): ...  # frames: any iterable of mels [bands, n] or [n, bands]
 
-Mels of another kind than the model's: Vocoder(convention="vocos-24k"), by the names of `lull info --conventions`.
+Mels of another kind than the model's: Vocoder(convention="vocos-24k"); standardised ones: Vocoder(statistics=(mean,
+deviation)); of another scale: Vocoder(from_="log10"). docs/python.md in the repository is the guide.
 """
 from ._library import InvalidError, LullError, MismatchError, NotFiniteError, UnsupportedError
 from ._library import lull as _lull

@@ -1,6 +1,7 @@
 """liblull through ctypes: what lull.h declares, of what the package uses. Calls release the GIL."""
 import ctypes
 import os
+import re
 from ctypes import POINTER, c_bool, c_char, c_char_p, c_double, c_float, c_int, c_size_t, c_uint64, c_void_p
 from typing import Any
 
@@ -35,7 +36,13 @@ class Error(ctypes.Structure):
 
 class ModelInfo(ctypes.Structure):
     _fields_ = [("name", c_char_p), ("family", c_char_p), ("objective", c_char_p), ("convention", c_char_p),
-                ("licence", c_char_p), ("sample_rate", c_int), ("bands", c_int), ("hop", c_int), ("n_fft", c_int)]
+                ("licence", c_char_p), ("sample_rate", c_int), ("bands", c_int), ("hop", c_int), ("n_fft", c_int),
+                ("default_steps", c_int), ("default_refine", c_int), ("default_refine_window", c_int), ("parameters", c_size_t),
+                ("flops_per_second", c_double), ("window", c_int), ("centred", c_bool), ("padding", c_char_p),
+                ("magnitude_epsilon", c_double), ("normalized_window", c_bool), ("power", c_int), ("fmin", c_double),
+                ("fmax", c_double), ("scale", c_char_p), ("norm", c_char_p), ("filter_rate", c_int), ("floor", c_double),
+                ("floor_added", c_bool), ("compression", c_char_p), ("gain", c_double), ("offset", c_double),
+                ("clip_low", c_double), ("clip_high", c_double), ("mean", POINTER(c_float)), ("deviation", POINTER(c_float))]
 
 
 class ConventionInfo(ctypes.Structure):
@@ -107,10 +114,29 @@ lull = _load()
 _KINDS = {1: InvalidError, 2: MemoryError, 3: OSError, 5: MismatchError, 6: NotFiniteError, 7: UnsupportedError}
 
 
+# What the library's lines call by the program's options, as this package calls it.
+_TERMS = [(re.compile(pattern), term) for pattern, term in (
+    (r"--statistics FILE", "statistics="),
+    (r"--from (range:[-\d.,]+:MIN,MAX|[a-z][a-z\d-]*)", r"from_='\1'"),
+    (r"(?<!\S)-c ([\w-]+(?:,\w+=[\w.-]+)*)", r"convention='\1'"),
+    (r"(?<!\S)-c\b", "convention="),
+    (r"'lull synth --explain-mel' shows [\w ]+, --force goes on", "checks=False goes on"),
+    (r"--layout", "layout="),
+    (r"\bpitch_model\b", "pitch="),
+    (r"'lull info --conventions(?: --json)?' (says|shows)", r"docs/any-mel.md \1"))]
+
+
+def in_our_terms(line: str) -> str:
+    """A line of the library, which speaks of the program's options, in the terms of this package."""
+    for pattern, term in _TERMS:
+        line = pattern.sub(term, line)
+    return line
+
+
 def check(status: int, error: Error) -> None:
     """Raises what a status says, with the library's one line."""
     if status:
-        raise _KINDS.get(status, LullError)(error.message.decode("utf-8", "replace"))
+        raise _KINDS.get(status, LullError)(in_our_terms(error.message.decode("utf-8", "replace")))
 
 
 def floats(array: numpy.ndarray) -> Any:

@@ -1,7 +1,6 @@
 """Vocoder: mels to samples, whole or as a stream; mel: samples to mels."""
 import ctypes
 import itertools
-import json
 import operator
 import os
 import sys
@@ -9,12 +8,13 @@ import threading
 import time
 import weakref
 from ctypes import byref, c_size_t, c_void_p
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Union, overload
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Union, overload
 
 import numpy
 
 from ._arrays import as_frames, as_pitches, as_samples
-from ._library import HERE, ConventionInfo, Error, InvalidError, MismatchError, Options, UnsupportedError, check, floats, lull
+from ._conventions import Convention, Mels, convention_text, mels_of
+from ._library import HERE, Error, InvalidError, MismatchError, Options, UnsupportedError, check, floats, lull
 
 USES = {"live": 0, "low-latency": 1, "offline": 2}
 SOURCES = {None: 0, "noise": 1, "pitch": 2}
@@ -25,19 +25,7 @@ _REAL = ("refine_momentum", "crossover", "transpose")
 _PIECE = 4096           # samples of a pull
 _SHORT = 1024           # of one whose samples are waited for
 _NAP = 0.1              # seconds of sleep at most: Ctrl-C is seen between two
-
-Convention = Union[str, Dict[str, Any]]
-
-
-def _convention_text(convention: Optional[Convention]) -> Optional[bytes]:
-    if convention is None:
-        return None
-    if isinstance(convention, dict):
-        return json.dumps({"mel": convention.get("mel", convention)}).encode()
-    if isinstance(convention, str) and convention.endswith(".json"):
-        with open(convention, encoding="utf-8") as file:
-            return file.read().encode()
-    return str(convention).encode()
+_END = object()         # what no iterable holds
 
 
 def _whole(name: str, value: Any, low: int = 0, high: int = (1 << 31) - 1) -> int:
@@ -49,20 +37,6 @@ def _whole(name: str, value: Any, low: int = 0, high: int = (1 << 31) - 1) -> in
     if not low <= number <= high:
         raise InvalidError(f"{name} {number}: expected {low} to {high}")
     return number
-
-
-class _Mels(NamedTuple):
-    """What a convention's mels are."""
-    name: str
-    rate: int
-    bands: int
-    hop: int
-
-
-def _mels_of(text: bytes) -> _Mels:
-    info, error = ConventionInfo(), Error()
-    check(lull.lull_convention_find(text, byref(info), byref(error)), error)
-    return _Mels(info.name.decode(), info.sample_rate, info.bands, info.hop)
 
 
 def _free_with(owner: object, free: Callable[..., None], handle: c_void_p, needs: object = None) -> None:
@@ -81,8 +55,8 @@ class _Model:
     def __init__(self, path: str):
         self.handle, error = c_void_p(), Error()
         check(lull.lull_model_open(os.fsencode(path), byref(self.handle), byref(error)), error)
-        info = lull.lull_model_get_info(self.handle).contents
-        self.mels = _Mels(info.convention.decode(), info.sample_rate, info.bands, info.hop)
+        self.info = info = lull.lull_model_get_info(self.handle).contents
+        self.mels = Mels(info.convention.decode(), info.sample_rate, info.bands, info.hop)
         _free_with(self, lull.lull_model_close, self.handle)
 
 
@@ -96,8 +70,15 @@ class Vocoder:
 
     model: path of a model file; None: $LULL_MODEL, else the one inside the package; "none": no network, shaped noise
         and mel consistency alone (the classical baseline).
-    convention: of the mels that will come: a name ("vocos-24k"; `lull info --conventions` lists them), the path of a
-        JSON file, or a dict of its members; None: the model's own. The output has its sample rate.
+    convention: of the mels that will come: a name ("vocos-24k"; docs/any-mel.md lists them), a name with changes
+        ("vocos-24k,floor=1e-5"), the path of a JSON file, or a dict of its members (docs/formats.md; `mean` and
+        `deviation` may be one number each); None: the model's own. The output has its sample rate.
+    statistics: mean and deviation of standardised mels, which are undone: a pair (mean, deviation), each a number or
+        [bands], an array [2, bands] or [2], a dict of "mean" and "deviation", or the path of a file of them, .npy, .npz or .json.
+    from_: the scale of the values, where it is not the convention's: "ln", "log10", "db" (20·log10), "linear", for
+        filters over |S|² "ln-power", "log10-power", "power-db" (10·log10), "power"; or "range:LOW,HIGH:MIN,MAX[:SCALE]" for
+        values that were mapped from MIN…MAX (of that scale; left out: the convention's values, for the model's own
+        convention alone) to LOW…HIGH. statistics are those of the values in that scale.
     use: "offline" (the best quality; what calling the vocoder does by default), "live" or "low-latency" (what
         stream() does by default is "live"): which of the model's settings apply where the ones below are None.
     steps: of the reverse process, 1…1000. refine, refine_low, refine_window, refine_momentum: mel consistency
@@ -113,14 +94,16 @@ class Vocoder:
         so (the default model does) or has such a network.
     checks: False takes finite frames of any scale; True refuses those that cannot be of the convention.
 
-    Raises OSError (no such file), LullError (not a model), InvalidError, MismatchError, UnsupportedError.
+    Raises OSError (no such file), LullError (not a model, not a file of statistics), InvalidError, MismatchError (statistics
+    for another number of bands), UnsupportedError.
 
     A vocoder may be used by any number of threads at a time, and so may its streams beside one another.
     """
 
     def __init__(self, model: Optional[str] = None, *, convention: Optional[Convention] = None,
-                 use: Optional[str] = None, steps: Optional[int] = None, refine: Optional[int] = None,
-                 refine_low: Optional[int] = None, refine_window: Optional[int] = None, refine_momentum: Optional[float] = None,
+                 statistics: Any = None, from_: Optional[str] = None, use: Optional[str] = None,
+                 steps: Optional[int] = None, refine: Optional[int] = None, refine_low: Optional[int] = None,
+                 refine_window: Optional[int] = None, refine_momentum: Optional[float] = None,
                  postnet: Optional[bool] = None, seed: int = 0, threads: int = 1, precision: str = "auto",
                  source: Optional[str] = None, crossover: Optional[float] = None, transpose: float = 0,
                  pitch: Optional[str] = None, bandwidth: Optional[str] = None, checks: bool = True):
@@ -129,13 +112,13 @@ class Vocoder:
                                               refine_momentum=refine_momentum, postnet=postnet, seed=seed,
                                               threads=threads, precision=precision, checks=checks, source=source,
                                               crossover=crossover, transpose=transpose, bandwidth=bandwidth)
-        self._convention = _convention_text(convention)
         self._pitch = _Model(os.fspath(pitch)) if pitch else None
         self._model = None if model == "none" else _Model(os.fspath(model) if model else _default_model())
+        self._convention = convention_text(convention, self._model.info if self._model else None, statistics, from_)
         if self._model is None or self._convention is not None:
             if self._convention is None:
                 self._convention = b"hifigan-22k"
-            self._mels = _mels_of(self._convention)
+            self._mels = mels_of(self._convention)
         else:
             self._mels = self._model.mels
         try:
@@ -237,18 +220,36 @@ class Vocoder:
         return samples
 
     @overload
-    def stream(self, frames: None = None, *, seed: Optional[int] = None, layout: Optional[str] = None) -> "Stream": ...
+    def stream(self, frames: None = None, *, f0: None = None, seed: Optional[int] = None,
+               layout: Optional[str] = None) -> "Stream": ...
 
     @overload
-    def stream(self, frames: Iterable[Any], *, seed: Optional[int] = None,
+    def stream(self, frames: Iterable[Any], *, f0: Optional[Iterable[Any]] = None, seed: Optional[int] = None,
                layout: Optional[str] = None) -> Iterator[numpy.ndarray]: ...
 
-    def stream(self, frames: Optional[Iterable[Any]] = None, *, seed: Optional[int] = None,
-               layout: Optional[str] = None) -> "Union[Stream, Iterator[numpy.ndarray]]":
+    def stream(self, frames: Optional[Iterable[Any]] = None, *, f0: Optional[Iterable[Any]] = None,
+               seed: Optional[int] = None, layout: Optional[str] = None) -> "Union[Stream, Iterator[numpy.ndarray]]":
         """Without `frames`: a Stream to push into and pull from. With an iterable of mels (one frame or several each):
-        a generator of the samples, each as soon as it can be, float32 pieces of any length."""
-        made = Stream(self, seed, layout)
-        return made if frames is None else made._run(frames)
+        a generator of the samples, each as soon as it can be, float32 pieces of any length. f0: the pitches of every one
+        of these mels, as calling the vocoder takes them: an iterable beside `frames`, whose pieces are [n], or None where
+        they are not known. One array, [bands, T], [T, bands] or [1, bands, T], is one mel, and f0 its pitches, [T].
+        Raises as calling the vocoder does, when the piece is asked for, and ValueError when f0 ends before the frames."""
+        if frames is None:
+            if f0 is not None:
+                raise InvalidError("f0 goes with frames: a stream without them takes it in push(mel, f0)")
+            return Stream(self, seed, layout)
+        if _is_one_mel(frames):
+            frames, f0 = [frames], None if f0 is None else [f0]
+        if f0 is None:
+            return Stream(self, seed, layout)._run(frames)
+        self._takes_f0()
+        return Stream(self, seed, layout, pitched=True)._run(frames, f0)
+
+
+def _is_one_mel(frames: Any) -> bool:
+    """An array, whose rows would else be taken for mels; not one of several mels, [n, bands, T]."""
+    shape = getattr(frames, "shape", None)
+    return shape is not None and all(length == 1 for length in tuple(shape)[:-2])
 
 
 class Stream:
@@ -283,10 +284,11 @@ class Stream:
                                                byref(error)), error)
         return accepted.value
 
-    def push(self, mel: Any, f0: Any = None) -> None:
-        """Offers mel frames: [bands, n], [n, bands], or one frame [bands]; f0: [n], as calling the vocoder takes it. Waits while the queue (1024 frames) is full,
-        which only a thread that pulls empties. Raises as calling the vocoder does; then nothing of `mel` was taken
-        but what had been accepted before."""
+    def push(self, mel: Any, f0: Any = None, timeout: float = 10) -> None:
+        """Offers mel frames: [bands, n], [n, bands], or one frame [bands]; f0: [n], as calling the vocoder takes it.
+        The queue holds 1024 frames, which only pulling takes out: while it is full this waits for another thread to
+        pull. timeout: seconds without room for a single frame after which TimeoutError is raised (0: at once; < 0:
+        never). Raises as calling the vocoder does, too; then nothing of `mel` was taken but what had been accepted before."""
         frames = as_frames(mel, self._vocoder.bands, self._layout)
         pitches = as_pitches(f0, len(frames))
         if self._finished:
@@ -294,11 +296,18 @@ class Stream:
         if f0 is not None:
             self._vocoder._takes_f0()
         with self._pushing:
+            count, since = len(frames), time.monotonic()
             while len(frames):
                 taken = self._push(frames, pitches)
                 frames, pitches = frames[taken:], None if pitches is None else pitches[taken:]
-                if len(frames) and not taken:
-                    lull.lull_vocoder_wait(self._handle, _ROOM, _NAP)
+                if taken:
+                    since = time.monotonic()
+                elif 0 <= timeout <= time.monotonic() - since:
+                    raise TimeoutError(f"the queue is full and nothing was pulled for {timeout:g} s: {count - len(frames)} of "
+                                       f"{count} frames were taken; pull between pushes or in another thread, or wait longer "
+                                       "(timeout=)")
+                else:
+                    lull.lull_vocoder_wait(self._handle, _ROOM, _NAP if timeout < 0 else min(_NAP, timeout))
 
     def finish(self) -> None:
         """Says that no frame follows; what is still inside comes out of pull."""
@@ -337,7 +346,11 @@ class Stream:
                 yield piece
 
     def _run(self, mels: Iterable[Any], f0s: Iterable[Any] = itertools.repeat(None)) -> Iterator[numpy.ndarray]:
-        for mel, f0 in zip(mels, f0s):
+        beside = iter(f0s)
+        for mel in mels:
+            f0 = next(beside, _END)
+            if f0 is _END:
+                raise ValueError("f0 ended before the frames: expected the pitches of every one of their pieces")
             frames = as_frames(mel, self._vocoder.bands, self._layout)
             pitches = as_pitches(f0, len(frames))
             while len(frames):
@@ -356,14 +369,14 @@ def mel(samples: Any, rate: int, convention: Optional[Convention] = None) -> num
     convention (default: of the package's model). Returns float32 [bands, T]. The rate has to be the convention's:
     resample first (soxr, librosa.resample, torchaudio). Raises MismatchError for another rate, NotFiniteError."""
     array, error, handle, produced = as_samples(samples), Error(), c_void_p(), c_size_t()
-    text = _convention_text(convention)
+    text = convention_text(convention)
     pieces: List[numpy.ndarray] = []
     if text is None:
         model = _Model(_default_model())
         mels = model.mels
         check(lull.lull_mel_new(model.handle, byref(handle), byref(error)), error)
     else:
-        mels = _mels_of(text)
+        mels = mels_of(text)
         check(lull.lull_mel_new_of(text, byref(handle), byref(error)), error)
     try:
         if rate != mels.rate:
