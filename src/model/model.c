@@ -46,7 +46,7 @@ static double macs_of_stacks(const model_config *c, const model_settings *settin
     if (c->pitch_channels > 0 && (c->voiced || c->source)) shapes[count++] = pitch_network_shape(c);
     if (c->bandwidth_channels > 0 && bandwidth_is_open(&c->mel))
         shapes[count++] = bandwidth_shape(c);
-    if (settings->refine_low > 0 && spectrum_is_known(c, &c->mel))
+    if (settings->refine_low > 0 && spectrum_guides(c, &c->mel))
         shapes[count++] = spectrum_shape(c);
     for (int i = 0; i < count; i++) sum += model_frame_stack_products(&shapes[i]);
     return sum;
