@@ -434,7 +434,8 @@ static void print_head(const bench_facts *facts, const bench_settings *settings)
     const lull_options *o = &facts->options;
     printf("  %s: %d Hz, %d step%s, %d refinement%s (%d of the low band) on %d frame%s, %s\n",
            config->name, config->mel.sample_rate, o->steps, plural(o->steps), o->refine,
-           plural(o->refine), o->refine_low, o->refine_window, plural(o->refine_window), precision_name(o->precision));
+           plural(o->refine), o->refine_low, o->refine_window, plural(o->refine_window),
+           precision_name(o->precision));
     printf("  kernels %s; a core's peak %.0f GFLOP/s in float32", facts->kernels, facts->peak_f32);
     if (facts->peak_bf16 > 0) printf(", %.0f in bfloat16", facts->peak_bf16);
     printf("; %ld core%s\n", facts->cores, plural((int)facts->cores));
@@ -564,7 +565,8 @@ int bench_synth(int argc, char **argv) {
         "of pushes, latency, memory, and where the time goes. INPUT: a mel spectrogram or\n"
         "recording in place of made-up speech. 'lull bench pulls --help': single pulls;\n"
         "'lull bench train --help': training; 'lull bench fft --help': transforms.\n"
-        "LULL_CPU=NAME in the environment forces the kernels: see lull(1).",
+        "LULL_CPU=NAME in the environment forces the kernels: reference, portable, avx2,\n"
+        "avx512, avx512bf16, amx or neon.",
         NULL,
         options,
         0,

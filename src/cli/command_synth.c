@@ -528,10 +528,10 @@ static bool parse(synth_options *asked, int argc, char **argv, int *first, int *
     const cli_command_line line = {
         "synth",
         "[OPTIONS] INPUT... [-o OUTPUT]",
-        "INPUT: .npy mel spectrograms ([bands, frames] or its transpose), each read as the\n"
-        ".json beside it says; recordings to analyse and resynthesize; folders of them; or\n"
-        "- for raw float32 frames, a .npy or a recording on standard input: a pipe carries\n"
-        "no convention, say it with -c. '--model none': the baseline without a network.",
+        "INPUT: .npy mel spectrograms ([bands, frames] or its transpose), each read as\n"
+        "the .json beside it says; recordings to analyse and resynthesize; folders; or -\n"
+        "for raw float32 frames, a .npy or a recording on standard input: a pipe carries\n"
+        "no convention, say it with -c. '--model none' is the baseline without a network.",
         NULL,
         options,
         1,
