@@ -88,9 +88,9 @@ static bool reader_is_gone(void) {
 
 int cli_finish_stdout(void) {
     errno = 0;
-    if ((fflush(stdout) != 0 || ferror(stdout)) && !reader_is_gone())
-        return cli_failf("standard output: %s", strerror(errno != 0 ? errno : EIO));
-    return CLI_OK;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return CLI_OK;
+    if (reader_is_gone()) return CLI_FAILED;
+    return cli_failf("standard output: %s", strerror(errno != 0 ? errno : EIO));
 }
 
 int cli_print_json(json_writer *json) {
