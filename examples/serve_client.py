@@ -5,11 +5,14 @@
     serve_client.py /tmp/lull.socket mel.npy out.wav
     serve_client.py 127.0.0.1:5500 mel.npy out.wav --seed 3 --low-latency
 
-The protocol is in docs/serve.md.
+The protocol is in docs/serve.md. It has no word for the convention of a mel: the server's --convention is that of all its
+streams, so what NAME.npy.json beside an array says (lull mel writes it) is compared with the server's rate, hop and bands.
 """
 import argparse
 import array
 import ast
+import json
+import os
 import socket
 import struct
 import sys
@@ -35,6 +38,20 @@ def read_mel(path):
     if header["fortran_order"]:
         return bands, [values[f * bands:(f + 1) * bands] for f in range(frames)]
     return bands, [array.array("f", (values[b * frames + f] for b in range(bands))) for f in range(frames)]
+
+
+def check_convention(path, rate, hop, bands):
+    """The array's own words, where there are any, against the server's."""
+    beside = path + ".json"
+    if not os.path.exists(beside):
+        return
+    with open(beside, encoding="utf-8") as file:
+        said = json.load(file)
+    found = [said.get(name, ours) for name, ours in (("sample_rate", rate), ("hop", hop), ("bands", bands))]
+    if found != [rate, hop, bands]:
+        raise SystemExit(f"{path}: of '{said.get('convention')}' ({found[0]} Hz, hop {found[1]}, {found[2]} bands), but the server "
+                         f"reads {rate} Hz, hop {hop}, {bands} bands: start it with lull serve --convention "
+                         f"{said.get('convention')}")
 
 
 def connect(address):
@@ -94,6 +111,7 @@ def main():
     bands, frames = read_mel(options.mel)
     with connect(options.address) as connection:
         rate, hop, latency, _ = greet(connection, bands, options)
+        check_convention(options.mel, rate, hop, bands)
         # Sending and receiving side by side: the server makes a client wait that only sends.
         sender = threading.Thread(target=send_all, args=(connection, frames), daemon=True)
         sender.start()

@@ -2,8 +2,9 @@
 """A whole text-to-speech system: sentence by sentence, the acoustic model's mel to the vocoder, and sound while the next
 sentence is being made. The model is the Tacotron 2 (Mandarin, 22.05 kHz, ln mels) that the package ttskit 0.3.8 ships:
 
-    pip install . torch phkit && pip install --no-deps ttskit==0.3.8
-    tacotron2.py [-o out.wav] [TEXT]           without -o: to the sound card, with the package sounddevice
+    pip install torch --index-url https://download.pytorch.org/whl/cpu    # without CUDA: a processor is enough
+    pip install . phkit sounddevice && pip install --no-deps ttskit==0.3.8
+    tacotron2.py [-o out.wav] [TEXT]           without -o: to the sound card
 
 Its file is a pickle, which may run anything when it is loaded: take it from where you trust it.
 """
@@ -28,7 +29,7 @@ TEXT = "今天天气很好，我们去公园走走吧。公园里有很多花，
 
 
 class Tacotron2:
-    """Text to mel spectrograms [80, frames]: what lull calls "hifigan", natural logarithms."""
+    """Text to mel spectrograms [80, frames]: what lull calls "tacotron2-22k", natural logarithms."""
 
     def __init__(self, speaker="biaobei"):
         folder = os.path.dirname(importlib.util.find_spec("ttskit").origin)
@@ -73,7 +74,7 @@ def main():
     arguments = parser.parse_args()
 
     torch.manual_seed(0)  # its prenet drops numbers at random
-    acoustic, vocoder = Tacotron2(), lull_vocoder.Vocoder(use="live")
+    acoustic, vocoder = Tacotron2(), lull_vocoder.Vocoder(convention="tacotron2-22k", use="live")
     mels = queue.Queue(2)
 
     def speak_ahead():

@@ -104,7 +104,7 @@ typedef struct lull_model_info {
     int hop;                   /* samples that a mel frame becomes */
     int n_fft;                 /* analysis window of the mel, samples */
     int default_steps;         /* reverse diffusion steps of LULL_LIVE when the options say 0 */
-    int default_refine;        /* its mel consistency iterations when the options say -1 */
+    int default_refine;        /* its rounds of refinement when the options say -1 */
     int default_refine_window; /* their window in frames when the options say -1 */
     size_t parameters;         /* number of weights */
     double flops_per_second; /* floating-point operations of the networks in a second of audio with
@@ -235,7 +235,8 @@ typedef struct lull_options {
     int steps;            /* reverse diffusion steps, 1…1000; 0 = the model's default */
     lull_sampler sampler; /* default LULL_SAMPLER_DEFAULT */
     float eta;  /* DDIM's: 0 deterministic, 1 fresh noise each step; < 0 = the model's default */
-    int refine; /* mel consistency iterations a frame, 0…1000; 0 none; -1 = the model's default */
+    int refine; /* rounds of refinement (mel consistency) a frame,
+                 0…1000; 0 none; -1 = the model's default */
     int refine_window; /* frames kept open behind the newest, 0…256; -1 = the model's default */
     lull_use use;      /* settings for what is left open above. Default LULL_LIVE */
     int threads;       /* that run the steps side by side, 1…64. The output does not depend on
@@ -257,7 +258,7 @@ typedef struct lull_options {
     lull_pool *pool; /* borrowed; its threads take the place of `threads`. NULL = none */
     const char
         *convention;    /* of the frames that will come (above; read at creation alone). Colouring
-                               and mel consistency then work in it, at its rate and hop, and the
+                               and refinement then work in it, at its rate and hop, and the
                                networks read the frames as their own. NULL = the model's own. DiffWave
                                models read their own alone (LULL_MISMATCH) */
     lull_source source; /* default LULL_SOURCE_DEFAULT. LULL_SOURCE_PITCH with nothing that has a
@@ -272,8 +273,8 @@ typedef struct lull_options {
     const lull_model *pitch_model; /* borrowed, for as long as the vocoder lives: whose pitch
                                       network is asked. NULL = the model's own. One that has none:
                                       LULL_UNSUPPORTED, but with LULL_SOURCE_NOISE */
-    int refine_low; /* mel consistency iterations a frame of the band below 2.5 kHz alone, 0…1000:
-                       they cost a quarter of the others (below 1.85 kHz where the rate is 16 kHz).
+    int refine_low; /* rounds of refinement a frame of the band below 2.5 kHz alone, which
+                       cost a quarter of the others (below 1.85 kHz where the rate is 16 kHz).
                        With any, the band's phases go on from the frames before, and are not the
                        network's. 0 none; -1 = the model's default, or none where refine is 0 */
     int reserved;   /* 0 */

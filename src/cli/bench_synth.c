@@ -566,7 +566,8 @@ int bench_synth(int argc, char **argv) {
         "of pushes, latency, memory, and where the time goes. INPUT: a mel spectrogram or\n"
         "recording in place of made-up speech. 'lull bench pulls --help': single pulls;\n"
         "'lull bench train --help': training; 'lull bench fft --help': transforms.\n"
-        "LULL_CPU=NAME in the environment forces the kernels: see lull(1).",
+        "LULL_CPU=NAME in the environment forces the kernels: reference, portable, avx2,\n"
+        "avx512, avx512bf16, amx or neon.",
         NULL,
         options,
         0,

@@ -72,7 +72,7 @@ int command_eval(int argc, char **argv) {
                    "the mels as analysed, or blurred by [1/4 1/2 1/4] over time and bands"),
         CLI_INT(0, "griffin-lim", "N", &options.griffin_lim, 0, 10000,
                 "iterations of the baseline (default 32); 0 = none"),
-        CLI_FLAG(0, "noise", &options.noise, "also coloured noise with the same mel consistency"),
+        CLI_FLAG(0, "noise", &options.noise, "also coloured noise with the same refinement"),
         CLI_FLAG(0, "force", &options.force, "replace files that lull did not write, too"),
         CLI_FLAG('q', "quiet", &options.quiet, "no remarks, no progress"),
         CLI_SYNTHESIS_OPTIONS(options.synthesis),

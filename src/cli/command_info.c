@@ -158,13 +158,18 @@ static bool print_training(const lull_model *model) {
     return fine;
 }
 
+/* The part that refines has another name where programs read it (--json). */
+static const char *shown_name(const char *part) {
+    return strcmp(part, "consistency") == 0 ? "refinement" : part;
+}
+
 static void print_delays(const lull_model *model, const settings_facts *facts) {
     char text[512] = "";
     size_t length = 0;
     for (int i = 0; i < facts->delay_count && length < sizeof text; i++) {
         const vocoder_delay *delay = &facts->delays[i];
         length += (size_t)snprintf(text + length, sizeof text - length, "%s%s ", i ? " + " : "",
-                                   delay->name);
+                                   shown_name(delay->name));
         if (delay->parts > 1 && length < sizeof text)
             length += (size_t)snprintf(text + length, sizeof text - length, "%d × ", delay->parts);
         if (length < sizeof text)

@@ -239,6 +239,7 @@ static int play(const play_options *asked, const char *input) {
     player p = {.options = asked, .shows = !asked->quiet && isatty(STDERR_FILENO) == 1};
     lull_error error = {LULL_OK, ""};
     const char *name = strcmp(input, "-") == 0 ? cli_standard_input : input;
+    cli_job job = {.input = (char *)input};
     int code = CLI_FAILED;
     cli_stop_catch(0, false);
     lull_status status = prepare(&p, input, &error);
@@ -258,7 +259,8 @@ static int play(const play_options *asked, const char *input) {
     if (!asked->quiet && audio_output_position(p.output) > 0) summarize(&p);
     frame_source_remark(p.source);
     if (code == CLI_OK && !asked->quiet)
-        cli_remark_convention(asked->synthesis.model, asked->convention, input, &p.reading.base);
+        cli_remark_unsaid(asked->synthesis.model, asked->convention, &(cli_jobs){&job, 1, 1},
+                          &p.reading.base);
 done:
     live_free(p.session);
     if (audio_tee_close(p.tee, &error)) code = cli_fail(&error);

@@ -268,9 +268,10 @@ int command_plot(int argc, char **argv) {
         "Draws spectrograms of recordings, and mel spectrograms (.npy), as PNG: seconds\n"
         "to the right, frequency upwards, levels in dB as colours, over recordings the\n"
         "pitch (F0, with an axis of its own). A folder stands for the files in it.",
-        "lull plot speech.wav                     # speech.png\n"
-        "lull plot --reference voice.wav copy.wav # both, and their difference\n"
-        "lull plot --stack mel.npy speech.wav     # what went in above what came out",
+        "examples:\n"
+        "  lull plot speech.wav                     # speech.png\n"
+        "  lull plot --reference voice.wav copy.wav # both, and their difference\n"
+        "  lull plot --stack mel.npy speech.wav     # what went in above what came out",
         options,
         1,
         -1};

@@ -44,27 +44,22 @@ typedef struct batch {
     size_t total;         /* jobs of all ranks */
     pthread_mutex_t lock; /* of everything below */
     size_t next, finished, failed, skipped;
-    double parts; /* finished files and parts of files */
-    size_t samples;
+    double parts;   /* finished files and parts of files */
+    double seconds; /* of audio */
     progress bar;
 } batch;
 
 /* ---- workers ------------------------------------------------------------------------------ */
 
-static double audio_seconds(const batch *b, size_t samples) {
-    return (double)samples / b->settings->convention.sample_rate;
-}
-
-static bool report_progress(void *context, size_t fresh, size_t total) {
+static bool report_progress(void *context, size_t fresh, size_t total, int rate) {
     batch *b = context;
     char note[64];
     pthread_mutex_lock(&b->lock);
-    b->samples += fresh;
+    b->seconds += (double)fresh / rate;
     if (total > 0) b->parts += (double)fresh / (double)total;
     double spent = base_now() - b->bar.started;
-    snprintf(note, sizeof note, "%.1f s of audio, %.1f times real time",
-             audio_seconds(b, b->samples),
-             audio_seconds(b, b->samples) / (spent > 1e-9 ? spent : 1e-9));
+    snprintf(note, sizeof note, "%.1f s of audio, %.1f times real time", b->seconds,
+             b->seconds / (spent > 1e-9 ? spent : 1e-9));
     progress_update(&b->bar, b->parts, note);
     pthread_mutex_unlock(&b->lock);
     return !cli_stop_asked;
@@ -72,7 +67,7 @@ static bool report_progress(void *context, size_t fresh, size_t total) {
 
 /* Says how a job went. Called with the lock held. */
 static void account(batch *b, const cli_job *job, lull_status status, const lull_error *error,
-                    size_t samples, uint64_t limited, double spent) {
+                    double seconds, uint64_t limited, double spent) {
     bool quiet = b->options->quiet;
     b->finished++;
     b->parts = (double)b->finished > b->parts ? (double)b->finished : b->parts;
@@ -87,9 +82,8 @@ static void account(batch *b, const cli_job *job, lull_status status, const lull
                  limited == 1 ? " was" : "s were");
     if (!quiet && b->total == 1)
         cli_note("%s: %.2f s of audio in %.2f s, %.1f times real time",
-                 strcmp(job->output, "-") == 0 ? "standard output" : job->output,
-                 audio_seconds(b, samples), spent,
-                 audio_seconds(b, samples) / (spent > 1e-9 ? spent : 1e-9));
+                 strcmp(job->output, "-") == 0 ? "standard output" : job->output, seconds, spent,
+                 seconds / (spent > 1e-9 ? spent : 1e-9));
 }
 
 static const cli_job *take_job(batch *b) {
@@ -112,12 +106,12 @@ static const cli_job *take_job(batch *b) {
 static void run_jobs(batch *b, synthesis_worker *worker) {
     for (const cli_job *job; (job = take_job(b)) != NULL;) {
         lull_error error = {LULL_OK, ""};
-        size_t samples = 0;
+        double seconds = 0;
         uint64_t limited = 0;
         double started = base_now();
-        lull_status status = synthesis_run(worker, job, &samples, &limited, &error);
+        lull_status status = synthesis_run(worker, job, &seconds, &limited, &error);
         pthread_mutex_lock(&b->lock);
-        account(b, job, status, &error, samples, limited, base_now() - started);
+        account(b, job, status, &error, seconds, limited, base_now() - started);
         pthread_mutex_unlock(&b->lock);
     }
 }
@@ -134,14 +128,14 @@ static void *run_worker(void *context) {
 
 /* What all ranks have done; each of them waits here for the others. */
 static lull_status add_up(batch *b, lull_error *error) {
-    double counts[] = {(double)b->finished, (double)b->failed, (double)b->skipped,
-                       (double)b->samples, cli_stop_asked ? 1.0 : 0.0};
+    double counts[] = {(double)b->finished, (double)b->failed, (double)b->skipped, b->seconds,
+                       cli_stop_asked ? 1.0 : 0.0};
     if (b->ranks == NULL) return LULL_OK;
     lull_status status = ranks_sum(b->ranks, counts, 5, error);
     b->finished = (size_t)counts[0];
     b->failed = (size_t)counts[1];
     b->skipped = (size_t)counts[2];
-    b->samples = (size_t)counts[3];
+    b->seconds = counts[3];
     if (counts[4] > 0.0) cli_stop_ask();
     return status;
 }
@@ -152,8 +146,8 @@ static int report(const batch *b) {
     if (!b->options->quiet && b->total > 1)
         cli_note("%zu of %zu files done%s, %.1f s of audio in %.1f s, %.1f times real time",
                  b->finished - b->failed - b->skipped, b->total,
-                 b->skipped > 0 ? " (those that exist skipped)" : "", audio_seconds(b, b->samples),
-                 spent, audio_seconds(b, b->samples) / (spent > 1e-9 ? spent : 1e-9));
+                 b->skipped > 0 ? " (those that exist skipped)" : "", b->seconds, spent,
+                 b->seconds / (spent > 1e-9 ? spent : 1e-9));
     if (cli_stop_asked) {
         cli_note("interrupted; files that were not complete have been removed");
         return INTERRUPTED;
@@ -248,14 +242,14 @@ static lull_status read_f0(const char *path, npy_array *f0, lull_error *error) {
     return status;
 }
 
-/* The model (NULL: no network) and the convention of what comes in. `input`: the first one. */
-static lull_status find_model(const synth_options *options, const char *input, lull_model **model,
+/* The model (NULL: no network) and the convention of inputs that say nothing themselves. */
+static lull_status find_model(const synth_options *options, lull_model **model,
                               mel_convention *base, lull_error *error) {
     const char *option = options->synthesis.model;
     if (options->griffin_lim == 0 || option == NULL || strcmp(option, "none") == 0 ||
         options->convention != NULL)
         return cli_choose_model(options->griffin_lim > 0 ? "none" : option, options->convention,
-                                input, model, base, error);
+                                NULL, model, base, error);
     /* Griffin-Lim has no network, but may take a model's convention. */
     lull_status status = cli_open_model(option, model, error);
     if (status != LULL_OK) return status;
@@ -263,15 +257,6 @@ static lull_status find_model(const synth_options *options, const char *input, l
     lull_model_close(*model);
     *model = NULL;
     return LULL_OK;
-}
-
-/* The steps are shown in the model's own convention. */
-static lull_status check_trace(const synth_options *options, const lull_model *model,
-                               const mel_convention *base, lull_error *error) {
-    if (options->trace == NULL || cli_model_shares_frames(model, base)) return LULL_OK;
-    return base_fail(error, LULL_MISMATCH,
-                     "--trace wants mels of the model's own convention (%s): these are '%s'",
-                     model->config.mel.name, base->name);
 }
 
 /* Several machines: all must be the same program with the same orders and model. */
@@ -304,7 +289,6 @@ static bool has_mels(const cli_jobs *jobs) {
 /* What the batch works with, read from files. */
 typedef struct supplies {
     lull_model *model, *pitch;
-    cli_reading reading;
     synthesis_settings settings;
 } supplies;
 
@@ -313,24 +297,22 @@ static lull_status gather(const synth_options *options, const cli_jobs *all, sup
     const bool network = options->griffin_lim == 0;
     const char *first = all->count > 0 ? all->list[0].input : NULL;
     synthesis_settings *settings = &s->settings;
-    cli_input_options input = options->input;
-    mel_convention base;
-    input.quiet = options->quiet;
+    bool said;
+    settings->input = options->input;
+    settings->input.quiet = options->quiet;
+    settings->said = options->convention != NULL;
     cli_synthesis_options(&options->synthesis, &settings->options);
     if (options->synthesis.threads == 0) settings->options.threads = default_threads(all);
-    lull_status status = find_model(options, first, &s->model, &base, error);
+    lull_status status = find_model(options, &s->model, &settings->unsaid, error);
     if (status == LULL_OK && network)
         status =
             cli_open_pitch(&options->synthesis, s->model, &settings->options, &s->pitch, error);
-    if (status == LULL_OK) status = check_trace(options, s->model, &base, error);
-    if (status == LULL_OK) {
-        const mel_convention *own =
-            cli_model_shares_frames(s->model, &base) ? &s->model->config.mel : NULL;
-        status = cli_reading_init(&s->reading, &input, &base, own, error);
-    }
+    /* What cannot be read beside it fails that input alone, in its turn. */
+    if (status != LULL_OK || first == NULL || settings->said ||
+        cli_convention_of(first, s->model, &settings->unsaid, &settings->first, &said, NULL) !=
+            LULL_OK)
+        settings->first = settings->unsaid;
     settings->model = s->model;
-    settings->reading = &s->reading;
-    settings->convention = s->reading.target;
     if (status == LULL_OK && options->noise != NULL)
         status = read_noise(options->noise, &settings->noise, error);
     if (status == LULL_OK && options->f0 != NULL)
@@ -341,7 +323,6 @@ static lull_status gather(const synth_options *options, const cli_jobs *all, sup
 static void supplies_clear(supplies *s) {
     npy_free(&s->settings.noise);
     npy_free(&s->settings.f0);
-    cli_reading_clear(&s->reading);
     lull_model_close(s->model);
     lull_model_close(s->pitch);
 }
@@ -363,11 +344,13 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
     lull_status status = ranks_agree(ranks, gather(options, all, &s, &error), &error);
     if (status == LULL_OK) status = compare_ranks(ranks, orders, s.model, &error);
     if (status == LULL_OK)
-        status = cli_jobs_share(ranks, all, &s.settings.convention, options->skip_existing, &mine,
+        status = cli_jobs_share(ranks, all, &s.settings.first, options->skip_existing, &mine,
                                 &b.total, &b.skipped, &error);
     if (status == LULL_OK) {
         if (!options->quiet && ranks_rank(ranks) == 0 && options->griffin_lim == 0)
             cli_remark_settings(s.model, &s.settings.options, has_mels(all));
+        if (!options->quiet && ranks_rank(ranks) == 0 && !s.settings.said)
+            cli_remark_conventions(all, &s.settings.unsaid);
         b.settings = &s.settings;
         b.finished = b.skipped;
         pthread_mutex_init(&b.lock, NULL);
@@ -380,8 +363,7 @@ static int synthesize(const synth_options *options, const cli_jobs *all, ranks *
     else if (ranks_rank(ranks) == 0)
         cli_fail(&error);
     if (code == CLI_OK && !options->quiet && all->count > 0 && ranks_rank(ranks) == 0)
-        cli_remark_convention(options->synthesis.model, options->convention, all->list[0].input,
-                              &s.reading.base);
+        cli_remark_unsaid(options->synthesis.model, options->convention, all, &s.settings.unsaid);
     cli_jobs_free(&mine);
     supplies_clear(&s);
     return code;
@@ -393,11 +375,15 @@ static int explain(const synth_options *options, char **inputs, int count) {
     for (int i = 0; i < count; i++) {
         lull_error error = {LULL_OK, ""};
         lull_model *model = NULL;
-        mel_convention base;
+        mel_convention unsaid, base;
+        bool said;
         cli_reading reading = {0};
         float *frames = NULL;
         size_t n = 0;
-        lull_status status = find_model(options, inputs[i], &model, &base, &error);
+        lull_status status = find_model(options, &model, &unsaid, &error);
+        if (status == LULL_OK) base = unsaid;
+        if (status == LULL_OK && options->convention == NULL)
+            status = cli_convention_of(inputs[i], model, &unsaid, &base, &said, &error);
         lull_model_close(model);
         if (status == LULL_OK)
             status = cli_reading_init(&reading, &options->input, &base, NULL, &error);
@@ -542,10 +528,10 @@ static bool parse(synth_options *asked, int argc, char **argv, int *first, int *
     const cli_command_line line = {
         "synth",
         "[OPTIONS] INPUT... [-o OUTPUT]",
-        "INPUT: .npy mel spectrograms ([bands, frames] or its transpose), recordings to\n"
-        "analyse and resynthesize, folders of them, or - for raw float32 frames, a .npy\n"
-        "or a recording on standard input. '--model none' is the baseline without a\n"
-        "network: shaped noise and mel consistency.",
+        "INPUT: .npy mel spectrograms ([bands, frames] or its transpose), each read as\n"
+        "the .json beside it says; recordings to analyse and resynthesize; folders; or -\n"
+        "for raw float32 frames, a .npy or a recording on standard input: a pipe carries\n"
+        "no convention, say it with -c. '--model none' is the baseline without a network.",
         NULL,
         options,
         1,

@@ -80,32 +80,54 @@ static lull_status refuse_model(const lull_model *model, const mel_convention *b
                      base->fmin, base->fmax);
 }
 
+static lull_status check_reads(const lull_model *model, const mel_convention *base,
+                               lull_error *error) {
+    if (model == NULL || cli_model_shares_frames(model, base) ||
+        model->config.family != MODEL_DIFFWAVE)
+        return LULL_OK;
+    return refuse_model(model, base, error);
+}
+
+lull_status cli_convention_of(const char *input, const lull_model *model,
+                              const mel_convention *unsaid, mel_convention *base, bool *said,
+                              lull_error *error) {
+    lull_status status = LULL_OK;
+    *base = *unsaid;
+    *said = false;
+    if (cli_is_array(input)) status = cli_convention_beside(input, base, said, error);
+    return status != LULL_OK ? status : check_reads(model, base, error);
+}
+
+/* Without a network the default model says what a mel is, where there is one. */
+static lull_status convention_of_default(mel_convention *base, lull_error *error) {
+    lull_model *model = NULL;
+    if (cli_open_model(NULL, &model, NULL) != LULL_OK)
+        return mel_convention_named("hifigan-22k", 0, base, error);
+    *base = model->config.mel;
+    lull_model_close(model);
+    return LULL_OK;
+}
+
 lull_status cli_choose_model(const char *option, const char *convention, const char *input,
                              lull_model **model, mel_convention *base, lull_error *error) {
-    bool said = convention != NULL;
     const bool none = option != NULL && strcmp(option, "none") == 0;
     lull_status status = LULL_OK;
     *model = NULL;
-    if (convention != NULL)
-        status = cli_read_convention(convention, 0, base, error);
-    else if (input != NULL && cli_is_array(input))
-        status = cli_convention_beside(input, base, &said, error);
-    if (status != LULL_OK || (none && said)) return status;
-    if (none) {
-        /* Without a network the default model says what a mel is, where there is one. */
-        if (cli_open_model(NULL, model, NULL) != LULL_OK)
-            return mel_convention_named("hifigan-22k", 0, base, error);
-        *base = (*model)->config.mel;
-        lull_model_close(*model);
-        *model = NULL;
-        return LULL_OK;
-    }
-    status = cli_open_model(option, model, error);
+    if (convention != NULL) status = cli_read_convention(convention, 0, base, error);
+    if (status == LULL_OK && !none) status = cli_open_model(option, model, error);
     if (status != LULL_OK) return status;
-    if (!said) *base = (*model)->config.mel;
-    if (cli_model_shares_frames(*model, base) || (*model)->config.family != MODEL_DIFFWAVE)
-        return LULL_OK;
-    status = refuse_model(*model, base, error);
+    if (convention == NULL && none)
+        status = convention_of_default(base, error);
+    else if (convention == NULL)
+        *base = (*model)->config.mel;
+    else
+        status = check_reads(*model, base, error);
+    if (status == LULL_OK && convention == NULL && input != NULL) {
+        const mel_convention unsaid = *base;
+        bool said;
+        status = cli_convention_of(input, *model, &unsaid, base, &said, error);
+    }
+    if (status == LULL_OK) return LULL_OK;
     lull_model_close(*model);
     *model = NULL;
     return status;

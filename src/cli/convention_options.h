@@ -39,9 +39,16 @@ lull_status cli_find_convention(const cli_convention_options *options, const cha
 /* The model and the convention of the input. base: what -c says, else what is written beside
  * `input` (an array, or NULL), else the model's. *model: NULL for "none", else that of
  * cli_open_model. A model of the lull family reads frames of any convention (vocoder_new_reading), a
- * DiffWave model its own alone: LULL_MISMATCH. */
+ * DiffWave model its own alone: LULL_MISMATCH.
+ * Several inputs: once with NULL, then cli_convention_of for each. */
 lull_status cli_choose_model(const char *option, const char *convention, const char *input,
                              lull_model **model, mel_convention *base, lull_error *error);
+
+/* What an input is read as where no -c says it: what is written beside an array, else `unsaid`.
+ * *said: whether there was anything. model: what is to read it, or NULL. */
+lull_status cli_convention_of(const char *input, const lull_model *model,
+                              const mel_convention *unsaid, mel_convention *base, bool *said,
+                              lull_error *error);
 
 /* Are they the frames that the model was trained on, so that their numbers are converted to its
  * own? False without a model. */

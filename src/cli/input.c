@@ -58,6 +58,27 @@ static void print_shape(const npy_array *array, char *text, size_t size) {
     if (used < size) snprintf(text + used, size - used, "]");
 }
 
+/* Neither side is the number of bands: of which convention could it be? */
+static lull_status refuse_shape(const char *path, const char *shape, size_t rows, size_t columns,
+                                const mel_convention *convention, int asked, lull_error *error) {
+    char names[160] = "", advice[256] = "";
+    size_t side = asked == LAYOUT_FRAMES_FIRST ? columns : rows;
+    if (side <= MEL_MAX_BANDS) mel_conventions_of_bands((int)side, names, sizeof names);
+    if (!*names && asked == LAYOUT_AUTO && columns <= MEL_MAX_BANDS)
+        mel_conventions_of_bands((int)(side = columns), names, sizeof names);
+    if (*names)
+        snprintf(advice, sizeof advice, "; with %zu bands say whose it is with -c, as %s", side,
+                 names);
+    return base_fail(
+        error, LULL_MISMATCH,
+        "%s: shape %s, but mels of the convention '%s' have %d bands: [%d, frames]%s%s", path,
+        shape, convention->name, convention->bands, convention->bands,
+        asked == LAYOUT_AUTO          ? " or its transpose"
+        : asked == LAYOUT_BANDS_FIRST ? " with --layout bands-first"
+                                      : " transposed with --layout frames-first",
+        advice);
+}
+
 /* Which way round an array of rows × columns lies; lull itself writes [bands, frames]. */
 static lull_status find_layout(const char *path, const char *shape, size_t rows, size_t columns,
                                const mel_convention *convention, int asked, bool ours, int *layout,
@@ -67,13 +88,7 @@ static lull_status find_layout(const char *path, const char *shape, size_t rows,
     if (asked == LAYOUT_BANDS_FIRST) frames_first = false;
     if (asked == LAYOUT_FRAMES_FIRST) bands_first = false;
     if (!bands_first && !frames_first)
-        return base_fail(error, LULL_MISMATCH,
-                         "%s: shape %s, but mels of the convention '%s' have %zu bands: [%zu, "
-                         "frames]%s",
-                         path, shape, convention->name, bands, bands,
-                         asked == LAYOUT_AUTO          ? " or its transpose"
-                         : asked == LAYOUT_BANDS_FIRST ? " with --layout bands-first"
-                                                       : " transposed with --layout frames-first");
+        return refuse_shape(path, shape, rows, columns, convention, asked, error);
     if (bands_first && frames_first && !ours)
         return base_fail(error, LULL_MISMATCH,
                          "%s: shape %s can be read both ways; say --layout bands-first or "
@@ -213,8 +228,8 @@ static lull_status compare_beside(const char *path, const cli_reading *reading, 
     if (difference == NULL) return LULL_OK;
     return base_fail(error, LULL_MISMATCH,
                      "%s: %s says that its convention is '%s' (%d Hz, hop %d), but it is read as "
-                     "'%s' (%d Hz, hop %d): they differ in %s; synthesize it by itself without -c, "
-                     "or --force",
+                     "'%s' (%d Hz, hop %d): they differ in %s; leave out -c, which stands above "
+                     "that file, or --force",
                      path, cli_is_npz(path) ? "its member 'convention'" : "the .json beside it",
                      beside.name, beside.sample_rate, beside.hop, reading->base.name,
                      reading->base.sample_rate, reading->base.hop, difference);

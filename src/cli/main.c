@@ -27,7 +27,8 @@ static int print_overview(void) {
            lull_version());
     for (const command *c = commands; c->name != NULL; c++)
         if (c->run != NULL) printf("  %-8s%s\n", c->name, c->summary);
-    printf("\n'lull help COMMAND' shows a command's options; 'lull --version' the version.\n"
+    printf("\n'lull help COMMAND' shows the options that most need, 'lull COMMAND --help-all'\n"
+           "every one; 'lull --version' the version.\n"
            "Exit codes: 0 fine, 1 failed, 2 wrong usage, 130 interrupted.\n");
     return cli_finish_stdout();
 }
@@ -48,7 +49,8 @@ int main(int argc, char **argv) {
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) return print_version();
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return print_overview();
     if (strcmp(name, "help") == 0) {
-        if (argc == 2) return print_overview();
+        if (argc == 2 || strcmp(argv[2], "help") == 0 || strcmp(argv[2], "--help") == 0)
+            return print_overview();
         const command *wanted = find_command(argv[2]);
         if (wanted == NULL) return cli_usage_error(NULL, "no command '%s'", argv[2]);
         bool all = argc > 3 && strcmp(argv[3], "--all") == 0;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,11 +80,17 @@ void cli_note(const char *format, ...) {
     say(message, "");
 }
 
+/* Has the reader of a pipe gone? Then it has read what it wanted, as head does. */
+static bool reader_is_gone(void) {
+    struct pollfd out = {STDOUT_FILENO, POLLOUT, 0};
+    return errno == EPIPE || (errno == 0 && poll(&out, 1, 0) > 0 && (out.revents & POLLERR));
+}
+
 int cli_finish_stdout(void) {
     errno = 0;
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return cli_failf("standard output: %s", strerror(errno != 0 ? errno : EIO));
-    return CLI_OK;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return CLI_OK;
+    if (reader_is_gone()) return CLI_FAILED;
+    return cli_failf("standard output: %s", strerror(errno != 0 ? errno : EIO));
 }
 
 int cli_print_json(json_writer *json) {
@@ -176,9 +183,9 @@ static void print_help(const cli_command_line *line, bool all) {
         print_option(option->letter, option->name, argument, help);
     }
     print_option('h', "help", NULL, "this text");
-    if (hidden > 0) {
-        char text[64];
-        snprintf(text, sizeof text, "this text with %d more options", hidden);
+    if (more) {
+        char text[64] = "every option";
+        if (hidden > 0) snprintf(text, sizeof text, "this text with %d more options", hidden);
         print_option(0, "help-all", NULL, text);
     }
     if (line->ending != NULL) printf("%s\n", line->ending);

@@ -86,7 +86,8 @@ int cli_usage_error(const char *command, const char *format, ...)
 /* A remark on stderr ("lull: message"): does not change the exit code. Commands print none with
  * --quiet. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Flushes stdout: CLI_OK, or CLI_FAILED with a line when what was printed could not be written.
+/* Flushes stdout: CLI_OK, or CLI_FAILED with a line when what was printed could not be written (no
+ * line when a reader went before the end, as head does).
  * Every command that prints ends with it. */
 int cli_finish_stdout(void);
 /* Prints JSON on standard output and ends it and its writer; the exit code. */

@@ -11,6 +11,7 @@
 #include "picture/picture.h"
 #include "recording/resample.h"
 #include "mel/griffin_lim.h"
+#include "model/model.h"
 #include "vocoder/vocoder.h"
 
 #include <limits.h>
@@ -21,6 +22,8 @@ enum { PULL = 4096, STREAM_FRAMES = 64 };
 
 struct synthesis_worker {
     const synthesis_settings *settings;
+    bool opened; /* for frames of reading.base */
+    cli_reading reading;
     lull_vocoder *vocoder;                     /* NULL for Griffin-Lim */
     const char *input, *output, *trace_folder; /* of the job at hand */
     cli_sink *sink;
@@ -30,27 +33,64 @@ struct synthesis_worker {
     float pulled[PULL], resampled[PULL];
 };
 
+/* What frames of `base` are read with, in place of what was there. */
+static lull_status open_for(synthesis_worker *worker, const mel_convention *base,
+                            lull_error *error) {
+    const synthesis_settings *settings = worker->settings;
+    const lull_model *model = settings->model;
+    worker->opened = false;
+    lull_vocoder_free(worker->vocoder);
+    worker->vocoder = NULL;
+    cli_reading_clear(&worker->reading);
+    lull_status status =
+        cli_reading_init(&worker->reading, &settings->input, base,
+                         cli_model_shares_frames(model, base) ? &model->config.mel : NULL, error);
+    if (status == LULL_OK && settings->griffin_lim == 0)
+        status = cli_new_vocoder(model, &worker->reading.target, &settings->options,
+                                 &worker->vocoder, error);
+    worker->opened = status == LULL_OK;
+    return status;
+}
+
 lull_status synthesis_worker_new(const synthesis_settings *settings, synthesis_worker **worker,
                                  lull_error *error) {
     synthesis_worker *made = base_alloc(1, sizeof *made);
     if (made == NULL) return base_no_memory(error);
     made->settings = settings;
-    lull_status status = LULL_OK;
-    if (settings->griffin_lim == 0)
-        status = cli_new_vocoder(settings->model, &settings->convention, &settings->options,
-                                 &made->vocoder, error);
-    if (status != LULL_OK) {
-        base_free(made);
-        return status;
-    }
-    *worker = made;
-    return LULL_OK;
+    const lull_status status = open_for(made, &settings->first, error);
+    if (status != LULL_OK)
+        synthesis_worker_free(made);
+    else
+        *worker = made;
+    return status;
 }
 
 void synthesis_worker_free(synthesis_worker *worker) {
     if (worker == NULL) return;
     lull_vocoder_free(worker->vocoder);
+    cli_reading_clear(&worker->reading);
     base_free(worker);
+}
+
+/* Another convention than the last input's wants another vocoder. */
+static lull_status prepare(synthesis_worker *worker, const char *path, lull_error *error) {
+    const synthesis_settings *settings = worker->settings;
+    const mel_convention *before = &worker->reading.base;
+    mel_convention base = settings->unsaid;
+    bool said;
+    lull_status status = settings->said ? LULL_OK
+                                        : cli_convention_of(path, settings->model,
+                                                            &settings->unsaid, &base, &said, error);
+    if (status == LULL_OK && settings->trace != NULL &&
+        !cli_model_shares_frames(settings->model, &base))
+        /* The steps are shown in the model's own convention. */
+        status = base_fail(error, LULL_MISMATCH,
+                           "%s: --trace wants mels of the model's own convention (%s): these are "
+                           "'%s'",
+                           worker->input, settings->model->config.mel.name, base.name);
+    if (status != LULL_OK) return status;
+    if (worker->opened && mel_convention_difference(&base, before) == NULL) return LULL_OK;
+    return open_for(worker, &base, error);
 }
 
 /* ---- samples out -------------------------------------------------------------------------- */
@@ -59,7 +99,7 @@ void synthesis_worker_free(synthesis_worker *worker) {
  * is something to write, so that nothing comes out of bad input. */
 static lull_status open_sink(synthesis_worker *worker, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
-    const int from = settings->convention.sample_rate;
+    const int from = worker->reading.target.sample_rate;
     const int rate = settings->rate > 0 ? settings->rate : from;
     recording_resampler_free(worker->resampler);
     worker->resampler = NULL;
@@ -101,11 +141,12 @@ static lull_status emit(synthesis_worker *worker, const float *samples, size_t n
         memcpy(worker->kept + worker->produced, samples, n * sizeof *samples);
     worker->produced += n;
     if (worker->vocoder != NULL)
-        status = cli_reading_check_limited(settings->reading, worker->input,
+        status = cli_reading_check_limited(&worker->reading, worker->input,
                                            lull_vocoder_limited(worker->vocoder), worker->produced,
                                            error);
     if (status != LULL_OK) return status;
-    if (!settings->progress(settings->context, n, worker->total))
+    if (!settings->progress(settings->context, n, worker->total,
+                            worker->reading.target.sample_rate))
         return base_fail(error, LULL_FINISHED, "interrupted");
     return LULL_OK;
 }
@@ -126,7 +167,7 @@ static lull_status drain(synthesis_worker *worker, lull_error *error) {
 /* f0: a pitch for every frame, or NULL. */
 static lull_status push(synthesis_worker *worker, const float *frames, const float *f0, size_t n,
                         lull_error *error) {
-    size_t bands = (size_t)worker->settings->convention.bands;
+    size_t bands = (size_t)worker->reading.target.bands;
     while (n > 0) {
         size_t accepted = 0;
         lull_status status =
@@ -152,16 +193,16 @@ static lull_status finish(synthesis_worker *worker, lull_error *error) {
 
 static bool not_interrupted(void *context) {
     const synthesis_settings *settings = context;
-    return settings->progress(settings->context, 0, 0);
+    return settings->progress(settings->context, 0, 0, 1);
 }
 
 static lull_status run_griffin_lim(synthesis_worker *worker, const float *frames, size_t n,
                                    lull_error *error) {
     const synthesis_settings *settings = worker->settings;
-    size_t count = n * (size_t)settings->convention.hop;
+    size_t count = n * (size_t)worker->reading.target.hop;
     float *samples = base_alloc(count, sizeof *samples);
     if (samples == NULL) return base_no_memory(error);
-    lull_status status = mel_griffin_lim_while(&settings->convention, frames, n,
+    lull_status status = mel_griffin_lim_while(&worker->reading.target, frames, n,
                                                settings->griffin_lim, settings->options.seed,
                                                not_interrupted, (void *)settings, samples, error);
     if (status == LULL_OK) status = emit(worker, samples, count, error);
@@ -180,7 +221,7 @@ lull_status synthesis_picture(const char *output, char *path, size_t size, lull_
 /* The mel that went in above what came out. */
 static lull_status plot(const synthesis_worker *worker, const char *name, const float *frames,
                         size_t n, lull_error *error) {
-    const mel_convention *mel = &worker->settings->convention;
+    const mel_convention *mel = &worker->reading.target;
     char path[PATH_MAX], title[256];
     const char *output = worker->output, *slash = strrchr(output, '/');
     lull_status status = synthesis_picture(output, path, sizeof path, error);
@@ -217,7 +258,7 @@ static lull_status run_frames(synthesis_worker *worker, const char *path, const 
                               size_t n, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
-    worker->total = n * (size_t)settings->convention.hop;
+    worker->total = n * (size_t)worker->reading.target.hop;
     if (worker->sink != NULL) cli_sink_expect(worker->sink, worker->total);
     if (settings->noise.data != NULL && settings->noise.shape[1] < worker->total)
         return base_fail(error, LULL_MISMATCH,
@@ -245,14 +286,15 @@ static lull_status run_frames(synthesis_worker *worker, const char *path, const 
 
 static lull_status run_stream(synthesis_worker *worker, frame_source *source, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
-    float *frames = base_alloc(STREAM_FRAMES * (size_t)settings->convention.bands, sizeof *frames);
+    float *frames =
+        base_alloc(STREAM_FRAMES * (size_t)worker->reading.target.bands, sizeof *frames);
     lull_status status = frames != NULL ? LULL_OK : base_no_memory(error);
     size_t n = 1;
     while (status == LULL_OK && n > 0) {
         status = frame_source_next(source, -1, frames, STREAM_FRAMES, &n, error);
         if (status == LULL_OK && n > 0) status = push(worker, frames, NULL, n, error);
     }
-    if (status == LULL_OK && !settings->progress(settings->context, 0, 0))
+    if (status == LULL_OK && !settings->progress(settings->context, 0, 0, 1))
         status = base_fail(error, LULL_FINISHED, "interrupted");
     if (status == LULL_OK) status = finish(worker, error);
     base_free(frames);
@@ -264,11 +306,10 @@ static lull_status run_stream(synthesis_worker *worker, frame_source *source, lu
 /* whole: what was asked for wants all frames at once. */
 static lull_status run_input(synthesis_worker *worker, const char *path, bool whole,
                              lull_error *error) {
-    const synthesis_settings *settings = worker->settings;
     frame_source *source = NULL;
     float *frames = NULL;
     size_t n = 0;
-    lull_status status = frame_source_open(path, settings->reading, &source, error);
+    lull_status status = frame_source_open(path, &worker->reading, &source, error);
     if (status != LULL_OK) return status;
     status = frame_source_begin(source, -1, error);
     if (status == LULL_OK && frame_source_is_live(source) && !whole) {
@@ -288,23 +329,24 @@ static lull_status run_input(synthesis_worker *worker, const char *path, bool wh
     return status;
 }
 
-lull_status synthesis_run(synthesis_worker *worker, const cli_job *job, size_t *samples,
+lull_status synthesis_run(synthesis_worker *worker, const cli_job *job, double *seconds,
                           uint64_t *limited, lull_error *error) {
     const synthesis_settings *settings = worker->settings;
     worker->total = worker->produced = 0;
-    *samples = 0;
+    *seconds = 0;
     *limited = 0;
-    if (worker->vocoder != NULL) lull_vocoder_reset(worker->vocoder, settings->options.seed);
     worker->output = job->output;
     worker->input = strcmp(job->input, "-") == 0 ? cli_standard_input : job->input;
     worker->trace_folder = job->trace != NULL ? job->trace : settings->trace;
     worker->sink = NULL;
-    lull_status status = strcmp(job->output, "-") == 0 ? LULL_OK : open_sink(worker, error);
+    lull_status status = prepare(worker, job->input, error);
+    if (status == LULL_OK && strcmp(job->output, "-") != 0) status = open_sink(worker, error);
     if (status != LULL_OK) return status;
+    if (worker->vocoder != NULL) lull_vocoder_reset(worker->vocoder, settings->options.seed);
     bool whole = settings->griffin_lim > 0 || settings->noise.data != NULL ||
                  settings->trace != NULL || settings->plot;
     status = run_input(worker, job->input, whole, error);
-    *samples = worker->produced;
+    *seconds = (double)worker->produced / worker->reading.target.sample_rate;
     if (worker->vocoder != NULL) *limited = lull_vocoder_limited(worker->vocoder);
     if (status == LULL_OK && worker->sink != NULL) status = write_out(worker, NULL, 0, error);
     recording_resampler_free(worker->resampler);

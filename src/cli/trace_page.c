@@ -319,7 +319,7 @@ static void add_end(page *p, const trace_story *story) {
             p,
             "What sampling ended with is analysed again, and where its mel differs from the one "
             "that was asked for, smooth gains correct it, phases kept: %d time%s for each frame "
-            "(mel consistency, <code>--refine</code>). ",
+            "(refinement by mel consistency, <code>--refine</code>). ",
             options->refine, options->refine == 1 ? "" : "s");
     if (options->refine_low > 0)
         page_add(p,

@@ -296,6 +296,41 @@ static bool is_below(const mel_convention *c, const mel_look *s) {
     return s->lowest < least;
 }
 
+/* The number of bands of another known convention that makes frames of these numbers, or 0. */
+static int find_bands(const mel_convention *c, const float *values, size_t count) {
+    mel_convention other;
+    const char *name;
+    double least = fmin(1.5, mel_look_unevenness(values, count, (size_t)c->bands) / 2);
+    int found = 0;
+    for (int i = 0; (name = mel_convention_name_at(i, NULL, NULL)) != NULL; i++) {
+        if (mel_convention_named(name, 0, &other, NULL) != LULL_OK || other.bands == c->bands ||
+            other.bands == found || count / (size_t)other.bands < ENOUGH_FRAMES)
+            continue;
+        const double unevenness = mel_look_unevenness(values, count, (size_t)other.bands);
+        if (unevenness < least) least = unevenness, found = other.bands;
+    }
+    return found;
+}
+
+/* Frames of another length than is read come out rough along time, too: that is the likelier. */
+static lull_status name_turned(const mel_convention *c, const mel_look *s, const float *frames,
+                               size_t n, const char *name, lull_error *error) {
+    char names[160];
+    const int found = find_bands(c, frames, n * s->bands);
+    if (found == 0)
+        return base_fail(error, LULL_MISMATCH,
+                         "%s: the numbers are smooth along bands and rough along time (%.2g and "
+                         "%.2g): the order looks turned, expected frame after frame of %zu bands "
+                         "(array.T, or --layout)",
+                         name, s->along_bands, s->along_time, s->bands);
+    mel_conventions_of_bands(found, names, sizeof names);
+    return base_fail(error, LULL_MISMATCH,
+                     "%s: the numbers look like frames of %d bands, but are read as '%s', of %zu: "
+                     "say whose mel it is with -c, as %s (frames in a pipe do not say it "
+                     "themselves); else the order is turned (array.T, or --layout)",
+                     name, found, c->name, s->bands, names);
+}
+
 lull_status mel_convention_check_frames(const mel_convention *convention, const float *frames,
                                         size_t n, const char *name, lull_error *error) {
     const mel_convention *c = convention;
@@ -316,12 +351,7 @@ lull_status mel_convention_check_frames(const mel_convention *convention, const 
                          "mel frames",
                          name, n, bands, s.lowest);
     if (s.padded == n || s.constant) return LULL_OK;
-    if (mel_look_is_turned(&s))
-        return base_fail(error, LULL_MISMATCH,
-                         "%s: the numbers are smooth along bands and rough along time (%.2g and "
-                         "%.2g): the order looks turned, expected frame after frame of %zu bands "
-                         "(array.T, or --layout)",
-                         name, s.along_bands, s.along_time, bands);
+    if (mel_look_is_turned(&s)) return name_turned(c, &s, frames, n, name, error);
     status = check_bounds(c, &s, name, error);
     if (status) return status;
     if (is_below(c, &s)) return name_decibels(c, &s, frames, n, name, error);

@@ -79,6 +79,18 @@ const char *mel_convention_name_at(int i, const char **writers, const char **ali
     return rows[i].name;
 }
 
+void mel_conventions_of_bands(int bands, char *text, size_t size) {
+    const char *found[3] = {0};
+    int count = 0;
+    for (int i = 0; i < ROWS && count < 3; i++)
+        if (rows[i].bands == bands) found[count++] = rows[i].name;
+    snprintf(text, size, "%s%s%s%s%s", count > 0 ? found[0] : "",
+             count == 3   ? ", "
+             : count == 2 ? " or "
+                          : "",
+             count > 1 ? found[1] : "", count == 3 ? " or " : "", count == 3 ? found[2] : "");
+}
+
 static const row *find_row(const char *name, int rate) {
     /* Below 24 kHz its published configurations are those of 22.05 kHz. */
     if (strcmp(name, "parallelwavegan") == 0 && rate != 0 && rate < 24000)

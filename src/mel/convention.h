@@ -52,6 +52,9 @@ lull_status mel_convention_named(const char *name, int sample_rate, mel_conventi
  * the last. */
 const char *mel_convention_name_at(int i, const char **writers, const char **alias);
 
+/* Which of them have that many bands: "A", "A or B", "A, B or C" (at most three); "" for none. */
+void mel_conventions_of_bands(int bands, char *text, size_t size);
+
 /* The mel scale sees this multiple of a frequency. */
 double mel_convention_filter_factor(const mel_convention *convention);
 

@@ -190,6 +190,17 @@ void mel_look_at(const mel_convention *convention, const float *frames, size_t n
     mel_look_listen(convention, frames, n, &look->sound);
 }
 
+double mel_look_unevenness(const float *values, size_t count, size_t bands) {
+    histogram time, across;
+    histogram_init(&time, -9, 7);
+    histogram_init(&across, -9, 7);
+    for (size_t i = bands; i < count / bands * bands; i++) {
+        add_difference(&time, (double)values[i] - (double)values[i - bands]);
+        if (i % bands > 0) add_difference(&across, (double)values[i] - (double)values[i - 1]);
+    }
+    return across.total ? median_difference(&time) / median_difference(&across) : 0;
+}
+
 bool mel_look_is_float64(const float *values, size_t count) {
     /* The lower half of a float64 is noise, or zeros where it was a float32: no mel is below 1e-9
      * or above 1e6 in a fifth of its values. The upper half is a number near its exponent. */

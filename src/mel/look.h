@@ -41,6 +41,10 @@ bool mel_look_is_float64(const float *values, size_t count);
 /* Would turning rows and columns make frames of these numbers? */
 bool mel_look_is_turned(const mel_look *look);
 
+/* Of numbers as frames of `bands`: how much they differ along time, as a multiple of along bands.
+ * Speech is near 1; 0 for fewer than two frames. */
+double mel_look_unevenness(const float *values, size_t count, size_t bands);
+
 /* Frames of one number in all bands, which no sound makes, are padding: they become silence.
  * Returns how many. */
 size_t mel_look_silence_padding(const mel_convention *convention, float *frames, size_t n);

@@ -158,13 +158,13 @@ static const member process_members[] = {
 const member model_settings_members[] = {
     MEMBER_INT(model_settings, steps, "steps", 1, MODEL_MAX_STEPS, "1", "reverse diffusion steps"),
     MEMBER_INT(model_settings, refine, "refine", 0, MODEL_MAX_REFINE, "0",
-               "mel consistency iterations; 0 none"),
+               "rounds of refinement (mel consistency); 0 none"),
     MEMBER_INT(model_settings, refine_low, "refine_low", 0, MODEL_MAX_REFINE, "0",
-               "those of the band below 2.5 kHz alone; 0 none"),
+               "rounds of refinement below 2.5 kHz alone; 0 none"),
     MEMBER_INT(model_settings, refine_window, "refine_window", 0, MODEL_MAX_WINDOW, "0",
-               "frames that they work on"),
+               "frames that refinement works on"),
     MEMBER_NUMBER(model_settings, refine_momentum, "refine_momentum", 0, 0.999, "0.9",
-                  "their momentum"),
+                  "momentum of refinement"),
     {0},
 };
 

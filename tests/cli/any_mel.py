@@ -128,6 +128,24 @@ class Habits(AnyMel):
         result = self.run_lull("synth", "-", "-o", "out.wav", stdin=data)
         self.assert_fails(result, "standard input", "order", "turned")
 
+    def test_raw_frames_of_another_length(self):
+        """What a pipe does not say: frames of a convention with other bands are answered by -c, before --layout."""
+        for convention, said, bands, names in (("vocos-24k", (), 100, "vocos-24k or bigvgan-24k"),
+                                               ("diffsinger-44k", (), 128, "diffsinger-44k"),
+                                               (OWN, ("-c", "vocos-24k"), 80, "hifigan-22k, hifigan-16k or tacotron2-22k")):
+            data = self.assert_fine(self.run_lull("mel", RECORDING, "-c", convention, "-o", "-", "-q")).out
+            line = self.assert_fails(self.run_lull("synth", "-", "-o", "out.wav", *said, stdin=data), "standard input",
+                                     "frames of %d bands" % bands, "-c, as " + names)
+            self.assertLess(line.index("-c,"), line.index("--layout"))
+
+    def test_arrays_of_another_length(self):
+        for shape in ((100, 60), (60, 100)):
+            self.write("in.npy", npy_bytes(shape, [-5.0] * 6000))
+            self.assert_fails(self.run_lull("synth", "in.npy", "-o", "out.wav"), "have 80 bands",
+                              "with 100 bands say whose it is with -c, as vocos-24k or bigvgan-24k")
+        self.write("in.npy", npy_bytes((77, 60), [-5.0] * 4620))
+        self.assertNotIn("-c", self.assert_fails(self.run_lull("synth", "in.npy", "-o", "out.wav"), "have 80 bands"))
+
     def test_raw_float64(self):
         mel = self.mel()
         frames = [band[f] for f in range(len(mel[0])) for band in mel]
@@ -268,7 +286,7 @@ class Written(AnyMel):
     def test_another_than_said(self):
         self.assert_fine(self.run_lull("mel", RECORDING, "-c", "bigvgan-24k", "-o", "v.npy"))
         self.assert_fails(self.run_lull("synth", "v.npy", "-o", "out.wav", "-c", "vocos-24k"), "v.npy", "bigvgan-24k",
-                          "vocos-24k", "--force")
+                          "vocos-24k", "leave out -c", "--force")
         self.assert_fine(self.run_lull("synth", "v.npy", "-o", "out.wav", *QUICK, "-c", "vocos-24k", "--force"))
 
     def test_a_convention_of_ones_own(self):

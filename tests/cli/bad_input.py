@@ -240,14 +240,17 @@ class Streams(Case):
         self.write("in.npy", b"nothing of use")
         self.assert_fails(self.run_lull("synth", "in.npy", "-o", "-", "--wav"))
 
-    def closed_pipe(self, *words):
+    def closed_pipe(self, *words, silent=False):
         ends = os.pipe()
         os.close(ends[0])
         try:
             result = self.run_lull(*words, stdout=ends[1])
         finally:
             os.close(ends[1])
-        self.assert_fails(result, "standard output")
+        if silent:
+            self.assertEqual((result.code, result.err), (1, ""))
+        else:
+            self.assert_fails(result, "standard output")
 
     def test_closed_pipe(self):
         self.write("in.npy", mel_bytes(FEW))
@@ -266,10 +269,9 @@ class Streams(Case):
     def test_closed_pipe_other_commands(self):
         self.write("in.wav", wav_bytes([1000, -1000] * 4000))
         self.closed_pipe("mel", "in.wav", "-o", "-")
-        self.closed_pipe("info")
-        self.closed_pipe("info", "--json")
-        self.closed_pipe("help")
-        self.closed_pipe("--version")
+        # What is printed to be read may be left early (head): nothing is said, the exit code stays.
+        for words in (["info"], ["info", "--json"], ["help"], ["--version"]):
+            self.closed_pipe(*words, silent=True)
 
     def full_disk(self, *words):
         with open("/dev/full", "wb") as full:

@@ -90,6 +90,8 @@ class Readme(Case):
         os.symlink(self.path("bin"), self.path("build"))
         environment = dict(os.environ, PATH=self.path("bin") + ":" + os.environ["PATH"])
         environment.pop("LULL_MODEL", None)
+        for name in re.findall(r"(?:audio_samples|docs|models)/[\w./-]+\w", self.text):
+            self.assertTrue(os.path.exists(os.path.join(SOURCE, name)), name)
         for block in blocks:
             done = subprocess.run(["sh", "-eu", "-c", block], capture_output=True, cwd=self.folder,
                                   env=environment, text=True)
@@ -120,9 +122,8 @@ class Readme(Case):
             command.append("-fsanitize=" + os.environ["LULL_SANITIZE"])
         done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        os.symlink(os.path.join(SOURCE, "models"), self.path("models"))
         mel = self.run_lull("mel", harness.RECORDING, "-o", "-", "-q", model=False).out
-        done = subprocess.run([self.path("program")], input=mel, capture_output=True, cwd=self.folder)
+        done = subprocess.run([self.path("program"), harness.SHIPPED], input=mel, capture_output=True, cwd=self.folder)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
         self.assert_same(done.stdout, self.run_lull("synth", "-", "-o", "-", stdin=mel, model=False).out)
 

@@ -248,6 +248,14 @@ class Streams(Serve):
         with wave.open(self.path("out.wav")) as out, wave.open(self.path("wanted.wav")) as wanted:
             self.assertEqual(out.getparams(), wanted.getparams())
             self.assertEqual(out.readframes(1 << 24), wanted.readframes(1 << 24))
+        # The server's model reads 16 kHz: what says that it has another rate is refused, and not played too slow.
+        for name, code in (("weasels-16k.npy", 0), ("weasels-22k.npy", 1)):
+            done = subprocess.run([sys.executable, os.path.join(harness.SOURCE, "examples", "serve_client.py"), self.address,
+                                   os.path.join(harness.SOURCE, "audio_samples", name), self.path(name + ".wav"), "--steps", "1"],
+                                  stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertEqual(os.path.exists(self.path(name + ".wav")), code == 0)
+        self.assertIn(b"lull serve --convention hifigan-22k", done.stderr)
         if "SERVE_CLIENT" in os.environ:
             done = subprocess.run([os.environ["SERVE_CLIENT"], self.address, "7"], input=raw(frames),
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)

@@ -39,6 +39,32 @@ class Help(Case):
             self.assertEqual(self.run_lull(name, "--help").out.decode(), text)
             self.assertEqual(self.run_lull(name, "-h").out.decode(), text)
 
+    def test_help_of_help(self):
+        overview = self.run_lull("help").out
+        self.assertIn(b"--help-all", overview)
+        for words in (("help", "help"), ("help", "--help")):
+            self.assertEqual(self.assert_fine(self.run_lull(*words)).out, overview)
+
+    def test_every_option_is_a_word_away(self):
+        few, all_of_them = (self.run_lull("synth", option).out.decode() for option in ("--help", "--help-all"))
+        self.assertIn("--help-all", few)
+        self.assertNotIn("--refine-low", few)
+        for words in ("--refine-low", "--refine-window", "rounds of refinement below 2.5 kHz alone", "--help-all"):
+            self.assertIn(words, " ".join(all_of_them.split()))
+
+    def test_examples_have_a_heading(self):
+        for name in "plot", "train":
+            self.assertIn("\nexamples:\n  lull %s " % name, self.run_lull("help", name).out.decode())
+
+    def test_a_reader_that_goes_is_told_nothing(self):
+        """As in `lull train --set help | head -1`, where more is printed than a pipe's buffer of stdio holds."""
+        for words in (("train", "--set", "help"), ("help", "synth"), ("info", "--json")):
+            read, write = os.pipe()
+            os.close(read)
+            result = self.run_lull(*words, stdout=write)
+            os.close(write)
+            self.assertEqual((result.code, result.err), (1, ""), words)
+
     def test_version(self):
         out = self.assert_fine(self.run_lull("--version")).out.decode()
         self.assertRegex(out, r"^lull \d+\.\d+\.\d+\n$")

@@ -464,6 +464,46 @@ class Samples(Case):
                 self.assertEqual(params.framerate, rate)
                 self.assertEqual(len(samples), read_npy(os.path.join(folder, name))[0][1] * HOP)
 
+    def test_each_by_what_is_beside_it(self):
+        """Inputs of several conventions at once become what each becomes alone, whatever is first."""
+        folder = os.path.join(SOURCE, "audio_samples")
+        arrays = ["weasels-16k.npy", "password-22k.npy", "password-16k.npy"]
+        for name in arrays:
+            shutil.copy(os.path.join(folder, name), self.path(name))
+            shutil.copy(os.path.join(folder, name + ".json"), self.path(name + ".json"))
+        self.write("none.npy", mel_bytes(SPEECH))
+        shutil.copy(os.path.join(folder, "weasels.wav"), self.path("voice.wav"))
+        names = arrays + ["none.npy", "voice.wav"]
+        alone = {}
+        for name in names:
+            self.assert_fine(self.run_lull("synth", name, "-o", "alone.wav", *FAST, model=False))
+            alone[name] = self.read("alone.wav")
+        for order, jobs in ((names, "1"), (names[::-1], "1"), (names, "3")):
+            result = self.assert_fine(self.run_lull("synth", *order, "-o", "out", "-j", jobs, *FAST, model=False))
+            self.assertIn("2 of 5 inputs read as 'hifigan-16k' (16000 Hz, hop 256)", result.err)
+            self.assertIn("3 of 5 inputs read as 'hifigan", result.err)
+            self.assertIn("none.npy: read as 'hifigan' (22050 Hz, hop 256) by default", result.err)
+            self.assertIn("5 of 5 files done", result.err)
+            for name in names:
+                self.assert_same(alone[name], self.read("out/%s.wav" % name.split(".")[0]), name)
+
+    def test_one_that_cannot_be_read_leaves_the_others(self):
+        for name in "a", "b":
+            self.write(name + ".npy", mel_bytes(SPEECH))
+        self.write("a.npy.json", b'{"convention": "hifigan-17k"}')
+        self.write("b.npy.json", b'{"convention": "hifigan-16k"}')
+        result = self.run_lull("synth", "a.npy", "b.npy", "-o", "out", "-q", *FAST, model=False)
+        self.assert_fails(result, "a.npy.json", "hifigan-17k")
+        self.assertEqual(self.wav("out/b.wav")[0].framerate, 16000)
+        self.assertFalse(os.path.exists(self.path("out/a.wav")))
+
+    def test_the_shipped_folder(self):
+        """Every array and recording of audio_samples, in one go."""
+        folder = os.path.join(SOURCE, "audio_samples")
+        self.assert_fine(self.run_lull("synth", folder, "-o", "out", *FAST, model=False))
+        for name in "weasels", "weasels-16k", "weasels-22k", "password", "password-16k", "password-22k":
+            self.assertEqual(self.wav("out/%s.wav" % name)[0].framerate, 16000 if "16k" in name else 22050)
+
     def test_what_nobody_said_is_remarked_on(self):
         """An array without a .json is read as the shipped model's, at its rate, and a line says so."""
         self.write("in.npy", mel_bytes(SPEECH))

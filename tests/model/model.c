@@ -204,7 +204,7 @@ static void operations_of_stacks(void **state) {
     config.bandwidth_channels = config.bandwidth_layers = 1;
     const double bandwidth = 3.0 * MEL_FEATURES * BANDWIDTH_POINTS;
     config.spectrum_channels = 7, config.spectrum_layers = 2;
-    const double spectrum = 3.0 * 7 * (bands + 2 * mel_low_band_bins(&config.mel));
+    const double spectrum = 3.0 * 7 * (MEL_FEATURES + SPECTRUM_OUTPUTS);
     model_settings all = none;
     all.postnet = true;
     all.refine_low = 4;
