@@ -7,6 +7,7 @@
 #include "model/embedding.h"
 #include "model/model.h"
 #include "model/pitch_network.h"
+#include "model/spectrum_points.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
