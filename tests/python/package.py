@@ -291,6 +291,10 @@ class Package(unittest.TestCase):
             refused(l.InvalidError, "bandwidth", lambda: l.Vocoder(bandwidth="half"))
             refused(l.InvalidError, "vocos-42k", lambda: l.Vocoder(convention="vocos-42k"))
             refused(l.MismatchError, "16000", lambda: l.mel(n.zeros(16000), 16000))
+            refused(TypeError, "'22050'", lambda: l.mel(n.zeros(16000), "22050"))
+            refused(ValueError, "masked", lambda: v(n.ma.masked_less(m, m.max())))
+            refused(ValueError, "NaN", lambda: v.stream().pull(5, timeout=n.nan))
+            refused(ValueError, "NaN", lambda: v.stream().push(m, timeout=n.nan))
         """)
 
     def test_other_conventions_and_mels(self):

@@ -15,6 +15,8 @@ def as_array(value: Any, what: str) -> numpy.ndarray:
         value = value.float()
     if not hasattr(value, "__array__") and hasattr(value, "__dlpack__"):
         value = numpy.from_dlpack(value)
+    if numpy.ma.is_masked(value):
+        raise ValueError(f"{what}: some of its numbers are masked; give them values first (filled)")
     try:
         array = numpy.asarray(value)
     except Exception as error:

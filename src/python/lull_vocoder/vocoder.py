@@ -1,6 +1,7 @@
 """Vocoder: mels to samples, whole or as a stream; mel: samples to mels."""
 import ctypes
 import itertools
+import numbers
 import operator
 import os
 import sys
@@ -252,6 +253,11 @@ def _is_one_mel(frames: Any) -> bool:
     return shape is not None and all(length == 1 for length in tuple(shape)[:-2])
 
 
+def _check_timeout(timeout: float) -> None:
+    if timeout != timeout:
+        raise ValueError("timeout is NaN: expected seconds, or less than 0 for no limit")
+
+
 class Stream:
     """Mel frames going in, samples coming out. One thread may push and finish while another pulls."""
 
@@ -291,6 +297,7 @@ class Stream:
         never). Raises as calling the vocoder does, too; then nothing of `mel` was taken but what had been accepted before."""
         frames = as_frames(mel, self._vocoder.bands, self._layout)
         pitches = as_pitches(f0, len(frames))
+        _check_timeout(timeout)
         if self._finished:
             raise InvalidError("frames were pushed after finish(): another utterance is another stream()")
         if f0 is not None:
@@ -317,6 +324,7 @@ class Stream:
     def pull(self, n: Optional[int] = None, timeout: float = 0) -> numpy.ndarray:
         """Takes up to n samples (None: all that can be made now), float32. timeout: seconds to wait for the first of
         them (< 0: until there is one or the end); an empty array when there is none."""
+        _check_timeout(timeout)
         end = time.monotonic() + timeout if timeout >= 0 else float("inf")
         pieces: List[numpy.ndarray] = []
         left = sys.maxsize if n is None else n
@@ -379,6 +387,8 @@ def mel(samples: Any, rate: int, convention: Optional[Convention] = None) -> num
         mels = mels_of(text)
         check(lull.lull_mel_new_of(text, byref(handle), byref(error)), error)
     try:
+        if not isinstance(rate, numbers.Real):
+            raise TypeError(f"rate {rate!r}: expected a number of Hz")
         if rate != mels.rate:
             raise MismatchError(f"samples of {rate} Hz: the mel convention is of {mels.rate} Hz; resample them first")
         check(lull.lull_mel_push(handle, floats(array), len(array), byref(error)), error)
