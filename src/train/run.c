@@ -145,9 +145,7 @@ static lull_status steps(run *r, bool *whole, lull_error *error) {
         status = train_stepper_take(r->stepper, r->reader, &step, whole, error);
         if (p->step > before) train_report_step(&r->report, &step);
         if (status) break;
-        /* The last one before its checkpoint, which a run that is killed behind it goes on from. */
-        const bool last = train_clock_at_end(&r->clock, p->step);
-        if (last || (every > 0 && p->step % every == 0)) evaluate(r);
+        if (every > 0 && p->step % every == 0) evaluate(r);
         if (save_is_due(r)) save(r);
     }
     return status;

@@ -218,30 +218,6 @@ static void killed_and_resumed(void **state) {
     tear_down(&f);
 }
 
-static void end_child(listener *l) {
-    (void)l;
-    _exit(3);
-}
-
-/* Killed behind the checkpoint of its last step, which is not one that is evaluated as a rule. */
-static void killed_at_its_end(void **state) {
-    (void)state;
-    fixture f;
-    set_up(&f);
-    f.settings.max_steps = 12;
-    f.settings.eval_every = 5;
-    f.settings.checkpoint_steps = 4;
-    train_fine(&f, "straight", false, 2);
-    listener l = {.trigger = "step 12: checkpoint written", .action = end_child};
-    pid_t child = train_in_child(&f, "killed", false, &l);
-    int how;
-    assert_int_equal(waitpid(child, &how, 0), child);
-    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 3);
-    train_fine(&f, "killed", true, 2);
-    same_runs(&f, "straight", "killed");
-    tear_down(&f);
-}
-
 static void any_number_of_threads(void **state) {
     (void)state;
     fixture f;
@@ -865,7 +841,6 @@ static void spectrum_network(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_and_resumed),
-        cmocka_unit_test(killed_at_its_end),
         cmocka_unit_test(any_number_of_threads),
         cmocka_unit_test(stopped_by_a_signal),
         cmocka_unit_test(full_disk),
