@@ -235,8 +235,8 @@ typedef struct lull_options {
     int steps;            /* reverse diffusion steps, 1…1000; 0 = the model's default */
     lull_sampler sampler; /* default LULL_SAMPLER_DEFAULT */
     float eta;  /* DDIM's: 0 deterministic, 1 fresh noise each step; < 0 = the model's default */
-    int refine; /* rounds of refinement (mel consistency) a frame,
-                 0…1000; 0 none; -1 = the model's default */
+    int refine; /* rounds of refinement (mel consistency) a frame, to 1000; 0 none; -1 = the model's
+                   default */
     int refine_window; /* frames kept open behind the newest, 0…256; -1 = the model's default */
     lull_use use;      /* settings for what is left open above. Default LULL_LIVE */
     int threads;       /* that run the steps side by side, 1…64. The output does not depend on
@@ -273,7 +273,7 @@ typedef struct lull_options {
     const lull_model *pitch_model; /* borrowed, for as long as the vocoder lives: whose pitch
                                       network is asked. NULL = the model's own. One that has none:
                                       LULL_UNSUPPORTED, but with LULL_SOURCE_NOISE */
-    int refine_low; /* rounds of refinement a frame of the band below 2.5 kHz alone, which
+    int refine_low; /* rounds of refinement a frame of the band below 2.5 kHz alone, to 1000, which
                        cost a quarter of the others (below 1.85 kHz where the rate is 16 kHz).
                        With any, the band's phases go on from the frames before, and are not the
                        network's. 0 none; -1 = the model's default, or none where refine is 0 */

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Trains a model of the shipped kind on your recordings: tools/train_model.sh RECORDINGS OUT [VALID]
-# Denoiser, postnet, pitch and spectrum network, one after the other: OUT/model.safetensors. RECORDINGS is a folder of audio files (half an hour
-# of speech at least); VALID one of others to validate on (without it 3 % of RECORDINGS are kept back). Needs a build (tools/demo.sh makes one)
-# and ffmpeg. Three hours of two cores; OUT can be given again: what is done is not done again, and an interrupted run goes on.
+# Denoiser, postnet, pitch and spectrum network, one after the other: OUT/model.safetensors. RECORDINGS is a folder of audio files;
+# VALID one of others to validate on (without it 3 % of RECORDINGS are kept back). Needs a build (tools/demo.sh makes one)
+# and ffmpeg. Takes a few hours; OUT can be given again: what is done is not done again, and an interrupted run goes on.
 #   NAME=…     of the model (default: my-voice)
 #   LICENCE=…  of the weights, an SPDX expression
 #   PAIRS=1    trains the postnet on what a bottleneck smooths over, too (tools/bottleneck_pairs.py; needs PyTorch)
@@ -10,13 +10,13 @@
 set -eu
 [ $# -ge 2 ] || { sed -n '2,9s/^# //p' "$0" >&2; exit 2; }
 recordings=${1%/} out=${2%/} valid=${3:-}
-cd_to=$(dirname "$0")/..
-lull=${LULL:-$cd_to/build/lull}
+root=$(dirname "$0")/..
+lull=${LULL:-$root/build/lull}
 [ -x "$lull" ] || { echo "train_model.sh: $lull is missing: run tools/demo.sh first, or set LULL" >&2; exit 1; }
 [ -d "$recordings" ] || { echo "train_model.sh: $recordings is not a folder" >&2; exit 1; }
 name=${NAME:-my-voice} percent=${STEPS:-100}
 mkdir -p "$out"
-sh "$cd_to/tools/speeds.sh" "$recordings" "$out/speeds"
+sh "$root/tools/speeds.sh" "$recordings" "$out/speeds"
 
 # train PART STEPS OPTION...: a new run, or the rest of an old one.
 train() {
@@ -38,7 +38,7 @@ train denoiser 11372 "$out/speeds" --channels 48 --set network.layers=6 --set ne
 train postnet 5129 "$recordings" --part postnet --init "$out/denoiser/model.safetensors"
 last=postnet
 if [ -n "${PAIRS:-}" ]; then
-    [ -f "$out/bottleneck/pairs.txt" ] || python3 "$cd_to/tools/bottleneck_pairs.py" "$recordings" "$out/bottleneck"
+    [ -f "$out/bottleneck/pairs.txt" ] || python3 "$root/tools/bottleneck_pairs.py" "$recordings" "$out/bottleneck"
     train pairs 2500 --pairs "$out/bottleneck/pairs.txt" --part postnet --init "$out/postnet/model.safetensors" --rate 1e-3 --degrade 0.667
     last=pairs
 fi

@@ -187,43 +187,49 @@ static double run(void *engine, const model_parameters *weights, const train_bat
 
 /* ---- engine ------------------------------------------------------------------------------- */
 
-static void room_clear(room *w) {
+/* The arrays of a room, which has its convention, and their floats. */
+enum { ROOM_ARRAYS = 9 };
+typedef struct room_array {
+    float **at;
+    size_t n;
+} room_array;
+
+static void room_arrays(const spectrum_part *p, room *w, room_array arrays[ROOM_ARRAYS]) {
+    const mel_convention *c = &w->convention;
+    const size_t frames = (size_t)p->frames, bins = (size_t)mel_low_band_bins(c);
+    const size_t low = (size_t)(c->n_fft / mel_low_band_decimation(c));
+    const size_t samples = frames * (size_t)(c->hop / mel_low_band_decimation(c));
+    const room_array all[ROOM_ARRAYS] = {{&w->window, low},
+                                         {&w->open, frames * low},
+                                         {&w->samples, samples},
+                                         {&w->by_samples, samples},
+                                         {&w->said, 2 * frames * bins},
+                                         {&w->by_said, 2 * frames * bins},
+                                         {&w->log_envelope, (size_t)c->n_fft / 2 + 1},
+                                         {&w->target, bins},
+                                         {&w->by, bins}};
+    memcpy(arrays, all, sizeof all);
+}
+
+static void room_clear(const spectrum_part *p, room *w) {
+    room_array arrays[ROOM_ARRAYS];
+    room_arrays(p, w, arrays);
+    for (int i = 0; i < ROOM_ARRAYS; i++) base_free(*arrays[i].at);
     spectrum_points_clear(&w->points);
     gradient_refinement_free(w->refinement);
     train_refined_loss_free(w->loss);
     mel_envelope_free(w->envelope);
     mel_stft_free(w->stft);
-    float *owned[] = {w->window,  w->open,         w->samples, w->by_samples, w->said,
-                      w->by_said, w->log_envelope, w->target,  w->by};
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) base_free(owned[i]);
 }
 
 static void destroy(void *engine) {
     spectrum_part *p = engine;
     if (p == NULL) return;
     gradient_frame_stack_free(p->stack);
-    for (int i = 0; p->rooms && i < p->room_count; i++) room_clear(&p->rooms[i]);
+    for (int i = 0; p->rooms && i < p->room_count; i++) room_clear(p, &p->rooms[i]);
     base_free(p->rooms);
     base_free(p->losses);
     base_free(p);
-}
-
-/* Floats of a room's arrays, in their order. */
-static void room_floats(const spectrum_part *p, const room *w, size_t n[9]) {
-    const mel_convention *c = &w->convention;
-    const size_t frames = (size_t)p->frames, bins = (size_t)mel_low_band_bins(c);
-    const size_t low = (size_t)(c->n_fft / mel_low_band_decimation(c));
-    const size_t samples = gradient_refinement_samples(w->refinement, p->frames, 0);
-    const size_t all[9] = {low,
-                           frames * low,
-                           samples,
-                           samples,
-                           2 * frames * bins,
-                           2 * frames * bins,
-                           (size_t)c->n_fft / 2 + 1,
-                           bins,
-                           bins};
-    memcpy(n, all, sizeof all);
 }
 
 static lull_status room_init(const spectrum_part *p, room *w, lull_error *error) {
@@ -231,24 +237,23 @@ static lull_status room_init(const spectrum_part *p, room *w, lull_error *error)
     const mel_stft_grid grid = mel_stft_grid_of(mel);
     const int decimation = mel_low_band_decimation(mel);
     const double edge = mel_low_band_edge(mel) - MEL_LOW_RAMP_HZ;
+    room_array arrays[ROOM_ARRAYS];
+    room_arrays(p, w, arrays);
+    for (int i = 0; i < ROOM_ARRAYS; i++) {
+        *arrays[i].at = base_alloc(arrays[i].n, sizeof(float));
+        if (!*arrays[i].at) return base_no_memory(error);
+    }
+    mel_window_hann(mel->n_fft / decimation, w->window);
     lull_status status = gradient_refinement_new(mel, p->frames, MOST_ITERATIONS, MOST_WINDOW,
                                                  &w->refinement, error);
-    if (status) return status;
-    size_t n[9];
-    room_floats(p, w, n);
-    status = train_refined_loss_new(mel->sample_rate, decimation, edge, n[2], &w->loss, error);
+    if (!status)
+        status =
+            train_refined_loss_new(mel->sample_rate, decimation, edge,
+                                   (size_t)(p->frames * (mel->hop / decimation)), &w->loss, error);
     if (!status) status = spectrum_points_init(mel, &w->points, error);
     if (!status) status = mel_envelope_new(mel, 0, &w->envelope, error);
     if (!status) status = mel_stft_new(&grid, MEL_STFT_FAST, &w->stft, error);
-    if (status) return status;
-    float **arrays[] = {&w->window,  &w->open,         &w->samples, &w->by_samples, &w->said,
-                        &w->by_said, &w->log_envelope, &w->target,  &w->by};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
-        *arrays[i] = base_alloc(n[i], sizeof(float));
-        if (!*arrays[i]) return base_no_memory(error);
-    }
-    mel_window_hann((int)n[0], w->window);
-    return LULL_OK;
+    return status;
 }
 
 /* The longest window of the loss must find room behind what does not count yet. */
@@ -274,11 +279,11 @@ static lull_status new_rooms(spectrum_part *p, const mel_convention *own, lull_e
     p->room_count = rounds * conventions;
     p->rooms = base_alloc((size_t)p->room_count, sizeof *p->rooms);
     if (!p->rooms) return base_no_memory(error);
-    for (int i = 0; i < p->room_count && !status; i++) {
+    for (int i = 0; i < p->room_count; i++) {
         if (i % conventions == 0) pool = all;
         train_convention_pool_next(&pool, &p->rooms[i].convention);
-        status = room_init(p, &p->rooms[i], error);
     }
+    for (int i = 0; i < p->room_count && !status; i++) status = room_init(p, &p->rooms[i], error);
     return status;
 }
 
@@ -307,9 +312,9 @@ static size_t bytes(const void *engine) {
     const spectrum_part *p = engine;
     size_t sum = gradient_frame_stack_bytes(p->stack);
     for (int i = 0; i < p->room_count; i++) {
-        size_t n[9];
-        room_floats(p, &p->rooms[i], n);
-        for (int k = 0; k < 9; k++) sum += n[k] * sizeof(float);
+        room_array arrays[ROOM_ARRAYS];
+        room_arrays(p, &p->rooms[i], arrays);
+        for (int k = 0; k < ROOM_ARRAYS; k++) sum += arrays[k].n * sizeof(float);
         sum += gradient_refinement_bytes(p->rooms[i].refinement) +
                train_refined_loss_bytes(p->rooms[i].loss);
     }

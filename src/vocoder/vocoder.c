@@ -449,8 +449,7 @@ lull_status vocoder_set_noise(lull_vocoder *v, const float *rows, size_t row_cou
         return base_fail(
             error, LULL_MISMATCH,
             "the given noise has %zu rows; this vocoder draws %d (the start, one for each step "
-            "that "
-            "draws, one for a source beside the network, one for what lies above the mel)",
+            "that draws, one for a source beside the network, one for what lies above the mel)",
             row_count, vocoder_noise_rows(v));
     v->path.noise.rows = rows;
     v->path.noise.row_count = row_count;
