@@ -214,8 +214,8 @@ static void gather(const gradient_refinement *r, const float *at_bins, float *at
     const mel_filterbank *f = r->filterbank;
     float nodes[MEL_MAX_BANDS + 1] = {0};
     for (int k = 0; k < r->bins; k++) {
-        nodes[f->lower[k]] += (1 - f->fraction[k]) * at_bins[k];
-        nodes[f->lower[k] + 1] += f->fraction[k] * at_bins[k];
+        nodes[f->place[k].low] += (1 - f->place[k].fraction) * at_bins[k];
+        nodes[f->place[k].low + 1] += f->place[k].fraction * at_bins[k];
     }
     /* The last node stands twice. */
     nodes[f->nodes - 1] += nodes[f->nodes];

@@ -1,4 +1,4 @@
-/* Mel consistency on a sliding window, and on a whole signal. */
+/* Mel consistency on a sliding window: see consistency.h. */
 #include "mel/consistency.h"
 
 #include "base/error.h"
@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-/* Of most conventions. */
+enum { MOST_ITERATIONS = 100000, MOST_WINDOW = 256 };
+/* Of the low band of most conventions. */
 enum { USUAL_DECIMATION = 4 };
 
 struct mel_consistency {
@@ -20,17 +21,18 @@ struct mel_consistency {
 };
 
 static lull_status check_iterations(int iterations, lull_error *error) {
-    if (iterations >= 0 && iterations <= 100000) return LULL_OK;
-    return base_fail(error, LULL_INVALID, "%d refinements: expected 0 to 100000", iterations);
+    if (iterations >= 0 && iterations <= MOST_ITERATIONS) return LULL_OK;
+    return base_fail(error, LULL_INVALID, "%d refinements: expected 0 to %d", iterations,
+                     MOST_ITERATIONS);
 }
 
 static lull_status check(const mel_refinement *r, lull_error *error) {
     lull_status status = check_iterations(r->iterations, error);
     if (!status) status = check_iterations(r->low, error);
     if (status) return status;
-    if (r->window < 0 || r->window > 256)
-        return base_fail(error, LULL_INVALID, "refinement window of %d frames: expected 0 to 256",
-                         r->window);
+    if (r->window < 0 || r->window > MOST_WINDOW)
+        return base_fail(error, LULL_INVALID, "refinement window of %d frames: expected 0 to %d",
+                         r->window, MOST_WINDOW);
     if (!(r->momentum >= 0 && r->momentum < 1))
         return base_fail(error, LULL_INVALID, "refinement momentum %g: expected 0 to below 1",
                          r->momentum);
@@ -99,10 +101,6 @@ uint64_t mel_consistency_bytes(const mel_convention *convention, const mel_refin
     return sum;
 }
 
-int mel_consistency_delay(const mel_consistency *stage) {
-    return stage->delay;
-}
-
 /* Iterates what is open, commits what leaves the window, writes what became final. */
 static size_t take_turn(mel_consistency *s, float *out) {
     mel_sliding_iterate(s->whole);
@@ -134,74 +132,4 @@ size_t mel_consistency_finish(mel_consistency *stage, float *out) {
     while (stage->turn - stage->delay < stage->opened)
         if (take_turn(stage, out)) return (size_t)stage->hop;
     return 0;
-}
-
-/* z ← r + momentum·(r − previous r) */
-static void go_beyond(float *signal, float *previous, size_t count, float momentum) {
-    for (size_t j = 0; j < count; j++) {
-        const float r = signal[j];
-        if (momentum > 0) signal[j] = r + momentum * (r - previous[j]);
-        previous[j] = r;
-    }
-}
-
-lull_status mel_consistency_whole(const mel_convention *convention, const float *frames, size_t n,
-                                  const float *signal, size_t count, int iterations,
-                                  double momentum, float *out, lull_error *error) {
-    lull_status status =
-        check(&(mel_refinement){.iterations = iterations, .momentum = momentum}, error);
-    if (status) return status;
-    mel_corrector c = {0};
-    mel_overlap *overlap = NULL;
-    const size_t bands = (size_t)convention->bands, size = (size_t)convention->n_fft;
-    const mel_guide *const none[2] = {NULL, NULL};
-    float *current = NULL, *previous = NULL, *segment[2] = {0}, *wanted[2] = {0};
-    status = mel_corrector_init(&c, convention, 1, error);
-    if (status) goto end;
-    status = mel_overlap_new(c.stft, count, &overlap, error);
-    if (status) goto end;
-    current = base_alloc(count, sizeof(float));
-    previous = base_alloc(count, sizeof(float));
-    for (int k = 0; k < 2; k++) {
-        segment[k] = base_alloc(size, sizeof(float));
-        wanted[k] = base_alloc(bands, sizeof(float));
-    }
-    if (!current || !previous || !segment[0] || !segment[1] || !wanted[0] || !wanted[1]) {
-        status = base_no_memory(error);
-        goto end;
-    }
-    memcpy(current, signal, count * sizeof(float));
-    for (int i = 0; i < iterations; i++) {
-        mel_overlap_reset(overlap);
-        for (size_t f = 0; f < n && mel_stft_begin(c.stft, (int64_t)f) < (int64_t)count; f += 2) {
-            const int both = f + 1 < n ? 2 : 1;
-            for (int k = 0; k < 2; k++) {
-                const size_t frame = f + (size_t)(k < both ? k : 0);
-                mel_envelope_wanted(c.envelope, frames + frame * bands, wanted[k]);
-                mel_stft_cut(c.stft, current, count, mel_stft_begin(c.stft, (int64_t)frame), false,
-                             segment[k]);
-            }
-            mel_corrector_run(&c, (const float *const *)wanted, none,
-                              (const float *const *)segment);
-            for (int k = 0; k < both; k++) {
-                for (size_t j = 0; j < size; j++)
-                    segment[k][j] = c.stft->pair->frames[2 * j + (size_t)k] * c.stft->synthesis[j];
-                mel_overlap_add(overlap, mel_stft_begin(c.stft, (int64_t)f + k), segment[k]);
-            }
-        }
-        mel_overlap_read(overlap, 0, count, current);
-        /* The first iteration has none before it. */
-        go_beyond(current, previous, count, i > 0 ? (float)momentum : 0);
-    }
-    memcpy(out, current, count * sizeof(float));
-end:
-    base_free(current);
-    base_free(previous);
-    for (int k = 0; k < 2; k++) {
-        base_free(segment[k]);
-        base_free(wanted[k]);
-    }
-    mel_overlap_free(overlap);
-    mel_corrector_clear(&c);
-    return status;
 }

@@ -35,17 +35,10 @@ size_t mel_consistency_push(mel_consistency *stage, const float *frame, const fl
 size_t mel_consistency_finish(mel_consistency *stage, float *out);
 /* Hops by which the output runs behind: with f frames opened, max(0, f − delay) hops have been
  * written. */
-int mel_consistency_delay(const mel_consistency *stage);
-/* The same, and the bytes that one takes at most, before there is one. */
 int mel_consistency_delay_of(const mel_convention *convention, int window);
+/* Bytes that one takes at most. */
 uint64_t mel_consistency_bytes(const mel_convention *convention, const mel_refinement *refinement);
 void mel_consistency_reset(mel_consistency *stage);
 void mel_consistency_free(mel_consistency *stage);
-
-/* The same iteration on a whole signal of `count` samples at once: z ← r + momentum·(r −
- * r_previous), r the refined signal. out may be signal. */
-lull_status mel_consistency_whole(const mel_convention *convention, const float *frames, size_t n,
-                                  const float *signal, size_t count, int iterations,
-                                  double momentum, float *out, lull_error *error);
 
 #endif

@@ -37,8 +37,7 @@ lull_status mel_conversion_new(const mel_convention *from, const mel_convention 
     status = mel_filterbank_new(from, &a, error);
     if (!status) status = mel_filterbank_new(to, &b, error);
     for (int i = 0; !status && i < from->bands; i++)
-        if (a->sum[i] > 0 && b->sum[i] > 0)
-            c->shift[i] = (float)(log(b->sum[i]) - (double)c->slope * log(a->sum[i]));
+        if (a->sum[i] > 0 && b->sum[i] > 0) c->shift[i] = b->log_sum[i] - c->slope * a->log_sum[i];
     mel_filterbank_free(a);
     mel_filterbank_free(b);
     if (status)

@@ -16,7 +16,6 @@ struct mel_envelope {
     const mel_kernels *kernels;
     mel_filterbank *filterbank;
     float lowest, highest;  /* of the linear mels that the convention tells apart */
-    float *log_sum;         /* [bands] ln Σ weights, 0 for an empty band */
     float *unity;           /* [bins] 1, and 0 above fmax: the shape of every gain */
     int reach;              /* bins from here on have unity 0; a multiple of 16, or all bins */
     float *whiten, *colour; /* [bins] TL·K and its reciprocal, times unity */
@@ -32,9 +31,7 @@ static double above_fmin(const mel_convention *c, double hz) {
     return part <= 0 ? 0 : 0.5 - 0.5 * cos(M_PI * part);
 }
 
-/* 1 up to fmax − 100 Hz, 0 from fmax + 300 Hz, a cosine between; 1 throughout when the mel reaches
- * Nyquist. */
-static double below_fmax(const mel_convention *c, double hz) {
+double mel_envelope_below_fmax(const mel_convention *c, double hz) {
     if (c->fmax >= c->sample_rate / 2.0) return 1;
     const double part = (hz - (c->fmax - 100)) / 400;
     if (part <= 0) return 1;
@@ -48,7 +45,7 @@ static void fill_gains(mel_envelope *e, double tilt_hz) {
     double power = 0;
     for (int k = 0; k < bins; k++) power += tilt_hz > 0 ? 1 / (1 + k * width / tilt_hz) : 1;
     for (int k = 0; k < bins; k++) {
-        const double unity = above_fmin(c, k * width) * below_fmax(c, k * width);
+        const double unity = above_fmin(c, k * width) * mel_envelope_below_fmax(c, k * width);
         const double tilt_power = tilt_hz > 0 ? 1 / (1 + k * width / tilt_hz) : 1;
         const double level = sqrt(tilt_power * bins / power) * norm;
         e->unity[k] = (float)unity;
@@ -58,8 +55,6 @@ static void fill_gains(mel_envelope *e, double tilt_hz) {
     }
     e->reach = (e->reach + 15) / 16 * 16;
     if (e->reach > bins) e->reach = bins;
-    for (int b = 0; b < c->bands; b++)
-        e->log_sum[b] = e->filterbank->sum[b] > 0 ? (float)log(e->filterbank->sum[b]) : 0;
     double lowest, highest;
     mel_linear_range(c, &lowest, &highest);
     e->lowest = (float)lowest;
@@ -92,11 +87,10 @@ static lull_status new_envelope(const mel_convention *convention, int decimation
     }
     e->convention.bands = e->filterbank->bands;
     const size_t bins = (size_t)e->filterbank->bins;
-    e->log_sum = base_alloc((size_t)convention->bands, sizeof(float));
     e->unity = base_alloc(bins, sizeof(float));
     e->whiten = base_alloc(bins, sizeof(float));
     e->colour = base_alloc(bins, sizeof(float));
-    if (!e->log_sum || !e->unity || !e->whiten || !e->colour) {
+    if (!e->unity || !e->whiten || !e->colour) {
         mel_envelope_free(e);
         return base_no_memory(error);
     }
@@ -118,7 +112,6 @@ lull_status mel_envelope_new_low(const mel_convention *convention, int decimatio
 void mel_envelope_free(mel_envelope *envelope) {
     if (!envelope) return;
     mel_filterbank_free(envelope->filterbank);
-    base_free(envelope->log_sum);
     base_free(envelope->unity);
     base_free(envelope->whiten);
     base_free(envelope->colour);
@@ -138,7 +131,8 @@ int mel_envelope_reach(const mel_envelope *envelope) {
 static void node_values(const mel_envelope *e, const float *frame, float sign, float *values) {
     mel_to_natural_log(&e->convention, frame, values);
     if (e->convention.power == 2) sign *= 0.5f;
-    for (int b = 0; b < e->convention.bands; b++) values[b] = sign * (values[b] - e->log_sum[b]);
+    for (int b = 0; b < e->convention.bands; b++)
+        values[b] = sign * (values[b] - e->filterbank->log_sum[b]);
     mel_filterbank_to_nodes(e->filterbank, values);
 }
 
@@ -146,10 +140,7 @@ void mel_envelope_log(const mel_envelope *envelope, const float *frame, float *l
     const mel_filterbank *f = envelope->filterbank;
     float values[MEL_MAX_BANDS + 1];
     node_values(envelope, frame, 1, values);
-    for (int k = 0; k < f->bins; k++) {
-        const float low = values[f->lower[k]], high = values[f->lower[k] + 1];
-        log_envelope[k] = low + f->fraction[k] * (high - low);
-    }
+    for (int k = 0; k < f->bins; k++) log_envelope[k] = mel_place_read(f->place[k], values);
 }
 
 void mel_envelope_whitening_gain(const mel_envelope *envelope, const float *frame, float *gain) {

@@ -22,6 +22,9 @@ void mel_envelope_free(mel_envelope *envelope);
 int mel_envelope_bins(const mel_envelope *envelope); /* n_fft/2 + 1, or those of the low band */
 /* From this bin on no mel band reaches and every gain is 0. */
 int mel_envelope_reach(const mel_envelope *envelope);
+/* 1 up to fmax − 100 Hz, 0 from fmax + 300 Hz, a cosine between; 1 throughout when the mel reaches
+ * Nyquist. */
+double mel_envelope_below_fmax(const mel_convention *convention, double hz);
 
 /* ln E at every bin from one mel frame (convention units; converted to natural log inside). */
 void mel_envelope_log(const mel_envelope *envelope, const float *frame, float *log_envelope);

@@ -68,21 +68,22 @@ static void fill_band(mel_filterbank *f, const mel_convention *c, int b, float *
     f->start[b] = start < 0 ? 0 : start;
     f->count[b] = start < 0 ? 0 : last - start + 1;
     if (f->sum[b] > 0) f->centroid[b] /= f->sum[b];
+    f->log_sum[b] = f->sum[b] > 0 ? (float)log(f->sum[b]) : 0;
 }
 
-static void fill_interpolation(mel_filterbank *f, double bin_width) {
+mel_place mel_filterbank_place(const mel_filterbank *f, double hz) {
+    int j = 0;
+    while (j + 1 < f->nodes && f->centroid[f->node[j + 1]] <= hz) j++;
+    const double low = f->centroid[f->node[j]];
+    if (j + 1 == f->nodes || hz <= low) return (mel_place){j, 0};
+    const double high = f->centroid[f->node[j + 1]];
+    return (mel_place){j, (float)((hz - low) / (high - low))};
+}
+
+static void fill_nodes(mel_filterbank *f, double bin_width) {
     for (int b = 0; b < f->bands; b++)
         if (f->count[b] > 0) f->node[f->nodes++] = b;
-    int j = 0;
-    for (int k = 0; k < f->bins; k++) {
-        const double hz = k * bin_width;
-        while (j + 1 < f->nodes && f->centroid[f->node[j + 1]] <= hz) j++;
-        f->lower[k] = j;
-        const double low = f->centroid[f->node[j]];
-        if (j + 1 == f->nodes || hz <= low) continue;
-        const double high = f->centroid[f->node[j + 1]];
-        f->fraction[k] = (float)((hz - low) / (high - low));
-    }
+    for (int k = 0; k < f->bins; k++) f->place[k] = mel_filterbank_place(f, k * bin_width);
 }
 
 /* ---- tiles ---- */
@@ -99,7 +100,7 @@ static column filter_column(const mel_filterbank *f, int b) {
 }
 
 static column interpolation_column(const mel_filterbank *f, int k) {
-    return (column){f->lower[k], f->fraction[k] > 0 ? 2 : 1};
+    return (column){f->place[k].low, f->place[k].fraction > 0 ? 2 : 1};
 }
 
 static float filter_weight(const mel_filterbank *f, int b, int i) {
@@ -107,7 +108,7 @@ static float filter_weight(const mel_filterbank *f, int b, int i) {
 }
 
 static float interpolation_weight(const mel_filterbank *f, int k, int i) {
-    return i ? f->fraction[k] : 1 - f->fraction[k];
+    return i ? f->place[k].fraction : 1 - f->place[k].fraction;
 }
 
 static void clear_tiles(mel_tiles *t) {
@@ -174,10 +175,10 @@ static lull_status new_filterbank(const mel_convention *convention, int bands, i
     f->sum = base_alloc(count, sizeof(double));
     f->centroid = base_alloc(count, sizeof(double));
     f->node = base_alloc(count, sizeof(int));
-    f->lower = base_alloc((size_t)bins, sizeof(int));
-    f->fraction = base_alloc((size_t)bins, sizeof(float));
-    if (!f->start || !f->count || !f->offset || !f->sum || !f->centroid || !f->node || !f->lower ||
-        !f->fraction)
+    f->log_sum = base_alloc(count, sizeof(float));
+    f->place = base_alloc((size_t)bins, sizeof *f->place);
+    if (!f->start || !f->count || !f->offset || !f->sum || !f->log_sum || !f->centroid ||
+        !f->node || !f->place)
         goto fail;
     int total = 0;
     for (int b = 0; b < bands; b++) {
@@ -197,7 +198,7 @@ static lull_status new_filterbank(const mel_convention *convention, int bands, i
             "and fmax %g Hz; expected a larger n_fft or a wider range",
             convention->n_fft, convention->sample_rate, convention->fmin, convention->fmax);
     }
-    fill_interpolation(f, (double)convention->sample_rate / convention->n_fft);
+    fill_nodes(f, (double)convention->sample_rate / convention->n_fft);
     if (!make_tiles(&f->filters, f, bands, filter_column, filter_weight) ||
         !make_tiles(&f->interpolation, f, bins, interpolation_column, interpolation_weight))
         goto fail;
@@ -238,10 +239,10 @@ void mel_filterbank_free(mel_filterbank *filterbank) {
     base_free(filterbank->offset);
     base_free(filterbank->weights);
     base_free(filterbank->sum);
+    base_free(filterbank->log_sum);
     base_free(filterbank->centroid);
     base_free(filterbank->node);
-    base_free(filterbank->lower);
-    base_free(filterbank->fraction);
+    base_free(filterbank->place);
     clear_tiles(&filterbank->filters);
     clear_tiles(&filterbank->interpolation);
     base_free(filterbank);

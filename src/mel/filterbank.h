@@ -12,18 +12,23 @@ typedef struct mel_tiles {
     float *weights;
 } mel_tiles;
 
+/* A point between two of a row of values: values[low] + fraction·(values[low + 1] − values[low]). */
+typedef struct mel_place {
+    int low;
+    float fraction;
+} mel_place;
+
 typedef struct mel_filterbank {
     int bands, bins;
     int *start,
         *count; /* band b is bins start[b] … start[b] + count[b] − 1; count 0: it holds no bin */
     int *offset; /* of its weights */
     float *weights;
-    double *sum;      /* Σ weights, 0 for an empty band */
-    double *centroid; /* Hz, Σ weights·frequency / Σ weights */
-    int nodes, *node; /* the bands that are not empty */
-    int *lower;       /* [bins] interpolation over frequency between the nodes' centroids, */
-    float *fraction; /* [bins] held at the ends: v = values[lower] + fraction·(values[lower + 1] −
-                        values[lower]) */
+    double *sum;                      /* Σ weights, 0 for an empty band */
+    float *log_sum;                   /* ln Σ weights, 0 for an empty band */
+    double *centroid;                 /* Hz, Σ weights·frequency / Σ weights */
+    int nodes, *node;                 /* the bands that are not empty */
+    mel_place *place;                 /* [bins] each bin's among the nodes' centroids */
     mel_tiles filters, interpolation; /* both as tiles: bins → bands; nodes → bins */
 } mel_filterbank;
 
@@ -44,9 +49,15 @@ void mel_filterbank_free(mel_filterbank *filterbank);
 /* Bytes that one takes at most. */
 uint64_t mel_filterbank_bytes(const mel_convention *convention);
 
+/* Where hz lies among the nodes' centroids; held at the ends. */
+mel_place mel_filterbank_place(const mel_filterbank *filterbank, double hz);
+
 /* Moves the values of the nodes to the front, in place, and repeats the last behind them; values
- * has room for bands + 1. What the interpolation above reads. */
+ * has room for bands + 1. What a place among the nodes is read from. */
 void mel_filterbank_to_nodes(const mel_filterbank *filterbank, float *values);
+static inline float mel_place_read(mel_place at, const float *values) {
+    return values[at.low] + at.fraction * (values[at.low + 1] - values[at.low]);
+}
 
 /* What the filters of the convention sum: the magnitudes themselves, or in place their squares. */
 void mel_filterbank_raise(const mel_convention *convention, float *magnitude, int bins);

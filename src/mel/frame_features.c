@@ -14,11 +14,8 @@ static const double HIGHEST = 12000; /* Hz, of the last point */
 struct mel_features {
     mel_convention convention;
     mel_filterbank *filterbank;
-    float *log_sum; /* [bands] ln Σ weights, 0 for an empty band */
-    float level;    /* ½ ln(Σ window² · rate) */
-    /* Of every point: the nodes of the filterbank that it lies between. */
-    int lower[MEL_FEATURE_POINTS];
-    float fraction[MEL_FEATURE_POINTS];
+    float level;                         /* ½ ln(Σ window² · rate) */
+    mel_place place[MEL_FEATURE_POINTS]; /* among the filterbank's nodes */
     bool shown[MEL_FEATURE_POINTS];
     float facts[MEL_FEATURE_FACTS];
 };
@@ -53,18 +50,12 @@ static void fill_facts(mel_features *m) {
 
 static void fill_points(mel_features *m) {
     const mel_convention *c = &m->convention;
-    const mel_filterbank *f = m->filterbank;
-    for (int b = 0; b < c->bands; b++) m->log_sum[b] = f->sum[b] > 0 ? (float)log(f->sum[b]) : 0;
     const double norm = mel_window_norm(c);
     m->level = (float)(0.5 * log(norm * norm * c->sample_rate));
-    for (int i = 0, j = 0; i < MEL_FEATURE_POINTS; i++) {
+    for (int i = 0; i < MEL_FEATURE_POINTS; i++) {
         const double hz = mel_feature_hz(i);
-        while (j + 1 < f->nodes && f->centroid[f->node[j + 1]] <= hz) j++;
-        m->lower[i] = j;
+        m->place[i] = mel_filterbank_place(m->filterbank, hz);
         m->shown[i] = hz >= c->fmin && hz <= c->fmax;
-        const double low = f->centroid[f->node[j]];
-        if (j + 1 == f->nodes || hz <= low) continue; /* held at the ends */
-        m->fraction[i] = (float)((hz - low) / (f->centroid[f->node[j + 1]] - low));
     }
 }
 
@@ -81,9 +72,7 @@ lull_status mel_features_new(const mel_convention *convention, mel_features **fe
     mel_features *m = base_alloc(1, sizeof *m);
     if (!m) return base_no_memory(error);
     m->convention = *convention;
-    m->log_sum = base_alloc((size_t)convention->bands, sizeof *m->log_sum);
-    status =
-        m->log_sum ? mel_filterbank_new(convention, &m->filterbank, error) : base_no_memory(error);
+    status = mel_filterbank_new(convention, &m->filterbank, error);
     if (status) {
         mel_features_free(m);
         return status;
@@ -97,7 +86,6 @@ lull_status mel_features_new(const mel_convention *convention, mel_features **fe
 void mel_features_free(mel_features *features) {
     if (!features) return;
     mel_filterbank_free(features->filterbank);
-    base_free(features->log_sum);
     base_free(features);
 }
 
@@ -106,11 +94,10 @@ void mel_features_of_frame(const mel_features *m, const float *frame, float *out
     mel_to_natural_log(&m->convention, frame, values);
     const float per_power = 1.0f / (float)m->convention.power;
     for (int b = 0; b < m->convention.bands; b++)
-        values[b] = (values[b] - m->log_sum[b]) * per_power;
+        values[b] = (values[b] - m->filterbank->log_sum[b]) * per_power;
     mel_filterbank_to_nodes(m->filterbank, values);
     for (int i = 0; i < MEL_FEATURE_POINTS; i++) {
-        const float low = values[m->lower[i]], high = values[m->lower[i] + 1];
-        float x = low + m->fraction[i] * (high - low) - m->level;
+        float x = mel_place_read(m->place[i], values) - m->level;
         if (x < MEL_FEATURE_FLOOR) x = MEL_FEATURE_FLOOR;
         out[i] = m->shown[i] ? (x + MEL_FEATURE_OFFSET) * MEL_FEATURE_SCALE : 0;
     }

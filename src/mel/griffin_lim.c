@@ -86,7 +86,7 @@ static void fill_magnitudes(griffin *g, const float *frames) {
         /* Of powers, what amplitudes of the same envelope would have given. */
         const double power = g->convention->power;
         for (size_t b = 0; b < bands; b++) {
-            const double sum = g->filterbank->sum[b] > 0 ? log(g->filterbank->sum[b]) : 0;
+            const double sum = g->filterbank->log_sum[b];
             mel[b] = exp(power > 1 ? ((double)logs[b] - sum) / power + sum : (double)logs[b]);
         }
         invert(g->filterbank, mel, g->magnitude + f * g->bins);

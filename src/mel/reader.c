@@ -9,44 +9,16 @@
 
 #include <math.h>
 
-/* A point between two of a row of values: values[low] + fraction·(values[low + 1] − values[low]).
- */
-typedef struct point {
-    int low;
-    float fraction;
-} point;
-
 struct mel_reader {
     mel_convention from, to;
     mel_filterbank *source, *target;
-    float level; /* ln of what an amplitude of from is in to */
-    point *at;   /* [to's bands] among from's nodes */
-    point *back; /* [from's bands] among to's nodes; low < 0: above to's fmax */
-    float *log_sum_from, *log_sum_to; /* [bands] ln Σ weights */
+    float level;     /* ln of what an amplitude of from is in to */
+    mel_place *at;   /* [to's bands] among from's nodes */
+    mel_place *back; /* [from's bands] among to's nodes; low < 0: above to's fmax */
 };
-
-/* Where hz lies between the centroids of the filters that are not empty; the ends are held. */
-static point between(const mel_filterbank *f, double hz) {
-    int low = 0;
-    while (low + 2 < f->nodes && f->centroid[f->node[low + 1]] <= hz) low++;
-    if (f->nodes < 2) return (point){0, 0};
-    double first = f->centroid[f->node[low]], second = f->centroid[f->node[low + 1]];
-    double fraction = (hz - first) / (second - first);
-    return (point){low, (float)fmin(fmax(fraction, 0), 1)};
-}
-
-static float read_at(point at, const float *values) {
-    return values[at.low] + at.fraction * (values[at.low + 1] - values[at.low]);
-}
 
 static double edge_of(const mel_filterbank *f) {
     return f->nodes ? f->centroid[f->node[f->nodes - 1]] : 0;
-}
-
-static float *log_sums(const mel_filterbank *f) {
-    float *sums = base_alloc((size_t)f->bands, sizeof *sums);
-    for (int b = 0; sums && b < f->bands; b++) sums[b] = f->sum[b] > 0 ? (float)log(f->sum[b]) : 0;
-    return sums;
 }
 
 static bool fill(mel_reader *r, mel_read unit) {
@@ -58,14 +30,12 @@ static bool fill(mel_reader *r, mel_read unit) {
         (float)(log(mel_window_norm(to) / mel_window_norm(from)) + 0.5 * log(stretch / rates));
     r->at = base_alloc((size_t)to->bands, sizeof *r->at);
     r->back = base_alloc((size_t)from->bands, sizeof *r->back);
-    r->log_sum_from = log_sums(r->source);
-    r->log_sum_to = log_sums(r->target);
-    if (!r->at || !r->back || !r->log_sum_from || !r->log_sum_to) return false;
+    if (!r->at || !r->back) return false;
     for (int b = 0; b < to->bands; b++)
-        r->at[b] = between(r->source, r->target->centroid[b] * stretch);
+        r->at[b] = mel_filterbank_place(r->source, r->target->centroid[b] * stretch);
     for (int b = 0; b < from->bands; b++) {
         const double hz = r->source->centroid[b] / stretch;
-        r->back[b] = between(r->target, hz);
+        r->back[b] = mel_filterbank_place(r->target, hz);
         if (hz > fmax(to->fmax, edge_of(r->target))) r->back[b].low = -1;
     }
     return true;
@@ -105,8 +75,6 @@ void mel_reader_free(mel_reader *r) {
     mel_filterbank_free(r->target);
     base_free(r->at);
     base_free(r->back);
-    base_free(r->log_sum_from);
-    base_free(r->log_sum_to);
     base_free(r);
 }
 
@@ -114,12 +82,13 @@ void mel_reader_run(const mel_reader *r, const float *frame, float *out) {
     float values[MEL_MAX_BANDS + 1], linear[MEL_MAX_BANDS];
     const float root = r->from.power == 2 ? 0.5f : 1.0f, power = r->to.power == 2 ? 2.0f : 1.0f;
     mel_to_natural_log(&r->from, frame, values);
-    for (int b = 0; b < r->from.bands; b++) values[b] = root * (values[b] - r->log_sum_from[b]);
+    for (int b = 0; b < r->from.bands; b++) values[b] = root * (values[b] - r->source->log_sum[b]);
     mel_filterbank_to_nodes(r->source, values);
     for (int b = 0; b < r->to.bands; b++)
         linear[b] = r->target->sum[b] <= 0
                         ? 0
-                        : expf(power * (read_at(r->at[b], values) + r->level) + r->log_sum_to[b]);
+                        : expf(power * (mel_place_read(r->at[b], values) + r->level) +
+                               r->target->log_sum[b]);
     mel_compress(&r->to, linear, out);
 }
 
@@ -132,7 +101,7 @@ void mel_reader_apply(const mel_reader *r, const float *before, const float *aft
     mel_filterbank_to_nodes(r->target, change);
     mel_to_natural_log(&r->from, frame, other);
     for (int b = 0; b < r->from.bands; b++) {
-        const float gain = r->back[b].low < 0 ? 0 : read_at(r->back[b], change);
+        const float gain = r->back[b].low < 0 ? 0 : mel_place_read(r->back[b], change);
         linear[b] = expf(other[b] + power * gain);
     }
     mel_compress(&r->from, linear, frame);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "mel/envelope.h"
 #include "mel/window.h"
 
 #include <math.h>
@@ -50,9 +51,7 @@ int bandwidth_edge(const mel_features *features) {
 
 /* The amplitude that what is above has where the mel's part has `unity`. */
 static double beside(double hz, const mel_convention *c) {
-    const double part = (hz - (c->fmax - 100)) / 400;
-    if (part <= 0) return 0;
-    const double unity = part >= 1 ? 0 : 0.5 + 0.5 * cos(M_PI * part);
+    const double unity = mel_envelope_below_fmax(c, hz);
     return sqrt(1 - unity * unity);
 }
 

@@ -25,6 +25,9 @@ enum {
     STREAM_MEL_NOISE
 };
 
+/* Numbers of a stream that one crop has for itself. */
+static const uint64_t NOISE_OF_A_CROP = 1 << 20;
+
 /* A convention and what analyses in it. */
 typedef struct seen {
     mel_convention convention;
@@ -238,7 +241,8 @@ static void degrade(train_frame_crops *p, uint64_t index, const mel_convention *
     if (drawn(p, STREAM_DEGRADE, 16 * index) >= p->options.degrade) return;
     for (uint64_t i = 0; i < 8; i++) uniform[i] = drawn(p, STREAM_DEGRADE, 16 * index + 1 + i);
     train_degrade_draw(uniform, &amount);
-    random_normal(p->options.seed, STREAM_MEL_NOISE, index << 20, p->noise, n * (size_t)c->bands);
+    random_normal(p->options.seed, STREAM_MEL_NOISE, index * NOISE_OF_A_CROP, p->noise,
+                  n * (size_t)c->bands);
     train_degrade_apply(&amount, c, p->mel, n, p->noise, p->scratch);
 }
 

@@ -176,13 +176,9 @@ static double crop_loss(void *context, int crop, const float *made, float *gradi
 static double run(void *engine, const model_parameters *weights, const train_batch *batch,
                   float scale, float *gradient) {
     spectrum_part *p = engine;
-    double sum = 0.0;
     p->batch = batch;
     p->scale = scale;
-    gradient_frame_stack_run(p->stack, weights, batch->crops, batch->mel, crop_loss, p, p->losses,
-                             gradient);
-    for (int i = 0; i < batch->crops; i++) sum += p->losses[i];
-    return sum;
+    return train_part_stack_step(p->stack, weights, batch, crop_loss, p, p->losses, gradient);
 }
 
 /* ---- engine ------------------------------------------------------------------------------- */

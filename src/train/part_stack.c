@@ -45,16 +45,22 @@ static double crop_loss(void *context, int crop, const float *made, float *gradi
     return loss;
 }
 
+double train_part_stack_step(gradient_frame_stack *stack, const model_parameters *weights,
+                             const train_batch *batch, gradient_engine_loss crop_loss,
+                             void *context, double *losses, float *gradient) {
+    double sum = 0.0;
+    gradient_frame_stack_run(stack, weights, batch->crops, batch->mel, crop_loss, context, losses,
+                             gradient);
+    for (int i = 0; i < batch->crops; i++) sum += losses[i];
+    return sum;
+}
+
 double train_part_stack_run(void *engine, const model_parameters *weights, const train_batch *batch,
                             float scale, float *gradient) {
     stack_part *p = engine;
-    double sum = 0.0;
     p->batch = batch;
     p->scale = scale;
-    gradient_frame_stack_run(p->stack, weights, batch->crops, batch->mel, crop_loss, p, p->losses,
-                             gradient);
-    for (int i = 0; i < batch->crops; i++) sum += p->losses[i];
-    return sum;
+    return train_part_stack_step(p->stack, weights, batch, crop_loss, p, p->losses, gradient);
 }
 
 double train_part_stack_flops(const void *engine) {

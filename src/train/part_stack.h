@@ -17,6 +17,11 @@ lull_status train_part_stack_new(const model_frame_stack_shape *shape, const mod
 void train_part_stack_free(void *engine);
 double train_part_stack_run(void *engine, const model_parameters *weights, const train_batch *batch,
                             float scale, float *gradient);
+/* One step of any stack: crop_loss with its context, a crop at a time; losses[crops] is room. Returns
+ * the sum of the losses, adds to gradient. */
+double train_part_stack_step(gradient_frame_stack *stack, const model_parameters *weights,
+                             const train_batch *batch, gradient_engine_loss crop_loss,
+                             void *context, double *losses, float *gradient);
 double train_part_stack_flops(const void *engine);
 size_t train_part_stack_bytes(const void *engine);
 

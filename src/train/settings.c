@@ -7,7 +7,6 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/file_bytes.h"
 
 static const char *const parts[] = {"denoiser", "postnet", "pitch", "bandwidth", "spectrum", NULL};
 static const char *const losses[] = {"l2", "l1", NULL};
@@ -256,15 +255,5 @@ lull_status train_settings_parse(const void *bytes, size_t size, const char *pat
     if (!status)
         status = members_read(train_settings_members, settings, training, path, "training", error);
     yyjson_doc_free(tree);
-    return status;
-}
-
-lull_status train_settings_read(const char *path, train_settings *settings, model_config *config,
-                                lull_error *error) {
-    file_bytes bytes = {0};
-    lull_status status = file_bytes_read(path, &bytes, error);
-    if (!status)
-        status = train_settings_parse(bytes.data, bytes.size, path, settings, config, error);
-    file_bytes_free(&bytes);
     return status;
 }

@@ -63,13 +63,10 @@ void train_settings_of(train_settings *settings, train_trained part);
 lull_status train_settings_check(const train_settings *settings, const model_config *config,
                                  lull_error *error);
 
-/* config.json: {"format": 1, "model": {…}, "training": {…}}. Reading refuses unknown members by
- * name. */
+/* config.json: {"format": 1, "model": {…}, "training": {…}}. */
 lull_status train_settings_write(const char *path, const train_settings *settings,
                                  const model_config *config, lull_error *error);
-lull_status train_settings_read(const char *path, train_settings *settings, model_config *config,
-                                lull_error *error);
-/* The text of config.json (base_free), and from it; name stands in messages. */
+/* Its text (base_free), and from it; name stands in messages. Unknown members are refused by name. */
 char *train_settings_print(const train_settings *settings, const model_config *config);
 lull_status train_settings_parse(const void *bytes, size_t size, const char *name,
                                  train_settings *settings, model_config *config, lull_error *error);
