@@ -139,18 +139,49 @@ static void row(const char *label, const char *format, ...) {
     printf("  %-13s%s\n", label, text);
 }
 
+/* Is it what a run of `lull train` says of itself (train_settings_facts)? */
+static bool is_run(yyjson_val *facts) {
+    return yyjson_is_num(yyjson_obj_get(facts, "steps")) &&
+           yyjson_is_num(yyjson_obj_get(facts, "audio_seconds")) &&
+           yyjson_is_num(yyjson_obj_get(facts, "batch")) &&
+           yyjson_is_num(yyjson_obj_get(facts, "crop_frames")) &&
+           yyjson_is_num(yyjson_obj_get(facts, "rate")) &&
+           yyjson_is_str(yyjson_obj_get(facts, "optimizer"));
+}
+
+/* Its gist: --json has all. */
+static void print_run(const char *label, const char *part, yyjson_val *facts) {
+    row(label, "%s: %.0f steps of %.0f crops of %.0f frames, %.0f s of audio: %s %g", part,
+        yyjson_get_num(yyjson_obj_get(facts, "steps")),
+        yyjson_get_num(yyjson_obj_get(facts, "batch")),
+        yyjson_get_num(yyjson_obj_get(facts, "crop_frames")),
+        yyjson_get_num(yyjson_obj_get(facts, "audio_seconds")),
+        yyjson_get_str(yyjson_obj_get(facts, "optimizer")),
+        yyjson_get_num(yyjson_obj_get(facts, "rate")));
+}
+
 /* False when memory is out. */
 static bool print_training(const lull_model *model) {
     const char *json = model->training_json, *label = "training";
     yyjson_doc *tree = NULL;
     bool fine = json_parse(json, strlen(json), label, &tree, NULL) != LULL_NO_MEMORY;
+    yyjson_val *root = yyjson_doc_get_root(tree), *key, *item;
+    const bool own = is_run(root); /* of the denoiser; then parts stand beside its members */
     size_t i, n;
-    yyjson_val *key, *item;
-    yyjson_obj_foreach(yyjson_doc_get_root(tree), i, n, key, item) {
-        char *text = yyjson_is_str(item) ? NULL : json_print(item);
-        fine = fine && (text != NULL || yyjson_is_str(item));
-        if (fine) row(label, "%s: %s", yyjson_get_str(key), text ? text : yyjson_get_str(item));
-        base_free(text);
+    if (own) {
+        print_run(label, "denoiser", root);
+        label = "";
+    }
+    yyjson_obj_foreach(root, i, n, key, item) {
+        if (own && !yyjson_is_obj(item)) continue;
+        if (is_run(item)) {
+            print_run(label, yyjson_get_str(key), item);
+        } else {
+            char *text = yyjson_is_str(item) ? NULL : json_print(item);
+            fine = fine && (text != NULL || yyjson_is_str(item));
+            if (fine) row(label, "%s: %s", yyjson_get_str(key), text ? text : yyjson_get_str(item));
+            base_free(text);
+        }
         label = "";
     }
     if (fine && *label != '\0') row(label, "the file says nothing");

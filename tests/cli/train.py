@@ -154,6 +154,10 @@ class Pairs(Train):
         self.assertEqual(self.resume(steps=123).code, 0)
         self.assertEqual(self.steps()[-1], 123)
         self.assertIn("pairs", json.loads(self.read("run/config.json"))["training"])
+        said = self.assert_fine(self.run_lull("info", "run/model.safetensors", model=False)).out.decode()
+        for words in "denoiser: 5 steps of ", "postnet: 123 steps of ":
+            self.assertIn(words, said)
+        self.assertNotIn("{", said)
 
     def test_a_denoiser_of_pairs(self):
         done = self.run_lull("train", "--pairs", "list.txt", "-o", "run", "--max-steps", "3", *TINY, model=False)
