@@ -102,7 +102,7 @@ static void bench_gates(const nn_kernels *table) {
     TIME(save, ROWS_OF(table->gate(C, h + r * 2 * C, c0, .5f, c0, .5f, NULL, z16 + r * C, NULL,
                                    saved16 + r * 2 * C)));
     TIME(back, ROWS_OF(table->gate_backward(C, z + r * C, NULL, saved16 + r * 2 * C, NULL,
-                                            saved16 + r * 2 * C)));
+                                            saved16 + r * 2 * C, c0, .5f, c0, .5f)));
     TIME(conversion, table->to_bf16(saved, saved16, ROWS * 2 * C));
     TIME(swish, table->silu(saved, saved, ROWS * 2 * C));
     printf("ns a row of %d channels: gate %.1f, to bf16 %.1f, saving %.1f, backward %.1f; ns an "
