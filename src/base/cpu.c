@@ -27,6 +27,15 @@ bool base_cpu_has(base_cpu set) {
 #endif
 }
 
+bool base_cpu_bf16_pays(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return base_cpu_has(BASE_CPU_AVX512BF16) && !__builtin_cpu_is("intel");
+#else
+    return false;
+#endif
+}
+
 static void look(void) {
     static const struct {
         const char *name;

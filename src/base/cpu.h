@@ -15,6 +15,11 @@ typedef enum base_cpu {
 /* Whether the processor has the set and the operating system saves its registers. */
 bool base_cpu_has(base_cpu set);
 
+/* Whether vectors multiply bfloat16 faster than float32. Intel's processors have the instructions of
+ * BASE_CPU_AVX512BF16, at half the speed of those of BASE_CPU_AVX512 (their fast ones are AMX's:
+ * docs/performance.md). */
+bool base_cpu_bf16_pays(void);
+
 /* The largest set that may be used: the processor's, or what LULL_CPU in the environment names if
  * that is less (reference, portable and neon: none; avx2; avx512; avx512bf16 and amx). The same
  * from the first call on, from any thread. */

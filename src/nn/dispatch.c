@@ -10,6 +10,7 @@
 typedef struct candidate {
     const nn_kernels *table;
     bool (*runnable)(void);
+    bool (*pays)(void); /* faster than those behind it; otherwise it has to be asked for by name */
 } candidate;
 
 static bool always(void) {
@@ -39,18 +40,18 @@ static bool has_amx(void) {
 /* Fastest first. */
 static const candidate candidates[] = {
 #ifdef NN_AMX
-    {&nn_amx, has_amx},
+    {&nn_amx, has_amx, always},
 #endif
 #ifdef NN_X86
-    {&nn_avx512bf16, has_avx512bf16},
-    {&nn_avx512, has_avx512},
-    {&nn_avx2, has_avx2},
+    {&nn_avx512bf16, has_avx512bf16, base_cpu_bf16_pays},
+    {&nn_avx512, has_avx512, always},
+    {&nn_avx2, has_avx2, always},
 #endif
 #ifdef NN_NEON
-    {&nn_neon, always},
+    {&nn_neon, always, always},
 #endif
-    {&nn_portable, always},
-    {&nn_reference, always},
+    {&nn_portable, always, always},
+    {&nn_reference, always, always},
 };
 
 enum { CANDIDATES = sizeof candidates / sizeof candidates[0] };
@@ -69,7 +70,7 @@ static void choose(void) {
     for (int i = 0; i < CANDIDATES && wanted && !chosen; i++)
         if (strcmp(names[i], wanted) == 0 && runnable(&candidates[i])) chosen = candidates[i].table;
     for (int i = 0; i < CANDIDATES && !chosen; i++)
-        if (runnable(&candidates[i])) chosen = candidates[i].table;
+        if (runnable(&candidates[i]) && candidates[i].pays()) chosen = candidates[i].table;
 }
 
 const nn_kernels *nn_kernels_get(void) {
