@@ -275,15 +275,24 @@ def make_diffwave(folder):
 
 
 def make_plain(source, folder):
-    """The model without whitening, in six steps: its network and sampler alone."""
+    """The model's denoiser alone, of the waveform itself, in six steps: a network and a sampler."""
     meta, header, data, _ = read_safetensors(source)
     config = json.loads(meta["lull"])
-    config["network"]["whitened"] = False
-    config["synthesis"]["steps"] = 6
-    text = json.dumps({"__metadata__": dict(meta, lull=json.dumps(config)), **header}).encode()
+    network, uses = config["network"], {"steps": 6, "refine": 0}
+    for part in "postnet", "pitch", "spectrum", "bandwidth":
+        network.pop(part, None)
+        header = {name: where for name, where in header.items() if not name.startswith(part + ".")}
+    network["whitened"], network["below_hz"] = False, 0
+    config["synthesis"] = dict(uses, sampler="ddim", eta=config["synthesis"]["eta"], low_latency=uses, offline=uses)
+    tensors, used = {}, b""
+    for name, where in header.items():
+        begin, end = where["data_offsets"]
+        tensors[name] = dict(where, data_offsets=[len(used), len(used) + end - begin])
+        used += data[begin:end]
+    text = json.dumps({"__metadata__": dict(meta, lull=json.dumps(config)), **tensors}).encode()
     text += b" " * (-len(text) % 8)
     path = folder / "plain.safetensors"
-    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + used)
     return path
 
 
@@ -390,7 +399,7 @@ class Lull:
         precision = "bf16" if kind == "bfloat16" else "f32"
         self.command = [program, "bench", "--brief", "--json", "--rounds", "2", "-m", str(job.model), "--refine", "0",
                         "-p", precision, "-t", str(threads), str(job.mel_npy)]
-        subprocess.run([program, "synth", "-q", "-m", str(job.model), "--refine", "0", "-p", precision, "-t",
+        subprocess.run([program, "synth", "-q", "--force", "-m", str(job.model), "--refine", "0", "-p", precision, "-t",
                         str(threads), "-N", str(job.noise_npy), str(job.mel_npy), "-f", "float", "-o",
                         str(job.folder / "lull.wav")], check=True)
         data = (job.folder / "lull.wav").read_bytes()
