@@ -229,12 +229,15 @@ static lull_status init_parts(vocoder_path *p, lull_error *error) {
     return LULL_OK;
 }
 
-/* What each part keeps back, counted where all of them have work (every further frame gives one
- * more hop). What a part waits for a side part is that one's. */
-static void measure_latency(vocoder_path *p) {
+size_t vocoder_path_latency(const vocoder_path *p) {
+    size_t sum = 0;
+    for (int i = 0; i < p->parts; i++) sum += p->part[i].latency;
+    return sum;
+}
+
+/* What each part keeps back after so many frames. What a part waits for a side part is that one's. */
+static void reach_after(vocoder_path *p, uint64_t frames) {
     uint64_t hop = (uint64_t)p->convention.hop;
-    uint64_t frames = (uint64_t)p->steps * step_delay(p) / hop +
-                      (uint64_t)p->convention.n_fft / hop + VOCODER_MAX_WINDOW + 128;
     vocoder_reach reach = {.came = frames, .samples = frames * hop, .source = frames * hop};
     for (int i = 0; i < p->parts; i++) {
         vocoder_part *part = &p->part[i];
@@ -247,10 +250,24 @@ static void measure_latency(vocoder_path *p) {
     }
 }
 
-size_t vocoder_path_latency(const vocoder_path *p) {
-    size_t sum = 0;
-    for (int i = 0; i < p->parts; i++) sum += p->part[i].latency;
-    return sum;
+/* Counted where all parts have work: from there on every further frame gives one more hop, in the
+ * mean. Where the hop is no whole patches it is now more and now less, and begins anew after at
+ * most as many frames as a patch has samples: the latency is that of the worst. */
+static void measure_latency(vocoder_path *p) {
+    const uint64_t hop = (uint64_t)p->convention.hop;
+    const uint64_t frames = (uint64_t)p->steps * step_delay(p) / hop +
+                            (uint64_t)p->convention.n_fft / hop + VOCODER_MAX_WINDOW + 128;
+    const int cycle =
+        p->steps && p->convention.hop % p->model->config.patch ? p->model->config.patch : 1;
+    int worst = 0;
+    size_t most = 0;
+    for (int i = 0; i < cycle; i++) {
+        reach_after(p, frames + (uint64_t)i);
+        if (vocoder_path_latency(p) <= most) continue;
+        most = vocoder_path_latency(p);
+        worst = i;
+    }
+    reach_after(p, frames + (uint64_t)worst);
 }
 
 /* Beyond this the sums above are no longer exact in an int or a 32-bit size_t. */

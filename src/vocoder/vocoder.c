@@ -36,9 +36,10 @@ struct lull_vocoder {
     vocoder_trace trace;
     size_t latency;
 
-    int *ready;   /* parts of this tick, for the pool */
-    size_t block; /* samples that a part may do in this tick */
-    bool bounded; /* the work of a pull is */
+    int *ready;         /* parts of this tick, for the pool */
+    size_t least_block; /* samples that every part can do something with */
+    size_t block;       /* samples that a part may do in this tick */
+    bool bounded;       /* the work of a pull is */
     bool failed, failure_told;
     _Atomic uint64_t pulled;
 };
@@ -64,6 +65,8 @@ static lull_status build(lull_vocoder *v, const lull_model *model, const mel_con
     v->ready = base_alloc((size_t)v->path.parts, sizeof *v->ready);
     if (!v->ready) return base_no_memory(error);
     v->latency = vocoder_path_latency(&v->path);
+    for (int i = 0; i < v->path.parts; i++)
+        if (v->least_block < v->path.part[i].unit) v->least_block = v->path.part[i].unit;
     return LULL_OK;
 }
 
@@ -280,15 +283,6 @@ static bool tick(lull_vocoder *v) {
 
 /* ---- samples out ---- */
 
-static size_t take_ready(lull_vocoder *v, float *samples, size_t n) {
-    vocoder_line *out = &v->path.output.out;
-    size_t ready = (size_t)(out->end - out->first);
-    if (n > ready) n = ready;
-    memcpy(samples, vocoder_line_at(out, out->first), n * sizeof *samples);
-    out->first += (int64_t)n;
-    return n;
-}
-
 /* Samples that the frames pushed so far make possible. */
 static uint64_t due(const lull_vocoder *v) {
     /* Whether it is the end is asked before how much there is, so that the two fit together. */
@@ -297,6 +291,19 @@ static uint64_t due(const lull_vocoder *v) {
         vocoder_frame_queue_pushed(v->path.frames.queue) * (uint64_t)v->path.convention.hop;
     if (finished) return all;
     return all > v->latency ? all - v->latency : 0;
+}
+
+/* Where frames are no whole patches some samples are ready sooner than others: none leaves before
+ * the latency says, so that a host can count on when they come. */
+static size_t take_ready(lull_vocoder *v, float *samples, size_t n) {
+    vocoder_line *out = &v->path.output.out;
+    size_t ready = (size_t)(out->end - out->first);
+    uint64_t left = due(v) - atomic_load_explicit(&v->pulled, memory_order_relaxed);
+    if (n > ready) n = ready;
+    if (n > left) n = (size_t)left;
+    memcpy(samples, vocoder_line_at(out, out->first), n * sizeof *samples);
+    out->first += (int64_t)n;
+    return n;
 }
 
 /* After the network lost itself: silence in place of every sample that there would have been. */
@@ -344,7 +351,7 @@ static size_t synthesize(lull_vocoder *v, float *samples, size_t n) {
         if (got == n && !works_ahead(v, hop)) break;
         /* No more at a time than was asked for: who pulls little wants it soon. */
         v->block = n - got < MOST_BLOCK ? round_up(n - got, hop) : MOST_BLOCK;
-        if (v->block < hop) v->block = hop;
+        if (v->block < v->least_block) v->block = v->least_block;
         if (!tick(v)) break;
     }
     return got;

@@ -3,8 +3,18 @@
 #include "models.h"
 
 static const char *const kinds[] = {"vocos-24k", "cosyvoice2-24k", "parallelwavegan-24k",
-                                    "styletts2-24k", "diffsinger-44k"};
+                                    "styletts2-24k", "diffsinger-44k",
+                                    /* hops that are no whole patches, and one below a patch */
+                                    "odd-100", "odd-275", "odd-12"};
 enum { KINDS = sizeof kinds / sizeof *kinds, FRAMES = 23 };
+
+static mel_convention kind_of(const char *name) {
+    if (strncmp(name, "odd-", 4) != 0) return named(name);
+    mel_convention c = named("hifigan-22k");
+    c.hop = atoi(name + 4);
+    c.centred = true;
+    return c;
+}
 
 static lull_model *mending_model(void) {
     model_config config = small_lull();
@@ -28,9 +38,9 @@ static lull_options some_options(int steps, int postnet, int threads) {
 static void cuts(void **state) {
     (void)state;
     lull_model *model = mending_model();
-    const size_t pushes[] = {FRAMES, 1, 3}, pulls[] = {4096, 77, 100000};
+    const size_t pushes[] = {FRAMES, 1, 3}, pulls[] = {4096, 7, 100000};
     for (int k = 0; k < KINDS; k++) {
-        mel_convention c = named(kinds[k]);
+        mel_convention c = kind_of(kinds[k]);
         size_t samples = FRAMES * (size_t)c.hop;
         float *mel = random_mel(&c, FRAMES), *should = base_alloc(samples, sizeof *should);
         float *is = base_alloc(samples, sizeof *is);
@@ -57,13 +67,14 @@ static void cuts(void **state) {
     lull_model_close(model);
 }
 
-/* No frame comes later than the latency says; where the hop is whole patches none comes earlier. */
+/* Samples come neither later nor earlier than the latency says, whether or not the hop is whole
+ * patches. */
 static void latency(void **state) {
     (void)state;
     lull_model *model = mending_model();
     for (int k = 0; k < KINDS; k++) {
         enum { MANY = 60 };
-        mel_convention c = named(kinds[k]);
+        mel_convention c = kind_of(kinds[k]);
         lull_options options = some_options(1, 1, 1);
         lull_vocoder *vocoder = vocoder_of(model, &c, &options);
         size_t late = lull_vocoder_latency(vocoder), hop = (size_t)c.hop, got = 0, produced;
@@ -74,8 +85,7 @@ static void latency(void **state) {
             lull_vocoder_pull(vocoder, out, MANY * hop, &produced, NULL);
             got += produced;
             size_t expected = n * hop > late ? n * hop - late : 0;
-            bool early = c.hop % 16 && got == expected + hop;
-            if (got != expected && !early)
+            if (got != expected)
                 fail_msg("%s: after %zu frames %zu samples, not %zu", kinds[k], n, got, expected);
         }
         base_free(mel);

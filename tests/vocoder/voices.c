@@ -330,6 +330,7 @@ static void reads_the_source(void **state) {
         options.postnet = 0;
         options.source = pitch ? LULL_SOURCE_PITCH : LULL_SOURCE_NOISE;
         options.crossover = pitch ? 1700 : 48000;
+        options.precision = LULL_PRECISION_F32; /* as the plain twin, on every processor */
         lull_vocoder *vocoder = vocoder_of(model, convention, &options);
         kept kept = {guess, 0};
         const vocoder_trace trace = {keep_guess, &kept};
