@@ -8,7 +8,7 @@ set -eu
 build="gcc libc6-dev dpkg-dev meson ninja-build pkgconf
     libsndfile1-dev libsoxr-dev libfftw3-dev libopenblas0 portaudio19-dev libpng-dev zlib1g-dev libcmocka-dev"
 # C++ caller, command-line tests, scores from elsewhere, a browser for the pages, sound servers without a sound card, several machines.
-test="g++ python3 python3-numpy python3-scipy python3-mesonpy python3-pip python3-venv chromium
+test="g++ python3 python3-numpy python3-scipy python3-mesonpy patchelf python3-pip python3-venv chromium
     pulseaudio pulseaudio-utils libasound2-plugins jackd2 libopenmpi-dev openmpi-bin"
 # Debian packages (tools/package.sh); other systems and C libraries (tools/cross.sh).
 package="debhelper lintian libopenmpi-dev"

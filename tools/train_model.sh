@@ -1,14 +1,15 @@
 #!/bin/sh
 # Trains a model of the shipped kind on your recordings: tools/train_model.sh RECORDINGS OUT [VALID]
 # Denoiser, postnet, pitch and spectrum network, one after the other: OUT/model.safetensors. RECORDINGS is a folder of audio files;
-# VALID one of others to validate on (without it 3 % of RECORDINGS are kept back). Needs a build (tools/demo.sh makes one)
+# VALID one of others to validate on (without it one in 33 of RECORDINGS is kept back, of fewer than 8 none). Needs a build (tools/demo.sh makes one)
 # and ffmpeg. Takes a few hours; OUT can be given again: what is done is not done again, and an interrupted run goes on.
 #   NAME=…     of the model (default: my-voice)
 #   LICENCE=…  of the weights, an SPDX expression
 #   PAIRS=1    trains the postnet on what a bottleneck smooths over, too (tools/bottleneck_pairs.py; needs PyTorch)
 #   STEPS=…    percent of the usual steps (default: 100)
+#   ACCEPT=1   goes on although RECORDINGS have changed
 set -eu
-[ $# -ge 2 ] || { sed -n '2,9s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,10s/^# //p' "$0" >&2; exit 2; }
 recordings=${1%/} out=${2%/} valid=${3:-}
 root=$(dirname "$0")/..
 lull=${LULL:-$root/build/lull}
@@ -16,6 +17,33 @@ lull=${LULL:-$root/build/lull}
 [ -d "$recordings" ] || { echo "train_model.sh: $recordings is not a folder" >&2; exit 1; }
 name=${NAME:-my-voice} percent=${STEPS:-100}
 mkdir -p "$out"
+begun=$(cat "$out/steps" 2>/dev/null || echo "$percent")
+[ "$begun" = "$percent" ] || {
+    echo "train_model.sh: $out was begun with STEPS=$begun: say the same, or give another folder for STEPS=$percent" >&2
+    exit 1
+}
+echo "$percent" >"$out/steps"
+
+# Kept back by name, before there are copies of other speeds: what is validated on was not heard in any.
+if [ -z "$valid" ]; then
+    rm -rf "$out/split"
+    mkdir -p "$out/split/train" "$out/split/valid"
+    absolute=$(cd "$recordings" && pwd)
+    find -L "$absolute" -type f | sort | while read -r file; do
+        name=${file#"$absolute"/}
+        side=train
+        [ $(($(printf %s "$name" | cksum | cut -d' ' -f1) % 33)) -ne 0 ] || side=valid
+        mkdir -p "$out/split/$side/$(dirname "$name")"
+        ln -s "$file" "$out/split/$side/$name"
+    done
+    recordings=$out/split/train
+    if [ -z "$(find "$out/split/valid" -type l)" ] && [ "$(find "$recordings" -type l | wc -l)" -ge 8 ]; then
+        file=$(find "$recordings" -type l | sort | tail -n 1)
+        mv "$file" "$out/split/valid/"
+    fi
+    # Of a handful every one is needed.
+    [ -z "$(find "$out/split/valid" -type l)" ] || valid=$out/split/valid
+fi
 sh "$root/tools/speeds.sh" "$recordings" "$out/speeds"
 
 # train PART STEPS OPTION...: a new run, or the rest of an old one.
@@ -24,7 +52,7 @@ train() {
     shift 2
     [ "$part" != pairs ] || with= # pairs are held back of their own
     if [ -f "$out/$part/config.json" ]; then
-        "$lull" train --resume "$out/$part"
+        "$lull" train --resume "$out/$part" ${ACCEPT:+--accept-changes}
     else
         "$lull" train "$@" ${with:+--valid "$with"} -o "$out/$part" --max-steps "$steps" --name "$name" ${LICENCE:+--set "licence=\"$LICENCE\""}
     fi

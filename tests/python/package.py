@@ -111,21 +111,50 @@ class Package(unittest.TestCase):
     def test_one_array_is_one_mel(self):
         """An array given to stream() is what calling the vocoder takes, and not an iterable of its rows."""
         self.python("""
-            import warnings
-            warnings.simplefilter("ignore")  # square: can be read both ways
             v = l.Vocoder(use="live", refine=1)
             class Tensor:  # as PyTorch's
                 def __init__(self, x): self.x, self.shape = x, x.shape
                 def __array__(self, dtype=None, copy=None): return self.x
-            for mel in (m, m.T, m[None], m[:, 40:120], Tensor(m), m[:, 0]):
+            for mel in (m, m.T, m[None], Tensor(m), m[:, 0]):
                 assert (n.concatenate(list(v.stream(mel))) == v(mel)).all(), mel.shape
-            turned = m[:, 40:120].T
-            assert (n.concatenate(list(v.stream(turned, layout="frames-first"))) == v(turned, layout="frames-first")).all()
             several = n.stack([m[:, :20], m[:, 20:40]])
             assert (n.concatenate(list(v.stream(several))) == v(m[:, :40])).all()
             try: list(v.stream(m[:40]))
             except ValueError as error: assert "[40, " in str(error), error
             else: raise AssertionError
+        """)
+
+    def test_as_many_frames_as_bands(self):
+        """Nothing in the shape says how such a mel is to be read: it is refused, unless it is said or a stream knows."""
+        self.python("""
+            square, v = m[:, 40:120], l.Vocoder(use="live", refine=1)
+            for use in lambda: v(square), lambda: list(v.stream(square)), lambda: v.stream().push(square):
+                try: use()
+                except ValueError as error: assert "both ways" in str(error) and "layout=" in str(error), error
+                else: raise AssertionError
+            right = v(square, layout="bands-first")
+            assert (v(square.T, layout="frames-first") == right).all()
+            for said in l.Vocoder(use="live", refine=1, layout="bands-first"),:
+                assert (said(square) == right).all() and (n.concatenate(list(said.stream(square))) == right).all()
+                assert (n.concatenate(list(said.stream(list(square.T)))) == right).all()  # single frames
+            whole = v(m)
+            assert (n.concatenate(list(v.stream([m[:, :40], square, m[:, 120:]]))) == whole).all()
+            assert (n.concatenate(list(v.stream([m[:, :40].T, square.T, m[:, 120:].T]))) == whole).all()
+            for wrong in lambda: l.Vocoder(layout="sideways"), lambda: v.stream(layout="sideways"):
+                try: wrong()
+                except ValueError as error: assert "sideways" in str(error), error
+                else: raise AssertionError
+        """)
+
+    def test_what_is_neither_copied_nor_pickled(self):
+        self.python("""
+            import copy, pickle, pathlib
+            v = l.Vocoder(pathlib.Path(l.__file__).parent / "models" / "lull-speech-22k.safetensors")
+            for thing in v, v.stream():
+                for way in copy.copy, copy.deepcopy, pickle.dumps:
+                    try: way(thing)
+                    except TypeError as error: assert "pickled" in str(error), error
+                    else: raise AssertionError(way)
         """)
 
     def test_a_pitch_beside_a_stream(self):
@@ -254,12 +283,6 @@ class Package(unittest.TestCase):
                          n.repeat(m, 2, 1)[:, ::2], m.tolist(), Tensor(m)):
                 assert (v(same) == should).all()
             assert v(m.astype("f2")).shape == should.shape
-            with warnings.catch_warnings(record=True) as told:
-                warnings.simplefilter("always")
-                square = v(m[:, 40:120])
-                assert "bands-first" in str(told[0].message)
-            assert (square == v(m[:, 40:120], layout="bands-first")).all()
-            assert (square == v(m[:, 40:120].T, layout="frames-first")).all()
         """)
 
     def test_what_is_no_mel_of_the_model_is_refused_in_a_line(self):

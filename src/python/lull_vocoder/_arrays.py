@@ -1,5 +1,4 @@
 """What callers give, as contiguous float32 frames and samples; without importing what they use."""
-import warnings
 from typing import Any, Optional
 
 import numpy
@@ -26,10 +25,21 @@ def as_array(value: Any, what: str) -> numpy.ndarray:
     return array
 
 
-def _smoothness(array: numpy.ndarray, axis: int) -> float:
-    """How little neighbours along an axis differ, against how far all values do."""
-    step = numpy.abs(numpy.diff(array, axis=axis)).mean()
-    return float(step / max(array.std(), 1e-12))
+LAYOUTS = "bands-first", "frames-first"
+
+
+def check_layout(layout: Optional[str]) -> Optional[str]:
+    if layout is not None and layout not in LAYOUTS:
+        raise ValueError(f"layout {layout!r}: expected 'bands-first' or 'frames-first'")
+    return layout
+
+
+def layout_shown(mel: Any, bands: int) -> Optional[str]:
+    """What the shape of a mel says of its layout; None: nothing."""
+    shape = tuple(getattr(mel, "shape", None) or as_array(mel, "mel").shape)[-2:]
+    if len(shape) < 2 or shape[0] == shape[1]:
+        return None
+    return "bands-first" if shape[0] == bands else "frames-first"
 
 
 def as_frames(mel: Any, bands: int, layout: Optional[str] = None) -> numpy.ndarray:
@@ -38,19 +48,16 @@ def as_frames(mel: Any, bands: int, layout: Optional[str] = None) -> numpy.ndarr
     shape = array.shape
     while array.ndim > 2 and array.shape[0] == 1:
         array = array[0]
-    if layout not in (None, "bands-first", "frames-first"):
-        raise ValueError(f"layout {layout!r}: expected 'bands-first' or 'frames-first'")
-    if array.ndim == 1 and array.size == bands and layout is None:
-        array = array[None, :]  # one frame
+    check_layout(layout)
+    if array.ndim == 1 and array.size == bands:  # one frame
+        array, layout = array[None, :], "frames-first"
     if array.ndim != 2:
         raise ValueError(f"mel of shape {list(shape)}: expected [{bands}, T], [T, {bands}] or [1, {bands}, T]")
     rows, columns = array.shape
     if layout is None:
         if rows == bands and columns == bands:
-            finite = numpy.nan_to_num(array.astype(numpy.float32))
-            layout = "bands-first" if _smoothness(finite, 1) <= _smoothness(finite, 0) else "frames-first"
-            warnings.warn(f"mel of shape {list(shape)} can be read both ways: taken as {layout} (it is smoother so); "
-                          "layout= says it", stacklevel=3)
+            raise ValueError(f"mel of shape {list(shape)} can be read both ways: say layout='bands-first' ([{bands}, T]) or "
+                             f"'frames-first' ([T, {bands}]), here or to the Vocoder")
         elif rows == bands:
             layout = "bands-first"
         elif columns == bands:

@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Unio
 
 import numpy
 
-from ._arrays import as_frames, as_pitches, as_samples
+from ._arrays import as_frames, as_pitches, as_samples, check_layout, layout_shown
 from ._conventions import Convention, Mels, convention_text, mels_of
 from ._library import HERE, Error, InvalidError, MismatchError, Options, UnsupportedError, check, floats, lull
 
@@ -94,6 +94,8 @@ class Vocoder:
         it ends, or what the model's bandwidth network guesses), "mel" (nothing there), None: full where the model says
         so (the default model does) or has such a network.
     checks: False takes finite frames of any scale; True refuses those that cannot be of the convention.
+    layout: of the mels that will come, "bands-first" ([bands, T]) or "frames-first" ([T, bands]); None: as their shapes
+        say, and a mel of as many frames as bands, which says nothing, is refused (in a stream: read as the one before).
 
     Raises OSError (no such file), LullError (not a model, not a file of statistics), InvalidError, MismatchError (statistics
     for another number of bands), UnsupportedError.
@@ -101,13 +103,15 @@ class Vocoder:
     A vocoder may be used by any number of threads at a time, and so may its streams beside one another.
     """
 
-    def __init__(self, model: Optional[str] = None, *, convention: Optional[Convention] = None,
+    def __init__(self, model: Union[str, "os.PathLike[str]", None] = None, *, convention: Optional[Convention] = None,
                  statistics: Any = None, from_: Optional[str] = None, use: Optional[str] = None,
                  steps: Optional[int] = None, refine: Optional[int] = None, refine_low: Optional[int] = None,
                  refine_window: Optional[int] = None, refine_momentum: Optional[float] = None,
                  postnet: Optional[bool] = None, seed: int = 0, threads: int = 1, precision: str = "auto",
                  source: Optional[str] = None, crossover: Optional[float] = None, transpose: float = 0,
-                 pitch: Optional[str] = None, bandwidth: Optional[str] = None, checks: bool = True):
+                 pitch: Union[str, "os.PathLike[str]", None] = None, bandwidth: Optional[str] = None, checks: bool = True,
+                 layout: Optional[str] = None):
+        self._layout = check_layout(layout)
         self._settings: Dict[str, Any] = dict(use=use, steps=steps, refine=refine, refine_low=refine_low,
                                               refine_window=refine_window,
                                               refine_momentum=refine_momentum, postnet=postnet, seed=seed,
@@ -129,6 +133,9 @@ class Vocoder:
                 raise
             self._pitch = _Model(_default_model())
             self._late("offline")
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Vocoder can be neither copied nor pickled: make one in each process; threads may share one")
 
     @property
     def rate(self) -> int:
@@ -206,11 +213,11 @@ class Vocoder:
     def __call__(self, mel: Any, *, f0: Any = None, seed: Optional[int] = None,
                  layout: Optional[str] = None) -> numpy.ndarray:
         """A whole utterance. mel: [bands, T], [T, bands] or [1, bands, T], any float type and strides; NumPy arrays and
-        whatever has __array__ or DLPack (PyTorch). layout: "bands-first" or "frames-first", for T = bands. f0: [T], the
+        whatever has __array__ or DLPack (PyTorch). layout: as the Vocoder's, of this mel. f0: [T], the
         pitch at the middle of every frame in Hz, 0 where there is no voice, NaN where it is not known, for the pitch
         source; None: the pitch network hears it in the mel. Returns float32 [T · hop] in [-1, 1]. Raises MismatchError for mels that cannot be of the convention, NotFiniteError
         for NaN and infinities, ValueError for another shape."""
-        frames = as_frames(mel, self._mels.bands, layout)
+        frames = as_frames(mel, self._mels.bands, layout or self._layout)
         if f0 is not None:
             self._takes_f0()
             stream = Stream(self, seed, "frames-first", "offline", pitched=True)
@@ -263,13 +270,24 @@ class Stream:
 
     def __init__(self, vocoder: Vocoder, seed: Optional[int] = None, layout: Optional[str] = None, use: str = "live",
                  pitched: bool = False):
-        self._vocoder, self._layout, self._handle = vocoder, layout, c_void_p()
+        self._vocoder, self._layout, self._handle = vocoder, check_layout(layout) or vocoder._layout, c_void_p()
+        self._seen: Optional[str] = None  # what the last piece whose shape told it was
         self._pulling, self._pushing, self._finished, error = threading.Lock(), threading.Lock(), False, Error()
         options = vocoder._options(use, seed)
         if pitched:
             options.source = SOURCES["pitch"]
         check(lull.lull_vocoder_new(vocoder._handle, byref(options), byref(self._handle), byref(error)), error)
         _free_with(self, lull.lull_vocoder_free, self._handle, (vocoder._model, vocoder._pitch))
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Stream is an utterance that goes on: it can be neither copied nor pickled")
+
+    def _frames(self, mel: Any) -> numpy.ndarray:
+        bands = self._vocoder.bands
+        shown = layout_shown(mel, bands)
+        frames = as_frames(mel, bands, self._layout or (None if shown else self._seen))
+        self._seen = shown or self._seen
+        return frames
 
     @property
     def latency(self) -> float:
@@ -295,7 +313,7 @@ class Stream:
         The queue holds 1024 frames, which only pulling takes out: while it is full this waits for another thread to
         pull. timeout: seconds without room for a single frame after which TimeoutError is raised (0: at once; < 0:
         never). Raises as calling the vocoder does, too; then nothing of `mel` was taken but what had been accepted before."""
-        frames = as_frames(mel, self._vocoder.bands, self._layout)
+        frames = self._frames(mel)
         pitches = as_pitches(f0, len(frames))
         _check_timeout(timeout)
         if self._finished:
@@ -359,7 +377,7 @@ class Stream:
             f0 = next(beside, _END)
             if f0 is _END:
                 raise ValueError("f0 ended before the frames: expected the pitches of every one of their pieces")
-            frames = as_frames(mel, self._vocoder.bands, self._layout)
+            frames = self._frames(mel)
             pitches = as_pitches(f0, len(frames))
             while len(frames):
                 taken = self._push(frames, pitches)
@@ -374,7 +392,7 @@ class Stream:
 
 def mel(samples: Any, rate: int, convention: Optional[Convention] = None) -> numpy.ndarray:
     """The mel spectrogram of a recording: samples [n], floats in [-1, 1] or int16, one channel, `rate` Hz, in a
-    convention (default: of the package's model). Returns float32 [bands, T]. The rate has to be the convention's:
+    convention (default: the default model's: $LULL_MODEL's, else the package's). Returns float32 [bands, T]. The rate has to be the convention's:
     resample first (soxr, librosa.resample, torchaudio). Raises MismatchError for another rate, NotFiniteError."""
     array, error, handle, produced = as_samples(samples), Error(), c_void_p(), c_size_t()
     text = convention_text(convention)
