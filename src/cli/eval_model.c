@@ -94,9 +94,17 @@ static lull_status keep(const copier *c, const char *system, const char *relativ
     return status;
 }
 
-static lull_status run_system(copier *c, int system, const char *relative, const char *path,
-                              const float *samples, size_t sample_count, const float *frames,
-                              size_t n, float *out, lull_error *error) {
+/* A recording; at its own rate where that is below the model's, so that nothing counts which it
+ * cannot have. */
+typedef struct original {
+    char path[PATH_MAX];
+    float *samples;
+    size_t count;
+    int rate;
+} original;
+
+static lull_status run_system(copier *c, int system, const char *relative, const original *is,
+                              const float *frames, size_t n, float *out, lull_error *error) {
     const mel_convention *mel = &c->model->config.mel;
     size_t count = n * (size_t)mel->hop;
     char kept[PATH_MAX] = "", folder[PATH_MAX];
@@ -115,11 +123,11 @@ static lull_status run_system(copier *c, int system, const char *relative, const
     eval_row row = {.system = (char *)SYSTEM_NAMES[system],
                     .folder = folder,
                     .name = (char *)(slash ? slash + 1 : relative),
-                    .reference = (char *)path,
+                    .reference = (char *)is->path,
                     .output = *kept ? kept : NULL,
                     .work = work};
-    return cli_eval_add_pair(samples, sample_count, mel->sample_rate, out, count, mel->sample_rate,
-                             &row, c->options, c->table, error);
+    return cli_eval_add_pair(is->samples, is->count, is->rate, out, count, mel->sample_rate, &row,
+                             c->options, c->table, error);
 }
 
 static bool wanted(const copier *c, int system) {
@@ -127,15 +135,34 @@ static bool wanted(const copier *c, int system) {
     return c->vocoders[system] != NULL;
 }
 
+/* The recording, and the frames that the model gets of it. */
+static lull_status read_original(const mel_convention *mel, original *is, float **frames, size_t *n,
+                                 lull_error *error) {
+    recording_info info;
+    float *samples = NULL;
+    size_t count = 0;
+    lull_status status =
+        recording_file_read(is->path, mel->sample_rate, &samples, &count, &info, error);
+    if (!status) status = mel_from_samples(mel, samples, count, frames, n, error);
+    if (!status && info.rate < mel->sample_rate) {
+        base_free(samples);
+        samples = NULL;
+        status = recording_file_read(is->path, 0, &samples, &count, NULL, error);
+    }
+    is->samples = samples;
+    is->count = count;
+    is->rate = status || info.rate > mel->sample_rate ? mel->sample_rate : info.rate;
+    return status;
+}
+
 static lull_status copy_one(copier *c, const char *relative, lull_error *error) {
     const mel_convention *mel = &c->model->config.mel;
-    char path[PATH_MAX];
-    float *samples = NULL, *frames = NULL, *out = NULL, *scratch = NULL;
-    size_t count = 0, n = 0;
-    if (snprintf(path, sizeof path, "%s/%s", c->options->corpus, relative) >= PATH_MAX)
+    original is = {0};
+    float *frames = NULL, *out = NULL, *scratch = NULL;
+    size_t n = 0;
+    if (snprintf(is.path, sizeof is.path, "%s/%s", c->options->corpus, relative) >= PATH_MAX)
         return base_fail(error, LULL_INVALID, "%s: the path is too long", relative);
-    lull_status status = recording_file_read(path, mel->sample_rate, &samples, &count, NULL, error);
-    if (status == LULL_OK) status = mel_from_samples(mel, samples, count, &frames, &n, error);
+    lull_status status = read_original(mel, &is, &frames, &n, error);
     if (status == LULL_OK) {
         out = base_alloc(n * (size_t)mel->hop, sizeof *out);
         scratch = base_alloc(n * (size_t)mel->bands, sizeof *scratch);
@@ -143,9 +170,8 @@ static lull_status copy_one(copier *c, const char *relative, lull_error *error) 
     }
     if (status == LULL_OK && c->options->mel == 1) smooth(frames, n, (size_t)mel->bands, scratch);
     for (int system = 0; status == LULL_OK && system < SYSTEMS; system++)
-        if (wanted(c, system))
-            status = run_system(c, system, relative, path, samples, count, frames, n, out, error);
-    base_free(samples);
+        if (wanted(c, system)) status = run_system(c, system, relative, &is, frames, n, out, error);
+    base_free(is.samples);
     base_free(frames);
     base_free(out);
     base_free(scratch);

@@ -13,6 +13,18 @@ typedef float NAME(vec) __attribute__((vector_size(4 * LANES), aligned(4), may_a
 #define LOAD(p) (*(const vec *)(p))
 #define STORE(p, v) (*(vec *)(p) = (v))
 
+/* x ← the transform of four points. */
+HELPER void NAME(butterfly_of_4)(vec *re, vec *im) {
+    const vec acr = re[0] + re[2], aci = im[0] + im[2];
+    const vec a_cr = re[0] - re[2], a_ci = im[0] - im[2];
+    const vec bdr = re[1] + re[3], bdi = im[1] + im[3];
+    const vec b_dr = re[1] - re[3], b_di = im[1] - im[3];
+    re[0] = acr + bdr, im[0] = aci + bdi;
+    re[1] = a_cr + b_di, im[1] = a_ci - b_dr;
+    re[2] = acr - bdr, im[2] = aci - bdi;
+    re[3] = a_cr - b_di, im[3] = a_ci + b_dr;
+}
+
 /* x ← the transform of `radix` points. */
 HELPER void NAME(butterfly)(const int radix, vec *re, vec *im) {
     if (radix == 2) {
@@ -28,14 +40,7 @@ HELPER void NAME(butterfly)(const int radix, vec *re, vec *im) {
         re[1] = mr + di, im[1] = mi - dr;
         re[2] = mr - di, im[2] = mi + dr;
     } else if (radix == 4) {
-        const vec acr = re[0] + re[2], aci = im[0] + im[2];
-        const vec a_cr = re[0] - re[2], a_ci = im[0] - im[2];
-        const vec bdr = re[1] + re[3], bdi = im[1] + im[3];
-        const vec b_dr = re[1] - re[3], b_di = im[1] - im[3];
-        re[0] = acr + bdr, im[0] = aci + bdi;
-        re[1] = a_cr + b_di, im[1] = a_ci - b_dr;
-        re[2] = acr - bdr, im[2] = aci - bdi;
-        re[3] = a_cr - b_di, im[3] = a_ci + b_dr;
+        NAME(butterfly_of_4)(re, im);
     } else if (radix == 5) {
         const float c1 = 0.309016994f, c2 = -0.809016994f, s1 = 0.951056516f, s2 = 0.587785252f;
         const vec s14r = re[1] + re[4], s14i = im[1] + im[4];
@@ -56,8 +61,8 @@ HELPER void NAME(butterfly)(const int radix, vec *re, vec *im) {
         const float root = 0.707106781f;
         vec er[4] = {re[0], re[2], re[4], re[6]}, ei[4] = {im[0], im[2], im[4], im[6]};
         vec or_[4] = {re[1], re[3], re[5], re[7]}, oi[4] = {im[1], im[3], im[5], im[7]};
-        NAME(butterfly)(4, er, ei);
-        NAME(butterfly)(4, or_, oi);
+        NAME(butterfly_of_4)(er, ei);
+        NAME(butterfly_of_4)(or_, oi);
         const vec r1 = (or_[1] + oi[1]) * root, i1 = (oi[1] - or_[1]) * root;
         const vec r3 = (oi[3] - or_[3]) * root, i3 = (or_[3] + oi[3]) * root;
         re[0] = er[0] + or_[0], im[0] = ei[0] + oi[0];
