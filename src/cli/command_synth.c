@@ -225,8 +225,11 @@ static lull_status read_f0(const char *path, npy_array *f0, lull_error *error) {
         count *= f0->shape[d];
         long_sides += f0->shape[d] > 1;
     }
-    for (size_t i = 0; i < count; i++)
+    size_t wrong = count;
+    for (size_t i = count; i-- > 0;) {
+        if (f0->data[i] < 0 || f0->data[i] > 5000) wrong = i;
         if (f0->data[i] > most) most = f0->data[i];
+    }
     if (long_sides > 1 || f0->dimensions == 0)
         status = base_fail(error, LULL_MISMATCH,
                            "%s: a pitch for every frame wants shape [frames], found %d dimensions",
@@ -237,6 +240,11 @@ static lull_status read_f0(const char *path, npy_array *f0, lull_error *error) {
                       "%s: pitches up to %g look like logarithms; --f0 wants Hz, 0 where there "
                       "is no voice",
                       path, (double)most);
+    else if (wrong < count)
+        status = base_fail(error, LULL_MISMATCH,
+                           "%s: the pitch of frame %zu is %g Hz; --f0 wants 0 (no voice) to 5000, "
+                           "or NaN where it is not known",
+                           path, wrong, (double)f0->data[wrong]);
     f0->shape[0] = count;
     if (status != LULL_OK) npy_free(f0);
     return status;

@@ -1,6 +1,8 @@
 /* lull eval REFERENCE OUTPUT: pairs of recordings. */
 #include "cli/eval_subjects.h"
 
+#include <unistd.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,6 +102,10 @@ static lull_status pair_in_folders(const char *reference, const char *output,
 lull_status cli_eval_pairs(const char *reference, const char *output,
                            const cli_eval_options *options, eval_table *table, lull_error *error) {
     bool folder = cli_is_folder(reference);
+    for (int i = 0; i < 2; i++)
+        if (access(i ? output : reference, F_OK) != 0)
+            return base_fail(error, LULL_IO, "%s: %s: expected a recording or a folder of them",
+                             i ? output : reference, strerror(errno));
     if (folder != cli_is_folder(output))
         return base_fail(error, LULL_INVALID,
                          "%s is a %s and %s is a %s: give two files or two folders", reference,

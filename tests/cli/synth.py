@@ -141,6 +141,14 @@ class Arrays(Case):
         self.assert_fails(self.run_lull("synth", "in.npy", "-o", "out.wav", "--noise", "short.npy", "--eta",
                                         "1", *FAST), "noise")
 
+    def test_pitches_that_cannot_be(self):
+        for value, words in ((-1, ["f0.npy", "frame 1 is -1 Hz", "5000"]), (5001, ["f0.npy", "frame 1 is 5001 Hz"]),
+                             (7, ["f0.npy", "logarithms"])):
+            self.write("f0.npy", npy_bytes([2], [0, value]))
+            done = self.run_lull("synth", os.path.join(SOURCE, "audio_samples", "weasels-22k.npy"), "-m", SHIPPED, "--f0",
+                                 "f0.npy", "-o", "out.wav", model=False)
+            self.assert_fails(done, *words)
+
     def test_low_latency_and_precision(self):
         self.write("in.npy", mel_bytes(SPEECH))
         for options in (("--low-latency",), ("--precision", "f32"), ("--precision", "bf16")):

@@ -40,6 +40,10 @@ class Pairs(Case):
     def scores(self, *words):
         return json.loads(self.assert_fine(self.run_lull("eval", "--json", *words)).out)["output"]
 
+    def test_what_is_not_there_is_said(self):
+        for words in ((RECORDING, "nope"), ("nope", RECORDING), (os.path.dirname(RECORDING), "nope")):
+            self.assert_fails(self.run_lull("eval", *words, model=False), "nope", "No such file")
+
     def test_identical_files(self):
         found = self.scores(RECORDING, RECORDING)
         for name, value in found["files"][0].items():
