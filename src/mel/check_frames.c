@@ -211,8 +211,8 @@ static lull_status name_loud(const mel_convention *c, const mel_look *s, const f
                      value_of(c, highest_legal(c)), s->sound.loudest);
 }
 
-/* Speech in ln spans over 9 (median below −3.6, lowest below −7.8 in the recordings looked at), in
- * log10 under 6. Loud noise lies where log10 speech does, but is rougher in time, because
+/* Speech in ln spans over 9 (median below −3.6, lowest below −6.9 in the recordings looked at), in
+ * log10 under 6, its lowest mostly above −5.5. Loud noise lies where log10 speech does, but is rougher in time, because
  * fluctuations of noise have one size; loud steady tones are smoother. */
 static bool looks_like_log10(const mel_convention *c, const mel_look *s) {
     /* Filters of peak 1 in place of area 1 are louder by the widths of their bands. */
@@ -220,11 +220,13 @@ static bool looks_like_log10(const mel_convention *c, const mel_look *s) {
     for (int b = 0; c->norm == MEL_NORM_NONE && b < c->bands; b++)
         higher += log10((mel_filterbank_edge(c, b + 2) - mel_filterbank_edge(c, b)) / 2) / c->bands;
 
+    /* Those of ln spread further down, by the widths again. */
+    const double lowest = c->norm == MEL_NORM_NONE ? -5.05 + higher : -5.5;
     const bool clamped = s->at_lowest * (double)(s->frames * s->bands) >= 2 &&
                          s->highest > s->lowest + 1 &&
                          (near(s->lowest, -5, 1e-4) || near(s->lowest, -10, 1e-4));
     return clamped ||
-           (s->frames >= ENOUGH_FRAMES && s->lowest > -5.05 + higher && s->mean > -3.4 + higher &&
+           (s->frames >= ENOUGH_FRAMES && s->lowest > lowest && s->mean > -3.4 + higher &&
             s->highest - s->lowest > 3.8 && s->sound.roughness < 0.33 && s->sound.roughness > 0.08);
 }
 

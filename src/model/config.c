@@ -469,7 +469,9 @@ lull_status model_convention_parse(const char *text, const char *name, mel_conve
     if (!status) status = end_convention(&read, json, name, error);
     yyjson_doc_free(tree);
     if (!status && mel_convention_check(&read, &reason))
-        status = base_fail(error, LULL_FORMAT, "%s: %s", name, reason.message);
+        status = strncmp(reason.message, name, strlen(name)) == 0
+                     ? base_fail(error, LULL_FORMAT, "%s", reason.message)
+                     : base_fail(error, LULL_FORMAT, "%s: %s", name, reason.message);
     if (status) return status;
     *convention = read;
     mel_convention named, plain = read;
