@@ -87,6 +87,24 @@ static void tell_left_out(const train_found_list *list, const train_corpus_optio
     }
 }
 
+static lull_status nothing_usable(const char *folder, const train_found_list *list,
+                                  const train_corpus_options *options, lull_error *error) {
+    size_t aside = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->files[i].reason == NULL) aside++;
+    if (aside > 0 && options->side == TRAIN_SIDE_TRAIN)
+        return base_fail(error, LULL_INVALID,
+                         "%s: its only usable recording%s on the validation side, as %s decide%s: "
+                         "add more, or validate on others (--valid FOLDER)",
+                         folder, aside == 1 ? " falls" : "s fall",
+                         aside == 1 ? "its name" : "their names", aside == 1 ? "s" : "");
+    return base_fail(error, LULL_INVALID,
+                     "%s: no usable recording among %zu file%s; expected WAV, FLAC, Ogg or the "
+                     "like of at least %.2f s",
+                     folder, list->count, list->count == 1 ? "" : "s",
+                     (double)options->least_samples / options->rate);
+}
+
 static lull_status build(train_found_list *list, const train_corpus_options *options,
                          train_corpus *corpus, lull_error *error) {
     size_t usable = 0;
@@ -144,13 +162,7 @@ lull_status train_corpus_open(const char *folder, const train_corpus_options *op
     corpus->found = list.count;
     tell_left_out(&list, options, &corpus->left_out);
     status = build(&list, options, corpus, error);
-    if (!status && corpus->count == 0)
-        status = base_fail(
-            error, LULL_INVALID,
-            "%s: no usable recording among %zu file%s; expected WAV, FLAC, Ogg or the like of at "
-            "least %.2f s",
-            folder, list.count, list.count == 1 ? "" : "s",
-            (double)options->least_samples / options->rate);
+    if (!status && corpus->count == 0) status = nothing_usable(folder, &list, options, error);
 done:
     train_found_free(&list);
     if (status) {

@@ -281,6 +281,11 @@ class Corpora(Train):
             self.assertEqual(text.count("silent"), 1)
         self.read("run/corpus-index.json").decode("utf-8", "surrogateescape")
 
+    def test_the_only_recording_is_for_validation(self):
+        self.write("one/r73.wav", wav_bytes(tone(1.0)))  # as its name decides
+        done = self.train(corpus="one")
+        self.assert_fails(done, "one: ", "validation side", "--valid")
+
     def test_samples_without_a_validation_folder(self):
         shutil.rmtree(self.path("corpus"))
         self.write("corpus/one.wav", wav_bytes(tone(1.5)))
