@@ -275,7 +275,7 @@ static lull_status run_frames(synthesis_worker *worker, const char *path, const 
         if (worker->kept == NULL) return base_no_memory(error);
     }
     lull_error why = {0};
-    lull_status status = settings->griffin_lim > 0 ? run_griffin_lim(worker, frames, n, error)
+    lull_status status = settings->griffin_lim > 0 ? run_griffin_lim(worker, frames, n, &why)
                                                    : run_vocoder(worker, name, frames, n, &why);
     if (status == LULL_NOT_FINITE)
         base_fail(error, status, "%s: %s; try another model, as this one may be damaged", path,

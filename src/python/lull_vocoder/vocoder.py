@@ -29,6 +29,10 @@ _NAP = 0.1              # seconds of sleep at most: Ctrl-C is seen between two
 _END = object()         # what no iterable holds
 
 
+# Of what the library takes for "as the model says" below 0.
+_LIMITS = {"steps": (1, 1000), "refine": (0, 1000), "refine_low": (0, 1000), "refine_window": (0, 256), "postnet": (0, 1)}
+
+
 def _whole(name: str, value: Any, low: int = 0, high: int = (1 << 31) - 1) -> int:
     """A whole number that fits into its field, where ctypes would cut it off."""
     try:
@@ -189,7 +193,7 @@ class Vocoder:
         for name in ("steps", "refine", "refine_low", "refine_window", "refine_momentum", "postnet", "crossover", "transpose"):
             value = s[name]
             if value is not None:
-                setattr(options, name, float(value) if name in _REAL else _whole(name, value, int(name == "steps")))
+                setattr(options, name, float(value) if name in _REAL else _whole(name, value, *_LIMITS.get(name, (0,))))
         source = s["source"]
         if options.transpose:
             source = self._pitched("transpose")
