@@ -32,13 +32,13 @@ addEventListener('error', e => errors.push(String(e.message || e.target.src)), t
 </script>"""
 
 
-def dump(address):
-    """The page as the browser has it after its scripts ran; empty when the browser fails."""
+def dump(address, budget=20000):
+    """The page as the browser has it after its scripts ran for `budget` of its own milliseconds; empty when the browser fails."""
     with tempfile.TemporaryDirectory() as profile:
         try:
             done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                                    "--window-size=1400,1000", "--user-data-dir=" + profile, "--timeout=60000",
-                                   "--virtual-time-budget=20000", "--dump-dom", address],
+                                   "--virtual-time-budget=%d" % budget, "--dump-dom", address],
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120)
         except subprocess.TimeoutExpired:
             return ""
@@ -54,9 +54,13 @@ def look(path, script=""):
     probed = os.path.join(os.path.dirname(path), "probed.html")
     with open(probed, "w", encoding="utf-8") as file:
         file.write(page.replace("<head>", "<head>" + PROBE % script, 1))
-    seen = dump("file://" + probed)
+    # Its clock runs ahead while a machine with other work still loads the sounds.
+    for budget in 20000, 100000, 500000:
+        seen = dump("file://" + probed, budget)
+        found = re.search(r'<pre id="result">(.*?)</pre>', seen, re.S)
+        if found:
+            break
     os.unlink(probed)
-    found = re.search(r'<pre id="result">(.*?)</pre>', seen, re.S)
     if not found and "all is well" not in dump("data:text/html,<p>all is well"):
         raise unittest.SkipTest("Chromium does not start here")
     assert found, seen[-2000:]
