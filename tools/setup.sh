@@ -12,7 +12,7 @@ test="g++ python3 python3-numpy python3-scipy python3-mesonpy patchelf python3-p
     pulseaudio pulseaudio-utils libasound2-plugins jackd2 libopenmpi-dev openmpi-bin"
 # Debian packages (tools/package.sh); other systems and C libraries (tools/cross.sh).
 package="debhelper lintian libopenmpi-dev"
-cross="gcc-mingw-w64-x86-64-posix wine64 musl-tools"
+cross="gcc-mingw-w64-x86-64-posix wine wine64 musl-tools"
 # Compilers beside the system's own (.ci/run).
 compilers="gcc-11 clang"
 fuzz="clang libclang-rt-14-dev"
