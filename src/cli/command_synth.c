@@ -16,6 +16,7 @@
 #include "cli/synthesis.h"
 #include "cli/trace_page.h"
 #include "model/model.h"
+#include "vocoder/vocoder.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -225,11 +226,9 @@ static lull_status read_f0(const char *path, npy_array *f0, lull_error *error) {
         count *= f0->shape[d];
         long_sides += f0->shape[d] > 1;
     }
-    size_t wrong = count;
-    for (size_t i = count; i-- > 0;) {
-        if (f0->data[i] < 0 || f0->data[i] > 5000) wrong = i;
+    for (size_t i = 0; i < count; i++)
         if (f0->data[i] > most) most = f0->data[i];
-    }
+    lull_error why;
     if (long_sides > 1 || f0->dimensions == 0)
         status = base_fail(error, LULL_MISMATCH,
                            "%s: a pitch for every frame wants shape [frames], found %d dimensions",
@@ -240,11 +239,8 @@ static lull_status read_f0(const char *path, npy_array *f0, lull_error *error) {
                       "%s: pitches up to %g look like logarithms; --f0 wants Hz, 0 where there "
                       "is no voice",
                       path, (double)most);
-    else if (wrong < count)
-        status = base_fail(error, LULL_MISMATCH,
-                           "%s: the pitch of frame %zu is %g Hz; --f0 wants 0 (no voice) to 5000, "
-                           "or NaN where it is not known",
-                           path, wrong, (double)f0->data[wrong]);
+    else if (vocoder_check_pitches(f0->data, count, &why))
+        status = base_fail(error, LULL_MISMATCH, "%s: %s", path, why.message);
     f0->shape[0] = count;
     if (status != LULL_OK) npy_free(f0);
     return status;

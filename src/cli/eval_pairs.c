@@ -1,11 +1,11 @@
 /* lull eval REFERENCE OUTPUT: pairs of recordings. */
 #include "cli/eval_subjects.h"
 
-#include <unistd.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"

@@ -274,14 +274,13 @@ static lull_status run_frames(synthesis_worker *worker, const char *path, const 
         worker->kept = base_alloc(worker->total, sizeof *worker->kept);
         if (worker->kept == NULL) return base_no_memory(error);
     }
-    lull_error why = {0};
-    lull_status status = settings->griffin_lim > 0 ? run_griffin_lim(worker, frames, n, &why)
-                                                   : run_vocoder(worker, name, frames, n, &why);
-    if (status == LULL_NOT_FINITE)
+    lull_status status = settings->griffin_lim > 0 ? run_griffin_lim(worker, frames, n, error)
+                                                   : run_vocoder(worker, name, frames, n, error);
+    if (status == LULL_NOT_FINITE) {
+        const lull_error why = *error;
         base_fail(error, status, "%s: %s; try another model, as this one may be damaged", path,
                   why.message);
-    else if (status != LULL_OK)
-        *error = why;
+    }
     if (status == LULL_OK && settings->plot) status = plot(worker, name, frames, n, error);
     base_free(worker->kept);
     worker->kept = NULL;

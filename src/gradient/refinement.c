@@ -213,10 +213,7 @@ static void weigh(gradient_refinement *r, int turn) {
 static void gather(const gradient_refinement *r, const float *at_bins, float *at_bands) {
     const mel_filterbank *f = r->filterbank;
     float nodes[MEL_MAX_BANDS + 1] = {0};
-    for (int k = 0; k < r->bins; k++) {
-        nodes[f->place[k].low] += (1 - f->place[k].fraction) * at_bins[k];
-        nodes[f->place[k].low + 1] += f->place[k].fraction * at_bins[k];
-    }
+    for (int k = 0; k < r->bins; k++) mel_place_add(f->place[k], at_bins[k], nodes);
     /* The last node stands twice. */
     nodes[f->nodes - 1] += nodes[f->nodes];
     memset(at_bands, 0, (size_t)f->bands * sizeof *at_bands);

@@ -58,6 +58,11 @@ void mel_filterbank_to_nodes(const mel_filterbank *filterbank, float *values);
 static inline float mel_place_read(mel_place at, const float *values) {
     return values[at.low] + at.fraction * (values[at.low + 1] - values[at.low]);
 }
+/* The transpose: adds x to the two values that a place is read from, by their shares. */
+static inline void mel_place_add(mel_place at, float x, float *values) {
+    values[at.low] += (1 - at.fraction) * x;
+    values[at.low + 1] += at.fraction * x;
+}
 
 /* What the filters of the convention sum: the magnitudes themselves, or in place their squares. */
 void mel_filterbank_raise(const mel_convention *convention, float *magnitude, int bins);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "mel/envelope.h"
+#include "mel/filterbank.h"
 #include "mel/window.h"
 
 #include <math.h>
@@ -15,8 +16,7 @@ static const double FADE =
 
 /* A bin between two of the points from the edge on. */
 typedef struct place {
-    int low;
-    float fraction;
+    mel_place at;
     float level; /* of the gain; 0: below the mel's fmax or above the top */
 } place;
 
@@ -66,10 +66,10 @@ static void fill_places(bandwidth *b, const mel_convention *c) {
     for (int k = 0; k < b->bins; k++) {
         const double hz = (double)k * c->sample_rate / c->n_fft;
         place *p = &b->places[k];
-        p->low = b->edge;
-        while (p->low + 2 < MEL_FEATURE_POINTS && mel_feature_hz(p->low + 1) <= hz) p->low++;
-        const double low = mel_feature_hz(p->low), high = mel_feature_hz(p->low + 1);
-        p->fraction = (float)fmin(fmax((hz - low) / (high - low), 0), 1);
+        int j = b->edge;
+        while (j + 2 < MEL_FEATURE_POINTS && mel_feature_hz(j + 1) <= hz) j++;
+        const double low = mel_feature_hz(j), high = mel_feature_hz(j + 1);
+        p->at = (mel_place){j, (float)fmin(fmax((hz - low) / (high - low), 0), 1)};
         /* Features are per √Hz, ln E = x + ½ ln(Σw² · rate), and mels are means of |S|, which are
          * √(π/4) of its root mean square where it is noise; the gain is E/√Σw². */
         const double level = sqrt((double)c->sample_rate * 4 / M_PI);
@@ -142,7 +142,6 @@ void bandwidth_gain(bandwidth *b, const float *frame, float *gain) {
             gain[k] = 0;
             continue;
         }
-        const float low = x[p->low], high = x[p->low + 1];
-        gain[k] = p->level * expf(low + p->fraction * (high - low));
+        gain[k] = p->level * expf(mel_place_read(p->at, x));
     }
 }

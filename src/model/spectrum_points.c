@@ -10,35 +10,30 @@
 lull_status spectrum_points_init(const mel_convention *c, spectrum_points *points,
                                  lull_error *error) {
     points->bins = mel_low_band_bins(c);
-    points->lower = base_alloc((size_t)points->bins, sizeof *points->lower);
-    points->fraction = base_alloc((size_t)points->bins, sizeof *points->fraction);
-    if (!points->lower || !points->fraction) return base_no_memory(error);
+    points->place = base_alloc((size_t)points->bins, sizeof *points->place);
+    if (!points->place) return base_no_memory(error);
     for (int k = 0; k < points->bins; k++) {
         const double at = (double)k * c->sample_rate / c->n_fft / SPECTRUM_POINT_HZ;
-        points->lower[k] = at < SPECTRUM_POINTS - 2 ? (int)at : SPECTRUM_POINTS - 2;
-        points->fraction[k] = (float)(at - points->lower[k]);
+        const int low = at < SPECTRUM_POINTS - 2 ? (int)at : SPECTRUM_POINTS - 2;
+        points->place[k] = (mel_place){low, (float)(at - low)};
     }
     return LULL_OK;
 }
 
 void spectrum_points_clear(spectrum_points *points) {
-    base_free(points->lower);
-    base_free(points->fraction);
+    base_free(points->place);
 }
 
 uint64_t spectrum_points_bytes(const mel_convention *convention) {
     const uint64_t bins = (uint64_t)mel_low_band_bins(convention);
-    return base_memory_add(0, bins, sizeof(int) + sizeof(float));
+    return base_memory_add(0, bins, sizeof(mel_place));
 }
 
 void spectrum_points_to_bins(const spectrum_points *points, const float *outputs, float *at_bins) {
     for (int half = 0; half < 2; half++) {
         const float *from = outputs + half * SPECTRUM_POINTS;
         float *to = at_bins + half * points->bins;
-        for (int k = 0; k < points->bins; k++) {
-            const float *pair = from + points->lower[k];
-            to[k] = pair[0] + points->fraction[k] * (pair[1] - pair[0]);
-        }
+        for (int k = 0; k < points->bins; k++) to[k] = mel_place_read(points->place[k], from);
     }
 }
 
@@ -47,9 +42,6 @@ void spectrum_points_gather(const spectrum_points *points, const float *at_bins,
     for (int half = 0; half < 2; half++) {
         const float *from = at_bins + half * points->bins;
         float *to = outputs + half * SPECTRUM_POINTS;
-        for (int k = 0; k < points->bins; k++) {
-            to[points->lower[k]] += (1 - points->fraction[k]) * from[k];
-            to[points->lower[k] + 1] += points->fraction[k] * from[k];
-        }
+        for (int k = 0; k < points->bins; k++) mel_place_add(points->place[k], from[k], to);
     }
 }

@@ -4,7 +4,7 @@
 #ifndef MODEL_SPECTRUM_POINTS_H
 #define MODEL_SPECTRUM_POINTS_H
 
-#include "mel/convention.h"
+#include "mel/filterbank.h"
 
 /* As far apart as the bins of the commonest frames, 1024 samples at 22.05 kHz; the last lies above
  * the low band of every convention. */
@@ -14,8 +14,7 @@ enum { SPECTRUM_POINTS = 120, SPECTRUM_OUTPUTS = 2 * SPECTRUM_POINTS };
 /* Where the bins of a convention lie among the points. */
 typedef struct spectrum_points {
     int bins; /* mel_low_band_bins */
-    int *lower;
-    float *fraction; /* of the way from `lower` to the next */
+    mel_place *place;
 } spectrum_points;
 
 /* A convention that has a low band. */

@@ -17,8 +17,8 @@ lull_status train_part_stack_new(const model_frame_stack_shape *shape, const mod
 void train_part_stack_free(void *engine);
 double train_part_stack_run(void *engine, const model_parameters *weights, const train_batch *batch,
                             float scale, float *gradient);
-/* One step of any stack: crop_loss with its context, a crop at a time; losses[crops] is room. Returns
- * the sum of the losses, adds to gradient. */
+/* One step of any stack: the sum of crop_loss over the crops. losses has room for them; gradient as
+ * gradient_frame_stack_run's. */
 double train_part_stack_step(gradient_frame_stack *stack, const model_parameters *weights,
                              const train_batch *batch, gradient_engine_loss crop_loss,
                              void *context, double *losses, float *gradient);

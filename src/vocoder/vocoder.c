@@ -200,18 +200,23 @@ lull_status lull_vocoder_push(lull_vocoder *v, const float *frames, size_t n, si
     return push(v, frames, NULL, n, accepted, error);
 }
 
-lull_status lull_vocoder_push_pitch(lull_vocoder *v, const float *frames, const float *pitches,
-                                    size_t n, size_t *accepted, lull_error *error) {
-    if (accepted) *accepted = 0;
-    if (!pitches && n)
-        return base_fail(error, LULL_INVALID, "lull_vocoder_push_pitch: pitches is NULL");
+lull_status vocoder_check_pitches(const float *pitches, size_t n, lull_error *error) {
     for (size_t i = 0; i < n; i++)
         if (pitches[i] < 0 || pitches[i] > 5000)
             return base_fail(error, LULL_INVALID,
                              "the pitch of frame %zu is %g Hz; 0 (no voice) to 5000 are possible, "
                              "NaN where it is not known",
                              i, (double)pitches[i]);
-    return push(v, frames, pitches, n, accepted, error);
+    return LULL_OK;
+}
+
+lull_status lull_vocoder_push_pitch(lull_vocoder *v, const float *frames, const float *pitches,
+                                    size_t n, size_t *accepted, lull_error *error) {
+    if (accepted) *accepted = 0;
+    if (!pitches && n)
+        return base_fail(error, LULL_INVALID, "lull_vocoder_push_pitch: pitches is NULL");
+    lull_status status = vocoder_check_pitches(pitches, n, error);
+    return status ? status : push(v, frames, pitches, n, accepted, error);
 }
 
 lull_status lull_vocoder_finish(lull_vocoder *v) {
@@ -293,12 +298,17 @@ static uint64_t due(const lull_vocoder *v) {
     return all > v->latency ? all - v->latency : 0;
 }
 
+/* Those of them that were not pulled yet. */
+static uint64_t owed(const lull_vocoder *v) {
+    return due(v) - atomic_load_explicit(&v->pulled, memory_order_relaxed);
+}
+
 /* Where frames are no whole patches some samples are ready sooner than others: none leaves before
  * the latency says, so that a host can count on when they come. */
 static size_t take_ready(lull_vocoder *v, float *samples, size_t n) {
     vocoder_line *out = &v->path.output.out;
     size_t ready = (size_t)(out->end - out->first);
-    uint64_t left = due(v) - atomic_load_explicit(&v->pulled, memory_order_relaxed);
+    const uint64_t left = owed(v);
     if (n > ready) n = ready;
     if (n > left) n = (size_t)left;
     memcpy(samples, vocoder_line_at(out, out->first), n * sizeof *samples);
@@ -309,7 +319,7 @@ static size_t take_ready(lull_vocoder *v, float *samples, size_t n) {
 /* After the network lost itself: silence in place of every sample that there would have been. */
 static size_t take_silence(lull_vocoder *v, float *samples, size_t n) {
     while (vocoder_frame_queue_pop(v->path.frames.queue, NULL)) continue;
-    uint64_t left = due(v) - atomic_load_explicit(&v->pulled, memory_order_relaxed);
+    const uint64_t left = owed(v);
     if (n > left) n = (size_t)left;
     memset(samples, 0, n * sizeof *samples);
     return n;

@@ -19,6 +19,9 @@ lull_status vocoder_new_reading(const lull_model *model, const mel_convention *c
 /* Rows of noise that an utterance takes: see vocoder_path_noise_rows. */
 int vocoder_noise_rows(const lull_vocoder *vocoder);
 
+/* LULL_INVALID, and which, when a pitch can be none: what lull_vocoder_push_pitch refuses. */
+lull_status vocoder_check_pitches(const float *pitches, size_t n, lull_error *error);
+
 /* Takes noise from an array (row_count × samples, in the order of vocoder_path_noise_rows)
  * in place of the generator, until reset with NULL. The array is borrowed. Fails with LULL_MISMATCH
  * when it has another number of rows; frames beyond samples / hop are refused by push. Only before

@@ -134,9 +134,9 @@ class Package(unittest.TestCase):
                 else: raise AssertionError
             right = v(square, layout="bands-first")
             assert (v(square.T, layout="frames-first") == right).all()
-            for said in l.Vocoder(use="live", refine=1, layout="bands-first"),:
-                assert (said(square) == right).all() and (n.concatenate(list(said.stream(square))) == right).all()
-                assert (n.concatenate(list(said.stream(list(square.T)))) == right).all()  # single frames
+            said = l.Vocoder(use="live", refine=1, layout="bands-first")
+            assert (said(square) == right).all() and (n.concatenate(list(said.stream(square))) == right).all()
+            assert (n.concatenate(list(said.stream(list(square.T)))) == right).all()  # single frames
             whole = v(m)
             assert (n.concatenate(list(v.stream([m[:, :40], square, m[:, 120:]]))) == whole).all()
             assert (n.concatenate(list(v.stream([m[:, :40].T, square.T, m[:, 120:].T]))) == whole).all()

@@ -1,5 +1,5 @@
 """What callers give, as contiguous float32 frames and samples; without importing what they use."""
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 import numpy
 
@@ -34,40 +34,40 @@ def check_layout(layout: Optional[str]) -> Optional[str]:
     return layout
 
 
-def layout_shown(mel: Any, bands: int) -> Optional[str]:
-    """What the shape of a mel says of its layout; None: nothing."""
-    shape = tuple(getattr(mel, "shape", None) or as_array(mel, "mel").shape)[-2:]
-    if len(shape) < 2 or shape[0] == shape[1]:
-        return None
-    return "bands-first" if shape[0] == bands else "frames-first"
-
-
-def as_frames(mel: Any, bands: int, layout: Optional[str] = None) -> numpy.ndarray:
-    """A mel spectrogram in any shape of the documented ones as float32 [frames, bands], C order."""
+def as_frames(mel: Any, bands: int, layout: Optional[str] = None,
+              before: Optional[str] = None) -> Tuple[numpy.ndarray, Optional[str]]:
+    """A mel spectrogram in any shape of the documented ones as float32 [frames, bands], C order, and the layout of it or of
+    what came before. layout: what is said of it; before: how it is read where nothing is said and its shape shows nothing."""
     array = as_array(mel, "mel")
     shape = array.shape
     while array.ndim > 2 and array.shape[0] == 1:
         array = array[0]
     check_layout(layout)
     if array.ndim == 1 and array.size == bands:  # one frame
-        array, layout = array[None, :], "frames-first"
+        return _as_floats(array[None, :]), before
     if array.ndim != 2:
         raise ValueError(f"mel of shape {list(shape)}: expected [{bands}, T], [T, {bands}] or [1, {bands}, T]")
     rows, columns = array.shape
     if layout is None:
         if rows == bands and columns == bands:
-            raise ValueError(f"mel of shape {list(shape)} can be read both ways: say layout='bands-first' ([{bands}, T]) or "
-                             f"'frames-first' ([T, {bands}]), here or to the Vocoder")
+            layout = before
         elif rows == bands:
             layout = "bands-first"
         elif columns == bands:
             layout = "frames-first"
         else:
             raise ValueError(f"mel of shape {list(shape)}: expected {bands} bands, [{bands}, T] or [T, {bands}]")
+        if layout is None:
+            raise ValueError(f"mel of shape {list(shape)} can be read both ways: say layout='bands-first' ([{bands}, T]) or "
+                             f"'frames-first' ([T, {bands}]), here or to the Vocoder")
     if layout == "bands-first":
         array = array.T
     if array.shape[1] != bands:
         raise ValueError(f"mel of shape {list(shape)} as {layout}: expected {bands} bands, found {array.shape[1]}")
+    return _as_floats(array), layout
+
+
+def _as_floats(array: numpy.ndarray) -> numpy.ndarray:
     with numpy.errstate(over="ignore"):  # what is beyond float32 becomes infinite, which is refused by name
         return numpy.ascontiguousarray(array, dtype=numpy.float32)
 

@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Unio
 
 import numpy
 
-from ._arrays import as_frames, as_pitches, as_samples, check_layout, layout_shown
+from ._arrays import as_frames, as_pitches, as_samples, check_layout
 from ._conventions import Convention, Mels, convention_text, mels_of
 from ._library import HERE, Error, InvalidError, MismatchError, Options, UnsupportedError, check, floats, lull
 
@@ -221,7 +221,7 @@ class Vocoder:
         pitch at the middle of every frame in Hz, 0 where there is no voice, NaN where it is not known, for the pitch
         source; None: the pitch network hears it in the mel. Returns float32 [T · hop] in [-1, 1]. Raises MismatchError for mels that cannot be of the convention, NotFiniteError
         for NaN and infinities, ValueError for another shape."""
-        frames = as_frames(mel, self._mels.bands, layout or self._layout)
+        frames, _ = as_frames(mel, self._mels.bands, layout or self._layout)
         if f0 is not None:
             self._takes_f0()
             stream = Stream(self, seed, "frames-first", "offline", pitched=True)
@@ -275,7 +275,7 @@ class Stream:
     def __init__(self, vocoder: Vocoder, seed: Optional[int] = None, layout: Optional[str] = None, use: str = "live",
                  pitched: bool = False):
         self._vocoder, self._layout, self._handle = vocoder, check_layout(layout) or vocoder._layout, c_void_p()
-        self._seen: Optional[str] = None  # what the last piece whose shape told it was
+        self._seen: Optional[str] = None  # how the pieces so far were read
         self._pulling, self._pushing, self._finished, error = threading.Lock(), threading.Lock(), False, Error()
         options = vocoder._options(use, seed)
         if pitched:
@@ -287,10 +287,7 @@ class Stream:
         raise TypeError("a Stream is an utterance that goes on: it can be neither copied nor pickled")
 
     def _frames(self, mel: Any) -> numpy.ndarray:
-        bands = self._vocoder.bands
-        shown = layout_shown(mel, bands)
-        frames = as_frames(mel, bands, self._layout or (None if shown else self._seen))
-        self._seen = shown or self._seen
+        frames, self._seen = as_frames(mel, self._vocoder.bands, self._layout, self._seen)
         return frames
 
     @property
